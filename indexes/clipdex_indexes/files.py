@@ -1,0 +1,95 @@
+"""File primitives of the index: atomic writes, checksums, bounded reads.
+
+The one way in which clipdex writes a file that must never be seen half-written: a temporary name in the same folder,
+fsync, rename, fsync of the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
+
+TEMPORARY_PREFIX = ".tmp-"
+_BLOCK = 1 << 20
+
+
+def temporary_beside(path: Path) -> Path:
+    """Name a temporary file in the folder of ``path``, keeping its suffix."""
+    return path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}{path.suffix}")
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable; a system that cannot sync folders is left alone."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _fsync_file(path: Path) -> None:
+    with path.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to fill; on success it replaces ``path`` durably, on failure it is removed.
+
+    Raises
+    ------
+    IndexWriteFailed
+        When the operating system refuses (full disk, no permission); ``path`` is then as it was.
+    """
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        _fsync_file(temporary)
+        temporary.replace(path)
+        fsync_folder(path.parent)
+    except OSError as error:
+        raise IndexWriteFailed(
+            f"cannot write {path}: {error.strerror or error}. What was there is unchanged."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Replace the contents of ``path`` by ``data``, all or nothing."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal, reading it in blocks of 1 MiB."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Read a small file whole, refusing one of more than ``limit`` bytes.
+
+    Raises
+    ------
+    IndexCorrupt
+        When the file is larger than ``limit``.
+    OSError
+        When it cannot be read.
+    """
+    with path.open("rb") as handle:
+        data = handle.read(limit + 1)
+    if len(data) > limit:
+        raise IndexCorrupt(f"{path} is larger than the {limit:,} bytes such a file can have.")
+    return data

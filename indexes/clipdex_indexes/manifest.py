@@ -1,0 +1,171 @@
+"""The manifest: the small JSON file that names the live segments of an index.
+
+It is replaced atomically and carries the SHA-256 of its own content, so that a reader sees the old index, the new one,
+or a clear error; never a mixture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from clipdex_indexes.errors import IndexCorrupt, IndexNotFound, IndexTooNew
+from clipdex_indexes.files import atomic_write, read_bounded
+
+FORMAT_VERSION = 1
+FILE_NAME = "manifest.json"
+MAX_BITS = 8192
+_MAX_BYTES = 16 << 20
+_MAX_ITEMS = 1 << 40
+_SEGMENT_NAME = re.compile(r"[0-9a-f]{32}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """Size in bytes and SHA-256 (hexadecimal) of one file of a segment."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentStamp:
+    """One live segment: its name, number of items, and the stamps of its two files."""
+
+    name: str
+    items: int
+    keys: FileStamp
+    table: FileStamp
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStamp:
+    """What hashed the items: hash keys of different stamps cannot be compared.
+
+    Attributes
+    ----------
+    name
+        Name of the model, for messages.
+    digest
+        SHA-256 of its description; this identifies it.
+    bits
+        Length of a hash key in bits, a multiple of 8.
+    precision
+        Arithmetic the image tower ran in, such as ``f32``.
+    location
+        Folder of a model that is not bundled, as the user gave it; empty otherwise.
+    """
+
+    name: str
+    digest: str
+    bits: int
+    precision: str
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything an index says of itself."""
+
+    model: ModelStamp
+    source_format: str
+    generation: int
+    segments: tuple[SegmentStamp, ...]
+    writer: str
+    format: int = FORMAT_VERSION
+
+    @property
+    def items(self) -> int:
+        """Number of items in all segments."""
+        return sum(segment.items for segment in self.segments)
+
+    def with_segments(self, segments: tuple[SegmentStamp, ...]) -> Manifest:
+        """Return the next generation, made of ``segments``."""
+        return replace(self, segments=segments, generation=self.generation + 1)
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest of the index in ``folder``; raises ``IndexWriteFailed`` when it cannot."""
+    body = asdict(manifest)
+    text = json.dumps({**body, "checksum": _checksum(body)}, indent=1, ensure_ascii=True)
+    atomic_write(folder / FILE_NAME, text.encode() + b"\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of the index in ``folder``.
+
+    Raises
+    ------
+    IndexNotFound
+        When there is none.
+    IndexTooNew
+        When its format version is newer than ``FORMAT_VERSION``.
+    IndexCorrupt
+        When it cannot be read, or is not exactly what a writer wrote.
+    """
+    path = folder / FILE_NAME
+    try:
+        data = read_bounded(path, _MAX_BYTES)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise IndexNotFound(f"there is no index in {folder}.") from error
+    except OSError as error:
+        raise IndexCorrupt(f"{path} cannot be read: {error.strerror or error}.") from error
+    try:
+        body = json.loads(data.decode("utf-8"))
+        if not isinstance(body, dict):
+            raise ValueError("it is not a JSON object")
+        version = body.get("format")
+        if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT_VERSION:
+            raise IndexTooNew(
+                f"the index in {folder} has format {version}; this clipdex reads up to {FORMAT_VERSION}. "
+                "Update clipdex, or build the index again."
+            )
+        if body.pop("checksum", None) != _checksum(body):
+            raise ValueError("its checksum does not match its content")
+        return _from_body(body)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = str(error) if type(error) is ValueError else "it is not a manifest"
+        raise IndexCorrupt(f"{path} is damaged: {reason}. {rebuild_advice(folder)}") from error
+
+
+def rebuild_advice(folder: Path) -> str:
+    """Say how to replace a damaged index."""
+    return f"Build it again with --rebuild; only {folder} is replaced."
+
+
+def _from_body(body: dict[str, Any]) -> Manifest:
+    model = ModelStamp(**body["model"])
+    segments = tuple(
+        SegmentStamp(segment["name"], segment["items"], FileStamp(**segment["keys"]), FileStamp(**segment["table"]))
+        for segment in body["segments"]
+    )
+    _require(all(isinstance(v, str) for v in (model.name, model.digest, model.precision, model.location)), "model")
+    _require(_is_count(model.bits, MAX_BITS) and model.bits > 0 and model.bits % 8 == 0, "number of bits")
+    for segment in segments:
+        _require(bool(_SEGMENT_NAME.fullmatch(segment.name)), "segment name")
+        _require(_is_count(segment.items, _MAX_ITEMS), "number of items")
+        for stamp in (segment.keys, segment.table):
+            _require(_is_count(stamp.size, 1 << 62) and bool(_SHA256.fullmatch(stamp.sha256)), "file stamp")
+    _require(len({segment.name for segment in segments}) == len(segments), "list of segments")
+    _require(body["format"] == FORMAT_VERSION and _is_count(body["generation"], 1 << 62), "format or generation")
+    _require(isinstance(body["source_format"], str) and isinstance(body["writer"], str), "text")
+    return Manifest(model, body["source_format"], body["generation"], segments, body["writer"], body["format"])
+
+
+def _is_count(value: object, limit: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= limit
+
+
+def _require(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(f"bad {what}")

@@ -1,0 +1,298 @@
+"""Item tables: the SQLite file of a segment that says which item each hash key belongs to.
+
+Rows are in item order (by id, then subset, in code points), and a row's position is the position of its hash key.
+Folder names, subsets and lists of labels are stored once. A table is written once and then only read, with
+``immutable=1``; one that came from elsewhere is untrusted: every value is checked on its way out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from clipdex_indexes.errors import IndexCorrupt
+
+APPLICATION_ID = 0x636C6978  # "clix"
+_SCHEMA = """
+CREATE TABLE folder(folder INTEGER PRIMARY KEY, path TEXT NOT NULL);
+CREATE TABLE subset(subset INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE labels(labels INTEGER PRIMARY KEY, names TEXT NOT NULL);
+CREATE TABLE item(position INTEGER PRIMARY KEY, folder INTEGER NOT NULL, name TEXT NOT NULL, subset INTEGER NOT NULL,
+                  labels INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL);
+"""
+_INDEXES = """
+CREATE UNIQUE INDEX folder_by_path ON folder(path);
+CREATE UNIQUE INDEX item_by_id ON item(folder, name, subset);
+"""
+_SELECT = (
+    "SELECT item.position, folder.path, item.name, subset.name, labels.names, item.size, item.mtime FROM item "
+    "JOIN folder USING (folder) JOIN subset USING (subset) JOIN labels USING (labels) "
+)
+_ROWS_AT_ONCE = 500
+_T = TypeVar("_T")
+
+
+class ItemRow(NamedTuple):
+    """One item as the index knows it; tuples of ``(id, subset)`` sort in item order.
+
+    Attributes
+    ----------
+    id
+        Identifies the item within its dataset and subset; for folders the POSIX path relative to the root.
+    subset
+        Name of the subset.
+    labels
+        Label names.
+    size, mtime_ns
+        Size in bytes and modification time in nanoseconds of the media, as they were when it was hashed.
+    """
+
+    id: str
+    subset: str
+    labels: tuple[str, ...]
+    size: int
+    mtime_ns: int
+
+
+def valid_item_id(item_id: str) -> bool:
+    """Tell whether an id is a relative POSIX path that stays below the root (no empty part, ``.`` or ``..``)."""
+    return "\0" not in item_id and all(part not in ("", ".", "..") for part in item_id.split("/"))
+
+
+def _split(item_id: str) -> tuple[str, str]:
+    folder, _, name = item_id.rpartition("/")
+    return folder, name
+
+
+class TableWriter:
+    """Writes one item table, row by row in item order.
+
+    Parameters
+    ----------
+    path
+        The file to make; it must not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.executescript(
+            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA application_id={APPLICATION_ID};"
+            "PRAGMA user_version=1;" + _SCHEMA + "BEGIN;"
+        )
+        self._known: dict[str, dict[str, int]] = {"folder": {}, "subset": {}, "labels": {}}
+        self._pending: list[tuple[Any, ...]] = []
+        self.rows = 0
+
+    def add(self, row: ItemRow) -> None:
+        """Append one row; its position is the number of rows before it."""
+        folder, name = _split(row.id)
+        labels = json.dumps(row.labels, ensure_ascii=False)
+        self._pending.append(
+            (
+                self.rows,
+                self._intern("folder", folder),
+                name,
+                self._intern("subset", row.subset),
+                self._intern("labels", labels),
+                row.size,
+                row.mtime_ns,
+            )
+        )
+        self.rows += 1
+        if len(self._pending) >= 10_000:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is pending, make the id index, and close the file."""
+        self._flush()
+        self._db.execute("COMMIT")
+        self._db.executescript(_INDEXES)
+        self._db.close()
+
+    def abort(self) -> None:
+        """Close the file without finishing it."""
+        self._db.close()
+
+    def _flush(self) -> None:
+        self._db.executemany("INSERT INTO item VALUES (?,?,?,?,?,?,?)", self._pending)
+        self._pending.clear()
+
+    def _intern(self, kind: str, value: str) -> int:
+        known = self._known[kind]
+        number = known.get(value)
+        if number is None:
+            number = known[value] = len(known)
+            self._db.execute(f"INSERT INTO {kind} VALUES (?,?)", (number, value))
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class TableCounts:
+    """How many items each subset and each label has (an item counts once for each of its labels)."""
+
+    subsets: dict[str, int]
+    labels: dict[str, int]
+
+
+class TableReader:
+    """Reads one item table; safe to use from several threads.
+
+    Parameters
+    ----------
+    path
+        The SQLite file.
+    items
+        Number of rows it must have.
+
+    Raises
+    ------
+    IndexCorrupt
+        On opening and from every method, when the file is not such a table.
+    """
+
+    def __init__(self, path: Path, items: int) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self.items = items
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        try:
+            self._db = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+        except sqlite3.Error as error:
+            raise self._corrupt(str(error)) from error
+        try:
+            self._check()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _check(self) -> None:
+        self._query("PRAGMA trusted_schema=OFF")
+        self._query("PRAGMA cell_size_check=ON")
+        if self._query("PRAGMA application_id") != [(APPLICATION_ID,)]:
+            raise self._corrupt("it is not an item table")
+        schema = {statement for (statement,) in self._query("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
+        expected = {part.strip() for part in (_SCHEMA + _INDEXES).split(";") if part.strip()}
+        if schema != expected:
+            raise self._corrupt("its tables are not those of an item table")
+        lowest, highest = self._query("SELECT min(position), max(position) FROM item")[0]
+        if (lowest, highest) != ((0, self.items - 1) if self.items else (None, None)):
+            raise self._corrupt(f"it does not have {self.items} rows")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def rows(self, positions: Sequence[int]) -> list[ItemRow]:
+        """Return the rows at ``positions``, in the order given."""
+        found: dict[int, ItemRow] = {}
+        wanted = list(dict.fromkeys(int(position) for position in positions))
+        for start in range(0, len(wanted), _ROWS_AT_ONCE):
+            part = wanted[start : start + _ROWS_AT_ONCE]
+            marks = ",".join("?" * len(part))
+            for record in self._query(f"{_SELECT} WHERE item.position IN ({marks})", part):
+                position, row = self._row(record)
+                found[position] = row
+        try:
+            return [found[int(position)] for position in positions]
+        except KeyError as error:
+            raise self._corrupt(f"row {error.args[0]} is missing") from error
+
+    def iterate(self) -> Iterator[ItemRow]:
+        """Yield all rows in item order, reading a few thousand at a time."""
+        for start in range(0, self.items, 4096):
+            records = self._query(
+                f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position", (start, start + 4095)
+            )
+            if len(records) != min(4096, self.items - start):
+                raise self._corrupt("rows are missing")
+            for record in records:
+                yield self._row(record)[1]
+
+    def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
+        """Return position and row of each item with exactly this id (one for each subset that has it)."""
+        folder, name = _split(item_id)
+        return [
+            self._row(record)
+            for record in self._query(f"{_SELECT} WHERE folder.path = ? AND item.name = ?", (folder, name))
+        ]
+
+    def find_without_extension(self, item_id: str) -> list[tuple[int, ItemRow]]:
+        """Return position and row of the items whose id is ``item_id`` plus one extension."""
+        folder, stem = _split(item_id)
+        records = self._query(
+            f"{_SELECT} WHERE folder.path = ? AND item.name > ? AND item.name < ?", (folder, f"{stem}.", f"{stem}/")
+        )
+        rows = (self._row(record) for record in records)
+        return [found for found in rows if found[1].id.rpartition(".")[0] == item_id]
+
+    def ids_like(self, item_id: str, limit: int) -> list[str]:
+        """Return up to ``limit`` ids that may be what a mistyped ``item_id`` meant: candidates, not ranked."""
+        folder, name = _split(item_id)
+        stem = name.rpartition(".")[0] or name
+        attempts: list[tuple[str, tuple[Any, ...]]] = [
+            ("item.name = ?", (name,)),
+            ("instr(lower(item.name), lower(?))", (stem,)),
+            ("folder.path = ?", (folder,)),
+            ("substr(item.name, 1, ?) = ?", (len(stem[:4]), stem[:4])),
+            ("1", ()),
+        ]
+        ids: dict[str, None] = {}
+        for condition, parameters in attempts:
+            records = self._query(f"{_SELECT} WHERE {condition} LIMIT ?", (*parameters, limit))
+            ids.update((self._row(record)[1].id, None) for record in records)
+            if len(ids) >= limit:
+                break
+        return list(ids)[:limit]
+
+    def counts(self) -> TableCounts:
+        """Count the items of each subset and each label."""
+        subsets = self._query("SELECT subset.name, count(*) FROM item JOIN subset USING (subset) GROUP BY subset")
+        labels: dict[str, int] = {}
+        for names, count in self._query(
+            "SELECT labels.names, count(*) FROM item JOIN labels USING (labels) GROUP BY labels"
+        ):
+            for name in self._labels(names):
+                labels[name] = labels.get(name, 0) + count
+        return TableCounts({self._text(name): count for name, count in subsets}, labels)
+
+    def _query(self, statement: str, parameters: Iterable[Any] = ()) -> list[Any]:
+        try:
+            with self._lock:
+                return self._db.execute(statement, tuple(parameters)).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+            raise self._corrupt(str(error)) from error
+
+    def _row(self, record: tuple[Any, ...]) -> tuple[int, ItemRow]:
+        position, folder, name, subset, labels, size, mtime = record
+        item_id = f"{folder}/{name}" if folder else name
+        if not isinstance(item_id, str) or not valid_item_id(item_id):
+            raise self._corrupt(f"row {position} has an id that is no relative path")
+        row = ItemRow(
+            item_id, self._text(subset), self._labels(labels), self._typed(size, int), self._typed(mtime, int)
+        )
+        return position, row
+
+    def _labels(self, names: object) -> tuple[str, ...]:
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            labels = json.loads(names)  # type: ignore[arg-type]
+            if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
+                return tuple(labels)
+        raise self._corrupt("a list of labels is not readable")
+
+    def _text(self, value: object) -> str:
+        return self._typed(value, str)
+
+    def _typed(self, value: object, kind: type[_T]) -> _T:
+        if not isinstance(value, kind):
+            raise self._corrupt("a value has the wrong type")
+        return value
+
+    def _corrupt(self, reason: str) -> IndexCorrupt:
+        return IndexCorrupt(f"the item table {self._path} is damaged: {reason}. Build the index again with --rebuild.")
