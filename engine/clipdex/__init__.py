@@ -1,0 +1,58 @@
+"""clipdex: find images like this one, or like these words, in image datasets.
+
+Importing this package is cheap: NumPy, FAISS and OpenVINO are imported by the first call that needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from clipdex.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from clipdex.building import BuildProgress, BuildReport, build
+    from clipdex.errors import ClipdexError
+    from clipdex.explorer import DatasetItem, Explorer
+    from clipdex.queries import ImageQuery, ItemQuery, TextQuery
+    from clipdex.report.save import save_result
+    from clipdex.result import Hit, Result, read_result
+
+_LAZY = {
+    "Explorer": "explorer",
+    "DatasetItem": "explorer",
+    "build": "building",
+    "BuildProgress": "building",
+    "BuildReport": "building",
+    "TextQuery": "queries",
+    "ImageQuery": "queries",
+    "ItemQuery": "queries",
+    "Result": "result",
+    "Hit": "result",
+    "read_result": "result",
+    "save_result": "report.save",
+    "ClipdexError": "errors",
+}
+
+__all__ = [
+    "Explorer",
+    "DatasetItem",
+    "TextQuery",
+    "ImageQuery",
+    "ItemQuery",
+    "Result",
+    "Hit",
+    "read_result",
+    "save_result",
+    "build",
+    "BuildProgress",
+    "BuildReport",
+    "ClipdexError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"clipdex.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

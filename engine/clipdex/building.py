@@ -1,0 +1,243 @@
+"""Building an index: read, compare with what is there, decode, hash, write."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from clipdex.dataset import Change, Failure, compare, index_folder, locate, write_failures
+from clipdex.encoder import (
+    DEFAULT_MAX_PIXELS,
+    Encoder,
+    Model,
+    find_model,
+    load_image,
+    own_pixel_limit,
+    prepare,
+    short_side_needed,
+)
+from clipdex.errors import DatasetEmpty, ImageError, ModelMismatch
+from clipdex.readers import FolderReader, ReadItem, UnreadableItem
+from clipdex.version import WRITER
+from clipdex_indexes import Index, IndexWriter, ItemRow
+from clipdex_indexes.hamming import available_threads
+
+# Images decoded, or being decoded, ahead of the encoder: enough to smooth out a few large ones.
+_LOOK_AHEAD = 32
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress:
+    """How far a build is: files looked at or hashed, of how many (None while that is not known), and failures."""
+
+    phase: str
+    done: int
+    total: int | None
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did: one outcome for each file.
+
+    Attributes
+    ----------
+    root, index
+        The dataset, and its index folder.
+    model
+        Name of the model.
+    added, changed, unchanged, removed
+        Numbers of items. Added and changed ones were hashed; removed ones are in the dataset no more.
+    failed
+        The files that are not in the index, with the reason.
+    items
+        Number of items in the index now.
+    seconds
+        Wall-clock time.
+    """
+
+    root: Path
+    index: Path
+    model: str
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    failed: tuple[Failure, ...]
+    items: int
+    seconds: float
+
+
+def build(
+    target: str | os.PathLike[str],
+    *,
+    index: str | os.PathLike[str] | None = None,
+    model: str | None = None,
+    rebuild: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    progress: Callable[[BuildProgress], None] | None = None,
+) -> BuildReport:
+    """Make the index of a folder of images, or bring it up to date.
+
+    Only new and changed images are hashed; what is gone is dropped. Nothing is visible before the end: a build that is
+    interrupted leaves the index as it was.
+
+    Parameters
+    ----------
+    target
+        The folder.
+    index
+        Index folder, where it is not ``.clipdex`` in the target.
+    model
+        Name or folder of the model; None takes the one of the index, or the bundled one for a new index.
+    rebuild
+        Hash everything again, replacing the index that is there.
+    max_pixels
+        Images of more pixels are failed, not decoded.
+    progress
+        Called now and then, from this thread.
+
+    Raises
+    ------
+    DatasetNotFound, DatasetEmpty
+        When there is no such folder; when it holds no image at all and there is no index either.
+    ModelError
+        When the model cannot be used, or is not the one of the index.
+    IndexFailure
+        When the index is damaged, locked by another process, or cannot be written.
+    """
+    begin = time.perf_counter()
+    root = locate(target)
+    folder = index_folder(root, Path(index).expanduser().absolute() if index is not None else None)
+    reader = FolderReader(root)
+    if not (folder / "manifest.json").exists() and next(iter(reader), None) is None:
+        raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.")
+    with own_pixel_limit(), IndexWriter(folder, fresh=rebuild) as writer:
+        encoder = Encoder(_model_for(writer.base, model, root), many=True)
+        if writer.base is None:
+            writer.start(encoder.stamp, reader.format, WRITER)
+        run = _Run(reader, encoder, max_pixels, progress)
+        run.plan(writer)
+        if run.to_hash:
+            writer.add(run.rows())
+        items = writer.commit().items if writer.base is not None or run.added else 0
+        write_failures(folder, sorted(run.failed, key=lambda failure: failure.id))
+    return BuildReport(
+        root=root,
+        index=folder,
+        model=encoder.model.name,
+        added=run.added,
+        changed=run.changed,
+        unchanged=run.unchanged,
+        removed=run.removed,
+        failed=tuple(run.failed),
+        items=items,
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _model_for(base: Index | None, name: str | None, root: Path) -> Model:
+    if base is None:
+        return find_model(name)
+    stamp = base.manifest.model
+    model = find_model(name if name is not None else stamp.location or stamp.name)
+    if model.digest != stamp.digest:
+        other = f"model {model.name!r}" if model.name != stamp.name else f"another version of model {model.name!r}"
+        raise ModelMismatch(
+            f"the index of {root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}), and not by {other} "
+            f"({model.digest[:12]}). Their hash keys cannot be mixed: add --rebuild to hash everything again."
+        )
+    return model
+
+
+class _Run:
+    """One build in progress: the counts, and the pipeline from files to rows."""
+
+    def __init__(
+        self,
+        reader: FolderReader,
+        encoder: Encoder,
+        max_pixels: int,
+        progress: Callable[[BuildProgress], None] | None,
+    ) -> None:
+        self._reader = reader
+        self._encoder = encoder
+        self._max_pixels = max_pixels
+        self._progress = progress
+        self.to_hash: list[tuple[ReadItem, Change]] = []
+        self.failed: list[Failure] = []
+        self.added = self.changed = self.unchanged = self.removed = 0
+
+    def plan(self, writer: IndexWriter) -> None:
+        """Compare the dataset with the index: collect what is to be hashed, remove what is gone or changed."""
+        for number, found in enumerate(compare(self._reader, writer.base)):
+            if isinstance(found.item, UnreadableItem):
+                self.failed.append(Failure(found.item.id, found.item.reason))
+            elif found.change is Change.UNCHANGED:
+                self.unchanged += 1
+            elif found.item is not None:
+                self.to_hash.append((found.item, found.change))
+            else:
+                self.removed += 1
+            if found.location is not None and found.change is not Change.UNCHANGED:
+                writer.remove(found.location)
+            if number % 1000 == 0:
+                self._report("scan", number, None)
+
+    def rows(self) -> Iterator[tuple[ItemRow, bytes]]:
+        """Decode and hash what is to be hashed, in item order; failures are collected and left out."""
+        pixels = self._decoded()
+        first = next(pixels, None)
+        if first is None:
+            return
+        for (item, change), key in self._encoder.image_keys(itertools.chain([first], pixels)):
+            if change is Change.NEW:
+                self.added += 1
+            else:
+                self.changed += 1
+            self._report("hash", self.added + self.changed + len(self.failed), len(self.to_hash))
+            yield ItemRow(*item), key.tobytes()
+
+    def _decoded(self) -> Iterator[tuple[tuple[ReadItem, Change], Pixels]]:
+        settings = self._encoder.model.image
+        enough = short_side_needed(settings)
+
+        def decode(item: ReadItem) -> Pixels:
+            path = self._reader.media(item.id)
+            image = load_image(path, settings.background, max_pixels=self._max_pixels, enough=enough)
+            return prepare(image, settings)
+
+        todo = iter(self.to_hash)
+        pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="clipdex-decode")
+        try:
+            ahead: deque[tuple[tuple[ReadItem, Change], Future[Pixels]]] = deque(
+                (one, pool.submit(decode, one[0])) for one in itertools.islice(todo, _LOOK_AHEAD)
+            )
+            while ahead:
+                one, future = ahead.popleft()
+                try:
+                    pixels = future.result()
+                except ImageError as error:
+                    self.failed.append(Failure(one[0].id, error.message))
+                else:
+                    yield one, pixels
+                following = next(todo, None)
+                if following is not None:
+                    ahead.append((following, pool.submit(decode, following[0])))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _report(self, phase: str, done: int, total: int | None) -> None:
+        if self._progress is not None:
+            self._progress(BuildProgress(phase, done, total, len(self.failed)))

@@ -1,0 +1,170 @@
+"""From an image file to the pixels that an image tower takes.
+
+Decoding bounds the number of pixels before anything is decoded, applies the EXIF orientation, composites transparency
+on the model's background and brings every mode to RGB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from clipdex.encoder.model import ImageSettings
+from clipdex.errors import ImageError
+
+Pixels = npt.NDArray[np.uint8]
+
+DEFAULT_MAX_PIXELS = 128_000_000
+# Raster formats only: EPS would start an interpreter, and the rest are hardly ever images of a dataset.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "DIB", "ICO", "TGA", "PCX", "JPEG2000")
+# These are there only with some builds of Pillow, or after a plugin was registered.
+_OPTIONAL_FORMATS = ("AVIF", "HEIF")
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+# A JPEG may be decoded at 1/2, 1/4 or 1/8 where that leaves this many times the pixels needed along each side.
+_DRAFT_MARGIN = 2
+_TRANSPOSED = (5, 6, 7, 8)
+
+
+@contextlib.contextmanager
+def own_pixel_limit() -> Iterator[None]:
+    """Switch off Pillow's limit on the number of pixels, which cannot be raised per image, in favour of ours."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def load_image(
+    source: Path | IO[bytes],
+    background: tuple[int, int, int] = (255, 255, 255),
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    enough: int | None = None,
+) -> Image.Image:
+    """Decode an image to RGB, upright.
+
+    Parameters
+    ----------
+    source
+        A file.
+    background
+        Colour under transparent pixels.
+    max_pixels
+        An image of more pixels is not decoded.
+    enough
+        Short side in pixels that the caller needs; a JPEG much larger than that may be decoded at a lower resolution.
+
+    Raises
+    ------
+    ImageError
+        When it is no image, is damaged, or is too large; the message gives the reason without the name of the file.
+    """
+    try:
+        with Image.open(source, formats=_formats()) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise ImageError(
+                    f"{width} x {height} pixels are more than {max_pixels:,}; raise the limit with --max-pixels"
+                )
+            if enough is not None and image.format in ("JPEG", "MPO"):
+                image.draft(None, _draft_size(image.size, enough * _DRAFT_MARGIN))
+            image.load()
+            return to_rgb(_upright(image), background)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError("not an image in a format that can be read") from error
+    except FileNotFoundError as error:
+        raise ImageError("no such file") from error
+    except MemoryError as error:
+        raise ImageError("not enough memory to decode it") from error
+    except OSError as error:
+        raise ImageError(f"cannot be decoded: {error.strerror or error}") from error
+    except Exception as error:
+        # Pillow's decoders raise nearly anything on damaged files: SyntaxError, struct.error, zlib.error, IndexError.
+        raise ImageError(f"cannot be decoded: {error or type(error).__name__}") from error
+
+
+@functools.cache
+def _formats() -> list[str]:
+    Image.init()
+    return [*_FORMATS, *(name for name in _OPTIONAL_FORMATS if name in Image.OPEN)]
+
+
+def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+    scale = short_side / max(1, min(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - damaged EXIF data says nothing of the pixels, which are decoded by now
+        return image
+
+
+def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    """Bring a decoded image of any mode to RGB.
+
+    Transparency (of any kind) is composited on ``background``. Modes of more than 8 bits are scaled, not cut off:
+    16 bits from their full range, 32-bit and float from 0 to 255 or 0 to 1 where they keep to it, otherwise from their
+    own lowest to their highest value.
+    """
+    if image.mode in ("RGBa", "La"):
+        image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        canvas = Image.new("RGBA", image.size, (*background, 255))
+        return Image.alpha_composite(canvas, image).convert("RGB")
+    if image.mode.startswith(("I", "F")):
+        image = Image.fromarray(_to_8_bits(np.asarray(image), sixteen=image.mode.startswith("I;16")))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_8_bits(values: npt.NDArray[np.generic], *, sixteen: bool) -> Pixels:
+    if sixteen:
+        return (np.asarray(values, np.uint32) * 255 // 65535).astype(np.uint8)
+    wide = np.nan_to_num(np.asarray(values, np.float64))
+    low, high = float(wide.min()), float(wide.max())
+    if low >= 0 and high <= 1 and np.issubdtype(values.dtype, np.floating):
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    elif low >= 0 and high <= 65535 and np.issubdtype(values.dtype, np.integer):
+        low, high = 0.0, 65535.0
+    return np.round((wide - low) * (255.0 / (high - low))).astype(np.uint8)
+
+
+def short_side_needed(settings: ImageSettings) -> int:
+    """Return the short side, in pixels, that preparing an image needs."""
+    return settings.resize_size if settings.resize == "short-side" else settings.size
+
+
+def prepare(image: Image.Image, settings: ImageSettings) -> Pixels:
+    """Scale and crop an RGB image as the model wants it: uint8 ``[size, size, 3]``.
+
+    Scaling the short side to ``resize_size`` and cropping the centre is one antialiased resampling of the central
+    square, with the same result.
+    """
+    width, height = image.size
+    box: tuple[float, float, float, float] | None = None
+    if settings.resize == "short-side":
+        side = min(width, height) * settings.size / settings.resize_size
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+    scaled = image.resize((settings.size, settings.size), _FILTERS[settings.interpolation], box=box)
+    return np.asarray(scaled)

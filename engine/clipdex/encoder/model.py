@@ -1,0 +1,262 @@
+"""Model folders: everything there is to know about one encoder, read from ``model.json`` and checked.
+
+A model folder holds ``model.json``, ``image.xml``/``.bin`` and ``text.xml``/``.bin`` (OpenVINO IR), ``tokenizer.json``
+and ``centre.npz``. It is untrusted: sizes and checksums are compared before a file is given to a library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipdex.errors import ModelCorrupt, ModelNotFound
+from clipdex_indexes.files import read_bounded, sha256_of
+
+BUNDLED = "starter"
+SCHEMA = 1
+FILES = ("image.xml", "image.bin", "text.xml", "text.bin", "tokenizer.json", "centre.npz")
+_BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "models"
+_MAX_DESCRIPTION = 4 << 20
+_MAX_FILE = 8 << 30
+_MAX_CENTRE = 1 << 20
+_MAX_EMBEDDING = 8192
+_MAX_IMAGE = 2048
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+_RESIZES = ("short-side", "squash")
+
+Floats = npt.NDArray[np.float32]
+Keys = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSettings:
+    """How an image becomes the input of the image tower.
+
+    Attributes
+    ----------
+    size
+        Side of the square input, in pixels.
+    resize
+        ``short-side``: keep proportions, scale the short side to ``resize_size``, crop the centre; ``squash``: scale
+        both sides to ``size``.
+    resize_size
+        Short side after scaling, at least ``size``.
+    interpolation
+        Name of the (antialiased) filter.
+    mean, std
+        Of each channel, on the scale 0 to 1.
+    background
+        Colour under transparent pixels, 0 to 255.
+    """
+
+    size: int
+    resize: str
+    resize_size: int
+    interpolation: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    background: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TextSettings:
+    """How a text becomes the input of the text tower: most tokens it takes, and the prompt for short queries."""
+
+    length: int
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """Hash keys that a right computation gives, and how many bits of them may differ on other hardware."""
+
+    image_key: bytes
+    text: str
+    text_key: bytes
+    tolerance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model folder that was read and checked.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    name, kind, good_at, not_good_at, licence
+        Texts for people.
+    digest
+        SHA-256 of ``model.json``, which holds the checksums of all other files; it identifies the model.
+    embedding_size
+        Number of embedding dimensions, and so of bits in a hash key.
+    """
+
+    folder: Path
+    name: str
+    kind: str
+    good_at: str
+    not_good_at: str
+    licence: str
+    digest: str
+    embedding_size: int
+    image: ImageSettings
+    text: TextSettings
+    self_test: SelfTest
+    files: Mapping[str, tuple[int, str]]
+
+    @property
+    def location(self) -> str:
+        """The folder as a text, or nothing for the bundled model."""
+        return "" if self.folder == _BUNDLED_FOLDER / BUNDLED else str(self.folder)
+
+    def path(self, name: str) -> Path:
+        """Return the path of one of its files after checking size and SHA-256.
+
+        Raises
+        ------
+        ModelCorrupt
+            When the file is missing or is not the one that ``model.json`` describes.
+        """
+        path = self.folder / name
+        size, checksum = self.files[name]
+        try:
+            same = path.stat().st_size == size and sha256_of(path) == checksum
+        except OSError as error:
+            raise ModelCorrupt(f"{path} cannot be read: {error.strerror or error}.") from error
+        if not same:
+            raise ModelCorrupt(f"{path} is not the file that model.json describes. Get the model again.")
+        return path
+
+    def centre(self, tower: str) -> Floats:
+        """Return the centre of a tower, ``image`` or ``text``: float32 ``[embedding_size]``."""
+        path = self.path("centre.npz")
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                centre = np.asarray(arrays[tower], np.float32)
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelCorrupt(f"{path} holds no centre of the {tower} tower.") from error
+        if centre.shape != (self.embedding_size,) or not np.isfinite(centre).all():
+            raise ModelCorrupt(f"{path}: the centre of the {tower} tower is not {self.embedding_size} numbers.")
+        return centre
+
+
+def find_model(name: str | None) -> Model:
+    """Read the model called ``name``: the bundled one (also for None), or a model folder given by its path.
+
+    Raises
+    ------
+    ModelNotFound
+        When there is none of that name.
+    ModelCorrupt
+        When its description cannot be used.
+    """
+    if name is None or name == BUNDLED:
+        return read_model(_BUNDLED_FOLDER / BUNDLED)
+    folder = Path(name).expanduser()
+    if not (folder / "model.json").is_file():
+        raise ModelNotFound(
+            f"there is no model {name!r}: it is neither {BUNDLED!r}, which is bundled, nor a folder with a model.json."
+        )
+    return read_model(folder.resolve())
+
+
+def read_model(folder: Path) -> Model:
+    """Read ``model.json`` in ``folder``; the other files are checked when they are first used."""
+    path = folder / "model.json"
+    try:
+        data = read_bounded(path, _MAX_DESCRIPTION)
+        return _from_description(folder, json.loads(data.decode("utf-8")), hashlib.sha256(data).hexdigest())
+    except OSError as error:
+        raise ModelNotFound(f"{path} cannot be read: {error.strerror or error}.") from error
+    except KeyError as error:
+        raise ModelCorrupt(f"{path} does not say {error}.") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelCorrupt(f"{path} is not a description of a model: {error}.") from error
+
+
+def _from_description(folder: Path, text: dict[str, Any], digest: str) -> Model:
+    if text["schema"] != SCHEMA:
+        raise ValueError(f"schema {text['schema']!r}, and this clipdex reads schema {SCHEMA}")
+    bits = _whole(text["embedding_size"], 8, _MAX_EMBEDDING, "embedding_size")
+    if bits % 8:
+        raise ValueError(f"embedding_size {bits} is not a multiple of 8")
+    files = {}
+    for name in FILES:
+        entry = text["files"][name]
+        files[name] = (_whole(entry["size"], 1, _MAX_FILE, f"size of {name}"), str(entry["sha256"]))
+    _whole(files["centre.npz"][0], 1, _MAX_CENTRE, "size of centre.npz")
+    test = text["self_test"]
+    return Model(
+        folder=folder,
+        name=str(text["name"]),
+        kind=str(text.get("kind", "")),
+        good_at=str(text.get("good_at", "")),
+        not_good_at=str(text.get("not_good_at", "")),
+        licence=str(text.get("licence", "")),
+        digest=digest,
+        embedding_size=bits,
+        image=_image_settings(text["image"]),
+        text=_text_settings(text["text"]),
+        self_test=SelfTest(
+            _hash_key(test["image"]["key"], bits),
+            str(test["text"]["value"]),
+            _hash_key(test["text"]["key"], bits),
+            _whole(test["tolerance"], 0, bits, "self_test tolerance"),
+        ),
+        files=files,
+    )
+
+
+def _image_settings(text: dict[str, Any]) -> ImageSettings:
+    size = _whole(text["size"], 8, _MAX_IMAGE, "image size")
+    background = _triple(text["background"], "background")
+    settings = ImageSettings(
+        size=size,
+        resize=text["resize"],
+        resize_size=_whole(text.get("resize_size", size), size, 2 * _MAX_IMAGE, "resize_size"),
+        interpolation=text["interpolation"],
+        mean=_triple(text["mean"], "mean"),
+        std=_triple(text["std"], "std"),
+        background=(int(background[0]), int(background[1]), int(background[2])),
+    )
+    if settings.resize not in _RESIZES:
+        raise ValueError(f"resize {settings.resize!r} is none of {', '.join(_RESIZES)}")
+    if settings.interpolation not in _INTERPOLATIONS:
+        raise ValueError(f"interpolation {settings.interpolation!r} is none of {', '.join(_INTERPOLATIONS)}")
+    if min(settings.std) <= 0 or not all(0 <= channel <= 255 for channel in background):
+        raise ValueError("std must be positive, and background between 0 and 255")
+    return settings
+
+
+def _text_settings(text: dict[str, Any]) -> TextSettings:
+    prompt = text["prompt"]
+    if not isinstance(prompt, str) or prompt.count("{}") != 1:
+        raise ValueError("prompt must hold {} once")
+    return TextSettings(_whole(text["length"], 4, 8192, "text length"), prompt)
+
+
+def _whole(value: object, low: int, high: int, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"{what} is {value!r}, not a whole number from {low} to {high}")
+    return value
+
+
+def _triple(value: object, what: str) -> tuple[float, float, float]:
+    if not isinstance(value, list) or len(value) != 3 or not np.isfinite(np.asarray(value, np.float64)).all():
+        raise ValueError(f"{what} is {value!r}, not three numbers")
+    return float(value[0]), float(value[1]), float(value[2])
+
+
+def _hash_key(value: object, bits: int) -> bytes:
+    key = bytes.fromhex(str(value))
+    if len(key) != bits // 8:
+        raise ValueError(f"a self-test key does not have {bits} bits")
+    return key

@@ -1,0 +1,352 @@
+"""The explorer: opens datasets, turns queries into hash keys, searches, merges."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from clipdex.dataset import Dataset, locate, open_datasets
+from clipdex.encoder import DEFAULT_MAX_PIXELS, Encoder, find_model, load_image, own_pixel_limit, short_side_needed
+from clipdex.encoder.images import to_rgb
+from clipdex.errors import ImageError, ItemAmbiguous, ItemNotFound, ModelMismatch, QueryError, QueryImageError
+from clipdex.merging import ItemKey, merge, rule_for
+from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_queries
+from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
+from clipdex_indexes import ItemRow, Location, search
+
+DEFAULT_TOPK = 50
+_SUGGESTIONS = 3
+
+Keys = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetItem:
+    """One image of a dataset that is open.
+
+    Attributes
+    ----------
+    id, subset, labels
+        As the index has them.
+    dataset
+        Name of its dataset.
+    path
+        Its file.
+    hash_key
+        uint8 ``[bits / 8]``, most significant bit first.
+    """
+
+    id: str
+    subset: str
+    labels: tuple[str, ...]
+    dataset: str
+    path: Path
+    hash_key: Keys
+
+
+class Explorer:
+    """Answers "show me images like this" over one or several datasets.
+
+    Parameters
+    ----------
+    *targets
+        Folders of images that have an index.
+    topk
+        How many hits a query gets when it does not say.
+    build
+        Build, or bring up to date, the indexes first.
+    model
+        Name or folder of the model, checked against the indexes; None takes theirs.
+    index
+        Index folder, where it is not ``.clipdex`` in the one target.
+    max_pixels
+        Query images (and with ``build`` all) of more pixels are refused.
+
+    Raises
+    ------
+    DatasetNotFound, DatasetNotIndexed
+        When a target is no folder, or has no index.
+    ModelMismatch
+        When the datasets were hashed by different models, or by another one than ``model``.
+    IndexFailure
+        When an index cannot be read.
+    """
+
+    def __init__(
+        self,
+        *targets: str | os.PathLike[str],
+        topk: int = DEFAULT_TOPK,
+        build: bool = False,
+        model: str | None = None,
+        index: str | os.PathLike[str] | None = None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
+        if not targets:
+            raise QueryError("there is no dataset to search: name at least one folder.")
+        if index is not None and len(targets) > 1:
+            raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
+        self.topk = _checked_topk(topk)
+        self._max_pixels = max_pixels
+        if build:
+            from clipdex.building import build as build_index
+
+            for target in targets:
+                build_index(target, index=index, model=model, max_pixels=max_pixels)
+        folder = Path(index).expanduser().absolute() if index is not None else None
+        self.datasets: list[Dataset] = open_datasets([locate(target) for target in targets], folder)
+        try:
+            self._check_models(model)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Explorer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return sum(len(dataset.index) for dataset in self.datasets)
+
+    def close(self) -> None:
+        """Close the indexes."""
+        for dataset in self.datasets:
+            dataset.index.close()
+
+    def explore_topk(self, query: QueryLike, topk: int | None = None, *, exclude_self: bool = False) -> Result:
+        """Find the items nearest to a query, exactly.
+
+        Parameters
+        ----------
+        query
+            A text (``str``), an image (``Path`` or ``PIL.Image.Image``), an item (``DatasetItem`` or ``ItemQuery``), or
+            a list that mixes them.
+        topk
+            How many hits; more than there are items gives all. None takes the explorer's.
+        exclude_self
+            Leave out the items that are asked with.
+
+        Returns
+        -------
+        Result
+            Hits, best first: by distance, then order of the datasets, then item order. A list gives each item once, at
+            its best distance; a list of texts and images is merged by rank (see ``clipdex.merging``).
+
+        Raises
+        ------
+        QueryError
+            When the query cannot be answered: an empty text, an unreadable image, an unknown or ambiguous item, a topk
+            below 1.
+        ModelError
+            When the model of the index cannot be used.
+        """
+        k = _checked_topk(self.topk if topk is None else topk)
+        asked = [self._resolve(one, number) for number, one in enumerate(as_queries(query))]
+        excluded = {one.item for one in asked if one.item is not None} if exclude_self else set()
+        keys = np.stack([one.key for one in asked])
+        found = search([dataset.index for dataset in self.datasets], keys, k + len(excluded))
+        rows = self._rows({(one.index, one.location) for answer in found for one in answer})
+        answers = []
+        for answer in found:
+            items = []
+            for one in answer:
+                row = rows[one.index, one.location]
+                item = ItemKey(one.index, row.id, row.subset)
+                if item not in excluded:
+                    items.append((item, one.distance))
+            answers.append(items[:k])
+        by_item = {ItemKey(index, row.id, row.subset): row for (index, _), row in rows.items()}
+        rule = rule_for([one.record.kind for one in asked])
+        hits = []
+        for rank, merged in enumerate(merge(answers, rule, k), start=1):
+            dataset, row = self.datasets[merged.item.dataset], by_item[merged.item]
+            path = str(dataset.media(row.id))
+            hits.append(
+                Hit(
+                    rank,
+                    merged.distance,
+                    merged.query,
+                    merged.place,
+                    dataset.name,
+                    row.id,
+                    row.subset,
+                    path,
+                    row.labels,
+                )
+            )
+        return Result(
+            topk=k,
+            merge=rule,
+            queries=tuple(one.record for one in asked),
+            datasets=tuple(self._record(dataset) for dataset in self.datasets),
+            hits=tuple(hits),
+            images={number: one.image for number, one in enumerate(asked) if one.image is not None},
+        )
+
+    def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:
+        """Return one item.
+
+        Raises
+        ------
+        ItemNotFound, ItemAmbiguous
+            When no item, or more than one, has that id.
+        """
+        number, location, row = self._find(ItemQuery(item_id, () if subset is None else (subset,), dataset))
+        found = self.datasets[number]
+        return DatasetItem(row.id, row.subset, row.labels, found.name, found.media(row.id), found.index.key(location))
+
+    def _rows(self, places: set[tuple[int, Location]]) -> dict[tuple[int, Location], ItemRow]:
+        rows = {}
+        for number, dataset in enumerate(self.datasets):
+            here = sorted(
+                (location for index, location in places if index == number),
+                key=lambda location: (location.segment, location.position),
+            )
+            for location, row in zip(here, dataset.index.rows(here), strict=True):
+                rows[number, location] = row
+        return rows
+
+    def _resolve(self, query: Query, number: int) -> _Asked:
+        if isinstance(query, TextQuery):
+            encoded = self._encoder.text_key(query.text)
+            record = QueryRecord("text", query.text, encoded=encoded.encoded, truncated=encoded.truncated)
+            return _Asked(record, encoded.key)
+        if isinstance(query, ImageQuery):
+            return self._resolve_image(query, number)
+        index, location, row = self._find(query)
+        dataset = self.datasets[index]
+        record = QueryRecord("item", row.id, path=str(dataset.media(row.id)), dataset=dataset.name, subset=row.subset)
+        return _Asked(record, dataset.index.key(location), item=ItemKey(index, row.id, row.subset))
+
+    def _resolve_image(self, query: ImageQuery, number: int) -> _Asked:
+        settings = self._encoder.model.image
+        if not isinstance(query.image, Path):
+            image = to_rgb(query.image, settings.background)
+            return _Asked(QueryRecord("image", f"image {number + 1}"), self._encoder.image_key(image), image=image)
+        try:
+            with own_pixel_limit():
+                image = load_image(
+                    query.image.expanduser(),
+                    settings.background,
+                    max_pixels=self._max_pixels,
+                    enough=short_side_needed(settings),
+                )
+        except ImageError as error:
+            raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: {error}.") from error
+        record = QueryRecord("image", str(query.image), path=str(query.image.expanduser().absolute()))
+        return _Asked(record, self._encoder.image_key(image))
+
+    def _find(self, query: ItemQuery) -> tuple[int, Location, ItemRow]:
+        matches = self._matches(query.id, query)
+        name, colon, rest = query.id.partition(":")
+        if not matches and colon and query.dataset is None and any(name == one.name for one in self.datasets):
+            matches = self._matches(rest, ItemQuery(rest, query.subsets, name))
+        if not matches:
+            raise ItemNotFound(self._not_found(query))
+        if len(matches) > 1:
+            several = len({number for number, _, _ in matches}) > 1
+            names = [
+                (f"{self.datasets[number].name}:" if several else "") + f"{row.id} (subset {row.subset})"
+                for number, _, row in matches
+            ]
+            raise ItemAmbiguous(
+                f"{len(matches)} items are called {query.id!r}: {', '.join(names[:5])}"
+                f"{', ...' if len(names) > 5 else ''}. Give the whole id"
+                + (", with the name of its dataset in front." if several else ", or its subset.")
+            )
+        return matches[0]
+
+    def _matches(self, item_id: str, query: ItemQuery) -> list[tuple[int, Location, ItemRow]]:
+        return [
+            (number, location, row)
+            for number, dataset in enumerate(self.datasets)
+            if query.dataset is None or query.dataset == dataset.name
+            for location, row in dataset.index.find(item_id)
+            if not query.subsets or row.subset in query.subsets
+        ]
+
+    def _not_found(self, query: ItemQuery) -> str:
+        where = " or ".join(f"{dataset.name} ({dataset.root})" for dataset in self.datasets)
+        subsets = f" in subset {' or '.join(query.subsets)}" if query.subsets else ""
+        message = f"no item of {where} has the id {query.id!r}{subsets}."
+        candidates = [name for dataset in self.datasets for name in dataset.index.ids_like(query.id)]
+        close = _nearest_names(query.id, candidates)
+        if close:
+            message += f" Nearest: {', '.join(close)}."
+        return message
+
+    def _record(self, dataset: Dataset) -> DatasetRecord:
+        stamp = dataset.index.manifest.model
+        return DatasetRecord(dataset.name, str(dataset.root), len(dataset.index), stamp.name, stamp.digest, stamp.bits)
+
+    def _check_models(self, model: str | None) -> None:
+        first = self.datasets[0]
+        stamp = first.index.manifest.model
+        for other in self.datasets[1:]:
+            theirs = other.index.manifest.model
+            if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
+                raise ModelMismatch(
+                    f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
+                    f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
+                    "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
+                )
+        if model is not None and find_model(model).digest != stamp.digest:
+            raise ModelMismatch(
+                f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}), and not by {model!r}. "
+                f"Leave out --model, or hash it again: clipdex build --rebuild --model {model} {first.root}"
+            )
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        stamp = self.datasets[0].index.manifest.model
+        model = find_model(stamp.location or stamp.name)
+        if model.digest != stamp.digest or model.embedding_size != stamp.bits:
+            raise ModelMismatch(
+                f"{self.datasets[0].root} was hashed by another version of model {stamp.name!r} "
+                f"({stamp.digest[:12]}; here is {model.digest[:12]}). Item queries still work; for others hash it "
+                f"again: clipdex build --rebuild {self.datasets[0].root}"
+            )
+        return Encoder(model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query that was resolved: its record, hash key, and the item or image in memory that it is."""
+
+    record: QueryRecord
+    key: Keys
+    item: ItemKey | None = None
+    image: Image.Image | None = None
+
+
+def _nearest_names(wanted: str, candidates: Iterable[str]) -> list[str]:
+    """Return the ids most like a mistyped one, as a whole or by their last part."""
+    wanted = wanted.lower()
+    matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
+    scored = []
+    for name in dict.fromkeys(candidates):
+        similarity = 0.0
+        for part in (name.lower(), name.lower().rpartition("/")[2].partition(".")[0]):
+            matcher.set_seq1(part)
+            if matcher.quick_ratio() > similarity:
+                similarity = max(similarity, matcher.ratio())
+        scored.append((wanted not in name.lower(), -similarity, name))
+    return [name for _, _, name in sorted(scored)[:_SUGGESTIONS]]
+
+
+def _checked_topk(topk: int) -> int:
+    if not isinstance(topk, int) or isinstance(topk, bool) or topk < 1:
+        raise QueryError(f"topk is {topk!r}, and must be a whole number of at least 1.")
+    return topk

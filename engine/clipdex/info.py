@@ -1,0 +1,111 @@
+"""What there is to know about a dataset and its index."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clipdex.dataset import Change, compare, locate, open_index, read_failures
+from clipdex.encoder import find_model
+from clipdex.errors import ModelError
+from clipdex.readers import FolderReader, UnreadableItem
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """A dataset and its index.
+
+    Attributes
+    ----------
+    root, index
+        The folder, and its index folder.
+    format
+        Format of the dataset.
+    items, subsets, labels
+        Number of items, of all and of each subset and label.
+    segments, bytes
+        Number of segments, and their size on disk.
+    model, digest, bits, precision, model_kind, model_not_good_at
+        What hashed it. The texts are empty where that model is not to be had any more.
+    writer
+        Program that wrote it last.
+    failed
+        Failed files of the last build, with the reasons.
+    new, changed, gone
+        How many images differ from the index now.
+    """
+
+    root: Path
+    index: Path
+    format: str
+    items: int
+    subsets: dict[str, int]
+    labels: dict[str, int]
+    segments: int
+    bytes: int
+    model: str
+    digest: str
+    bits: int
+    precision: str
+    model_kind: str
+    model_not_good_at: str
+    writer: str
+    failed: dict[str, str]
+    new: int
+    changed: int
+    gone: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+def describe(target: str | os.PathLike[str], *, index: str | os.PathLike[str] | None = None) -> DatasetInfo:
+    """Describe a dataset that has an index, comparing it with the files as they are now.
+
+    Raises
+    ------
+    DatasetNotFound, DatasetNotIndexed, IndexFailure
+        When there is no dataset, no index, or it cannot be read.
+    """
+    root = locate(target)
+    folder = Path(index).expanduser().absolute() if index is not None else None
+    with open_index(root, folder) as opened:
+        failed = {failure.id: failure.reason for failure in read_failures(opened.folder)}
+        changes: Counter[Change] = Counter()
+        for found in compare(FolderReader(root), opened):
+            known_failure = found.change is Change.NEW and found.item is not None and found.item.id in failed
+            if not isinstance(found.item, UnreadableItem) and not known_failure:
+                changes[found.change] += 1
+        counts = opened.counts()
+        stamp = opened.manifest.model
+        try:
+            model = find_model(stamp.location or stamp.name)
+        except ModelError:
+            model = None
+        known = model is not None and model.digest == stamp.digest
+        return DatasetInfo(
+            root=root,
+            index=opened.folder,
+            format=opened.manifest.source_format,
+            items=len(opened),
+            subsets=counts.subsets,
+            labels=counts.labels,
+            segments=len(opened.segments),
+            bytes=opened.size_on_disk(),
+            model=stamp.name,
+            digest=stamp.digest,
+            bits=stamp.bits,
+            precision=stamp.precision,
+            model_kind=model.kind if model is not None and known else "",
+            model_not_good_at=model.not_good_at if model is not None and known else "",
+            writer=opened.manifest.writer,
+            failed=failed,
+            new=changes[Change.NEW],
+            changed=changes[Change.CHANGED],
+            gone=changes[Change.GONE],
+        )

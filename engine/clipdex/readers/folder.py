@@ -1,0 +1,178 @@
+"""Reading a plain folder: any tree of images.
+
+Item id: POSIX path relative to the root. Subset: the first folder where that is a usual name of one, otherwise
+``default``. Label: name of the parent folder, unless that is the root or the folder of the subset.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from clipdex.errors import DatasetNotFound
+
+FORMAT = "folder"
+SUBSETS = frozenset({"train", "val", "validation", "test", "training", "testing"})
+DEFAULT_SUBSET = "default"
+# A folder with a file of this name is passed over; saved results carry it, so that they are not indexed in turn.
+IGNORE_MARK = ".clipdexignore"
+IMAGE_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "ico", "tga", "pcx"),
+        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jpx", "avif", "avifs", "heic", "heif"),
+    )
+)
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
+
+
+class ReadItem(NamedTuple):
+    """One image as a reader found it, before anything is decoded.
+
+    Attributes
+    ----------
+    id, subset, labels
+        As the index keeps them.
+    size, mtime_ns
+        Of the media, in bytes and nanoseconds.
+    """
+
+    id: str
+    subset: str
+    labels: tuple[str, ...]
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableItem:
+    """A place where there should be an image (or a folder) that cannot be read, and why."""
+
+    id: str
+    reason: str
+
+
+class FolderReader:
+    """The images below a folder.
+
+    Parameters
+    ----------
+    root
+        The folder.
+
+    Raises
+    ------
+    DatasetNotFound
+        When it is no folder.
+    """
+
+    format = FORMAT
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            what = "is a file, and not a folder of images" if root.exists() else "does not exist"
+            raise DatasetNotFound(f"{root} {what}.")
+        self.root = root
+        self._real_root = Path(os.path.realpath(root))
+
+    def __iter__(self) -> Iterator[ReadItem | UnreadableItem]:
+        """Yield the items in item order (code points of the id), in bounded memory.
+
+        Hidden files and folders, files that are no images, and folders marked with ``.clipdexignore`` are passed over.
+        A link to a folder is followed when it
+        leads to what would not be found otherwise, and each such folder once, so loops end.
+        """
+        self._followed: set[tuple[int, int]] = set()
+        # A stack of our own, because a tree may be deeper than Python's.
+        stack = [self._entries(os.fspath(self.root), "")]
+        while stack:
+            step = next(stack[-1], None)
+            if step is None:
+                stack.pop()
+            elif isinstance(step, str):
+                stack.append(self._entries(os.path.join(self.root, step), step))  # noqa: PTH118
+            else:
+                yield step
+
+    def media(self, item_id: str) -> Path:
+        """Return the file of an item."""
+        return self.root / item_id
+
+    def _entries(self, folder: str, prefix: str) -> Iterator[ReadItem | UnreadableItem | str]:
+        """Yield what is in one folder, and the ids of the folders to go into, which end in a slash."""
+        try:
+            with os.scandir(folder) as entries:
+                listed = list(entries)
+        except OSError as error:
+            yield UnreadableItem(prefix.rstrip("/") or ".", f"the folder cannot be read: {error.strerror or error}")
+            return
+        if any(entry.name == IGNORE_MARK for entry in listed):
+            return
+        shown = [entry for entry in listed if not entry.name.startswith(".")]
+        # Sorting folders by their name with the slash makes the ids below come out in their own order.
+        for name, entry in sorted((entry.name + "/" if _is_folder(entry) else entry.name, entry) for entry in shown):
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                readable = (prefix + name).encode(errors="backslashreplace").decode()
+                yield UnreadableItem(readable, "the name is not valid UTF-8; rename it")
+                continue
+            if not name.endswith("/"):
+                yield from self._file(entry, prefix + name)
+            elif not entry.is_symlink() or self._worth_following(entry):
+                yield prefix + name
+
+    def _worth_following(self, entry: os.DirEntry[str]) -> bool:
+        real = Path(os.path.realpath(entry.path))
+        if self._real_root.is_relative_to(real):
+            return False
+        if real.is_relative_to(self._real_root) and not any(
+            part.startswith(".") for part in real.relative_to(self._real_root).parts
+        ):
+            return False
+        status = real.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._followed:
+            return False
+        self._followed.add(identity)
+        return True
+
+    def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterator[ReadItem | UnreadableItem]:
+        suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - millions of them: no Path object for each
+        if suffix and suffix not in IMAGE_SUFFIXES:
+            return
+        try:
+            status = entry.stat()
+            if not stat.S_ISREG(status.st_mode):
+                if suffix:
+                    yield UnreadableItem(item_id, "not a regular file")
+                return
+            if not suffix and not _looks_like_image(entry.path):
+                return
+        except OSError as error:
+            if suffix:
+                yield UnreadableItem(item_id, f"cannot be read: {error.strerror or error}")
+            return
+        folders = item_id.split("/")[:-1]
+        subset = folders[0] if folders and folders[0] in SUBSETS else DEFAULT_SUBSET
+        labelled = len(folders) > (subset != DEFAULT_SUBSET)
+        yield ReadItem(
+            item_id, subset, (folders[-1],) if labelled else (), size=status.st_size, mtime_ns=status.st_mtime_ns
+        )
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _looks_like_image(path: str) -> bool:
+    with open(path, "rb") as handle:  # noqa: PTH123 - millions of them: no Path object for each
+        start = handle.read(12)
+    return start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")

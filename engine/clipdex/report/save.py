@@ -1,0 +1,165 @@
+"""Saving a result: a contact sheet, copies of the images, and the result itself.
+
+Nothing that is there already is changed or deleted: a new folder appears whole or not at all, and what is added to an
+existing one takes names that are free.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdex.errors import OutputError
+from clipdex.readers import IGNORE_MARK
+from clipdex.report.sheet import draw_sheet
+from clipdex.result import Hit, Result
+from clipdex_indexes.files import TEMPORARY_PREFIX, atomic_path, atomic_write
+
+DEFAULT_FOLDER = "explore_result"
+SHEET = "sheet.png"
+DATA = "result.json"
+_LONGEST_NAME = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was saved: the folder, the contact sheet and the result in it, the copied images, and hits without image."""
+
+    folder: Path
+    sheet: Path
+    data: Path
+    images: tuple[Path, ...]
+    missing: tuple[Hit, ...]
+
+
+def fresh_folder(folder: Path) -> Path:
+    """Return ``folder``, or the first of ``folder-2``, ``folder-3`` ... that does not exist."""
+    return _free(folder)
+
+
+def save_result(result: Result, folder: str | os.PathLike[str], *, force: bool = False) -> Saved:
+    """Save a result: ``sheet.png``, ``result.json``, and each hit's image as ``<dataset>/<subset>/<id>``.
+
+    Parameters
+    ----------
+    result
+        What to save.
+    folder
+        Where to: a folder that is not there yet, or is empty.
+    force
+        Add to a folder that has something in it. Nothing is replaced: what is the same stays, and for the rest
+        another name is taken.
+
+    Raises
+    ------
+    OutputError
+        When the folder has something in it (without ``force``), is no folder, or cannot be written.
+    """
+    target = Path(folder).expanduser().absolute()
+    try:
+        if target.exists() and not target.is_dir():
+            raise OutputError(f"{target} is a file; name a folder to save to.")
+        if target.is_dir() and any(target.iterdir()):
+            if not force:
+                raise OutputError(f"{target} has something in it. Name another folder, or add to it with --force.")
+            return _fill(result, target, target)
+        return _save_whole(result, target)
+    except OSError as error:
+        raise OutputError(f"cannot save to {target}: {error.strerror or error}.") from error
+
+
+def _save_whole(result: Result, target: Path) -> Saved:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+    draft.mkdir()
+    try:
+        (draft / IGNORE_MARK).touch()
+        saved = _fill(result, draft, target)
+        if target.is_dir():
+            target.rmdir()
+        draft.rename(target)
+    finally:
+        if draft.exists():
+            shutil.rmtree(draft, ignore_errors=True)
+    return saved
+
+
+def _fill(result: Result, folder: Path, target: Path) -> Saved:
+    """Write everything into ``folder``, and say where it will be once that is called ``target``."""
+    images: list[Path] = []
+    missing: list[Hit] = []
+    for hit in result.hits:
+        copied = _copy(hit, folder)
+        if copied is None:
+            missing.append(hit)
+        else:
+            images.append(target / copied.relative_to(folder))
+    data = _free(folder / DATA)
+    atomic_write(data, result.to_json().encode(errors="backslashreplace"))
+    sheet = _free(folder / SHEET)
+    with atomic_path(sheet) as temporary:
+        draw_sheet(result).save(temporary, "PNG")
+    return Saved(target, target / sheet.name, target / data.name, tuple(images), tuple(missing))
+
+
+def _copy(hit: Hit, folder: Path) -> Path | None:
+    """Copy the image of one hit; None when it is not there, or is no regular file."""
+    source = Path(hit.path)
+    wanted = folder.joinpath(*_safe_parts(hit, source.suffix))
+    for parent in _folders_between(folder, wanted):
+        if parent.is_symlink():
+            raise OutputError(f"{parent} is a link that leads out of the folder to save to; name another folder.")
+    try:
+        handle = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as content:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        if wanted.is_file() and not wanted.is_symlink() and wanted.read_bytes() == source.read_bytes():
+            return wanted
+        copied = _free(wanted)
+        with atomic_path(copied) as temporary, temporary.open("xb") as out:
+            shutil.copyfileobj(content, out)
+        with contextlib.suppress(OSError):
+            shutil.copystat(source, copied)
+        return copied
+
+
+def _folders_between(folder: Path, path: Path) -> Iterator[Path]:
+    parent = path.parent
+    while parent != folder:
+        yield parent
+        parent = parent.parent
+
+
+def _safe_parts(hit: Hit, suffix: str) -> list[str]:
+    """Return dataset, subset and the parts of the id as names that stay where they are put."""
+    parts = [_safe(hit.dataset.replace("/", "_")), _safe(hit.subset.replace("/", "_"))]
+    parts += [_safe(part) for part in hit.id.split("/") if part] or ["item"]
+    if suffix and not parts[-1].lower().endswith(suffix.lower()):
+        parts[-1] += _safe(suffix)
+    return parts
+
+
+def _safe(name: str) -> str:
+    separators = {os.sep, os.altsep or os.sep, "\0"}
+    name = "".join("_" if character in separators else character for character in name)
+    name = name.encode(errors="replace")[:_LONGEST_NAME].decode(errors="ignore")
+    return name if name.strip(".") and name else "_" * max(1, len(name))
+
+
+def _free(path: Path) -> Path:
+    """Return ``path``, or the first of ``path-2``, ``path-3`` ... (before the extension) that does not exist."""
+    candidate, number = path, 2
+    while candidate.exists() or candidate.is_symlink():
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return candidate

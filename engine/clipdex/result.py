@@ -1,0 +1,233 @@
+"""Results: hits with everything that made them, as Python objects and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from clipdex.errors import OutputError
+from clipdex_indexes.files import read_bounded
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SCHEMA = 1
+_MAX_BYTES = 1 << 30
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer.
+
+    Attributes
+    ----------
+    rank
+        From 1.
+    distance
+        Hamming distance, in bits, to the query that it matched best.
+    query
+        Number of that query in the result, from 0.
+    query_rank
+        Its place among all items for that query alone, from 1.
+    dataset, id, subset, labels
+        Which item it is.
+    path
+        Its file.
+    """
+
+    rank: int
+    distance: int
+    query: int
+    query_rank: int
+    dataset: str
+    id: str
+    subset: str
+    path: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRecord:
+    """One query as it was asked.
+
+    Attributes
+    ----------
+    kind
+        ``text``, ``image`` or ``item``.
+    value
+        The text, the path as it was given, or the id of the item.
+    path
+        Absolute path of the image or of the item's file; empty for a text or an image in memory.
+    encoded
+        What the text tower was given, after the prompt; empty for other kinds.
+    truncated
+        Whether the text was cut to the length that the model takes.
+    dataset, subset
+        Of an item.
+    """
+
+    kind: str
+    value: str
+    path: str = ""
+    encoded: str = ""
+    truncated: bool = False
+    dataset: str = ""
+    subset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRecord:
+    """One dataset that was searched."""
+
+    name: str
+    root: str
+    items: int
+    model: str
+    model_digest: str
+    bits: int
+
+
+@dataclass(frozen=True)
+class Result(Sequence[Hit]):
+    """The hits of a query, best first; a sequence of ``Hit``.
+
+    Attributes
+    ----------
+    topk
+        How many were asked for.
+    merge
+        How the answers to several queries were compared: ``distance`` or ``rank``.
+    queries, datasets, hits
+        In order.
+    images
+        Images of queries that are in no file, by number of the query; not part of the JSON.
+    """
+
+    topk: int
+    merge: str
+    queries: tuple[QueryRecord, ...]
+    datasets: tuple[DatasetRecord, ...]
+    hits: tuple[Hit, ...]
+    images: Mapping[int, Image.Image] = field(default_factory=dict, compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[index]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the documented JSON object."""
+        return {
+            "schema": SCHEMA,
+            "topk": self.topk,
+            "merge": self.merge,
+            "queries": [_query_dict(query) for query in self.queries],
+            "datasets": [_plain(dataset) for dataset in self.datasets],
+            "hits": [{**_plain(hit), "labels": list(hit.labels)} for hit in self.hits],
+        }
+
+    def to_json(self) -> str:
+        """Return the documented JSON, one hit a line."""
+        body = self.to_dict()
+        hits = ",\n  ".join(json.dumps(hit, ensure_ascii=False) for hit in body.pop("hits"))
+        head = json.dumps(body, ensure_ascii=False, indent=1)[:-2]
+        return f'{head},\n "hits": [\n  {hits}\n ]\n}}' if hits else f'{head},\n "hits": []\n}}'
+
+
+def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def _query_dict(query: QueryRecord) -> dict[str, Any]:
+    always = ("kind", "value")
+    return {name: value for name, value in _plain(query).items() if name in always or value}
+
+
+def read_result(path: Path) -> Result:
+    """Read a result that was saved as JSON.
+
+    Raises
+    ------
+    OutputError
+        When there is none, or it is not such a result.
+    """
+    try:
+        return _from_dict(json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8")))
+    except OSError as error:
+        raise OutputError(f"the result {path} cannot be read: {error.strerror or error}.") from error
+    except KeyError as error:
+        raise OutputError(f"{path} is not a result of a query: it does not say {error}.") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise OutputError(f"{path} is not a result of a query: {error}.") from error
+
+
+def _from_dict(body: dict[str, Any]) -> Result:
+    if body["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {body['schema']!r}, and this clipdex reads schema {SCHEMA}")
+    queries = tuple(
+        QueryRecord(
+            kind=_typed(query["kind"], str),
+            value=_typed(query["value"], str),
+            path=_typed(query.get("path", ""), str),
+            encoded=_typed(query.get("encoded", ""), str),
+            truncated=bool(query.get("truncated", False)),
+            dataset=_typed(query.get("dataset", ""), str),
+            subset=_typed(query.get("subset", ""), str),
+        )
+        for query in body["queries"]
+    )
+    datasets = tuple(
+        DatasetRecord(
+            name=_typed(dataset["name"], str),
+            root=_typed(dataset["root"], str),
+            items=_number(dataset["items"]),
+            model=_typed(dataset["model"], str),
+            model_digest=_typed(dataset.get("model_digest", ""), str),
+            bits=_number(dataset.get("bits", 0)),
+        )
+        for dataset in body["datasets"]
+    )
+    hits = tuple(_hit(hit, len(queries)) for hit in body["hits"])
+    return Result(_number(body["topk"]), _typed(body.get("merge", "distance"), str), queries, datasets, hits)
+
+
+def _hit(hit: dict[str, Any], queries: int) -> Hit:
+    number = _number(hit["query"])
+    if number >= queries:
+        raise ValueError(f"a hit is of query {number}, and there are {queries}")
+    return Hit(
+        rank=_number(hit["rank"]),
+        distance=_number(hit["distance"]),
+        query=number,
+        query_rank=_number(hit.get("query_rank", hit["rank"])),
+        dataset=_typed(hit["dataset"], str),
+        id=_typed(hit["id"], str),
+        subset=_typed(hit["subset"], str),
+        path=_typed(hit["path"], str),
+        labels=tuple(_typed(label, str) for label in hit["labels"]),
+    )
+
+
+def _typed(value: object, kind: type[_T]) -> _T:
+    if not isinstance(value, kind):
+        raise ValueError(f"{value!r} is not a {kind.__name__}")
+    return value
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0 or not math.isfinite(value):
+        raise ValueError(f"{value!r} is not a number of things")
+    return value
