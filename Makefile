@@ -1,0 +1,47 @@
+# The tasks of the project. `make demo` and `make test` need Python 3.10 or newer and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo-results
+PHOTOS := examples/photos
+
+.PHONY: demo test check docs clean help
+
+help: ## Show the tasks
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/'
+
+demo: .venv/.installed ## Index the example photos, query them in all ways, and save the pictures
+	@rm -rf $(DEMO)
+	$(BIN)/clipdex build $(PHOTOS)
+	$(BIN)/clipdex query $(PHOTOS) --text "a dog" -k 8 -o $(DEMO)/text
+	$(BIN)/clipdex query $(PHOTOS) --image $(PHOTOS)/animals/chelsea-the-cat.jpg -k 8 -o $(DEMO)/image
+	$(BIN)/clipdex query $(PHOTOS) --text train --image $(PHOTOS)/places/pagoda.jpg --item plants/dahlia -k 12 -o $(DEMO)/mixed
+	@echo
+	@echo "Look at the pictures:"
+	@ls $(DEMO)/*/sheet.png
+
+test: .venv/.installed-dev ## Run all tests
+	$(BIN)/python -m pytest
+
+check: .venv/.installed-dev ## Lint, formatting, types, generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/make_cli_reference.py --check
+
+docs: .venv/.installed-dev ## Write the generated parts of the documentation
+	$(BIN)/python tools/make_cli_reference.py
+
+clean: ## Delete what the tasks made
+	rm -rf .venv $(DEMO) $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("clipdex needs Python 3.10 or newer; name one with PYTHON=..." if sys.version_info < (3, 10) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

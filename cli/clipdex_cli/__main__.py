@@ -1,0 +1,5 @@
+"""Run the command line with ``python -m clipdex_cli``."""
+
+from clipdex_cli.main import main
+
+main()

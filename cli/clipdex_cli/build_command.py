@@ -1,0 +1,72 @@
+"""``clipdex build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex_cli import options
+
+_SHOWN_FAILURES = 5
+
+
+@click.command("build")
+@click.argument("targets", metavar="TARGET...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@options.MODEL
+@options.INDEX
+@click.option("--rebuild", is_flag=True, help="Hash every image again and replace the index that is there.")
+@options.max_pixels
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; failed files are still named.")
+def command(
+    targets: tuple[Path, ...], model: str | None, index: Path | None, rebuild: bool, max_pixels: int, quiet: bool
+) -> int:
+    """Hash every image below each TARGET, once, into an index beside it.
+
+    Run again, it hashes only images that are new or changed, and drops those that are gone. Files that cannot be read
+    are named, listed in the index folder (failed.json), and do not stop the others.
+
+    Exit code: 0 when each target has at least one image in its index, otherwise 1.
+    """
+    options.one_index(targets, index)
+    from clipdex import build
+    from clipdex.errors import ClipdexError
+    from clipdex_cli.progress import BuildDisplay
+
+    exit_code = 0
+    for target in targets:
+        try:
+            with BuildDisplay(str(target), quiet=quiet) as display:
+                report = build(
+                    target, index=index, model=model, rebuild=rebuild, max_pixels=max_pixels, progress=display
+                )
+        except ClipdexError as error:
+            click.echo(f"clipdex: {error.message}", err=True)
+            exit_code = error.exit_code
+            continue
+        for failure in report.failed[:_SHOWN_FAILURES]:
+            click.echo(f"failed: {_one_line(failure.id)}: {failure.reason}", err=True)
+        if len(report.failed) > _SHOWN_FAILURES:
+            more = len(report.failed) - _SHOWN_FAILURES
+            click.echo(f"failed: {more} more, all listed in {report.index / 'failed.json'}", err=True)
+        if report.items == 0:
+            click.echo(f"clipdex: no image in {report.root} could be indexed.", err=True)
+            exit_code = 1
+        elif not quiet:
+            counts = [f"{report.added:,} added"]
+            counts += [f"{report.changed:,} changed"] if report.changed else []
+            counts += [f"{report.unchanged:,} unchanged"]
+            counts += [f"{report.removed:,} removed"] if report.removed else []
+            counts += [f"{len(report.failed):,} failed"]
+            hashed = report.added + report.changed
+            rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
+            click.echo(
+                f"{report.root}: {', '.join(counts)}; {report.items:,} images in the index "
+                f"({report.model}, {report.seconds:.1f} s{rate})",
+                err=True,
+            )
+    return exit_code
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\\n")

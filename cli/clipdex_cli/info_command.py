@@ -1,0 +1,81 @@
+"""``clipdex info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex_cli import options
+
+_LABELS_SHOWN = 10
+_FAILURES_SHOWN = 5
+
+
+@click.command("info")
+@options.TARGETS
+@options.INDEX
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(targets: tuple[Path, ...], index: Path | None, as_json: bool) -> int:
+    """Show what the index of each TARGET holds, what made it, and whether it is up to date.
+
+    Without a TARGET, the current folder.
+    """
+    options.one_index(targets, index)
+    from clipdex.info import describe
+
+    described = [describe(target, index=index) for target in targets or (Path(),)]
+    if as_json:
+        import json
+
+        click.echo(json.dumps([info.to_dict() for info in described], ensure_ascii=False, indent=1))
+        return 0
+    for number, info in enumerate(described):
+        if number:
+            click.echo()
+        lines = [
+            ("dataset", f"{info.root} ({info.format})"),
+            ("index", f"{info.index}, {_size(info.bytes)} in {info.segments} segment{'s'[: info.segments != 1]}"),
+            ("items", f"{info.items:,}"),
+            ("subsets", _counts(info.subsets)),
+            ("labels", _counts(info.labels)),
+            ("model", f"{info.model}, {info.bits} bits, {info.precision}, digest {info.digest[:12]}"),
+            ("", info.model_kind),
+            ("", f"Not good at: {info.model_not_good_at}" if info.model_not_good_at else ""),
+            ("written by", info.writer),
+            ("failed", _failed(info.failed, info.index)),
+            ("freshness", _freshness(info.new, info.changed, info.gone, info.root)),
+        ]
+        for name, text in lines:
+            if text:
+                click.echo(f"{name:<11}{text}")
+    return 0
+
+
+def _counts(counts: dict[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = ", ".join(f"{name} {count:,}" for name, count in ordered[:_LABELS_SHOWN])
+    more = f", and {len(ordered) - _LABELS_SHOWN} more" if len(ordered) > _LABELS_SHOWN else ""
+    return f"{len(ordered)}: {shown}{more}" if ordered else "none"
+
+
+def _failed(failed: dict[str, str], index: Path) -> str:
+    shown = "".join(f"\n{'':<11}{name!r}: {reason}" for name, reason in list(failed.items())[:_FAILURES_SHOWN])
+    more = f"\n{'':<11}... all in {index / 'failed.json'}" if len(failed) > _FAILURES_SHOWN else ""
+    return f"{len(failed):,} in the last build{shown}{more}"
+
+
+def _freshness(new: int, changed: int, gone: int, root: Path) -> str:
+    if not new + changed + gone:
+        return "up to date"
+    counts = [f"{count:,} {name}" for count, name in ((new, "new"), (changed, "changed"), (gone, "gone")) if count]
+    return f"{', '.join(counts)} since the last build; bring it up to date: clipdex build {root}"
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"

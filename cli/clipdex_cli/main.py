@@ -1,0 +1,72 @@
+"""The program ``clipdex``: its commands, and what happens to errors."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from clipdex import __version__
+
+_COMMANDS = ("build", "query", "save", "info")
+INTERRUPTED = 130
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in the order of a session."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"clipdex_cli.{cmd_name}_command").command
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", prog_name="clipdex", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Find images like this one, or like these words, in folders of images.
+
+    \b
+    clipdex build PHOTOS                       hash every image once
+    clipdex query PHOTOS --text "a dog"        the nearest 50, at once
+    clipdex query PHOTOS --image cat.jpg -s    and saved as pictures
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 usage, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line with these arguments and return the exit code."""
+    from clipdex.errors import ClipdexError
+
+    try:
+        result = cli.main(arguments, prog_name="clipdex", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted. Nothing was changed by the command that was running.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output, such as head, has gone: not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ClipdexError as error:
+        click.echo(f"clipdex: {error.message}", err=True)
+        return error.exit_code

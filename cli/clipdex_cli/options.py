@@ -1,0 +1,134 @@
+"""What several commands share: options, and a command whose options take several values after one flag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class SeveralValues(click.Command):
+    """A command in which some repeatable options take several values.
+
+    ``--text bus train`` is ``--text bus --text train``. The values of such an option go on up to the next option. Where
+    no argument is left over by that, and the current folder has no index that would be searched, folders at the end of
+    the values are arguments instead. The order of all those values, across options, is kept in ``context.meta[ORDER]``
+    as pairs of option name and value.
+    """
+
+    def __init__(self, *args: Any, several: tuple[str, ...], ordered: tuple[str, ...], **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self._several = several
+        self._ordered = ordered
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Write several values as several options, then parse as usual."""
+        flags = {
+            flag: option.name
+            for option in self.params
+            if isinstance(option, click.Option) and option.name in self._several
+            for flag in option.opts
+        }
+        spread, order = _spread(args, flags, self._plain_flags())
+        ctx.meta[ORDER] = [(name, value) for name, value in order if name in self._ordered]
+        return super().parse_args(ctx, spread)
+
+    def _plain_flags(self) -> dict[str, bool]:
+        """Return the other flags, and whether each takes a value."""
+        return {
+            flag: not (option.is_flag or option.count)
+            for option in self.params
+            if isinstance(option, click.Option) and option.name not in self._several
+            for flag in (*option.opts, *option.secondary_opts)
+        }
+
+
+ORDER = "clipdex_cli.order"
+INDEX_FOLDER = ".clipdex"
+
+
+def _spread(
+    args: list[str], several: Mapping[str, str | None], plain: Mapping[str, bool]
+) -> tuple[list[str], list[tuple[str | None, str]]]:
+    groups: list[tuple[str, list[str]]] = []  # a flag of several values, or "" for everything else
+    current: list[str] | None = None
+    positional = False
+    rest = iter(args)
+    for argument in rest:
+        flag, equals, value = argument.partition("=")
+        if argument == "--":
+            groups.append(("", [argument, *rest]))
+            positional = True
+        elif flag in several:
+            current = [value] if equals else []
+            groups.append((flag, current))
+            if equals:
+                current = None
+        elif argument.startswith("-") and argument != "-":
+            current = None
+            taken = [argument]
+            if plain.get(argument):
+                taken += [following for following in [next(rest, None)] if following is not None]
+            groups.append(("", taken))
+        elif current is not None:
+            current.append(argument)
+        else:
+            groups.append(("", [argument]))
+            positional = True
+    if not positional and not Path(INDEX_FOLDER).exists():
+        _free_trailing_folders(groups)
+    spread: list[str] = []
+    order: list[tuple[str | None, str]] = []
+    for flag, values in groups:
+        if not flag:
+            spread += values
+            continue
+        if not values:
+            spread.append(flag)  # click says that a value is missing
+        for value in values:
+            spread.append(f"{flag}={value}" if flag.startswith("--") else flag)
+            order.append((several[flag], value))
+    return spread, order
+
+
+def _free_trailing_folders(groups: list[tuple[str, list[str]]]) -> None:
+    for _, values in reversed([group for group in groups if group[0]]):
+        folders: list[str] = []
+        while len(values) > 1 and Path(values[-1]).is_dir():
+            folders.insert(0, values.pop())
+        if folders:
+            click.echo(f"Searching the folder {', '.join(folders)}. (TARGET is best given first.)", err=True)
+            groups.append(("", folders))
+            return
+
+
+TARGETS = click.argument("targets", metavar="[TARGET]...", nargs=-1, type=click.Path(path_type=Path))
+INDEX = click.option(
+    "--index",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the index in DIR, not in TARGET/.clipdex.",
+)
+MODEL = click.option(
+    "--model", metavar="MODEL", help="Name or folder of the model. [default: that of the index, else starter]"
+)
+
+
+def max_pixels(command: Any) -> Any:  # noqa: ANN401
+    """Add ``--max-pixels``."""
+    return click.option(
+        "--max-pixels",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=128_000_000,
+        show_default=True,
+        help="Refuse images of more pixels, before they are decoded.",
+    )(command)
+
+
+def one_index(targets: tuple[Path, ...], index: Path | None) -> None:
+    """Refuse one index folder for several targets."""
+    if index is not None and len(targets) > 1:
+        raise click.UsageError("--index holds the index of one dataset; give one TARGET with it.")

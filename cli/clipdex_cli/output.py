@@ -1,0 +1,105 @@
+"""Printing results: to stdout what was asked for, to stderr what is said about it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from clipdex import Result
+    from clipdex.report.save import Saved
+
+_MISSING_SHOWN = 3
+
+
+def show(result: Result, output: str, *, null: bool = False) -> None:
+    """Print a result as ``table``, ``json``, ``csv`` or ``paths``."""
+    if output == "json":
+        _write(result.to_json() + "\n")
+    elif output == "csv":
+        _show_csv(result)
+    elif output == "paths":
+        end = "\0" if null else "\n"
+        _write("".join(hit.path + end for hit in result.hits))
+    else:
+        _show_table(result)
+
+
+def _write(text: str) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", errors="surrogateescape"))
+    sys.stdout.buffer.flush()
+
+
+def _show_csv(result: Result) -> None:
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["rank", "distance", "query", "dataset", "subset", "id", "path", "labels"])
+    for hit in result.hits:
+        writer.writerow(
+            [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
+        )
+    _write(stream.getvalue())
+
+
+def _show_table(result: Result) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("rank", justify="right")
+    table.add_column("distance", justify="right")
+    columns = []
+    if len(result.queries) > 1:
+        columns.append(("query", [result.queries[hit.query].value for hit in result.hits]))
+    if len(result.datasets) > 1:
+        columns.append(("dataset", [hit.dataset for hit in result.hits]))
+    columns.append(("id", [hit.id for hit in result.hits]))
+    if len({hit.subset for hit in result.hits}) > 1:
+        columns.append(("subset", [hit.subset for hit in result.hits]))
+    columns.append(("labels", [", ".join(hit.labels) for hit in result.hits]))
+    for name, _ in columns:
+        table.add_column(name, overflow="fold")
+    for number, hit in enumerate(result.hits):
+        cells = [Text(_printable(values[number])) for _, values in columns]
+        table.add_row(str(hit.rank), str(hit.distance), *cells)
+    width = None if sys.stdout.isatty() else 10_000
+    Console(width=width, soft_wrap=not sys.stdout.isatty(), highlight=False).print(table)
+
+
+def _printable(text: str) -> str:
+    """Show control characters as escapes, so that a name cannot steer a terminal."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def warn_of_truncated(result: Result) -> None:
+    """Say which texts were longer than the model takes."""
+    for query in result.queries:
+        if query.truncated:
+            start = _printable(query.value[:40])
+            click.echo(f"Only the beginning of this text was used, it is too long: {start}...", err=True)
+
+
+def remember(result: Result) -> None:
+    """Keep the result for ``clipdex save``; where that is impossible, say so and go on."""
+    from clipdex.errors import ClipdexError
+    from clipdex.state import remember as keep
+
+    try:
+        keep(result)
+    except (OSError, ClipdexError) as error:
+        click.echo(f"The result could not be kept for clipdex save: {error}", err=True)
+
+
+def say_saved(saved: Saved) -> None:
+    """Say where a result was saved, and which images were missing."""
+    click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {len(saved.images)} images", err=True)
+    for hit in saved.missing[:_MISSING_SHOWN]:
+        click.echo(f"missing: {_printable(hit.path)} is not there any more, or is not a file", err=True)
+    if len(saved.missing) > _MISSING_SHOWN:
+        click.echo(f"missing: {len(saved.missing) - _MISSING_SHOWN} more", err=True)

@@ -1,0 +1,122 @@
+"""``clipdex query``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex_cli import options
+
+
+@click.command(
+    "query",
+    cls=options.SeveralValues,
+    several=("texts", "images", "items", "item_subsets"),
+    ordered=("texts", "images", "items"),
+)
+@options.TARGETS
+@click.option("--query-str", "--text", "texts", metavar="T...", multiple=True, help="Texts to search for.")
+@click.option("--query-img-path", "--image", "images", metavar="P...", multiple=True, help="Image files to search for.")
+@click.option(
+    "--query-item-id",
+    "--item",
+    "items",
+    metavar="ID...",
+    multiple=True,
+    help="Items of the datasets to search for, by id (without its extension where that is unambiguous).",
+)
+@click.option(
+    "--query-item-subset", "item_subsets", metavar="S...", multiple=True, help="Subsets to look the item ids up in."
+)
+@click.option(
+    "-k", "-topk", "--topk", "topk", metavar="K", type=int, default=50, show_default=True, help="How many hits."
+)
+@click.option("--exclude-self", is_flag=True, help="Leave out the items that are asked with.")
+@click.option(
+    "--output",
+    type=click.Choice(["table", "json", "csv", "paths"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+@click.option(
+    "-0", "--null", "null", is_flag=True, help="With --output paths: end each with NUL instead of a new line."
+)
+@click.option("-s", "--save", is_flag=True, help="Save a contact sheet, the images and the result.")
+@click.option(
+    "-o",
+    "--output-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where to save (and save). [default: a new folder explore_result]",
+)
+@click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
+@options.MODEL
+@options.INDEX
+@options.max_pixels
+@click.pass_context
+def command(
+    ctx: click.Context,
+    targets: tuple[Path, ...],
+    texts: tuple[str, ...],
+    images: tuple[str, ...],
+    items: tuple[str, ...],
+    item_subsets: tuple[str, ...],
+    topk: int,
+    exclude_self: bool,
+    output: str,
+    null: bool,
+    save: bool,
+    output_dir: Path | None,
+    force: bool,
+    model: str | None,
+    index: Path | None,
+    max_pixels: int,
+) -> int:
+    """Show the images nearest to a text, an image or an item, or to a list that mixes them.
+
+    Each TARGET is a folder that was built; several are searched as one, and without any the current folder is. The
+    query options can be repeated, mixed, and take several values each. The values end at the next option, so name
+    targets before the queries or after another option:
+
+    \b
+    clipdex query PHOTOS --text "a dog"
+    clipdex query PHOTOS --image a.jpg b.jpg --text bus train -k 10
+    clipdex query --query-str motorcycle bus train -topk 50 PHOTOS
+
+    A list of one kind is merged by distance, best over its queries. A list of texts and images is merged by rank,
+    because their distances are on different scales. The result is remembered: clipdex save -o DIR saves it as pictures.
+    """
+    options.one_index(targets, index)
+    order = ctx.meta[options.ORDER]
+    if not order:
+        raise click.UsageError("nothing to search for: give --text, --image or --item.")
+    if null and output != "paths":
+        raise click.UsageError("-0 goes with --output paths.")
+    if item_subsets and not items:
+        raise click.UsageError("--query-item-subset goes with --query-item-id.")
+    if topk < 1:
+        raise click.UsageError(f"-k is {topk}, and must be at least 1.")
+    from clipdex import Explorer, ImageQuery, ItemQuery, TextQuery
+    from clipdex_cli import output as printer
+
+    queries = [
+        TextQuery(value) if name == "texts"
+        else ImageQuery(Path(value)) if name == "images"
+        else ItemQuery(value, item_subsets)
+        for name, value in order
+    ]  # fmt: skip
+    if not targets and not (index or Path(options.INDEX_FOLDER)).exists():
+        raise click.UsageError("name a TARGET: the current folder has no index.")
+    with Explorer(*(targets or (Path(),)), topk=topk, model=model, index=index, max_pixels=max_pixels) as explorer:
+        result = explorer.explore_topk(queries, exclude_self=exclude_self)
+    printer.warn_of_truncated(result)
+    printer.remember(result)
+    printer.show(result, output, null=null)
+    if save or output_dir is not None or force:
+        from clipdex.report.save import DEFAULT_FOLDER, fresh_folder, save_result
+
+        folder = output_dir if output_dir is not None else fresh_folder(Path(DEFAULT_FOLDER))
+        printer.say_saved(save_result(result, folder, force=force))
+    return 0

@@ -1,0 +1,34 @@
+"""``clipdex save``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("save")
+@click.argument("result", metavar="[RESULT.json]", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "-o",
+    "--output-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where to save. [default: a new folder explore_result]",
+)
+@click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
+def command(result: Path | None, output_dir: Path | None, force: bool) -> int:
+    """Save the last query's result, or one kept as JSON, as pictures and data.
+
+    DIR gets a contact sheet (sheet.png), the result (result.json), and a copy of each image that was found, as
+    DATASET/SUBSET/ID.
+    """
+    from clipdex.report.save import DEFAULT_FOLDER, fresh_folder, save_result
+    from clipdex.result import read_result
+    from clipdex.state import last_result
+    from clipdex_cli.output import say_saved
+
+    found = read_result(result) if result is not None else last_result()
+    folder = output_dir if output_dir is not None else fresh_folder(Path(DEFAULT_FOLDER))
+    say_saved(save_result(found, folder, force=force))
+    return 0
