@@ -1,0 +1,114 @@
+"""How good are the hash keys of a model? Precision of retrieval on folders of class folders.
+
+Text to image: the query is ``--template`` with the class name (the folder's, underscores as spaces); a hit is right
+when it is of that class. Image to image: every image asks for the others. Three ways of comparing are shown side by
+side: ``hamming`` (what clipdex does), ``float`` (cosine of the centred embeddings: what the bits are made from), and
+``asymmetric`` (the float query against the stored bits: what rescoring candidates could give).
+
+P@k is the mean share of right ones among the first k. Where a class has fewer than k images it cannot reach 1.
+
+    python benchmarks/quality.py FOLDER... [--model MODEL]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from clipdex.encoder import Encoder, find_model, load_image, prepare, short_side_needed
+from clipdex.readers import FolderReader, ReadItem
+
+Floats = npt.NDArray[np.float32]
+CUTS = (1, 10, 100)
+
+
+def embed_folder(folder: Path, encoder: Encoder) -> tuple[Floats, npt.NDArray[np.str_]]:
+    """Return the centred embeddings of the images of a folder, float32 ``[n, d]``, and the class of each."""
+    reader = FolderReader(folder)
+    items = [item for item in reader if isinstance(item, ReadItem) and item.labels]
+    settings = encoder.model.image
+    pixels = (
+        (
+            None,
+            prepare(
+                load_image(reader.media(item.id), settings.background, enough=short_side_needed(settings)), settings
+            ),
+        )
+        for item in items
+    )
+    embeddings = np.stack([embedding for _, embedding in encoder.image_embeddings(pixels)])
+    return embeddings - encoder.image_centre, np.array([item.labels[0] for item in items])
+
+
+def embed_classes(names: list[str], template: str, encoder: Encoder) -> Floats:
+    """Return the centred embeddings of the class names in a template, float32 ``[classes, d]``."""
+    texts = [template.format(name.replace("_", " ")) for name in names]
+    return np.stack([encoder.text_embedding(text) for text in texts]) - encoder.text_centre
+
+
+def unit(vectors: Floats) -> Floats:
+    """Scale vectors to length 1."""
+    scaled: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return scaled
+
+
+def signs(vectors: Floats) -> Floats:
+    """Return +1 and -1 for the bits: their inner product is d - 2 x Hamming distance."""
+    return np.where(vectors > 0, np.float32(1), np.float32(-1))
+
+
+def precision(
+    queries: Floats, stored: Floats, wanted: npt.NDArray[np.str_], classes: npt.NDArray[np.str_], *, same: bool
+) -> dict[int, float]:
+    """Return P@k for the given similarity vectors; with ``same``, query i is item i and does not find itself."""
+    right: dict[int, list[float]] = {cut: [] for cut in CUTS}
+    for number in range(len(queries)):
+        similarity = stored @ queries[number]
+        if same:
+            similarity[number] = -np.inf
+        order = np.argsort(-similarity, kind="stable")[: max(CUTS)]
+        found = classes[order] == wanted[number]
+        for cut in CUTS:
+            right[cut].append(float(found[:cut].mean()))
+    return {cut: float(np.mean(values)) for cut, values in right.items()}
+
+
+def table(
+    title: str, queries: Floats, stored: Floats, wanted: npt.NDArray[np.str_], classes: npt.NDArray[np.str_]
+) -> None:
+    """Print the three ways of comparing."""
+    same = queries is stored
+    ways = {
+        "hamming": (signs(queries), signs(stored)),
+        "float": (unit(queries), unit(stored)),
+        "asymmetric": (unit(queries), signs(stored)),
+    }
+    for name, (asked, kept) in ways.items():
+        scores = precision(asked, kept, wanted, classes, same=same)
+        print(f"| {title} | {name} | " + " | ".join(f"{scores[cut]:.3f}" for cut in CUTS) + " |")
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, help="folders of class folders")
+    parser.add_argument("--model", help="name or folder of the model (default: the bundled one)")
+    parser.add_argument("--template", default="a photo of a {}", help="query text for a class")
+    arguments = parser.parse_args()
+    encoder = Encoder(find_model(arguments.model), many=True)
+    print(f"| {encoder.model.name}, {encoder.model.embedding_size} bits | compared by | P@1 | P@10 | P@100 |")
+    print("|---|---|---|---|---|")
+    for folder in arguments.folders:
+        stored, classes = embed_folder(folder, encoder)
+        names = sorted(set(classes))
+        texts = embed_classes(names, arguments.template, encoder)
+        table(f"{folder.name}, text to image", texts, stored, np.array(names), classes)
+        if len(classes) > len(names):
+            table(f"{folder.name}, image to image", stored, stored, classes, classes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""What the tests of the index share: small indexes, a brute-force oracle, and damage."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+
+from clipdex_indexes import Index, IndexWriter, ItemRow, ModelStamp, read_manifest, search
+from clipdex_indexes.manifest import Manifest, write_manifest
+from clipdex_indexes.segment import _stamp, keys_path, table_path, write_segment
+
+POPCOUNT = np.array([bin(value).count("1") for value in range(256)], np.int64)
+
+# The same examples on every run and every machine, and no file left behind.
+DETERMINISTIC = settings(
+    derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=False
+)
+
+Pair = tuple[ItemRow, bytes]
+
+
+def model_stamp(bits: int = 64) -> ModelStamp:
+    return ModelStamp("toy", "0" * 64, bits, "f32")
+
+
+def row(item_id: str, subset: str = "default", labels: tuple[str, ...] = ("cat",), size: int = 7, mtime: int = 11):
+    return ItemRow(item_id, subset, labels, size, mtime)
+
+
+def in_order(pairs: Iterable[Pair]) -> list[Pair]:
+    return sorted(pairs, key=lambda pair: pair[0][:2])
+
+
+def random_pairs(count: int, bits: int, seed: int, distinct: int = 0) -> list[Pair]:
+    """Items in folders, some ids in two subsets, with random keys; ``distinct`` keys only, where it is given."""
+    rng = random.Random(seed)
+    pool = [rng.randbytes(bits // 8) for _ in range(distinct)]
+    pairs: dict[tuple[str, str], Pair] = {}
+    while len(pairs) < count:
+        folder = rng.choice(["", "a/", "a-b/", "a/b/", "é/", "\U0001f600/"])
+        item = row(
+            f"{folder}{rng.randrange(count * 2)}.jpg",
+            rng.choice(["train", "val"]),
+            tuple(rng.sample(["cat", "dog", "a, b", "猫"], rng.randrange(3))),
+            rng.randrange(1 << 40),
+            rng.randrange(1 << 62),
+        )
+        pairs[item[:2]] = (item, rng.choice(pool) if pool else rng.randbytes(bits // 8))
+    return in_order(pairs.values())
+
+
+def split(pairs: Sequence[Pair], parts: int, seed: int) -> list[list[Pair]]:
+    """Deal the items out at random, so that the segments interleave; no part is empty."""
+    rng = random.Random(seed)
+    owner = [*range(parts), *(rng.randrange(parts) for _ in range(len(pairs) - parts))]
+    rng.shuffle(owner)
+    return [[pair for pair, part in zip(pairs, owner, strict=True) if part == number] for number in range(parts)]
+
+
+def write_index(folder: Path, parts: Sequence[Sequence[Pair]], bits: int) -> Path:
+    """Write an index with exactly these segments, past the writer and its merging."""
+    segments = folder / "segments"
+    segments.mkdir(parents=True)
+    stamps = [write_segment(segments, bits, in_order(part)) for part in parts]
+    write_manifest(folder, Manifest(model_stamp(bits), "folder", 1, tuple(filter(None, stamps)), "test"))
+    return folder
+
+
+def apply(folder: Path, add: Iterable[Pair] = (), remove: Iterable[tuple[str, str]] = (), bits: int = 64, fresh=False):
+    """Change an index the way a build does, and return what the commit said."""
+    gone = set(remove)
+    with IndexWriter(folder, fresh=fresh) as writer:
+        if writer.base is None:
+            writer.start(model_stamp(bits), "folder", "test")
+        else:
+            for location, item in writer.base.items():
+                if item[:2] in gone:
+                    writer.remove(location)
+        writer.add(in_order(add))
+        return writer.commit()
+
+
+def oracle(datasets: Sequence[Sequence[Pair]], query: bytes, k: int) -> list[tuple[int, int, str, str]]:
+    """Brute force: (distance, dataset, id, subset) of the k nearest, in the one order that is right."""
+    wanted = int.from_bytes(query, "big")
+    everything = [
+        (bin(int.from_bytes(key, "big") ^ wanted).count("1"), number, item.id, item.subset)
+        for number, pairs in enumerate(datasets)
+        for item, key in pairs
+    ]
+    return sorted(everything)[:k]
+
+
+def ask(indexes: Sequence[Index], queries: Sequence[bytes], k: int) -> list[list[tuple[int, int, str, str]]]:
+    """What ``search`` answers, in the terms of the oracle."""
+    keys = np.frombuffer(b"".join(queries), np.uint8).reshape(len(queries), -1)
+    answers = []
+    for found in search(indexes, keys, k):
+        rows = [indexes[one.index].rows([one.location])[0] for one in found]
+        answers.append([(one.distance, one.index, item.id, item.subset) for one, item in zip(found, rows, strict=True)])
+    return answers
+
+
+def contents(index: Index) -> list[Pair]:
+    return [(item, index.key(location).tobytes()) for location, item in index.items()]
+
+
+def segment_files(folder: Path) -> set[str]:
+    return {path.name for path in (folder / "segments").iterdir()}
+
+
+def live_files(folder: Path) -> set[str]:
+    return {f"{stamp.name}.{kind}" for stamp in read_manifest(folder).segments for kind in ("faiss", "sqlite")}
+
+
+def all_bytes(folder: Path) -> dict[str, bytes]:
+    """Every file of an index but the lock."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "lock"
+    }
+
+
+def restamp(folder: Path, **changes: object) -> None:
+    """Make the manifest agree with the segment files as they are now, as one who forges an index would."""
+    manifest = read_manifest(folder)
+    stamps = [
+        replace(
+            stamp,
+            keys=_stamp(keys_path(folder / "segments", stamp.name)),
+            table=_stamp(table_path(folder / "segments", stamp.name)),
+            **changes,
+        )
+        for stamp in manifest.segments
+    ]
+    write_manifest(folder, replace(manifest, segments=tuple(stamps)))

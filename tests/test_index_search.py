@@ -1,0 +1,269 @@
+"""Search against brute force, on chosen cases."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from clipdex_indexes import Index, hamming, search
+from helpers_index import POPCOUNT, ask, oracle, random_pairs, row, split, write_index
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Cut a few thousand keys into chunks for several threads."""
+    monkeypatch.setattr(hamming, "_SMALLEST_CHUNK", 512)
+    monkeypatch.setattr(hamming, "_ONE_THREAD_BELOW", 0)
+    monkeypatch.setattr(hamming, "_SCAN_ROWS", 100)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Count which ways the search goes, and on which threads."""
+    counted = {"heap": 0, "sort": 0, "tie scan": 0, "threads": set(), "chunks": 0}
+    lock = threading.Lock()
+
+    def count(owner, name, what):
+        original = getattr(owner, name)
+
+        def wrapper(*args, **kwargs):
+            with lock:
+                counted[what] += 1
+                counted["threads"].add(threading.current_thread().name)
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, wrapper)
+
+    count(hamming.faiss, "knn_hamming", "heap")
+    count(hamming, "_by_sorting", "sort")
+    count(hamming, "_first_at_distance", "tie scan")
+    count(hamming, "_nearest_in_chunk", "chunks")
+    return counted
+
+
+def reference(arrays, queries, k):
+    """For each query and array, positions and distances by brute force over bytes."""
+    answer = []
+    for query in queries:
+        found = []
+        for keys in arrays:
+            distances = POPCOUNT[keys ^ query].sum(axis=1)
+            order = np.argsort(distances, kind="stable")[:k]
+            found.append((distances[order].tolist(), order.tolist()))
+        answer.append(found)
+    return answer
+
+
+def nearest(arrays, queries, k):
+    return [
+        [(part.distances.tolist(), part.positions.tolist()) for part in found]
+        for found in hamming.nearest(arrays, queries, k)
+    ]
+
+
+def random_keys(count, bits, seed, distinct=0):
+    rng = np.random.default_rng(seed)
+    if distinct:
+        return rng.integers(0, 256, (distinct, bits // 8), np.uint8)[rng.integers(0, distinct, count)]
+    return rng.integers(0, 256, (count, bits // 8), np.uint8)
+
+
+@pytest.mark.parametrize("distinct", [0, 1, 2, 3], ids=lambda n: f"{n} distinct keys" if n else "random keys")
+@pytest.mark.parametrize("segments", [1, 2, 5])
+@pytest.mark.parametrize("bits", [8, 64, 72, 512, 768])
+def test_search_equals_brute_force(tmp_path, bits, segments, distinct):
+    pairs = random_pairs(60, bits, seed=bits + segments, distinct=distinct)
+    write_index(tmp_path / "i", split(pairs, segments, seed=bits), bits)
+    queries = [pairs[17][1], random.Random(1).randbytes(bits // 8), bytes(bits // 8)]
+    with Index(tmp_path / "i") as index:
+        for k in (1, 2, 7, 30, 59, 60, 61, 10_000):
+            assert ask([index], queries, k) == [oracle([pairs], query, k) for query in queries]
+
+
+@pytest.mark.parametrize("distinct", [0, 2])
+def test_search_of_several_indexes_equals_brute_force_in_their_order(tmp_path, distinct):
+    bits = 64
+    datasets = [random_pairs(count, bits, seed=5, distinct=distinct) for count in (40, 1, 25)]
+    with contextlib.ExitStack() as stack:
+        indexes = [
+            stack.enter_context(Index(write_index(tmp_path / str(n), split(pairs, min(3, len(pairs)), n), bits)))
+            for n, pairs in enumerate(datasets)
+        ]
+        queries = [pairs[0][1] for pairs in datasets]
+        for k in (1, 3, 20, 66, 100):
+            assert ask(indexes, queries, k) == [oracle(datasets, query, k) for query in queries]
+            backwards = ask(indexes[::-1], queries, k)
+            assert backwards == [oracle(datasets[::-1], query, k) for query in queries]
+
+
+def test_answer_does_not_depend_on_the_segments(tmp_path):
+    pairs = random_pairs(80, 72, seed=3, distinct=4)
+    queries = [pairs[0][1], pairs[40][1]]
+    answers = []
+    for segments in (1, 2, 7, 80):
+        with Index(write_index(tmp_path / str(segments), split(pairs, segments, seed=9), 72)) as index:
+            answers.append([ask([index], queries, k) for k in (1, 10, 33, 80)])
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_equal_distances_are_ordered_by_id_then_subset_across_segments(tmp_path):
+    key = bytes(8)
+    items = [row("b"), row("a", "val"), row("a", "train"), row("a/z"), row("B"), row("é")]
+    write_index(tmp_path / "i", [[(item, key)] for item in items], 64)
+    with Index(tmp_path / "i") as index:
+        (answer,) = ask([index], [key], 6)
+    assert [found[2:] for found in answer] == [
+        ("B", "default"), ("a", "train"), ("a", "val"), ("a/z", "default"), ("b", "default"), ("é", "default"),
+    ]  # fmt: skip
+
+
+def test_first_indexes_win_ties_even_where_later_ones_have_smaller_ids(tmp_path):
+    key = bytes(8)
+    write_index(tmp_path / "0", [[(row("z"), key)]], 64)
+    write_index(tmp_path / "1", [[(row("a"), key)]], 64)
+    with Index(tmp_path / "0") as first, Index(tmp_path / "1") as second:
+        assert ask([first, second], [key], 1) == [[(0, 0, "z", "default")]]
+        assert ask([second, first], [key], 2) == [[(0, 0, "a", "default"), (0, 1, "z", "default")]]
+
+
+def test_search_of_nothing_finds_nothing(tmp_path):
+    write_index(tmp_path / "empty", [], 64)
+    query = np.zeros((2, 8), np.uint8)
+    assert search([], query, 5) == [[], []]
+    with Index(tmp_path / "empty") as index:
+        assert len(index) == 0
+        assert search([index, index], query, 5) == [[], []]
+        assert search([index], query[:0], 5) == []
+
+
+def test_an_empty_index_among_others_keeps_its_place(tmp_path):
+    write_index(tmp_path / "empty", [], 64)
+    pairs = random_pairs(5, 64, seed=1)
+    write_index(tmp_path / "full", [pairs], 64)
+    with Index(tmp_path / "empty") as empty, Index(tmp_path / "full") as full:
+        assert ask([empty, full], [bytes(8)], 3) == [oracle([[], pairs], bytes(8), 3)]
+
+
+def test_queries_need_not_be_contiguous(tmp_path):
+    pairs = random_pairs(30, 64, seed=2)
+    write_index(tmp_path / "i", [pairs], 64)
+    wide = np.frombuffer(random.Random(4).randbytes(48), np.uint8).reshape(3, 16)
+    with Index(tmp_path / "i") as index:
+        assert search([index], wide[:, ::2], 4) == search([index], wide[:, ::2].copy(), 4)
+
+
+@pytest.mark.parametrize("bits", [8, 64, 72, 768])
+def test_hamming_counts_the_differing_bits(bits):
+    keys = random_keys(50, bits, seed=bits)
+    query = random_keys(1, bits, seed=1)[0]
+    expected = [bin(int.from_bytes(key.tobytes(), "big") ^ int.from_bytes(query.tobytes(), "big")).count("1")
+                for key in keys]  # fmt: skip
+    assert hamming.hamming(keys, query).tolist() == expected
+    assert hamming.hamming(keys[::2], query).tolist() == expected[::2]
+    unaligned = np.frombuffer(b"x" + keys.tobytes(), np.uint8)[1:].reshape(keys.shape)
+    assert hamming.hamming(unaligned, query).tolist() == expected
+    assert hamming.hamming(keys[:0], query).tolist() == []
+
+
+def test_many_keys_are_searched_in_chunks_by_several_threads_with_the_heap_of_faiss(calls):
+    keys = random_keys(300_000, 64, seed=1)
+    queries = random_keys(2, 64, seed=2)
+    assert nearest([keys], queries, 50) == reference([keys], queries, 50)
+    assert calls["chunks"] >= 4
+    assert calls["heap"] == calls["chunks"]
+    assert calls["sort"] == 0
+    assert all(name.startswith("clipdex-search") for name in calls["threads"])
+
+
+def test_many_ties_at_the_last_place_are_settled_in_order_of_position(calls):
+    # 2 distinct keys, so k is in the middle of tens of thousands of equal distances, in every chunk.
+    keys = random_keys(200_000, 8, seed=1, distinct=2)
+    queries = keys[:2]
+    assert nearest([keys], queries, 100) == reference([keys], queries, 100)
+    assert calls["heap"] > 1
+    assert calls["tie scan"] >= calls["heap"]
+
+
+def test_many_keys_of_few_bits_equal_brute_force(calls):
+    arrays = [random_keys(count, 8, seed=count) for count in (150_000, 70_000, 3)]
+    queries = random_keys(3, 8, seed=9)
+    for k in (1, 1000, 20_000):
+        assert nearest(arrays, queries, k) == reference(arrays, queries, k)
+    assert calls["heap"]
+    assert calls["tie scan"]
+    assert calls["sort"]
+
+
+@pytest.mark.parametrize("distinct", [0, 1, 2, 3])
+@pytest.mark.parametrize("bits", [8, 72, 512])
+def test_chunks_and_threads_do_not_change_the_answer(small_chunks, calls, bits, distinct):
+    arrays = [random_keys(count, bits, seed=count, distinct=distinct) for count in (3000, 1, 513, 0, 700)]
+    queries = np.concatenate([random_keys(2, bits, seed=3), arrays[0][:1]])
+    for k in (1, 50, 400, 2999, 5000):
+        assert nearest(arrays, queries, k) == reference(arrays, queries, k)
+    assert calls["heap"]
+    assert calls["sort"]
+    assert bool(calls["tie scan"]) == bool(distinct) or bits == 8
+    assert any(name.startswith("clipdex-search") for name in calls["threads"])
+
+
+def test_tie_scan_stops_as_soon_as_it_has_enough(small_chunks, monkeypatch):
+    keys = np.zeros((5000, 8), np.uint8)
+    scanned = []
+    original = hamming.hamming
+    monkeypatch.setattr(hamming, "hamming", lambda part, query: scanned.append(len(part)) or original(part, query))
+    found = hamming._first_at_distance(keys, keys[0], 0, 150)
+    assert found[:150].tolist() == list(range(150))
+    assert sum(scanned) == 200
+
+
+def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path, small_chunks, calls):
+    pairs = random_pairs(3000, 64, seed=1, distinct=3)
+    write_index(tmp_path / "i", split(pairs, 3, seed=2), 64)
+    queries = [pairs[0][1], pairs[1][1], bytes(8)]
+    with Index(tmp_path / "i") as index:
+        for k in (1, 60, 1500):
+            assert ask([index], queries, k) == [oracle([pairs], query, k) for query in queries]
+    assert calls["tie scan"]
+    assert calls["sort"]
+
+
+def test_searches_from_many_threads_at_once_agree(tmp_path, small_chunks):
+    pairs = random_pairs(1500, 64, seed=1, distinct=5)
+    write_index(tmp_path / "i", split(pairs, 2, seed=2), 64)
+    expected = oracle([pairs], pairs[0][1], 40)
+    answers = []
+    with Index(tmp_path / "i") as index:
+        workers = [threading.Thread(target=lambda: answers.extend(ask([index], [pairs[0][1]], 40))) for _ in range(6)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(30)
+    assert answers == [expected] * 6
+
+
+FORKED = """
+import os, signal, sys
+import numpy as np
+from clipdex_indexes import hamming
+keys = np.random.default_rng(0).integers(0, 256, (100_000, 8), np.uint8)
+before = hamming.nearest([keys], keys[:2], 5)[0][0].positions.tolist()
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    after = hamming.nearest([keys], keys[:2], 5)[0][0].positions.tolist()
+    os._exit(0 if after == before else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks")
+def test_a_forked_process_can_search_though_threads_do_not_survive_a_fork():
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], timeout=60, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
