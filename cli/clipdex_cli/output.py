@@ -68,8 +68,10 @@ def _show_table(result: Result) -> None:
     for number, hit in enumerate(result.hits):
         cells = [Text(_printable(values[number])) for _, values in columns]
         table.add_row(str(hit.rank), str(hit.distance), *cells)
-    width = None if sys.stdout.isatty() else 10_000
-    Console(width=width, soft_wrap=not sys.stdout.isatty(), highlight=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
+    with console.capture() as printed:
+        console.print(table)
+    _write("".join(line.rstrip() + "\n" for line in printed.get().splitlines()))
 
 
 def _printable(text: str) -> str:

@@ -79,7 +79,8 @@ def _draw_head(
             _draw_picture(sheet, draw, picture, (left, top), box)
             draw.rectangle((left, top, left + box[0] - 1, top + box[1] - 1), outline=_ACCENT, width=2)
         kind = f"query {number + 1}: {query.kind}" if len(result.queries) > 1 else f"query: {query.kind}"
-        text = kind if query.kind == "text" else f"{kind} {query.value}"
+        name = {"text": "", "image": Path(query.value).name}.get(query.kind, query.value)
+        text = f"{kind} {name}".rstrip()
         draw.text((left, top + box[1] + 2), _fitted(text, 13, box[0]), font=_font(13), fill=_ACCENT)
     if len(result.queries) > len(asked):
         more = f"+ {len(result.queries) - len(asked)} more"
