@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -64,75 +65,77 @@ class _Interruption(Exception):
     pass
 
 
-IDS = st.sampled_from([f"{folder}{name}" for folder in ("", "a/", "a-b/", "é/") for name in ("0", "1.jpg", "10")])
-SUBSETS = st.sampled_from(["train", "val"])
-KEYS = st.sampled_from([b"\0\0", b"\0\1", b"\xff\xff", b"\x0f\xf0"])
-LABELS = st.lists(st.sampled_from(["cat", "dog", '"', "猫"]), max_size=2).map(tuple)
-VALUES = st.tuples(LABELS, st.integers(0, 2**62), st.integers(-(2**62), 2**62), KEYS)
+IDS = [f"{folder}{name}" for folder in ("", "a/", "a-b/", "é/", "many/") for name in ("0", "1.jpg", "10", "12", "x")]
+SUBSETS = ["train", "val"]
+KEYS = [b"\0\0", b"\0\1", b"\xff\xff", b"\x0f\xf0"]
+LABELS = ["cat", "dog", '"', "猫"]
 
 
 class History(RuleBasedStateMachine):
     """Adds, changes, removals and commits, some of them interrupted, against a dictionary."""
 
-    @initialize()
-    def start_with_nothing(self):
+    @initialize(count=st.sampled_from([40, 0, 80]))
+    def start(self, count):
+        # Nothing here depends on durability, and a sync takes longer than all the rest.
+        self.no_sync = mock.patch("os.fsync")
+        self.no_sync.start()
         self.root = Path(tempfile.mkdtemp(prefix="clipdex-"))
         self.folder = self.root / "index"
         self.committed = None
         self.pending = {}
         self.snapshots = []
+        if count:
+            # Large enough for small commits to leave it alone, and to become further segments.
+            for number in range(count):
+                self.pending[f"many/{number}", "train"] = (("cat",), number, 0, KEYS[number % len(KEYS)])
+            self.commit(1)
 
     def teardown(self):
+        self.no_sync.stop()
         for index, _ in self.snapshots:
             index.close()
         shutil.rmtree(self.root)
 
-    @rule(item=IDS, subset=SUBSETS, values=VALUES)
-    def add_or_change(self, item, subset, values):
-        self.pending[item, subset] = values
+    @rule(seed=st.integers(0, 2**32), amount=st.sampled_from([1, 1, 2, 12, 50]), commit=st.sampled_from([0, 1, 1, 3]))
+    def change(self, seed, amount, commit):
+        """Add, change and remove some items; commit them, added in so many parts, or leave them for later."""
+        rng = random.Random(seed)
+        if rng.random() < 0.05:
+            self.pending.clear()
+        for _ in range(amount):
+            item = (rng.choice(IDS), rng.choice(SUBSETS))
+            way = rng.choice(["put", "put", "put", "remove", "touch"])
+            if way == "put":
+                labels = tuple(rng.choices(LABELS, k=rng.randrange(3)))
+                self.pending[item] = (labels, rng.randrange(2**62), rng.randrange(-(2**62), 2**62), rng.choice(KEYS))
+            elif way == "touch" and self.pending:
+                item = rng.choice(sorted(self.pending))
+                self.pending[item] = (*self.pending[item][:3], rng.choice(KEYS))
+            elif self.pending:
+                del self.pending[rng.choice(sorted(self.pending))]
+        if commit:
+            self.commit(commit)
 
-    @rule(first=st.integers(0, 50), count=st.integers(5, 60), key=KEYS)
-    def add_many(self, first, count, key):
-        for number in range(first, first + count):
-            self.pending[f"many/{number}", "train"] = (("cat",), number, 0, key)
-
-    @precondition(lambda self: self.pending)
-    @rule(data=st.data())
-    def remove(self, data):
-        del self.pending[data.draw(st.sampled_from(sorted(self.pending)))]
-
-    @rule()
-    def remove_everything(self):
-        self.pending.clear()
-
-    @rule()
-    def commit(self):
+    @rule(parts=st.integers(1, 4))
+    def commit(self, parts):
         with self._changes() as (writer, new):
-            writer.add(new)
+            assert sum(writer.add(new[number::parts]) for number in range(parts)) == len(new)
             done = writer.commit()
         assert done.items == len(self.pending)
         assert done.changed == (self.committed != self.pending)
         self._is_committed()
 
-    @rule(parts=st.integers(2, 4))
-    def commit_in_parts(self, parts):
-        with self._changes() as (writer, new):
-            assert sum(writer.add(new[number::parts]) for number in range(parts)) == len(new)
-            writer.commit()
-        self._is_committed()
-
     @rule()
     def rebuild(self):
         with IndexWriter(self.folder, fresh=True) as writer:
+            assert writer.base is None
             writer.start(model_stamp(BITS), "folder", "test")
             writer.add(self._pairs(self.pending))
             writer.commit()
         self._is_committed()
 
     @precondition(lambda self: self.pending != (self.committed or {}))
-    @rule(
-        after=st.integers(0, 3), error=st.sampled_from([_Interruption, KeyboardInterrupt, OSError, GeneratorExit])
-    )
+    @rule(after=st.integers(0, 3), error=st.sampled_from([_Interruption, KeyboardInterrupt, OSError, GeneratorExit]))
     def interrupted_commit(self, after, error):
         before = all_bytes(self.folder) if self.folder.exists() else {}
 
@@ -153,7 +156,7 @@ class History(RuleBasedStateMachine):
         self.snapshots.append((Index(self.folder), dict(self.committed)))
 
     @precondition(lambda self: self.committed is not None)
-    @rule(query=KEYS, k=st.integers(1, 80))
+    @rule(query=st.sampled_from(KEYS), k=st.integers(1, 80))
     def reopen_and_query(self, query, k):
         with Index(self.folder) as index:
             assert ask([index], [query], k) == [oracle([self._pairs(self.committed)], query, k)]
@@ -211,7 +214,31 @@ class History(RuleBasedStateMachine):
 TestHistory = History.TestCase
 TestHistory.settings = settings(
     DETERMINISTIC,
-    max_examples=40,
-    stateful_step_count=25,
+    max_examples=25,
+    stateful_step_count=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_long_history_of_small_changes_over_several_segments(seed):
+    """The machine above, driven by plain chance: hypothesis prefers what is small and alike."""
+    rng = random.Random(seed)
+    history = History()
+    history.start(80)
+    segments = set()
+    try:
+        for step in range(60):
+            history.change(rng.randrange(2**32) + 1, rng.choice([1, 1, 1, 2, 3, 12]), rng.choice([0, 1, 1, 3]))
+            with Index(history.folder) as index:
+                segments.add(len(index.segments))
+            if step % 5 == 0:
+                history.keep_a_snapshot_open()
+                history.reopen_and_query(rng.choice(KEYS), rng.randrange(1, 90))
+            if step % 11 == 0 and history.pending != history.committed:
+                history.interrupted_commit(rng.randrange(4), rng.choice([OSError, KeyboardInterrupt]))
+            history.older_snapshots_answer_as_before()
+        history.commit(2)
+    finally:
+        history.teardown()
+    assert max(segments) >= 2

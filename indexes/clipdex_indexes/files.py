@@ -84,10 +84,12 @@ def read_bounded(path: Path, limit: int) -> bytes:
     Raises
     ------
     IndexCorrupt
-        When the file is larger than ``limit``.
+        When the file is larger than ``limit``, or a folder, a pipe or a device, which may have no end.
     OSError
         When it cannot be read.
     """
+    if not path.is_file() and path.exists():
+        raise IndexCorrupt(f"{path} is not a regular file.")
     with path.open("rb") as handle:
         data = handle.read(limit + 1)
     if len(data) > limit:

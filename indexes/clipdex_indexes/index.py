@@ -91,12 +91,8 @@ class Index:
 
     def items(self) -> Iterator[tuple[Location, ItemRow]]:
         """Yield every item with its location, in item order, in bounded memory."""
-        streams = [
-            ((row, Location(number, position)) for position, row in enumerate(segment.table.iterate()))
-            for number, segment in enumerate(self.segments)
-        ]
-        for row, location in heapq.merge(*streams, key=lambda found: found[0][:2]):
-            yield location, row
+        streams = [_rows_of(number, segment) for number, segment in enumerate(self.segments)]
+        yield from heapq.merge(*streams, key=lambda found: found[1][:2])
 
     def find(self, item_id: str) -> list[tuple[Location, ItemRow]]:
         """Return the items whose id is ``item_id`` or, if there are none, ``item_id`` plus an extension; in order."""
@@ -174,6 +170,11 @@ def _merge(indexes: Sequence[Index], places: list[tuple[int, int]], parts: list[
         if len(answer) >= k:
             break
     return answer[:k]
+
+
+def _rows_of(number: int, segment: Segment) -> Iterator[tuple[Location, ItemRow]]:
+    for position, row in enumerate(segment.table.iterate()):
+        yield Location(number, position), row
 
 
 def _open(folder: Path) -> tuple[Manifest, list[Segment]]:

@@ -6,6 +6,7 @@ The operating system drops the lock when its process ends, however it ends, so a
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import sys
@@ -18,13 +19,26 @@ from clipdex_indexes.errors import IndexLocked, IndexWriteFailed
 if sys.platform == "win32":
     import msvcrt
 
+    # Windows locks bytes, for readers too: always the same one, and beyond the text that names the owner.
+    _LOCKED_BYTE = 1 << 30
+
     def _acquire(handle: IO[str]) -> None:
+        os.lseek(handle.fileno(), _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
     def _acquire(handle: IO[str]) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _open(path: str, flags: int) -> int:
+    # The file is emptied: where a link in its place, in an index from elsewhere, leads is not ours to empty.
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+# What the operating system says when somebody else holds the lock; anything else means that locking does not work.
+_HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
 class WriterLock:
@@ -49,22 +63,27 @@ class WriterLock:
 
     def __enter__(self) -> WriterLock:
         try:
-            handle = self._path.open("a+", encoding="utf-8")
+            handle = open(self._path, "a+", encoding="utf-8", errors="replace", opener=_open)
         except OSError as error:
-            raise IndexWriteFailed(f"cannot write {self._path}: {error.strerror or error}.") from error
+            raise self._failed(error) from error
         try:
             _acquire(handle)
         except OSError as error:
+            if error.errno not in _HELD:
+                handle.close()
+                raise self._failed(error) from error
             handle.seek(0)
             owner = handle.read(200).strip() or "another process"
             handle.close()
             raise IndexLocked(
                 f"{self._path.parent} is being written by {owner}. Wait for it to end, then try again."
             ) from error
-        handle.seek(0)
-        handle.truncate()
-        handle.write(f"process {os.getpid()} on {socket.gethostname()}")
-        handle.flush()
+        try:
+            handle.truncate(0)
+            os.write(handle.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
+        except OSError as error:
+            handle.close()
+            raise self._failed(error) from error
         self._handle = handle
         return self
 
@@ -76,3 +95,6 @@ class WriterLock:
                 self._handle.truncate(0)
             self._handle.close()
             self._handle = None
+
+    def _failed(self, error: OSError) -> IndexWriteFailed:
+        return IndexWriteFailed(f"cannot lock {self._path}: {error.strerror or error}.")

@@ -159,6 +159,8 @@ def _from_body(body: dict[str, Any]) -> Manifest:
     _require(len({segment.name for segment in segments}) == len(segments), "list of segments")
     _require(body["format"] == FORMAT_VERSION and _is_count(body["generation"], 1 << 62), "format or generation")
     _require(isinstance(body["source_format"], str) and isinstance(body["writer"], str), "text")
+    # A lone surrogate, which JSON can hold, could not be shown.
+    "".join((model.name, model.digest, model.precision, body["source_format"], body["writer"])).encode()
     return Manifest(model, body["source_format"], body["generation"], segments, body["writer"], body["format"])
 
 

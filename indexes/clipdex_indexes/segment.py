@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import stat
 import struct
 import uuid
 from collections.abc import Iterable
@@ -70,13 +71,19 @@ def write_segment(folder: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]]
                 faiss.write_index_binary(flat, str(path))
             except RuntimeError as error:
                 raise OSError(str(error)) from error
-    except OSError as error:
-        raise IndexWriteFailed(f"cannot write the index in {folder}: {error.strerror or error}.") from error
-    return SegmentStamp(name, items, _stamp(keys_path(folder, name)), _stamp(table_path(folder, name)))
+        return SegmentStamp(name, items, _stamp(keys_path(folder, name)), _stamp(table_path(folder, name)))
+    except BaseException as error:
+        remove_segment(folder, name)
+        if isinstance(error, OSError):
+            raise IndexWriteFailed(f"cannot write the index in {folder}: {error.strerror or error}.") from error
+        raise
 
 
 def _write_table(path: Path, rows: Iterable[tuple[ItemRow, bytes]], code: bytearray) -> int:
-    table = TableWriter(path)
+    try:
+        table = TableWriter(path)
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error
     try:
         for row, key in rows:
             table.add(row)
@@ -102,6 +109,15 @@ def remove_segment(folder: Path, name: str) -> None:
             path.unlink()
 
 
+class _MappedKeys:
+    """Keys in memory that belongs to an index of FAISS, which lives as long as an array made of this."""
+
+    def __init__(self, flat: Any, items: int, code_size: int) -> None:  # noqa: ANN401
+        self._flat = flat
+        view = faiss.rev_swig_ptr(flat.xb.data(), items * code_size)
+        self.__array_interface__ = {**view.__array_interface__, "shape": (items, code_size)}
+
+
 class Segment:
     """One segment, open for reading: its hash keys mapped into memory, its item table open.
 
@@ -117,7 +133,9 @@ class Segment:
     Raises
     ------
     IndexCorrupt
-        When a file is missing, has another size or checksum, or is not what it should be.
+        When a file has another size or checksum, or is not what it should be.
+    FileNotFoundError
+        When a file is missing: a writer may have replaced the segment.
     """
 
     def __init__(self, folder: Path, stamp: SegmentStamp, bits: int) -> None:
@@ -126,15 +144,18 @@ class Segment:
         _check_files([(keys_file, stamp.keys), (table_file, stamp.table)])
         _check_header(keys_file, stamp, bits)
         try:
-            # Kept: the keys are a view of memory that it owns.
-            self._flat: Any = faiss.read_index_binary(str(keys_file), faiss.IO_FLAG_MMAP_IFC)
+            flat: Any = faiss.read_index_binary(str(keys_file), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
+            keys_file.stat()  # gone since it was checked?
             raise _damaged(keys_file, "FAISS cannot read it") from error
-        if self._flat.ntotal != stamp.items or self._flat.d != bits:
+        if flat.ntotal != stamp.items or flat.d != bits:
             raise _damaged(keys_file, "it holds other keys than the manifest says")
-        flat = faiss.rev_swig_ptr(self._flat.xb.data(), stamp.items * (bits // 8))
-        self.keys: Keys = flat.reshape(stamp.items, bits // 8)
-        self.table = TableReader(table_file, stamp.items)
+        self.keys: Keys = np.asarray(_MappedKeys(flat, stamp.items, bits // 8))
+        try:
+            self.table = TableReader(table_file, stamp.items)
+        except IndexCorrupt:
+            table_file.stat()  # gone since it was checked?
+            raise
 
     def __len__(self) -> int:
         return self.stamp.items
@@ -147,13 +168,15 @@ class Segment:
 def _check_files(files: list[tuple[Path, FileStamp]]) -> None:
     for path, stamp in files:
         try:
-            size = path.stat().st_size
+            status = path.stat()
         except FileNotFoundError:
             raise
         except OSError as error:
             raise _damaged(path, error.strerror or str(error)) from error
-        if size != stamp.size:
-            raise _damaged(path, f"it has {size:,} bytes and not {stamp.size:,}")
+        if not stat.S_ISREG(status.st_mode):
+            raise _damaged(path, "it is not a regular file")
+        if status.st_size != stamp.size:
+            raise _damaged(path, f"it has {status.st_size:,} bytes and not {stamp.size:,}")
     try:
         with ThreadPoolExecutor(min(len(files), os.cpu_count() or 1)) as pool:
             sums = list(pool.map(sha256_of, [path for path, _ in files]))

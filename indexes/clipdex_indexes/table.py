@@ -81,16 +81,30 @@ class TableWriter:
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.executescript(
-            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA application_id={APPLICATION_ID};"
-            "PRAGMA user_version=1;" + _SCHEMA + "BEGIN;"
-        )
+        try:
+            self._db.executescript(
+                f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA application_id={APPLICATION_ID};"
+                "PRAGMA user_version=1;" + _SCHEMA + "BEGIN;"
+            )
+        except BaseException:
+            self._db.close()
+            raise
         self._known: dict[str, dict[str, int]] = {"folder": {}, "subset": {}, "labels": {}}
         self._pending: list[tuple[Any, ...]] = []
+        self._last: tuple[str, str] | None = None
         self.rows = 0
 
     def add(self, row: ItemRow) -> None:
-        """Append one row; its position is the number of rows before it."""
+        """Append one row; its position is the number of rows before it.
+
+        Raises
+        ------
+        ValueError
+            When it does not come after the row before it, in item order.
+        """
+        if self._last is not None and row[:2] <= self._last:
+            raise ValueError(f"{row[:2]} comes after {self._last}: rows must be in item order, each once")
+        self._last = row[:2]
         folder, name = _split(row.id)
         labels = json.dumps(row.labels, ensure_ascii=False)
         self._pending.append(
@@ -176,7 +190,7 @@ class TableReader:
         self._query("PRAGMA cell_size_check=ON")
         if self._query("PRAGMA application_id") != [(APPLICATION_ID,)]:
             raise self._corrupt("it is not an item table")
-        schema = {statement for (statement,) in self._query("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
+        schema = {statement for (statement,) in self._query("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
         expected = {part.strip() for part in (_SCHEMA + _INDEXES).split(";") if part.strip()}
         if schema != expected:
             raise self._corrupt("its tables are not those of an item table")
@@ -218,10 +232,9 @@ class TableReader:
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id (one for each subset that has it)."""
         folder, name = _split(item_id)
-        return [
-            self._row(record)
-            for record in self._query(f"{_SELECT} WHERE folder.path = ? AND item.name = ?", (folder, name))
-        ]
+        records = self._query(f"{_SELECT} WHERE folder.path = ? AND item.name = ?", (folder, name))
+        rows = (self._row(record) for record in records)
+        return [found for found in rows if found[1].id == item_id]
 
     def find_without_extension(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
@@ -258,7 +271,7 @@ class TableReader:
         for names, count in self._query(
             "SELECT labels.names, count(*) FROM item JOIN labels USING (labels) GROUP BY labels"
         ):
-            for name in self._labels(names):
+            for name in dict.fromkeys(self._labels(names)):
                 labels[name] = labels.get(name, 0) + count
         return TableCounts({self._text(name): count for name, count in subsets}, labels)
 
@@ -266,13 +279,16 @@ class TableReader:
         try:
             with self._lock:
                 return self._db.execute(statement, tuple(parameters)).fetchall()
+        except UnicodeEncodeError:
+            return []  # no text in SQLite has a lone surrogate, as in an argument that is not UTF-8
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
             raise self._corrupt(str(error)) from error
 
     def _row(self, record: tuple[Any, ...]) -> tuple[int, ItemRow]:
         position, folder, name, subset, labels, size, mtime = record
+        folder, name = self._text(folder), self._text(name)
         item_id = f"{folder}/{name}" if folder else name
-        if not isinstance(item_id, str) or not valid_item_id(item_id):
+        if not valid_item_id(item_id):
             raise self._corrupt(f"row {position} has an id that is no relative path")
         row = ItemRow(
             item_id, self._text(subset), self._labels(labels), self._typed(size, int), self._typed(mtime, int)
@@ -283,6 +299,7 @@ class TableReader:
         with contextlib.suppress(ValueError, TypeError, RecursionError):
             labels = json.loads(names)  # type: ignore[arg-type]
             if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
+                "".join(labels).encode()  # a lone surrogate, which JSON can hold, could not be shown
                 return tuple(labels)
         raise self._corrupt("a list of labels is not readable")
 

@@ -13,11 +13,11 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.errors import IndexNotFound, IndexWriteFailed
+from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
 from clipdex_indexes.files import TEMPORARY_PREFIX
 from clipdex_indexes.index import SEGMENTS_FOLDER, Index, Location
 from clipdex_indexes.lock import WriterLock
-from clipdex_indexes.manifest import Manifest, ModelStamp, SegmentStamp, write_manifest
+from clipdex_indexes.manifest import Manifest, ModelStamp, SegmentStamp, read_manifest, write_manifest
 from clipdex_indexes.segment import Segment, remove_segment, write_segment
 from clipdex_indexes.table import ItemRow
 
@@ -68,6 +68,8 @@ class IndexWriter:
         self._manifest: Manifest | None = None
         self._removed: dict[int, set[int]] = {}
         self._added: list[SegmentStamp] = []
+        self._written: list[str] = []
+        self._replacing = self._committed = False
         self._lock = WriterLock(folder)
         self.base: Index | None = None
 
@@ -96,8 +98,7 @@ class IndexWriter:
         try:
             if self.base is not None:
                 self.base.close()
-            for stamp in self._added:
-                remove_segment(self._folder / SEGMENTS_FOLDER, stamp.name)
+            self._discard()
         finally:
             self._lock.__exit__(kind, error, trace)
 
@@ -128,31 +129,41 @@ class IndexWriter:
         if stamp is None:
             return 0
         self._added.append(stamp)
+        self._written.append(stamp.name)
         return stamp.items
 
     def commit(self) -> Commit:
-        """Make all changes visible at once, then delete the files that no manifest names any more."""
+        """Make all changes visible at once, then delete the files that no manifest names any more.
+
+        The last thing that a writer does: ``base`` is then out of date, and more changes need another writer.
+        """
         manifest = self._started()
         kept = self.base.segments if self.base is not None else []
         added = sum(stamp.items for stamp in self._added)
         removed = sum(len(positions) for positions in self._removed.values())
         if self.base is not None and not added and not removed:
+            self._collect_garbage(manifest)
             return Commit(0, 0, manifest.items, changed=False)
         merged = self._to_merge(kept, added)
         if merged or len(self._added) > 1:
             segments = [segment.stamp for number, segment in enumerate(kept) if number not in merged]
             rows = self._merged_rows(kept, merged, manifest.model.bits)
             whole = write_segment(self._folder / SEGMENTS_FOLDER, manifest.model.bits, rows)
-            segments += [whole] if whole is not None else []
+            if whole is not None:
+                segments.append(whole)
+                self._written.append(whole.name)
         else:
             segments = [segment.stamp for segment in kept] + self._added
         manifest = manifest.with_segments(tuple(segments))
+        self._replacing = True
         write_manifest(self._folder, manifest)
-        self._added = []
+        self._committed = True
         self._collect_garbage(manifest)
         return Commit(added, removed, manifest.items, changed=True)
 
     def _started(self) -> Manifest:
+        if self._committed:
+            raise ValueError("a writer commits once: enter another for more changes")
         if self._manifest is None:
             raise ValueError("start() says what a new index holds, before items are added")
         return self._manifest
@@ -181,10 +192,30 @@ class IndexWriter:
                 streams.append(_live_rows(segment, set()))
             yield from heapq.merge(*streams, key=lambda pair: pair[0][:2])
 
+    def _discard(self) -> None:
+        """Delete what was written and not committed."""
+        if self._committed:
+            return
+        live: set[str] = set()
+        if self._replacing:
+            # What interrupted the commit may have come just after the new manifest was in place.
+            try:
+                live = {stamp.name for stamp in read_manifest(self._folder).segments}
+            except IndexNotFound:
+                pass
+            except ClipdexError:
+                return  # the next commit collects it
+        for name in self._written:
+            if name not in live:
+                remove_segment(self._folder / SEGMENTS_FOLDER, name)
+
     def _collect_garbage(self, manifest: Manifest) -> None:
         live = {stamp.name for stamp in manifest.segments}
         for folder, pattern in ((self._folder / SEGMENTS_FOLDER, _OWN_FILE), (self._folder, _OWN_TEMPORARY)):
-            for path in folder.iterdir():
+            paths: list[Path] = []
+            with contextlib.suppress(OSError):
+                paths.extend(folder.iterdir())
+            for path in paths:
                 match = pattern.fullmatch(path.name)
                 if match and not (match.lastindex and match[1] in live):
                     with contextlib.suppress(OSError):
