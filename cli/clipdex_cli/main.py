@@ -44,6 +44,8 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 usage, 130 interrupted."""
+    # OpenVINO imports its model converter, and with it a telemetry client, where it can. This program never converts.
+    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
     sys.exit(run(sys.argv[1:]))
 
 
