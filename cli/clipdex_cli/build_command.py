@@ -31,6 +31,7 @@ def command(
     options.one_index(targets, index)
     from clipdex import build
     from clipdex.errors import ClipdexError
+    from clipdex_cli.output import printable
     from clipdex_cli.progress import BuildDisplay
 
     exit_code = 0
@@ -45,7 +46,7 @@ def command(
             exit_code = error.exit_code
             continue
         for failure in report.failed[:_SHOWN_FAILURES]:
-            click.echo(f"failed: {_one_line(failure.id)}: {failure.reason}", err=True)
+            click.echo(f"failed: {printable(failure.id)}: {printable(failure.reason)}", err=True)
         if len(report.failed) > _SHOWN_FAILURES:
             more = len(report.failed) - _SHOWN_FAILURES
             click.echo(f"failed: {more} more, all listed in {report.index / 'failed.json'}", err=True)
@@ -66,7 +67,3 @@ def command(
                 err=True,
             )
     return exit_code
-
-
-def _one_line(text: str) -> str:
-    return text.replace("\n", "\\n")

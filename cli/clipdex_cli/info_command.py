@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
+from clipdex_cli.output import printable, write
 
 _LABELS_SHOWN = 10
 _FAILURES_SHOWN = 5
@@ -28,14 +29,15 @@ def command(targets: tuple[Path, ...], index: Path | None, as_json: bool) -> int
     if as_json:
         import json
 
-        click.echo(json.dumps([info.to_dict() for info in described], ensure_ascii=False, indent=1))
+        text = json.dumps([info.to_dict() for info in described], ensure_ascii=False, indent=1)
+        write(text + "\n", errors="backslashreplace")
         return 0
     for number, info in enumerate(described):
         if number:
             click.echo()
         lines = [
-            ("dataset", f"{info.root} ({info.format})"),
-            ("index", f"{info.index}, {_size(info.bytes)} in {info.segments} segment{'s'[: info.segments != 1]}"),
+            ("dataset", f"{printable(str(info.root))} ({info.format})"),
+            ("index", f"{printable(str(info.index))}, {_size(info.bytes)} in {_segments(info.segments)}"),
             ("items", f"{info.items:,}"),
             ("subsets", _counts(info.subsets)),
             ("labels", _counts(info.labels)),
@@ -52,16 +54,21 @@ def command(targets: tuple[Path, ...], index: Path | None, as_json: bool) -> int
     return 0
 
 
+def _segments(count: int) -> str:
+    return f"{count} segment{'s'[: count != 1]}"
+
+
 def _counts(counts: dict[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = ", ".join(f"{name} {count:,}" for name, count in ordered[:_LABELS_SHOWN])
+    shown = ", ".join(f"{printable(name)} {count:,}" for name, count in ordered[:_LABELS_SHOWN])
     more = f", and {len(ordered) - _LABELS_SHOWN} more" if len(ordered) > _LABELS_SHOWN else ""
     return f"{len(ordered)}: {shown}{more}" if ordered else "none"
 
 
 def _failed(failed: dict[str, str], index: Path) -> str:
-    shown = "".join(f"\n{'':<11}{name!r}: {reason}" for name, reason in list(failed.items())[:_FAILURES_SHOWN])
-    more = f"\n{'':<11}... all in {index / 'failed.json'}" if len(failed) > _FAILURES_SHOWN else ""
+    first = list(failed.items())[:_FAILURES_SHOWN]
+    shown = "".join(f"\n{'':<11}{name!r}: {printable(reason)}" for name, reason in first)
+    more = f"\n{'':<11}... all in {printable(str(index / 'failed.json'))}" if len(failed) > _FAILURES_SHOWN else ""
     return f"{len(failed):,} in the last build{shown}{more}"
 
 
@@ -69,7 +76,7 @@ def _freshness(new: int, changed: int, gone: int, root: Path) -> str:
     if not new + changed + gone:
         return "up to date"
     counts = [f"{count:,} {name}" for count, name in ((new, "new"), (changed, "changed"), (gone, "gone")) if count]
-    return f"{', '.join(counts)} since the last build; bring it up to date: clipdex build {root}"
+    return f"{', '.join(counts)} since the last build; bring it up to date: clipdex build {printable(str(root))}"
 
 
 def _size(count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from typing import NoReturn
 
 import click
@@ -46,7 +47,15 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 usage, 130 interrupted."""
     # OpenVINO imports its model converter, and with it a telemetry client, where it can. This program never converts.
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
-    sys.exit(run(sys.argv[1:]))
+    # Pillow warns of damaged metadata; what cannot be decoded is reported by us, with the name of its file.
+    warnings.filterwarnings("ignore", module="PIL")
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What could not be written is still in the buffer: keep Python from trying again on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -72,3 +81,6 @@ def run(arguments: list[str]) -> int:
     except ClipdexError as error:
         click.echo(f"clipdex: {error.message}", err=True)
         return error.exit_code
+    except OSError as error:
+        click.echo(f"clipdex: {error}", err=True)
+        return ClipdexError.exit_code

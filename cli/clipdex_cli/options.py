@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from clipdex.paths import is_folder
+
 
 class SeveralValues(click.Command):
     """A command in which some repeatable options take several values.
@@ -58,6 +60,8 @@ def _spread(
     rest = iter(args)
     for argument in rest:
         flag, equals, value = argument.partition("=")
+        if f"-{flag}" in several:  # examples of the command that this one takes over from have one dash only
+            flag = f"-{flag}"
         if argument == "--":
             groups.append(("", [argument, *rest]))
             positional = True
@@ -96,7 +100,7 @@ def _spread(
 def _free_trailing_folders(groups: list[tuple[str, list[str]]]) -> None:
     for _, values in reversed([group for group in groups if group[0]]):
         folders: list[str] = []
-        while len(values) > 1 and Path(values[-1]).is_dir():
+        while len(values) > 1 and is_folder(Path(values[-1])):
             folders.insert(0, values.pop())
         if folders:
             click.echo(f"Searching the folder {', '.join(folders)}. (TARGET is best given first.)", err=True)

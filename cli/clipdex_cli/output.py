@@ -19,19 +19,21 @@ _MISSING_SHOWN = 3
 def show(result: Result, output: str, *, null: bool = False) -> None:
     """Print a result as ``table``, ``json``, ``csv`` or ``paths``."""
     if output == "json":
-        _write(result.to_json() + "\n")
+        # A path that is no UTF-8 is escaped, so that the JSON is.
+        write(result.to_json() + "\n", errors="backslashreplace")
     elif output == "csv":
         _show_csv(result)
     elif output == "paths":
         end = "\0" if null else "\n"
-        _write("".join(hit.path + end for hit in result.hits))
+        write("".join(hit.path + end for hit in result.hits))
     else:
         _show_table(result)
 
 
-def _write(text: str) -> None:
+def write(text: str, *, errors: str = "surrogateescape") -> None:
+    """Print to stdout as UTF-8, whatever the locale; a path that is no UTF-8 comes out as its own bytes."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", errors="surrogateescape"))
+    sys.stdout.buffer.write(text.encode("utf-8", errors=errors))
     sys.stdout.buffer.flush()
 
 
@@ -43,7 +45,7 @@ def _show_csv(result: Result) -> None:
         writer.writerow(
             [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
         )
-    _write(stream.getvalue())
+    write(stream.getvalue())
 
 
 def _show_table(result: Result) -> None:
@@ -66,15 +68,15 @@ def _show_table(result: Result) -> None:
     for name, _ in columns:
         table.add_column(name, overflow="fold")
     for number, hit in enumerate(result.hits):
-        cells = [Text(_printable(values[number])) for _, values in columns]
+        cells = [Text(printable(values[number])) for _, values in columns]
         table.add_row(str(hit.rank), str(hit.distance), *cells)
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
     with console.capture() as printed:
         console.print(table)
-    _write("".join(line.rstrip() + "\n" for line in printed.get().splitlines()))
+    write("".join(line.rstrip() + "\n" for line in printed.get().splitlines()))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Show control characters as escapes, so that a name cannot steer a terminal."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
@@ -83,7 +85,7 @@ def warn_of_truncated(result: Result) -> None:
     """Say which texts were longer than the model takes."""
     for query in result.queries:
         if query.truncated:
-            start = _printable(query.value[:40])
+            start = printable(query.value[:40])
             click.echo(f"Only the beginning of this text was used, it is too long: {start}...", err=True)
 
 
@@ -102,6 +104,6 @@ def say_saved(saved: Saved) -> None:
     """Say where a result was saved, and which images were missing."""
     click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {len(saved.images)} images", err=True)
     for hit in saved.missing[:_MISSING_SHOWN]:
-        click.echo(f"missing: {_printable(hit.path)} is not there any more, or is not a file", err=True)
+        click.echo(f"missing: {printable(hit.path)} is not there any more, or is not a file", err=True)
     if len(saved.missing) > _MISSING_SHOWN:
         click.echo(f"missing: {len(saved.missing) - _MISSING_SHOWN} more", err=True)

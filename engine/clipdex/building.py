@@ -23,9 +23,9 @@ from clipdex.encoder import (
     load_image,
     own_pixel_limit,
     prepare,
-    short_side_needed,
 )
 from clipdex.errors import DatasetEmpty, ImageError, ModelMismatch
+from clipdex.paths import expanded
 from clipdex.readers import FolderReader, ReadItem, UnreadableItem
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, ItemRow
@@ -119,7 +119,7 @@ def build(
     """
     begin = time.perf_counter()
     root = locate(target)
-    folder = index_folder(root, Path(index).expanduser().absolute() if index is not None else None)
+    folder = index_folder(root, expanded(index).absolute() if index is not None else None)
     reader = FolderReader(root)
     if not (folder / "manifest.json").exists() and next(iter(reader), None) is None:
         raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.")
@@ -211,11 +211,10 @@ class _Run:
 
     def _decoded(self) -> Iterator[tuple[tuple[ReadItem, Change], Pixels]]:
         settings = self._encoder.model.image
-        enough = short_side_needed(settings)
 
         def decode(item: ReadItem) -> Pixels:
             path = self._reader.media(item.id)
-            image = load_image(path, settings.background, max_pixels=self._max_pixels, enough=enough)
+            image = load_image(path, settings.background, max_pixels=self._max_pixels)
             return prepare(image, settings)
 
         todo = iter(self.to_hash)

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from clipdex.errors import DatasetNotFound, DatasetNotIndexed, IndexCorrupt, IndexNotFound
+from clipdex.paths import expanded, is_folder, is_there
 from clipdex.readers import FolderReader, ReadItem, UnreadableItem
 from clipdex_indexes import Index, Location
 from clipdex_indexes.files import atomic_write, read_bounded
@@ -32,9 +33,9 @@ def locate(target: str | os.PathLike[str]) -> Path:
     DatasetNotFound
         When it is no folder.
     """
-    root = Path(target).expanduser()
-    if not root.is_dir():
-        what = "is a file, and not a folder of images" if root.exists() else "does not exist"
+    root = expanded(target)
+    if not is_folder(root):
+        what = "is a file, and not a folder of images" if is_there(root) else "does not exist"
         raise DatasetNotFound(f"the dataset {str(target)!r} {what}.")
     return Path(os.path.abspath(root))  # noqa: PTH100 - keeps symbolic links as the user named them
 
@@ -89,15 +90,20 @@ def open_datasets(roots: Sequence[Path], index: Path | None = None) -> list[Data
     unique = list({os.path.realpath(root): root for root in reversed(roots)}.values())[::-1]
     names: dict[str, None] = {}
     datasets = []
-    for root in unique:
-        base = root.name or "dataset"
-        name = base
-        number = 2
-        while name in names:
-            name = f"{base}-{number}"
-            number += 1
-        names[name] = None
-        datasets.append(Dataset(name, root, open_index(root, index)))
+    try:
+        for root in unique:
+            base = root.name or "dataset"
+            name = base
+            number = 2
+            while name in names:
+                name = f"{base}-{number}"
+                number += 1
+            names[name] = None
+            datasets.append(Dataset(name, root, open_index(root, index)))
+    except BaseException:
+        for dataset in datasets:
+            dataset.index.close()
+        raise
     return datasets
 
 

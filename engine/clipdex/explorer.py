@@ -15,10 +15,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from clipdex.dataset import Dataset, locate, open_datasets
-from clipdex.encoder import DEFAULT_MAX_PIXELS, Encoder, find_model, load_image, own_pixel_limit, short_side_needed
-from clipdex.encoder.images import to_rgb
+from clipdex.encoder import DEFAULT_MAX_PIXELS, Encoder, find_model, load_image, own_pixel_limit
+from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ItemAmbiguous, ItemNotFound, ModelMismatch, QueryError, QueryImageError
 from clipdex.merging import ItemKey, merge, rule_for
+from clipdex.paths import expanded
 from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_queries
 from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
 from clipdex_indexes import ItemRow, Location, search
@@ -101,7 +102,7 @@ class Explorer:
 
             for target in targets:
                 build_index(target, index=index, model=model, max_pixels=max_pixels)
-        folder = Path(index).expanduser().absolute() if index is not None else None
+        folder = expanded(index).absolute() if index is not None else None
         self.datasets: list[Dataset] = open_datasets([locate(target) for target in targets], folder)
         try:
             self._check_models(model)
@@ -233,19 +234,21 @@ class Explorer:
     def _resolve_image(self, query: ImageQuery, number: int) -> _Asked:
         settings = self._encoder.model.image
         if not isinstance(query.image, Path):
-            image = to_rgb(query.image, settings.background)
+            try:
+                image = from_memory(query.image, settings.background, max_pixels=self._max_pixels)
+            except ImageError as error:
+                raise QueryImageError(f"query image {number + 1} cannot be used: {error}.") from error
             return _Asked(QueryRecord("image", f"image {number + 1}"), self._encoder.image_key(image), image=image)
         try:
             with own_pixel_limit():
                 image = load_image(
-                    query.image.expanduser(),
+                    expanded(query.image),
                     settings.background,
                     max_pixels=self._max_pixels,
-                    enough=short_side_needed(settings),
                 )
         except ImageError as error:
             raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: {error}.") from error
-        record = QueryRecord("image", str(query.image), path=str(query.image.expanduser().absolute()))
+        record = QueryRecord("image", str(query.image), path=str(expanded(query.image).absolute()))
         return _Asked(record, self._encoder.image_key(image))
 
     def _find(self, query: ItemQuery) -> tuple[int, Location, ItemRow]:

@@ -11,6 +11,7 @@ from typing import Any
 from clipdex.dataset import Change, compare, locate, open_index, read_failures
 from clipdex.encoder import find_model
 from clipdex.errors import ModelError
+from clipdex.paths import expanded
 from clipdex.readers import FolderReader, UnreadableItem
 
 
@@ -73,7 +74,7 @@ def describe(target: str | os.PathLike[str], *, index: str | os.PathLike[str] | 
         When there is no dataset, no index, or it cannot be read.
     """
     root = locate(target)
-    folder = Path(index).expanduser().absolute() if index is not None else None
+    folder = expanded(index).absolute() if index is not None else None
     with open_index(root, folder) as opened:
         failed = {failure.id: failure.reason for failure in read_failures(opened.folder)}
         changes: Counter[Change] = Counter()

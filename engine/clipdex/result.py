@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from clipdex.errors import OutputError
+from clipdex.errors import IndexCorrupt, OutputError
 from clipdex_indexes.files import read_bounded
 
 if TYPE_CHECKING:
@@ -168,6 +167,8 @@ def read_result(path: Path) -> Result:
         return _from_dict(json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8")))
     except OSError as error:
         raise OutputError(f"the result {path} cannot be read: {error.strerror or error}.") from error
+    except IndexCorrupt as error:
+        raise OutputError(f"the result cannot be read: {error}") from error
     except KeyError as error:
         raise OutputError(f"{path} is not a result of a query: it does not say {error}.") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -200,7 +201,7 @@ def _from_dict(body: dict[str, Any]) -> Result:
         )
         for dataset in body["datasets"]
     )
-    hits = tuple(_hit(hit, len(queries)) for hit in body["hits"])
+    hits = tuple(_hit(hit, len(queries)) for hit in _typed(body["hits"], list))
     return Result(_number(body["topk"]), _typed(body.get("merge", "distance"), str), queries, datasets, hits)
 
 
@@ -217,7 +218,7 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
         id=_typed(hit["id"], str),
         subset=_typed(hit["subset"], str),
         path=_typed(hit["path"], str),
-        labels=tuple(_typed(label, str) for label in hit["labels"]),
+        labels=tuple(_typed(label, str) for label in _typed(hit["labels"], list)),
     )
 
 
@@ -228,6 +229,6 @@ def _typed(value: object, kind: type[_T]) -> _T:
 
 
 def _number(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0 or not math.isfinite(value):
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{value!r} is not a number of things")
     return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,13 @@ from PIL import Image
 
 from clipdex.encoder.images import prepare
 from clipdex.encoder.model import Model
-from clipdex.encoder.texts import TextPreparation, prompted
-from clipdex.encoder.towers import DEVICE, ImageTower, TextTower
 from clipdex.errors import ModelMisbehaves
 from clipdex_indexes import ModelStamp
+
+if TYPE_CHECKING:
+    # OpenVINO and the tokenizer are imported when they are needed: a query for an item needs neither.
+    from clipdex.encoder.texts import TextPreparation
+    from clipdex.encoder.towers import ImageTower, TextTower
 
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.uint8]
@@ -98,6 +101,8 @@ class Encoder:
 
     def text_key(self, text: str) -> EncodedText:
         """Hash a text query, in the model's prompt where it is short."""
+        from clipdex.encoder.texts import prompted
+
         encoded = prompted(text, self.model.text.prompt)
         tokens = self._text_preparation(encoded)
         return EncodedText(hash_key(self._text_tower(tokens), self.text_centre), encoded, tokens.truncated)
@@ -122,10 +127,14 @@ class Encoder:
 
     @cached_property
     def _text_preparation(self) -> TextPreparation:
+        from clipdex.encoder.texts import TextPreparation
+
         return TextPreparation(self.model.path("tokenizer.json"), self.model.text)
 
     @cached_property
     def _image_tower(self) -> ImageTower:
+        from clipdex.encoder.towers import ImageTower
+
         model = self.model
         model.path("image.bin")
         tower = ImageTower(model.path("image.xml"), model.image, model.embedding_size, PRECISION, throughput=self._many)
@@ -138,6 +147,8 @@ class Encoder:
 
     @cached_property
     def _text_tower(self) -> TextTower:
+        from clipdex.encoder.towers import TextTower
+
         model = self.model
         model.path("text.bin")
         tower = TextTower(model.path("text.xml"), model.embedding_size, PRECISION)
@@ -146,6 +157,8 @@ class Encoder:
         return tower
 
     def _check(self, tower: str, key: Keys, expected: bytes) -> None:
+        from clipdex.encoder.towers import DEVICE
+
         differing = int(np.bitwise_count(key ^ np.frombuffer(expected, np.uint8)).sum())
         if differing > self.model.self_test.tolerance:
             raise ModelMisbehaves(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -32,7 +33,8 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-# A JPEG may be decoded at 1/2, 1/4 or 1/8 where that leaves this many times the pixels needed along each side.
+# Where ``enough`` is said, a JPEG is decoded at 1/2, 1/4 or 1/8 if that leaves this many times the pixels needed along
+# each side. Hash keys are not made that way: it changes some of their bits at any margin (benchmarks/draft.py).
 _DRAFT_MARGIN = 2
 _TRANSPOSED = (5, 6, 7, 8)
 
@@ -73,17 +75,48 @@ def load_image(
     ImageError
         When it is no image, is damaged, or is too large; the message gives the reason without the name of the file.
     """
-    try:
+    with _image_errors():
+        # Opening a pipe would wait for somebody to write to it.
+        if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
+            raise ImageError("not a regular file")
         with Image.open(source, formats=_formats()) as image:
-            width, height = image.size
-            if width * height > max_pixels:
-                raise ImageError(
-                    f"{width} x {height} pixels are more than {max_pixels:,}; raise the limit with --max-pixels"
-                )
+            _check_size(image, max_pixels)
             if enough is not None and image.format in ("JPEG", "MPO"):
                 image.draft(None, _draft_size(image.size, enough * _DRAFT_MARGIN))
             image.load()
             return to_rgb(_upright(image), background)
+
+
+def from_memory(
+    image: Image.Image, background: tuple[int, int, int] = (255, 255, 255), *, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Image.Image:
+    """Bring an image that a caller has opened to what ``load_image`` would have made of its file.
+
+    Raises
+    ------
+    ImageError
+        As for ``load_image``: a file that was opened need not be decoded yet.
+    """
+    with _image_errors():
+        _check_size(image, max_pixels)
+        image.load()
+        # The caller's image stays as it is.
+        with contextlib.suppress(Exception):
+            image = ImageOps.exif_transpose(image)
+        return to_rgb(image, background)
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(f"{width} x {height} pixels are more than {max_pixels:,}; raise the limit with --max-pixels")
+
+
+@contextlib.contextmanager
+def _image_errors() -> Iterator[None]:
+    """Turn whatever a decoder raises into ``ImageError``."""
+    try:
+        yield
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -111,10 +144,10 @@ def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001 - damaged EXIF data says nothing of the pixels, which are decoded by now
-        return image
+    """Apply the EXIF orientation, in place; damaged EXIF data says nothing of the pixels, and is passed over."""
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
@@ -138,7 +171,8 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255
 def _to_8_bits(values: npt.NDArray[np.generic], *, sixteen: bool) -> Pixels:
     if sixteen:
         return (np.asarray(values, np.uint32) * 255 // 65535).astype(np.uint8)
-    wide = np.nan_to_num(np.asarray(values, np.float64))
+    largest = float(np.finfo(np.float32).max)
+    wide = np.nan_to_num(np.asarray(values, np.float64), posinf=largest, neginf=-largest)
     low, high = float(wide.min()), float(wide.max())
     if low >= 0 and high <= 1 and np.issubdtype(values.dtype, np.floating):
         low, high = 0.0, 1.0
@@ -146,12 +180,8 @@ def _to_8_bits(values: npt.NDArray[np.generic], *, sixteen: bool) -> Pixels:
         low, high = 0.0, 255.0
     elif low >= 0 and high <= 65535 and np.issubdtype(values.dtype, np.integer):
         low, high = 0.0, 65535.0
-    return np.round((wide - low) * (255.0 / (high - low))).astype(np.uint8)
-
-
-def short_side_needed(settings: ImageSettings) -> int:
-    """Return the short side, in pixels, that preparing an image needs."""
-    return settings.resize_size if settings.resize == "short-side" else settings.size
+    # An image of one value has no range of its own.
+    return np.round((wide - low) * (255.0 / ((high - low) or 1.0))).astype(np.uint8)
 
 
 def prepare(image: Image.Image, settings: ImageSettings) -> Pixels:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clipdex.errors import ModelCorrupt, ModelNotFound
+from clipdex.errors import IndexCorrupt, ModelCorrupt, ModelNotFound
+from clipdex.paths import expanded, is_folder
 from clipdex_indexes.files import read_bounded, sha256_of
 
 BUNDLED = "starter"
@@ -139,9 +142,9 @@ class Model:
         """Return the centre of a tower, ``image`` or ``text``: float32 ``[embedding_size]``."""
         path = self.path("centre.npz")
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 centre = np.asarray(arrays[tower], np.float32)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ModelCorrupt(f"{path} holds no centre of the {tower} tower.") from error
         if centre.shape != (self.embedding_size,) or not np.isfinite(centre).all():
             raise ModelCorrupt(f"{path}: the centre of the {tower} tower is not {self.embedding_size} numbers.")
@@ -160,8 +163,8 @@ def find_model(name: str | None) -> Model:
     """
     if name is None or name == BUNDLED:
         return read_model(_BUNDLED_FOLDER / BUNDLED)
-    folder = Path(name).expanduser()
-    if not (folder / "model.json").is_file():
+    folder = expanded(name)
+    if not is_folder(folder) or not (folder / "model.json").is_file():
         raise ModelNotFound(
             f"there is no model {name!r}: it is neither {BUNDLED!r}, which is bundled, nor a folder with a model.json."
         )
@@ -176,6 +179,8 @@ def read_model(folder: Path) -> Model:
         return _from_description(folder, json.loads(data.decode("utf-8")), hashlib.sha256(data).hexdigest())
     except OSError as error:
         raise ModelNotFound(f"{path} cannot be read: {error.strerror or error}.") from error
+    except IndexCorrupt as error:
+        raise ModelCorrupt(f"the description of a model cannot be read: {error}") from error
     except KeyError as error:
         raise ModelCorrupt(f"{path} does not say {error}.") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:

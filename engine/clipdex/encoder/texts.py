@@ -38,7 +38,7 @@ def prompted(text: str, prompt: str) -> str:
     text = " ".join(text.split())
     if len(text.split(" ")) > _SHORT_QUERY_WORDS or any(mark in text for mark in _SENTENCE_MARKS):
         return text
-    return prompt.format(_ARTICLE.sub("", text))
+    return prompt.replace("{}", _ARTICLE.sub("", text))
 
 
 class TextPreparation:
@@ -63,6 +63,8 @@ class TextPreparation:
 
     def __call__(self, text: str) -> Tokens:
         """Tokenise ``text``, cut to the length that the tower takes."""
-        encoding = self._tokenizer.encode(text[:_LONGEST_TEXT])
+        # Bytes of a command line that are no UTF-8 come as lone surrogates, which the tokenizer refuses.
+        known = text[:_LONGEST_TEXT].encode(errors="replace").decode()
+        encoding = self._tokenizer.encode(known)
         truncated = bool(encoding.overflowing) or len(text) > _LONGEST_TEXT
         return Tokens(np.array([encoding.ids], np.int64), np.array([encoding.attention_mask], np.int64), truncated)

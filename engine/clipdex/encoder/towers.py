@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,10 @@ import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
 from clipdex.encoder.model import ImageSettings
-from clipdex.encoder.texts import Tokens
 from clipdex.errors import ModelCorrupt
+
+if TYPE_CHECKING:
+    from clipdex.encoder.texts import Tokens
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -96,25 +98,31 @@ class ImageTower:
         images
             Pairs of anything and pixels, uint8 ``[size, size, 3]``.
         """
-        queue = ov.AsyncInferQueue(self._compiled)
-        done: dict[int, Floats] = {}
-        waiting: deque[tuple[int, T]] = deque()
+        # No callbacks, and so no AsyncInferQueue: its threads need the GIL for a moment after their last callback, and
+        # destroying the compiled model in that moment waits for them while holding it, for ever.
+        count = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
+        free = [self._compiled.create_infer_request() for _ in range(count)]
+        running: deque[tuple[T, Any]] = deque()
 
-        def keep(request: Any, number: int) -> None:  # noqa: ANN401
-            done[number] = np.array(request.get_output_tensor(0).data, np.float32)
+        def finish() -> tuple[T, Floats]:
+            token, request = running.popleft()
+            request.wait()
+            free.append(request)
+            return token, _embedding(request.get_output_tensor(0).data, self._size, self._path)
 
-        queue.set_callback(keep)
         try:
-            for number, (token, pixels) in enumerate(images):
-                waiting.append((number, token))
-                queue.start_async([pixels[None]], number)
-                while waiting and waiting[0][0] in done:
-                    number, token = waiting.popleft()
-                    yield token, _embedding(done.pop(number), self._size, self._path)
+            for token, pixels in images:
+                done = finish() if not free else None
+                request = free.pop()
+                request.start_async([pixels[None]])
+                running.append((token, request))
+                if done is not None:
+                    yield done
+            while running:
+                yield finish()
         finally:
-            queue.wait_all()
-        for number, token in waiting:
-            yield token, _embedding(done.pop(number), self._size, self._path)
+            for _, request in running:
+                request.wait()
 
 
 class TextTower:

@@ -7,6 +7,7 @@ existing one takes names that are free.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import stat
@@ -15,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdex.errors import OutputError
+from clipdex.errors import IndexWriteFailed, OutputError
+from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
 from clipdex.report.sheet import draw_sheet
 from clipdex.result import Hit, Result
@@ -61,7 +63,7 @@ def save_result(result: Result, folder: str | os.PathLike[str], *, force: bool =
     OutputError
         When the folder has something in it (without ``force``), is no folder, or cannot be written.
     """
-    target = Path(folder).expanduser().absolute()
+    target = expanded(folder).absolute()
     try:
         if target.exists() and not target.is_dir():
             raise OutputError(f"{target} is a file; name a folder to save to.")
@@ -72,18 +74,22 @@ def save_result(result: Result, folder: str | os.PathLike[str], *, force: bool =
         return _save_whole(result, target)
     except OSError as error:
         raise OutputError(f"cannot save to {target}: {error.strerror or error}.") from error
+    except IndexWriteFailed as error:
+        raise OutputError(error.message) from error
 
 
 def _save_whole(result: Result, target: Path) -> Saved:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+    # An empty folder may be named by a link: the link stays.
+    place = target.resolve() if target.is_dir() else target
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
     draft.mkdir()
     try:
         (draft / IGNORE_MARK).touch()
         saved = _fill(result, draft, target)
-        if target.is_dir():
-            target.rmdir()
-        draft.rename(target)
+        if place.is_dir():
+            place.rmdir()
+        draft.rename(place)
     finally:
         if draft.exists():
             shutil.rmtree(draft, ignore_errors=True)
@@ -117,15 +123,18 @@ def _copy(hit: Hit, folder: Path) -> Path | None:
             raise OutputError(f"{parent} is a link that leads out of the folder to save to; name another folder.")
     try:
         handle = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError:
+    except (OSError, ValueError):  # a text that cannot be a path is a ValueError
+        return None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
         return None
     with os.fdopen(handle, "rb") as content:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        if wanted.is_file() and not wanted.is_symlink() and wanted.read_bytes() == source.read_bytes():
-            return wanted
-        copied = _free(wanted)
+        for copied in _numbered(wanted):
+            if not copied.exists() and not copied.is_symlink():
+                break
+            if copied.is_file() and not copied.is_symlink() and copied.read_bytes() == source.read_bytes():
+                return copied
         with atomic_path(copied) as temporary, temporary.open("xb") as out:
             shutil.copyfileobj(content, out)
         with contextlib.suppress(OSError):
@@ -158,8 +167,10 @@ def _safe(name: str) -> str:
 
 def _free(path: Path) -> Path:
     """Return ``path``, or the first of ``path-2``, ``path-3`` ... (before the extension) that does not exist."""
-    candidate, number = path, 2
-    while candidate.exists() or candidate.is_symlink():
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
-    return candidate
+    return next(one for one in _numbered(path) if not one.exists() and not one.is_symlink())
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    yield path
+    for number in itertools.count(2):
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")

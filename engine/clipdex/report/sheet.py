@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from clipdex.encoder.images import load_image
+from clipdex.encoder.images import load_image, own_pixel_limit
 from clipdex.errors import ImageError
 from clipdex.result import Hit, QueryRecord, Result
 
@@ -40,7 +40,7 @@ def draw_sheet(result: Result) -> Image.Image:
     """
     hits = result.hits[:_MOST_HITS]
     columns = min(_MOST_COLUMNS, max(_FEWEST_COLUMNS, len(hits), len(result.queries[:_MOST_QUERIES])))
-    with ThreadPoolExecutor() as pool:
+    with own_pixel_limit(), ThreadPoolExecutor() as pool:
         pictures = list(pool.map(lambda hit: _thumbnail(Path(hit.path), _PICTURE), hits))
         asked = list(pool.map(lambda pair: _query_picture(result, *pair), enumerate(result.queries[:_MOST_QUERIES])))
     line = _line_height(13)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from clipdex.encoder import find_model, hash_key, load_image
+from clipdex.encoder.texts import TextPreparation, prompted
+from clipdex_indexes import Index
+from helpers_engine import picture
+
+
+def test_hash_key_packs_the_most_significant_bit_first():
+    embedding = np.array([1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0], np.float32)
+    assert hash_key(embedding, np.full(16, 0.5, np.float32)).tolist() == [0b10000001, 0b11000000]
+
+
+def test_a_bit_is_set_only_above_the_centre():
+    centre = np.array([0.25] * 8, np.float32)
+    above, below = np.nextafter(centre, 1), np.nextafter(centre, 0)
+    assert hash_key(centre, centre).tolist() == [0]
+    assert hash_key(above, centre).tolist() == [255]
+    assert hash_key(below, centre).tolist() == [0]
+
+
+def test_hash_key_takes_many_embeddings_at_once():
+    embeddings = np.random.default_rng(1).normal(size=(5, 32)).astype(np.float32)
+    centre = np.linspace(-1, 1, 32).astype(np.float32)
+    together = hash_key(embeddings, centre)
+    assert together.shape == (5, 4)
+    assert together.dtype == np.uint8
+    for one, key in zip(embeddings, together, strict=True):
+        assert np.array_equal(hash_key(one, centre), key)
+
+
+def test_every_example_photo_has_the_same_key_in_a_query_as_in_the_index(photos, encoder):
+    settings = encoder.model.image
+    different = []
+    with Index(photos / ".clipdex") as index:
+        assert len(index) >= 20
+        for location, row in index.items():
+            image = load_image(photos / row.id, settings.background)
+            if not np.array_equal(encoder.image_key(image), index.key(location)):
+                different.append(row.id)
+    assert different == []
+
+
+def test_one_by_one_and_many_at_once_give_the_same_keys_in_order(encoder):
+    settings = encoder.model.image
+    images = [picture(seed, (settings.size, settings.size)) for seed in range(9)]
+    one_by_one = [encoder.image_key(image).tobytes() for image in images]
+    from clipdex.encoder import prepare
+
+    many = list(encoder.image_keys((number, prepare(image, settings)) for number, image in enumerate(images)))
+    assert [number for number, _ in many] == list(range(9))
+    assert [key.tobytes() for _, key in many] == one_by_one
+    assert len(set(one_by_one)) == 9
+
+
+def test_encoders_that_come_and_go_do_not_wait_for_each_other_for_ever():
+    code = """
+from clipdex.encoder import Encoder, find_model, prepare
+from PIL import Image
+model = find_model(None)
+pixels = prepare(Image.new("RGB", (300, 300)), model.image)
+for number in range(12):
+    encoder = Encoder(model, many=number % 2 == 1)
+    next(encoder.image_keys((number, pixels) for number in range(4)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoded"),
+    [
+        ("dog", "a photo of a dog"),
+        ("a dog", "a photo of a dog"),
+        ("An  elephant ", "a photo of a elephant"),
+        ("the red car", "a photo of a red car"),
+        ("steam train", "a photo of a steam train"),
+        ("theatre", "a photo of a theatre"),
+        ("a dog on a beach", "a dog on a beach"),
+        ("dogs, cats", "dogs, cats"),
+        ("a dog.", "a dog."),
+        ("what is it?", "what is it?"),
+        ("  two\n\twords ", "a photo of a two words"),
+        ("{}", "a photo of a {}"),
+        ("犬", "a photo of a 犬"),
+    ],
+)
+def test_short_texts_get_the_prompt_and_sentences_are_left_alone(text, encoded):
+    assert prompted(text, "a photo of a {}") == encoded
+
+
+def test_other_braces_of_a_prompt_are_only_text():
+    assert prompted("dog", "{x} {} {0}") == "{x} dog {0}"
+
+
+def test_a_long_text_is_cut_and_said_to_be(encoder):
+    short = encoder.text_key("a dog and a cat on the sofa")
+    long = encoder.text_key("a dog and a cat on the sofa " * 500)
+    assert not short.truncated
+    assert long.truncated
+    assert long.key.shape == short.key.shape == (encoder.model.embedding_size // 8,)
+
+
+def test_text_of_a_million_characters_is_cut_before_it_is_tokenised():
+    model = find_model(None)
+    tokens = TextPreparation(model.path("tokenizer.json"), model.text)("dog " * 250_000)
+    assert tokens.truncated
+    assert tokens.ids.shape == (1, model.text.length)
+
+
+@pytest.mark.parametrize("text", ["\U0001f600", "\0", "猫", "e\u0301", "\u202e", "a" * 5000, "\ud800"])
+def test_any_text_has_a_key(encoder, text):
+    assert encoder.text_key(text).key.shape == (encoder.model.embedding_size // 8,)
+
+
+def test_texts_find_what_they_name(encoder):
+    def bits(one, other):
+        return int(np.bitwise_count(encoder.text_key(one).key ^ encoder.text_key(other).key).sum())
+
+    assert bits("dog", "a photo of a dog") == 0
+    assert bits("dog", "puppy") < bits("dog", "sailing boat")

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import io
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipdex import Explorer, build
+from clipdex.encoder import find_model, load_image, own_pixel_limit, prepare
+from clipdex.encoder.images import to_rgb
+from clipdex.errors import ImageError
+from helpers_engine import PHOTOS, claim_size, picture
+
+ORIENTATION = 0x0112
+# What a camera does to an upright picture before it writes each orientation.
+TURNED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+BACKGROUND = (10, 200, 90)
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image, np.int64)
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+@pytest.mark.parametrize(("suffix", "options"), [("png", {}), ("tiff", {}), ("webp", {"lossless": True})])
+def test_exif_orientation_gives_the_upright_image(tmp_path, orientation, suffix, options):
+    upright = picture(1, (40, 24))
+    turn = TURNED[orientation]
+    stored = upright if turn is None else upright.transpose(turn)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    path = tmp_path / f"turned.{suffix}"
+    stored.save(path, exif=exif, **options)
+
+    loaded = load_image(path)
+
+    assert loaded.size == upright.size
+    assert np.array_equal(pixels(loaded), pixels(upright))
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_exif_orientation_of_a_jpeg_that_is_decoded_smaller_is_upright_too(tmp_path, orientation):
+    upright = picture(2, (800, 480))
+    turn = TURNED[orientation]
+    stored = upright if turn is None else upright.transpose(turn)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    stored.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+
+    loaded = load_image(tmp_path / "turned.jpg", enough=50)
+
+    assert loaded.width < upright.width
+    expected = upright.resize(loaded.size, Image.Resampling.BOX)
+    assert np.abs(pixels(loaded) - pixels(expected)).mean() < 4
+
+
+# Pillow's warning, which the program switches off.
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_damaged_exif_does_not_cost_the_image(tmp_path):
+    picture(1).save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xffgarbage")
+    assert load_image(tmp_path / "a.jpg").size == (64, 48)
+
+
+def half_transparent(mode: str, hidden: int) -> Image.Image:
+    """Left half opaque grey 120, right half invisible, with the colour ``hidden`` under it."""
+    grey = Image.new("L", (40, 30), 120)
+    grey.paste(hidden, (20, 0, 40, 30))
+    alpha = Image.new("L", (40, 30), 255)
+    alpha.paste(0, (20, 0, 40, 30))
+    if mode == "PA":
+        image = Image.new("PA", (40, 30), (120, 255))
+        image.putpalette([value for value in range(256) for _ in "rgb"])
+        image.paste((hidden, 0), (20, 0, 40, 30))
+        return image
+    if mode == "LA":
+        return Image.merge("LA", (grey, alpha))
+    return Image.merge("RGBA", (grey, grey, grey, alpha))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+@pytest.mark.parametrize("hidden", [0, 77, 255])
+def test_transparency_is_composited_on_the_background_whatever_colour_is_hidden(mode, hidden):
+    found = pixels(to_rgb(half_transparent(mode, hidden), BACKGROUND))
+    assert (found[:, :20] == 120).all()
+    assert (found[:, 20:] == BACKGROUND).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBa", "La"])
+def test_premultiplied_transparency_is_composited(mode):
+    source = half_transparent("RGBA" if mode == "RGBa" else "LA", 77)
+    found = pixels(to_rgb(source.convert(mode), BACKGROUND))
+    assert (found[:, :20] == 120).all()
+    assert (found[:, 20:] == BACKGROUND).all()
+
+
+def test_palette_with_a_transparent_entry_is_composited(tmp_path):
+    image = Image.new("P", (40, 30), 0)
+    image.putpalette([200, 0, 0, 0, 0, 250])
+    image.paste(1, (20, 0, 40, 30))
+    for transparency in (1, bytes([255, 0])):
+        image.save(tmp_path / "p.png", transparency=transparency)
+        found = pixels(load_image(tmp_path / "p.png", BACKGROUND))
+        assert (found[:, :20] == (200, 0, 0)).all()
+        assert (found[:, 20:] == BACKGROUND).all()
+
+
+@pytest.mark.parametrize(("mode", "key", "seen"), [("RGB", (1, 2, 3), (9, 9, 9)), ("L", 7, 120)])
+def test_colour_that_a_png_declares_transparent_is_composited(tmp_path, mode, key, seen):
+    image = Image.new(mode, (40, 30), seen)
+    image.paste(key, (20, 0, 40, 30))
+    image.save(tmp_path / "t.png", transparency=key)
+    found = pixels(load_image(tmp_path / "t.png", BACKGROUND))
+    assert (found[:, :20] == seen).all()
+    assert (found[:, 20:] == BACKGROUND).all()
+
+
+def test_half_transparent_pixels_are_mixed_with_the_background():
+    image = Image.new("RGBA", (4, 4), (255, 0, 0, 128))
+    found = pixels(to_rgb(image, (255, 255, 255)))
+    assert np.abs(found - (255, 127, 127)).max() <= 1
+
+
+def test_colours_under_transparent_pixels_do_not_change_the_hash_key(encoder):
+    keys = {
+        encoder.image_key(to_rgb(half_transparent("RGBA", hidden), encoder.model.image.background)).tobytes()
+        for hidden in (0, 77, 255)
+    }
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        *(("1", one) for one in ("png", "tiff", "bmp")),
+        *(("L", one) for one in ("png", "tiff", "bmp", "webp")),
+        *(("P", one) for one in ("png", "tiff", "bmp", "gif")),
+        *(("LA", one) for one in ("png", "tiff")),
+        *(("I;16", one) for one in ("png", "tiff")),
+        *(("I", one) for one in ("tiff",)),
+        *(("F", one) for one in ("tiff",)),
+        *(("RGBA", one) for one in ("png", "tiff", "webp")),
+        *(("CMYK", one) for one in ("jpg", "tiff")),
+        *(("YCbCr", one) for one in ("jpg", "tiff")),
+        *(("L", one) for one in ("jpg",)),
+    ],
+)
+def test_every_mode_comes_out_as_the_same_picture_in_rgb(tmp_path, mode, suffix):
+    # Black to white from left to right: every mode can show that.
+    ramp = np.tile(np.linspace(0, 255, 64), (32, 1))
+    if mode == "I;16":
+        image = Image.fromarray((ramp * 257).astype(np.uint16))
+    elif mode == "I":
+        image = Image.fromarray((ramp * 257).astype(np.int32))
+    elif mode == "F":
+        image = Image.fromarray((ramp / 255).astype(np.float32))
+    else:
+        grey = Image.fromarray(ramp.astype(np.uint8))
+        image = grey.convert(mode) if mode == "P" else grey.convert("RGB").convert(mode)
+    assert image.mode == mode
+    path = tmp_path / f"ramp.{suffix}"
+    image.save(path)
+
+    found = load_image(path)
+
+    assert found.mode == "RGB"
+    if mode == "1":
+        found = found.resize((8, 4), Image.Resampling.BOX)
+        ramp = ramp.reshape(4, 8, 8, 8).mean(axis=(1, 3))
+    assert np.abs(pixels(found) - ramp[..., None]).max() <= (45 if mode == "1" else 12)
+
+
+@pytest.mark.parametrize("value", [0, 1, 255, 300, 65535, 70000, -5])
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_an_image_of_one_value_is_decoded_in_modes_of_many_bits(tmp_path, mode, value):
+    Image.new(mode, (20, 20), value).save(tmp_path / "flat.tiff")
+    assert len(np.unique(pixels(load_image(tmp_path / "flat.tiff")))) == 1
+
+
+def test_not_a_number_in_a_float_image_is_survived(tmp_path):
+    values = np.full((20, 20), 0.5, np.float32)
+    values[:5] = np.nan
+    values[5:9] = np.inf
+    values[9:12] = -np.inf
+    Image.fromarray(values).save(tmp_path / "nan.tiff")
+    assert load_image(tmp_path / "nan.tiff").size == (20, 20)
+
+
+def test_an_animation_is_its_first_frame(tmp_path):
+    frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "lime", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=50)
+    assert (pixels(load_image(tmp_path / "a.gif")) == (255, 0, 0)).all()
+
+
+def test_pixel_cap_is_applied_to_the_header_before_anything_is_decoded(tmp_path):
+    path = claim_size(tmp_path / "huge.png", 60_000, 60_000)
+    tracemalloc.start()
+    with own_pixel_limit(), pytest.raises(ImageError) as caught:
+        load_image(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "--max-pixels" in caught.value.message
+    assert "60000" in caught.value.message
+    assert peak < 10_000_000
+
+
+def test_pixel_cap_is_inclusive_and_can_be_set(tmp_path):
+    picture(1, (20, 10)).save(tmp_path / "a.png")
+    assert load_image(tmp_path / "a.png", max_pixels=200).size == (20, 10)
+    with pytest.raises(ImageError):
+        load_image(tmp_path / "a.png", max_pixels=199)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "webp", "tiff", "jp2"])
+@pytest.mark.parametrize("keep", [0.0, 0.02, 0.3, 0.7])
+def test_a_cut_file_is_an_image_error(tmp_path, suffix, keep):
+    path = tmp_path / f"cut.{suffix}"
+    noise = np.random.default_rng(3).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep)])
+    with pytest.raises(ImageError) as caught:
+        load_image(path)
+    assert caught.value.message
+
+
+SIGNATURES = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"II*\0", b"MM\0*", b"BM"]
+
+
+@pytest.mark.parametrize("start", SIGNATURES)
+def test_garbage_is_an_image_error(tmp_path, start):
+    path = tmp_path / "garbage.jpg"
+    path.write_bytes(start + np.random.default_rng(5).bytes(3000))
+    with pytest.raises(ImageError):
+        load_image(path)
+
+
+def test_a_format_that_would_start_another_program_is_refused(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+    with pytest.raises(ImageError, match="not an image"):
+        load_image(path)
+
+
+def test_missing_file_folder_and_pipe_are_image_errors(tmp_path):
+    import os
+
+    with pytest.raises(ImageError, match="no such file"):
+        load_image(tmp_path / "none.png")
+    with pytest.raises(ImageError):
+        load_image(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.png")
+        with pytest.raises(ImageError):
+            load_image(tmp_path / "pipe.png")
+
+
+def test_an_image_is_read_from_an_open_file():
+    stream = io.BytesIO()
+    picture(4).save(stream, "PNG")
+    stream.seek(0)
+    assert np.array_equal(pixels(load_image(stream)), pixels(picture(4)))
+
+
+@pytest.mark.parametrize("size", [(500, 300), (300, 500), (292, 292), (1200, 800), (31, 17), (2000, 40)])
+def test_one_resampling_equals_scaling_the_short_side_and_cropping_the_centre(size):
+    settings = find_model(None).image
+    assert settings.resize == "short-side"
+    image = picture(6, size)
+    scale = settings.resize_size / min(size)
+    scaled = image.resize((round(size[0] * scale), round(size[1] * scale)), Image.Resampling.BICUBIC)
+    left, top = (scaled.width - settings.size) // 2, (scaled.height - settings.size) // 2
+    expected = pixels(scaled.crop((left, top, left + settings.size, top + settings.size)))
+
+    found = pixels(prepare(image, settings))
+
+    assert found.shape == (settings.size, settings.size, 3)
+    assert np.abs(found - expected).mean() < 1.5
+    assert np.abs(found - expected).max() <= 12
+
+
+def test_proportions_are_kept_and_not_squashed_to_a_square():
+    # A disc stays as wide as it is high.
+    y, x = np.mgrid[0:300, 0:600]
+    disc = ((x - 300) ** 2 + (y - 150) ** 2 < 80**2).astype(np.uint8) * 255
+    found = prepare(Image.fromarray(disc).convert("RGB"), find_model(None).image)[..., 0] > 127
+    wide, high = found.any(axis=0).sum(), found.any(axis=1).sum()
+    assert abs(int(wide) - int(high)) <= 2
+
+
+def test_hash_key_of_a_large_jpeg_is_that_of_all_its_pixels(encoder, tmp_path: Path):
+    large = load_image(PHOTOS / "vehicles" / "steam-train.jpg").resize((2400, 1800), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "large.jpg", "JPEG", quality=92)
+    build(tmp_path)
+    with Explorer(tmp_path) as explorer:
+        key = explorer.item("large").hash_key
+    with Image.open(tmp_path / "large.jpg") as image:
+        whole = image.convert("RGB")
+    assert (key == encoder.image_key(whole)).all()
+
+
+def test_pillow_s_own_limit_is_as_it_was_after_an_error(tmp_path: Path):
+    before = Image.MAX_IMAGE_PIXELS
+    with pytest.raises(ImageError), own_pixel_limit():
+        load_image(tmp_path / "none.png")
+    assert before == Image.MAX_IMAGE_PIXELS
