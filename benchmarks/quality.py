@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from clipdex.encoder import Encoder, find_model, load_image, prepare, short_side_needed
+from clipdex.encoder import Encoder, find_model, load_image, prepare
 from clipdex.readers import FolderReader, ReadItem
 
 Floats = npt.NDArray[np.float32]
@@ -33,9 +33,7 @@ def embed_folder(folder: Path, encoder: Encoder) -> tuple[Floats, npt.NDArray[np
     pixels = (
         (
             None,
-            prepare(
-                load_image(reader.media(item.id), settings.background, enough=short_side_needed(settings)), settings
-            ),
+            prepare(load_image(reader.media(item.id), settings.background), settings),
         )
         for item in items
     )

@@ -1,0 +1,117 @@
+"""What the benchmarks share: timing alternatives interleaved in one run, Markdown tables, bars, a synthetic index."""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from clipdex_indexes import ItemRow
+
+ROOT = Path(__file__).resolve().parent.parent
+BYTES = 64  # of a hash key of the bundled model
+
+Keys = npt.NDArray[np.uint8]
+
+
+def interleaved(
+    alternatives: Mapping[str, Callable[[], object]], repeats: int, *, warm: bool = True
+) -> dict[str, list[float]]:
+    """Time alternatives in turn, round after round, so that whatever else the machine does hits all of them.
+
+    Parameters
+    ----------
+    alternatives
+        What to call, by name.
+    repeats
+        Number of rounds.
+    warm
+        Call each once before, untimed.
+
+    Returns
+    -------
+    dict
+        Seconds of each call, by name.
+    """
+    if warm:
+        for call in alternatives.values():
+            call()
+    seconds: dict[str, list[float]] = {name: [] for name in alternatives}
+    for _ in range(repeats):
+        for name, call in alternatives.items():
+            begin = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - begin)
+    return seconds
+
+
+def medians(seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Return the median of each alternative."""
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def show_command() -> None:
+    """Print the command that made what follows."""
+    path = Path(sys.argv[0]).resolve()
+    script = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+    print(f"    python {shlex.join([script, *sys.argv[1:]])}\n")
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a Markdown table, numbers to the right (every column but the first)."""
+    print("| " + " | ".join(header) + " |")
+    print("|" + "|".join("---" if column == 0 else "---:" for column in range(len(header))) + "|")
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
+    print()
+
+
+def show_bar(what: str, value: float, limit: float, *, at_most: bool, unit: str = "x") -> None:
+    """Print whether a measured value keeps to its bar."""
+    kept = value <= limit if at_most else value >= limit
+    relation = "at most" if at_most else "at least"
+    print(f"Bar: {what} {relation} {limit:g} {unit}: measured {value:.3g} {unit}, {'met' if kept else 'MISSED'}.\n")
+
+
+def milliseconds(seconds: float) -> str:
+    """Write a time in milliseconds, with three significant digits below 100."""
+    value = 1000 * seconds
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def random_keys(number: int, seed: int = 0) -> Keys:
+    """Return random hash keys, uint8 ``[number, BYTES]``."""
+    return np.random.default_rng(seed).integers(0, 256, (number, BYTES), np.uint8)
+
+
+def write_index(folder: Path, keys: Keys) -> None:
+    """Write an index of ``keys`` with made-up items, in one segment, stamped by the bundled model."""
+    from clipdex.encoder import Encoder, find_model
+    from clipdex.version import WRITER
+    from clipdex_indexes import IndexWriter
+
+    with IndexWriter(folder, fresh=True) as writer:
+        writer.start(Encoder(find_model(None)).stamp, "folder", WRITER)
+        writer.add(_made_up_rows(keys))
+        writer.commit()
+
+
+def item_id(number: int) -> str:
+    """Return the id of a made-up item: a thousand to a folder."""
+    return f"{number // 1000:05}/{number % 1000:03}.jpg"
+
+
+def _made_up_rows(keys: Keys) -> Iterator[tuple[ItemRow, bytes]]:
+    from clipdex_indexes import ItemRow
+
+    for number, key in enumerate(keys):
+        name = item_id(number)
+        yield ItemRow(name, "default", (name[:5],), 50_000 + number, 1_700_000_000_000_000_000 + number), key.tobytes()
