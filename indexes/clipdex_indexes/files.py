@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
+from clipdex_indexes.errors import IndexCorrupt, IndexFailure, IndexWriteFailed
 
 TEMPORARY_PREFIX = ".tmp-"
 _BLOCK = 1 << 20
@@ -61,6 +61,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def require_utf8(folder: Path) -> None:
+    """Refuse a folder whose name FAISS cannot be given.
+
+    Raises
+    ------
+    IndexFailure
+        When the path is not valid UTF-8.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        shown = str(folder).encode(errors="backslashreplace").decode()
+        raise IndexFailure(
+            f"the path {shown} is not valid UTF-8, so no index can be kept there. Name another folder with --index."
+        ) from error
 
 
 def atomic_write(path: Path, data: bytes) -> None:

@@ -22,7 +22,9 @@ Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 _SMALLEST_CHUNK = 1 << 16
+# Several chunks a thread even out the threads; with many queries the neighbours found in each chunk cost more.
 _CHUNKS_PER_THREAD = 4
+_MANY_QUERIES = 16
 _SCAN_ROWS = 1 << 14
 _ONE_THREAD_BELOW = 1 << 15
 
@@ -98,7 +100,8 @@ def nearest(arrays: Sequence[Keys], queries: Keys, k: int) -> list[list[Neighbou
     """
     queries = np.ascontiguousarray(queries)
     total = sum(len(keys) for keys in arrays)
-    size = max(_SMALLEST_CHUNK, -(-total // (available_threads() * _CHUNKS_PER_THREAD)))
+    per_thread = _CHUNKS_PER_THREAD if len(queries) < _MANY_QUERIES else 1
+    size = max(_SMALLEST_CHUNK, -(-total // (available_threads() * per_thread)))
     chunks = [
         (number, start, min(start + size, len(keys)))
         for number, keys in enumerate(arrays)

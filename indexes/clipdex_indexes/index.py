@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex_indexes.errors import IndexCorrupt
+from clipdex_indexes.files import require_utf8
 from clipdex_indexes.hamming import Neighbours, nearest
 from clipdex_indexes.manifest import Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.segment import Segment
@@ -179,6 +180,7 @@ def _rows_of(number: int, segment: Segment) -> Iterator[tuple[Location, ItemRow]
 
 def _open(folder: Path) -> tuple[Manifest, list[Segment]]:
     manifest = read_manifest(folder)
+    require_utf8(folder)
     for _ in range(_ATTEMPTS):
         segments: list[Segment] = []
         try:

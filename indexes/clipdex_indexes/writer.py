@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
-from clipdex_indexes.files import TEMPORARY_PREFIX
+from clipdex_indexes.files import TEMPORARY_PREFIX, require_utf8
 from clipdex_indexes.index import SEGMENTS_FOLDER, Index, Location
 from clipdex_indexes.lock import WriterLock
 from clipdex_indexes.manifest import Manifest, ModelStamp, SegmentStamp, read_manifest, write_manifest
@@ -74,6 +74,7 @@ class IndexWriter:
         self.base: Index | None = None
 
     def __enter__(self) -> IndexWriter:
+        require_utf8(self._folder)
         try:
             (self._folder / SEGMENTS_FOLDER).mkdir(parents=True, exist_ok=True)
         except OSError as error:
