@@ -170,7 +170,8 @@ def test_every_mode_comes_out_as_the_same_picture_in_rgb(tmp_path, mode, suffix)
         image = grey.convert(mode) if mode == "P" else grey.convert("RGB").convert(mode)
     assert image.mode == mode
     path = tmp_path / f"ramp.{suffix}"
-    image.save(path)
+    # Pillow 12 and older do not read the YCbCr that they write without compression.
+    image.save(path, **({"compression": "tiff_lzw"} if (mode, suffix) == ("YCbCr", "tiff") else {}))
 
     found = load_image(path)
 

@@ -12,7 +12,9 @@ _SHOWN_FAILURES = 5
 
 
 @click.command("build")
-@click.argument("targets", metavar="TARGET...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "targets", metavar="TARGET...", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False)
+)
 @options.MODEL
 @options.INDEX
 @click.option("--rebuild", is_flag=True, help="Hash every image again and replace the index that is there.")

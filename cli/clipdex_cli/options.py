@@ -90,7 +90,7 @@ def _spread(
             spread += values
             continue
         if not values:
-            spread.append(flag)  # click says that a value is missing
+            raise click.UsageError(f"{flag} needs a value. (One that begins with a dash: {flag}=-VALUE)")
         for value in values:
             spread.append(f"{flag}={value}" if flag.startswith("--") else flag)
             order.append((several[flag], value))
@@ -108,12 +108,12 @@ def _free_trailing_folders(groups: list[tuple[str, list[str]]]) -> None:
             return
 
 
-TARGETS = click.argument("targets", metavar="[TARGET]...", nargs=-1, type=click.Path(path_type=Path))
+TARGETS = click.argument("targets", metavar="[TARGET]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
 INDEX = click.option(
     "--index",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep the index in DIR, not in TARGET/.clipdex.",
+    help="The index is in DIR, not in TARGET/.clipdex.",
 )
 MODEL = click.option(
     "--model", metavar="MODEL", help="Name or folder of the model. [default: that of the index, else starter]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +13,10 @@ import click
 if TYPE_CHECKING:
     from clipdex import Result
     from clipdex.report.save import Saved
+    from clipdex.result import QueryRecord
 
 _MISSING_SHOWN = 3
+_QUERY_WIDTH = 40
 
 
 def show(result: Result, output: str, *, null: bool = False) -> None:
@@ -58,7 +61,8 @@ def _show_table(result: Result) -> None:
     table.add_column("distance", justify="right")
     columns = []
     if len(result.queries) > 1:
-        columns.append(("query", [result.queries[hit.query].value for hit in result.hits]))
+        names = [_short_name(query) for query in result.queries]
+        columns.append(("query", [names[hit.query] for hit in result.hits]))
     if len(result.datasets) > 1:
         columns.append(("dataset", [hit.dataset for hit in result.hits]))
     columns.append(("id", [hit.id for hit in result.hits]))
@@ -76,13 +80,21 @@ def _show_table(result: Result) -> None:
     write("".join(line.rstrip() + "\n" for line in printed.get().splitlines()))
 
 
+def _short_name(query: QueryRecord) -> str:
+    name = Path(query.value).name if query.kind == "image" else query.value
+    return name if len(name) <= _QUERY_WIDTH else name[: _QUERY_WIDTH - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def printable(text: str) -> str:
     """Show control characters as escapes, so that a name cannot steer a terminal."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
-def warn_of_truncated(result: Result) -> None:
-    """Say which texts were longer than the model takes."""
+def warn(result: Result) -> None:
+    """Say which texts were longer than the model takes, and that there is nothing to find where that is so."""
+    if not result.hits:
+        names = ", ".join(printable(dataset.name) for dataset in result.datasets)
+        click.echo(f"No hits: there is no other image in the index of {names}.", err=True)
     for query in result.queries:
         if query.truncated:
             start = printable(query.value[:40])
@@ -100,10 +112,12 @@ def remember(result: Result) -> None:
         click.echo(f"The result could not be kept for clipdex save: {error}", err=True)
 
 
-def say_saved(saved: Saved) -> None:
-    """Say where a result was saved, and which images were missing."""
-    click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {len(saved.images)} images", err=True)
+def say_saved(saved: Saved) -> int:
+    """Say where a result was saved, and which images were missing; return the exit code, 1 when all were."""
+    images = f"{len(saved.images):,} image{'' if len(saved.images) == 1 else 's'}"
+    click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {images}", err=True)
     for hit in saved.missing[:_MISSING_SHOWN]:
         click.echo(f"missing: {printable(hit.path)} is not there any more, or is not a file", err=True)
     if len(saved.missing) > _MISSING_SHOWN:
         click.echo(f"missing: {len(saved.missing) - _MISSING_SHOWN} more", err=True)
+    return 1 if saved.missing and not saved.images else 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
+from clipdex.paths import is_folder
 from clipdex_cli import options
+from clipdex_cli.output import printable
 
 
 @click.command(
@@ -91,7 +94,12 @@ def command(
     options.one_index(targets, index)
     order = ctx.meta[options.ORDER]
     if not order:
-        raise click.UsageError("nothing to search for: give --text, --image or --item.")
+        words = [str(target) for target in targets if not is_folder(target)]
+        hint = f" Did you mean --text {shlex.quote(' '.join(words))}?" if words else ""
+        raise click.UsageError(f"nothing to search for: give --text, --image or --item.{hint}")
+    for name, value in order:
+        if name == "texts" and value.strip() and is_folder(Path(value)):
+            click.echo(f"{printable(value)!r} is searched for as a text; a folder to search goes first.", err=True)
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
     if item_subsets and not items:
@@ -111,12 +119,12 @@ def command(
         raise click.UsageError("name a TARGET: the current folder has no index.")
     with Explorer(*(targets or (Path(),)), topk=topk, model=model, index=index, max_pixels=max_pixels) as explorer:
         result = explorer.explore_topk(queries, exclude_self=exclude_self)
-    printer.warn_of_truncated(result)
+    printer.warn(result)
     printer.remember(result)
     printer.show(result, output, null=null)
     if save or output_dir is not None or force:
         from clipdex.report.save import DEFAULT_FOLDER, fresh_folder, save_result
 
         folder = output_dir if output_dir is not None else fresh_folder(Path(DEFAULT_FOLDER))
-        printer.say_saved(save_result(result, folder, force=force))
+        return printer.say_saved(save_result(result, folder, force=force))
     return 0

@@ -30,5 +30,4 @@ def command(result: Path | None, output_dir: Path | None, force: bool) -> int:
 
     found = read_result(result) if result is not None else last_result()
     folder = output_dir if output_dir is not None else fresh_folder(Path(DEFAULT_FOLDER))
-    say_saved(save_result(found, folder, force=force))
-    return 0
+    return say_saved(save_result(found, folder, force=force))

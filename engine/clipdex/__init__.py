@@ -1,5 +1,8 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
+``build`` makes an index, ``Explorer`` asks it, ``save_result`` saves pictures of a ``Result``. Every error is a
+``ClipdexError``; ``clipdex.errors`` has them all.
+
 Importing this package is cheap: NumPy, FAISS and OpenVINO are imported by the first call that needs them.
 """
 
@@ -56,3 +59,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name in _LAZY:
         return getattr(importlib.import_module(f"clipdex.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

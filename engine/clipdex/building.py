@@ -14,7 +14,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from clipdex.dataset import Change, Failure, compare, index_folder, locate, write_failures
+from clipdex.dataset import (
+    Change,
+    Failure,
+    compare,
+    index_folder,
+    locate,
+    recordable,
+    require_same_root,
+    write_failures,
+)
 from clipdex.encoder import (
     DEFAULT_MAX_PIXELS,
     Encoder,
@@ -124,9 +133,11 @@ def build(
     if not (folder / "manifest.json").exists() and next(iter(reader), None) is None:
         raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.")
     with own_pixel_limit(), IndexWriter(folder, fresh=rebuild) as writer:
+        if writer.base is not None:
+            require_same_root(writer.base, root)
         encoder = Encoder(_model_for(writer.base, model, root), many=True)
         if writer.base is None:
-            writer.start(encoder.stamp, reader.format, WRITER)
+            writer.start(encoder.stamp, reader.format, WRITER, recordable(root) if index is not None else "")
         run = _Run(reader, encoder, max_pixels, progress)
         run.plan(writer)
         if run.to_hash:

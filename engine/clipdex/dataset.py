@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
-from clipdex.errors import DatasetNotFound, DatasetNotIndexed, IndexCorrupt, IndexNotFound
+from clipdex.errors import DatasetError, DatasetNotFound, DatasetNotIndexed, IndexCorrupt, IndexNotFound
 from clipdex.paths import expanded, is_folder, is_there
 from clipdex.readers import FolderReader, ReadItem, UnreadableItem
 from clipdex_indexes import Index, Location
@@ -70,13 +70,39 @@ def open_index(root: Path, index: Path | None = None) -> Index:
     ------
     DatasetNotIndexed
         When it has none.
+    DatasetError
+        When the index there is that of another dataset.
     """
     folder = index_folder(root, index)
     try:
-        return Index(folder)
+        opened = Index(folder)
+        require_same_root(opened, root)
+        return opened
     except IndexNotFound as error:
         option = f" --index {folder}" if index is not None else ""
         raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {_quoted(root)}{option}") from error
+
+
+def recordable(root: Path) -> str:
+    """Return the root as an index remembers it: nothing where it is not valid UTF-8."""
+    return "" if any("\ud800" <= character <= "\udfff" for character in str(root)) else str(root)
+
+
+def require_same_root(index: Index, root: Path) -> None:
+    """Refuse an index that was made for another dataset, which is still there; a dataset may have been moved.
+
+    Raises
+    ------
+    DatasetError
+        When it is another's.
+    """
+    recorded = index.manifest.root
+    if recorded and is_folder(Path(recorded)) and os.path.realpath(recorded) != os.path.realpath(root):
+        index.close()
+        raise DatasetError(
+            f"{index.folder} holds the index of {recorded}, and not of {root}. Name another folder with --index, or "
+            "replace it: clipdex build --rebuild"
+        )
 
 
 def _quoted(path: Path) -> str:

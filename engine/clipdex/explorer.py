@@ -97,6 +97,7 @@ class Explorer:
             raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
         self.topk = _checked_topk(topk)
         self._max_pixels = max_pixels
+        self._closed = False
         if build:
             from clipdex.building import build as build_index
 
@@ -122,9 +123,14 @@ class Explorer:
         return sum(len(dataset.index) for dataset in self.datasets)
 
     def close(self) -> None:
-        """Close the indexes."""
+        """Close the indexes; after that nothing can be asked."""
+        self._closed = True
         for dataset in self.datasets:
             dataset.index.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise QueryError("this Explorer is closed: open another one, or ask inside its with block.")
 
     def explore_topk(self, query: QueryLike, topk: int | None = None, *, exclude_self: bool = False) -> Result:
         """Find the items nearest to a query, exactly.
@@ -153,6 +159,7 @@ class Explorer:
         ModelError
             When the model of the index cannot be used.
         """
+        self._require_open()
         k = _checked_topk(self.topk if topk is None else topk)
         asked = [self._resolve(one, number) for number, one in enumerate(as_queries(query))]
         excluded = {one.item for one in asked if one.item is not None} if exclude_self else set()
@@ -204,6 +211,7 @@ class Explorer:
         ItemNotFound, ItemAmbiguous
             When no item, or more than one, has that id.
         """
+        self._require_open()
         number, location, row = self._find(ItemQuery(item_id, () if subset is None else (subset,), dataset))
         found = self.datasets[number]
         return DatasetItem(row.id, row.subset, row.labels, found.name, found.media(row.id), found.index.key(location))
@@ -257,6 +265,8 @@ class Explorer:
         if not matches and colon and query.dataset is None and any(name == one.name for one in self.datasets):
             matches = self._matches(rest, ItemQuery(rest, query.subsets, name))
         if not matches:
+            matches = self._matches_of_path(query)
+        if not matches:
             raise ItemNotFound(self._not_found(query))
         if len(matches) > 1:
             several = len({number for number, _, _ in matches}) > 1
@@ -280,10 +290,25 @@ class Explorer:
             if not query.subsets or row.subset in query.subsets
         ]
 
+    def _matches_of_path(self, query: ItemQuery) -> list[tuple[int, Location, ItemRow]]:
+        """Take what was given for the path of a file below the root of a dataset."""
+        path = Path(os.path.abspath(expanded(query.id)))  # noqa: PTH100 - links are part of ids
+        return [
+            match
+            for dataset in self.datasets
+            if path.is_relative_to(dataset.root) and path != dataset.root and query.dataset in (None, dataset.name)
+            for match in self._matches(
+                path.relative_to(dataset.root).as_posix(), ItemQuery(query.id, query.subsets, dataset.name)
+            )
+        ]
+
     def _not_found(self, query: ItemQuery) -> str:
         where = " or ".join(f"{dataset.name} ({dataset.root})" for dataset in self.datasets)
         subsets = f" in subset {' or '.join(query.subsets)}" if query.subsets else ""
         message = f"no item of {where} has the id {query.id!r}{subsets}."
+        elsewhere = {row.subset for _, _, row in self._matches(query.id, ItemQuery(query.id, (), query.dataset))}
+        if elsewhere:
+            return f"{message} It is in subset {' and '.join(sorted(elsewhere))}."
         candidates = [name for dataset in self.datasets for name in dataset.index.ids_like(query.id)]
         close = _nearest_names(query.id, candidates)
         if close:

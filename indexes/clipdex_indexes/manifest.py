@@ -70,13 +70,30 @@ class ModelStamp:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything an index says of itself."""
+    """Everything an index says of itself.
+
+    Attributes
+    ----------
+    model
+        What hashed its items.
+    source_format
+        Format of the dataset.
+    generation
+        Counts commits, from 1.
+    segments
+        The live segments.
+    writer
+        Program that wrote it.
+    root
+        Root of the dataset, absolute, where the index is not beside it; otherwise empty.
+    """
 
     model: ModelStamp
     source_format: str
     generation: int
     segments: tuple[SegmentStamp, ...]
     writer: str
+    root: str = ""
     format: int = FORMAT_VERSION
 
     @property
@@ -158,10 +175,10 @@ def _from_body(body: dict[str, Any]) -> Manifest:
             _require(_is_count(stamp.size, 1 << 62) and bool(_SHA256.fullmatch(stamp.sha256)), "file stamp")
     _require(len({segment.name for segment in segments}) == len(segments), "list of segments")
     _require(body["format"] == FORMAT_VERSION and _is_count(body["generation"], 1 << 62), "format or generation")
-    _require(isinstance(body["source_format"], str) and isinstance(body["writer"], str), "text")
+    _require(all(isinstance(body[name], str) for name in ("source_format", "writer", "root")), "text")
     # A lone surrogate, which JSON can hold, could not be shown.
-    "".join((model.name, model.digest, model.precision, body["source_format"], body["writer"])).encode()
-    return Manifest(model, body["source_format"], body["generation"], segments, body["writer"], body["format"])
+    "".join((model.name, model.digest, model.precision, body["source_format"], body["writer"], body["root"])).encode()
+    return Manifest(model, body["source_format"], body["generation"], segments, body["writer"], body["root"])
 
 
 def _is_count(value: object, limit: int) -> bool:

@@ -103,7 +103,7 @@ class IndexWriter:
         finally:
             self._lock.__exit__(kind, error, trace)
 
-    def start(self, model: ModelStamp, source_format: str, writer: str) -> None:
+    def start(self, model: ModelStamp, source_format: str, writer: str, root: str = "") -> None:
         """Say what a new index will hold; only where there is no ``base``.
 
         Parameters
@@ -114,8 +114,10 @@ class IndexWriter:
             Format of the dataset, kept for information.
         writer
             Name and version of the program that writes.
+        root
+            Root of the dataset, absolute, where the index is not beside it.
         """
-        self._manifest = Manifest(model, source_format, 0, (), writer)
+        self._manifest = Manifest(model, source_format, 0, (), writer, root)
 
     def remove(self, location: Location) -> None:
         """Leave out the item at ``location`` of the base index."""

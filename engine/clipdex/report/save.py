@@ -63,19 +63,35 @@ def save_result(result: Result, folder: str | os.PathLike[str], *, force: bool =
     OutputError
         When the folder has something in it (without ``force``), is no folder, or cannot be written.
     """
-    target = expanded(folder).absolute()
+    target = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100 - shorter to read, and links stay
     try:
         if target.exists() and not target.is_dir():
             raise OutputError(f"{target} is a file; name a folder to save to.")
         if target.is_dir() and any(target.iterdir()):
             if not force:
                 raise OutputError(f"{target} has something in it. Name another folder, or add to it with --force.")
+            _keep_out_of_datasets(result, target)
             return _fill(result, target, target)
         return _save_whole(result, target)
     except OSError as error:
         raise OutputError(f"cannot save to {target}: {error.strerror or error}.") from error
     except IndexWriteFailed as error:
         raise OutputError(error.message) from error
+
+
+def _keep_out_of_datasets(result: Result, target: Path) -> None:
+    """Refuse a folder whose contents the next build would take for images of a dataset that was searched."""
+    real = target.resolve()
+    for dataset in result.datasets:
+        root = Path(dataset.root).resolve()
+        if not real.is_relative_to(root):
+            continue
+        inside = [folder for folder in (real, *real.parents) if folder.is_relative_to(root)]
+        if not any((folder / IGNORE_MARK).exists() or folder.name.startswith(".") for folder in inside):
+            raise OutputError(
+                f"{target} is part of the dataset {dataset.name}: what is saved there would be taken for its images. "
+                "Name another folder."
+            )
 
 
 def _save_whole(result: Result, target: Path) -> Saved:

@@ -64,8 +64,11 @@ def _draw_head(
 ) -> None:
     names = ", ".join(dataset.name for dataset in result.datasets)
     shown = min(len(result.hits), _MOST_HITS)
-    count = f"{len(result.hits)} hits" + (f" (the first {shown} shown)" if shown < len(result.hits) else "")
-    title = f"{count} in {names}  ({sum(dataset.items for dataset in result.datasets):,} images)"
+    count = _counted(len(result.hits), "hit")
+    if shown < len(result.hits):
+        count += f" (the first {shown} shown)"
+    items = _counted(sum(dataset.items for dataset in result.datasets), "image")
+    title = f"{count} in {names}  ({items})"
     room = sheet.width - 2 * _MARGIN
     draw.text((_MARGIN, _MARGIN - 4), _fitted(title, 18, room), font=_font(18), fill=_INK)
     top = _MARGIN + _line_height(22) + _GAP
@@ -160,6 +163,10 @@ def _fit(image: Image.Image, box: tuple[int, int]) -> Image.Image:
     scale = min(box[0] / image.width, box[1] / image.height, 4.0)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _line_height(size: int) -> int:
