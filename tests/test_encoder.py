@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from clipdex.encoder import find_model, hash_key, load_image
+from clipdex.encoder import Encoder, find_model, hash_key, load_image
 from clipdex.encoder.texts import TextPreparation, prompted
 from clipdex_indexes import Index
 from helpers_engine import picture
@@ -125,3 +126,29 @@ def test_texts_find_what_they_name(encoder):
 
     assert bits("dog", "a photo of a dog") == 0
     assert bits("dog", "puppy") < bits("dog", "sailing boat")
+
+
+def test_threads_that_share_an_encoder_get_the_keys_of_one_thread(encoder):
+    texts = ["dog", "a red car on a road", "steam train", "two cats, asleep", "food", "a sailing boat at sea"]
+    images = [picture(seed) for seed in range(6)]
+    alone = [encoder.text_key(text).key.tobytes() for text in texts]
+    alone += [encoder.image_key(image).tobytes() for image in images]
+    # New, so that the threads load the towers too.
+    shared = Encoder(encoder.model)
+    loads = []
+    load = shared._load_text_preparation
+    shared._load_text_preparation = lambda: loads.append(1) or load()
+
+    def keys(turn):
+        asked = [*texts, *images]
+        order = [(number + 3 * turn) % len(asked) for number in range(len(asked))]
+        found = {}
+        for number in order:
+            one = asked[number]
+            key = shared.text_key(one).key if isinstance(one, str) else shared.image_key(one)
+            found[number] = key.tobytes()
+        return [found[number] for number in range(len(asked))]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(found == alone for found in pool.map(keys, range(12)))
+    assert loads == [1]

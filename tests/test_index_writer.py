@@ -571,3 +571,44 @@ def test_importing_the_package_imports_neither_numpy_nor_faiss():
             raise SystemExit("no error")
     """
     subprocess.run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(source)], check=True, timeout=60)
+
+
+@posix
+def test_a_disk_that_is_full_at_the_last_block_of_the_keys_is_a_failed_write(tmp_path):
+    """FAISS closes its file without looking whether the last block could be written."""
+    import resource
+
+    folder = tmp_path / "index"
+    apply(folder, [(row("old.jpg"), bytes(1024))], bits=8192)
+    before = all_bytes(folder)
+    size = 33 + 1024 * 41
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 4096 * 4096, hard))
+        with pytest.raises(IndexWriteFailed):
+            apply(folder, [(row(f"{number:02}.jpg"), bytes(1024)) for number in range(41)], bits=8192)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert all_bytes(folder) == before
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "lock", "notes.txt"])
+def test_a_folder_with_files_of_somebody_else_is_refused_and_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("precious")
+    for fresh in (False, True):
+        with pytest.raises(IndexFailure):
+            apply(tmp_path, PAIRS, fresh=fresh)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()} == {name: "precious"}
+
+
+@posix
+def test_a_link_in_the_place_of_segments_does_not_lead_to_another_index(index, tmp_path):
+    before = all_bytes(index)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "segments").symlink_to(index / "segments")
+    with pytest.raises(IndexWriteFailed, match="link"):
+        apply(other, PAIRS)
+    assert all_bytes(index) == before

@@ -172,3 +172,8 @@ def test_relative_paths_are_valid_ids(item_id):
 )
 def test_what_could_leave_the_root_is_no_valid_id(item_id):
     assert not valid_item_id(item_id)
+
+
+@pytest.mark.parametrize("name", ["0.", "0.jpg", "0.\x01", "0.~"])
+def test_id_without_its_extension_finds_the_shortest_and_the_oddest_extension(table, name):
+    assert [item.id for _, item in table([row(name)]).find_without_extension("0")] == [name]

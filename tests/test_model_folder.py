@@ -5,6 +5,7 @@ import io
 import json
 import pickle
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -97,6 +98,50 @@ def test_a_centre_of_another_kind_is_refused(tmp_path, arrays):
         use(folder, "image")
 
 
+def zipped(array: bytes, *, method=zipfile.ZIP_STORED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("image.npy", array)
+    return stream.getvalue()
+
+
+def in_directory(data: bytes, at: int, value: int) -> bytes:
+    """Change both headers of the one file in a ZIP: its flags are at 6, its method is at 8."""
+    changed = bytearray(data)
+    changed[at] = changed[data.index(b"PK\x01\x02") + at + 2] = value
+    return bytes(changed)
+
+
+def npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+GOOD_CENTRE = zipped(npy(np.zeros(512, np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (zipped(npy(np.zeros(512, np.float32)).replace(b"(512,), }" + b" " * 13, b"(%d,), }" % 10**15)), ""),
+        (zipped(npy(np.zeros(512, np.float32)).replace(b"(512,), }" + b" " * 21, b"(%d,), }" % 10**23)), ""),
+        (zipped(npy(np.zeros(1 << 25, np.float32)), method=zipfile.ZIP_DEFLATED), "too large"),
+        (in_directory(GOOD_CENTRE, 6, 1), "encrypted"),
+        (in_directory(GOOD_CENTRE, 8, 99), "method"),
+        (npy(np.zeros(512, np.float32)), "zip"),
+        (zipped(npy(np.zeros(512, np.complex64))), "complex64"),
+        (zipped(npy(np.full(512, 1e300))), "numbers"),
+    ],
+    ids=["huge", "more than 64 bits", "bomb", "encrypted", "method", "no zip", "complex", "beyond float32"],
+)
+def test_a_centre_made_to_break_the_reader_is_refused(tmp_path, data, says):
+    folder = copy_model(tmp_path / "model")
+    restamped(folder, "centre.npz", data)
+    with pytest.raises(ModelCorrupt, match=f"centre of the image tower.*{says}"):
+        find_model(str(folder)).centre("image")
+
+
 def change(path, value):
     def edit(description):
         *parents, last = path
@@ -131,6 +176,9 @@ def remove(*path):
         (change(["image", "resize_size"], 100), "resize_size"),
         (change(["image", "interpolation"], "magic"), "magic"),
         (change(["image", "mean"], [0, 0]), "mean"),
+        (change(["image", "mean"], [10**400] * 3), "too large"),
+        (change(["name"], "\ud800"), "surrogate"),
+        (change(["text", "prompt"], "\udcff {}"), "surrogate"),
         (change(["image", "std"], [0, 1, 1]), "std"),
         (change(["image", "std"], [float("nan"), 1, 1]), "std"),
         (change(["image", "background"], [0, 0, 300]), "background"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from clipdex import Explorer, build
 from clipdex.encoder import find_model, load_image, own_pixel_limit, prepare
-from clipdex.encoder.images import to_rgb
+from clipdex.encoder.images import is_image, to_rgb
 from clipdex.errors import ImageError
 from helpers_engine import PHOTOS, claim_size, picture
 
@@ -316,3 +317,56 @@ def test_pillow_s_own_limit_is_as_it_was_after_an_error(tmp_path: Path):
     with pytest.raises(ImageError), own_pixel_limit():
         load_image(tmp_path / "none.png")
     assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_pillow_s_own_limit_is_back_when_the_last_of_several_users_ends():
+    before = Image.MAX_IMAGE_PIXELS
+    first, second = own_pixel_limit(), own_pixel_limit()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert Image.MAX_IMAGE_PIXELS is None
+    second.__exit__(None, None, None)
+    assert before == Image.MAX_IMAGE_PIXELS is not None
+
+    def use(_):
+        for _ in range(200):
+            with own_pixel_limit(), own_pixel_limit():
+                assert Image.MAX_IMAGE_PIXELS is None
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(use, range(4)))
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_an_icon_is_refused_because_pillow_decodes_it_before_its_size_is_known(tmp_path):
+    picture(1, (32, 32)).save(tmp_path / "a.ico")
+    with own_pixel_limit(), pytest.raises(ImageError, match="not an image in a format that can be read"):
+        load_image(tmp_path / "a.ico")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "webp", "tiff", "jp2", "tga", "pcx", "ppm"])
+def test_opening_an_image_decodes_nothing(tmp_path, suffix):
+    # The cap is checked after opening.
+    picture(1, (400, 300)).save(tmp_path / f"a.{suffix}")
+    with own_pixel_limit(), Image.open(tmp_path / f"a.{suffix}") as image:
+        # Pillow 10 calls it im.
+        assert vars(image).get("_im", vars(image).get("im")) is None
+
+
+def test_transparency_is_mixed_as_exactly_as_pillow_composites():
+    colour, alpha = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    image = Image.fromarray(np.stack([colour, colour, 255 - colour, alpha], axis=-1))
+    expected = Image.alpha_composite(Image.new("RGBA", image.size, (*BACKGROUND, 255)), image).convert("RGB")
+    assert np.array_equal(pixels(to_rgb(image, BACKGROUND)), pixels(expected))
+
+
+def test_a_file_is_told_to_be_an_image_by_its_header():
+    def told(data: bytes) -> bool:
+        return is_image(io.BytesIO(data))
+
+    stream = io.BytesIO()
+    picture(1).save(stream, "PNG")
+    assert told(stream.getvalue())
+    assert told(stream.getvalue()[:60])
+    assert not any(map(told, [b"", b"root:*:19000:0:99999:7:::\n", b"%PDF-1.7", b"\x89PNG\r\n\x1a\n"]))

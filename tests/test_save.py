@@ -102,10 +102,17 @@ def test_force_adds_and_changes_nothing_that_is_there(result, tmp_path):
     assert every_file(out).keys() - middle.keys() == {"sheet-3.png", "result-3.json"}
 
 
-def test_an_empty_folder_is_filled(result, tmp_path):
+def test_an_empty_folder_is_filled_and_stays_the_one_it_is(result, tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
-    assert save_result(result, tmp_path / "out").sheet == tmp_path / "out" / "sheet.png"
-    assert (tmp_path / "out" / "sheet.png").is_file()
+    before = (tmp_path / "out").stat().st_ino
+    monkeypatch.chdir(tmp_path / "out")
+    saved = save_result(result, ".")
+    assert saved.sheet == tmp_path / "out" / "sheet.png"
+    assert (tmp_path / "out").stat().st_ino == before
+    assert Path.cwd() == tmp_path / "out"
+    names = {"sheet.png", "result.json", ".clipdexignore", result.datasets[0].name}
+    assert {path.name for path in Path().iterdir()} == names
+    assert all(path.is_file() for path in saved.images)
 
 
 @needs_links
@@ -236,6 +243,54 @@ def test_a_failure_leaves_no_half_saved_folder(result, tmp_path, monkeypatch):
     finally:
         sheet._font.cache_clear()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("refused", ["sheet.png", "result.json", "photos"])
+def test_a_failure_leaves_an_empty_folder_empty(result, tmp_path, monkeypatch, refused):
+    (tmp_path / "out").mkdir()
+    rename = Path.rename
+
+    def refusing(path, target):
+        if Path(target) == tmp_path / "out" / refused:
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    with pytest.raises(OutputError, match="Permission denied"):
+        save_result(result, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_came_into_an_empty_folder_meanwhile_is_not_replaced(result, tmp_path, monkeypatch):
+    from clipdex.report import save
+
+    def draw(*arguments, **options):
+        (tmp_path / "out" / "sheet.png").write_text("mine")
+        return picture(1)
+
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(save, "draw_sheet", draw)
+    with pytest.raises(OutputError, match="meanwhile"):
+        save_result(result, tmp_path / "out")
+    assert contents(tmp_path / "out") == {"sheet.png": b"mine"}
+
+
+@pytest.mark.parametrize("content", [b"root:*:19000:0:99999:7:::\n", b"", b"-----BEGIN OPENSSH PRIVATE KEY-----\n"])
+@pytest.mark.parametrize("name", ["shadow", "secret.png"])
+def test_a_file_that_is_no_image_is_not_copied_whatever_a_result_says(tmp_path, content, name):
+    (tmp_path / name).write_bytes(content)
+    saved = save_result(one_hit(path=str(tmp_path / name)), tmp_path / "out")
+    assert (len(saved.images), len(saved.missing)) == (0, 1)
+    assert set(contents(saved.folder)) == {"sheet.png", "result.json", ".clipdexignore"}
+
+
+def test_the_sheet_is_drawn_with_the_limit_that_is_given(source, tmp_path):
+    sheets = set()
+    for number, limit in enumerate((1, 10_000)):
+        saved = save_result(one_hit(path=str(source)), tmp_path / str(number), max_pixels=limit)
+        assert saved.images[0].read_bytes() == source.read_bytes()
+        sheets.add(saved.sheet.read_bytes())
+    assert len(sheets) == 2
 
 
 def test_saved_data_has_the_documented_shape(result, tmp_path):

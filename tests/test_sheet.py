@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import colorsys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,3 +190,29 @@ def test_pillow_s_own_limit_does_not_keep_a_hit_from_being_shown(tmp_path, monke
     solid((200, 30, 60), (300, 300)).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40_000)
     where(draw_sheet(result_of([tmp_path / "a.png"])), (200, 30, 60))
+
+
+def test_an_image_of_many_pixels_is_shown_where_more_are_allowed(tmp_path):
+    solid((200, 30, 60), (300, 300)).save(tmp_path / "a.png")
+    result = result_of([tmp_path / "a.png"])
+    where(draw_sheet(result, max_pixels=90_000), (200, 30, 60))
+    with pytest.raises(AssertionError):
+        where(draw_sheet(result, max_pixels=89_999), (200, 30, 60))
+
+
+def test_few_images_are_in_memory_at_once(tmp_path, monkeypatch):
+    lock, now, most = threading.Lock(), 0, 0
+
+    def load(path, *, max_pixels, enough):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.005)
+        with lock:
+            now -= 1
+        return picture(1)
+
+    monkeypatch.setattr("clipdex.report.sheet.load_image", load)
+    draw_sheet(result_of([tmp_path / "a.png"] * 30))
+    assert most <= 2

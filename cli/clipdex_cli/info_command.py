@@ -36,15 +36,15 @@ def command(targets: tuple[Path, ...], index: Path | None, as_json: bool) -> int
         if number:
             click.echo()
         lines = [
-            ("dataset", f"{printable(str(info.root))} ({info.format})"),
+            ("dataset", f"{printable(str(info.root))} ({printable(info.format)})"),
             ("index", f"{printable(str(info.index))}, {_size(info.bytes)} in {_segments(info.segments)}"),
             ("items", f"{info.items:,}"),
             ("subsets", _counts(info.subsets)),
             ("labels", _counts(info.labels)),
-            ("model", f"{info.model}, {info.bits} bits, {info.precision}, digest {info.digest[:12]}"),
-            ("", info.model_kind),
-            ("", f"Not good at: {info.model_not_good_at}" if info.model_not_good_at else ""),
-            ("written by", info.writer),
+            ("model", printable(f"{info.model}, {info.bits} bits, {info.precision}, digest {info.digest[:12]}")),
+            ("", printable(info.model_kind)),
+            ("", printable(f"Not good at: {info.model_not_good_at}") if info.model_not_good_at else ""),
+            ("written by", printable(info.writer)),
             ("failed", _failed(info.failed, info.index)),
             ("freshness", _freshness(info.new, info.changed, info.gone, info.root)),
         ]

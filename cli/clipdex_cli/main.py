@@ -51,7 +51,8 @@ def main() -> NoReturn:
     warnings.filterwarnings("ignore", module="PIL")
     code = run(sys.argv[1:])
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:
         # What could not be written is still in the buffer: keep Python from trying again on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,6 +64,8 @@ def run(arguments: list[str]) -> int:
     from clipdex.errors import ClipdexError
 
     try:
+        if sys.stdout is None:
+            raise OSError("the standard output is closed; give it somewhere to go.")
         result = cli.main(arguments, prog_name="clipdex", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
@@ -72,7 +75,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nInterrupted. Nothing was changed by the command that was running.", err=True)
+        click.echo("\nInterrupted. What was finished stays; what was not is as it was before.", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output, such as head, has gone: not an error of ours.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _MISSING_SHOWN = 3
 _QUERY_WIDTH = 40
+_MOST_RICH_ROWS = 1000
+_NUMBERS = ("rank", "distance")
 
 
 def show(result: Result, output: str, *, null: bool = False) -> None:
@@ -52,32 +55,52 @@ def _show_csv(result: Result) -> None:
 
 
 def _show_table(result: Result) -> None:
+    columns = _columns(result)
+    if len(result.hits) > _MOST_RICH_ROWS:
+        _show_plain_table(columns)
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("rank", justify="right")
-    table.add_column("distance", justify="right")
-    columns = []
-    if len(result.queries) > 1:
-        names = [_short_name(query) for query in result.queries]
-        columns.append(("query", [names[hit.query] for hit in result.hits]))
-    if len(result.datasets) > 1:
-        columns.append(("dataset", [hit.dataset for hit in result.hits]))
-    columns.append(("id", [hit.id for hit in result.hits]))
-    if len({hit.subset for hit in result.hits}) > 1:
-        columns.append(("subset", [hit.subset for hit in result.hits]))
-    columns.append(("labels", [", ".join(hit.labels) for hit in result.hits]))
-    for name, _ in columns:
-        table.add_column(name, overflow="fold")
-    for number, hit in enumerate(result.hits):
-        cells = [Text(printable(values[number])) for _, values in columns]
-        table.add_row(str(hit.rank), str(hit.distance), *cells)
+    for name in columns:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*map(Text, row))
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
     with console.capture() as printed:
         console.print(table)
     write("".join(line.rstrip() + "\n" for line in printed.get().splitlines()))
+
+
+def _columns(result: Result) -> dict[str, list[str]]:
+    hits = result.hits
+    columns = {"rank": [str(hit.rank) for hit in hits], "distance": [str(hit.distance) for hit in hits]}
+    if len(result.queries) > 1:
+        names = [printable(_short_name(query)) for query in result.queries]
+        columns["query"] = [names[hit.query] for hit in hits]
+    if len(result.datasets) > 1:
+        columns["dataset"] = [printable(hit.dataset) for hit in hits]
+    columns["id"] = [printable(hit.id) for hit in hits]
+    if len({hit.subset for hit in hits}) > 1:
+        columns["subset"] = [printable(hit.subset) for hit in hits]
+    columns["labels"] = [printable(", ".join(hit.labels)) for hit in hits]
+    return columns
+
+
+def _show_plain_table(columns: dict[str, list[str]]) -> None:
+    """Print a long table without measuring how wide its characters are, which takes minutes for many rows."""
+    widths = {name: max(len(name), *map(len, values)) for name, values in columns.items()}
+
+    def line(cells: Iterable[str]) -> str:
+        padded = [
+            cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
+            for cell, (name, width) in zip(cells, widths.items(), strict=True)
+        ]
+        return "  ".join(padded).rstrip() + "\n"
+
+    write(line(columns) + "".join(map(line, zip(*columns.values(), strict=True))))
 
 
 def _short_name(query: QueryRecord) -> str:
@@ -117,7 +140,7 @@ def say_saved(saved: Saved) -> int:
     images = f"{len(saved.images):,} image{'' if len(saved.images) == 1 else 's'}"
     click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {images}", err=True)
     for hit in saved.missing[:_MISSING_SHOWN]:
-        click.echo(f"missing: {printable(hit.path)} is not there any more, or is not a file", err=True)
+        click.echo(f"missing: {printable(hit.path)} is not there any more, or is no image", err=True)
     if len(saved.missing) > _MISSING_SHOWN:
         click.echo(f"missing: {len(saved.missing) - _MISSING_SHOWN} more", err=True)
     return 1 if saved.missing and not saved.images else 0

@@ -120,11 +120,11 @@ def command(
     with Explorer(*(targets or (Path(),)), topk=topk, model=model, index=index, max_pixels=max_pixels) as explorer:
         result = explorer.explore_topk(queries, exclude_self=exclude_self)
     printer.warn(result)
-    printer.remember(result)
     printer.show(result, output, null=null)
+    printer.remember(result)
     if save or output_dir is not None or force:
         from clipdex.report.save import DEFAULT_FOLDER, fresh_folder, save_result
 
         folder = output_dir if output_dir is not None else fresh_folder(Path(DEFAULT_FOLDER))
-        return printer.say_saved(save_result(result, folder, force=force))
+        return printer.say_saved(save_result(result, folder, force=force, max_pixels=max_pixels))
     return 0

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from clipdex_cli import options
+
 
 @click.command("save")
 @click.argument("result", metavar="[RESULT.json]", required=False, type=click.Path(path_type=Path, dir_okay=False))
@@ -17,7 +19,8 @@ import click
     help="Where to save. [default: a new folder explore_result]",
 )
 @click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
-def command(result: Path | None, output_dir: Path | None, force: bool) -> int:
+@options.max_pixels
+def command(result: Path | None, output_dir: Path | None, force: bool, max_pixels: int) -> int:
     """Save the last query's result, or one kept as JSON, as pictures and data.
 
     DIR gets a contact sheet (sheet.png), the result (result.json), and a copy of each image that was found, as
@@ -30,4 +33,4 @@ def command(result: Path | None, output_dir: Path | None, force: bool) -> int:
 
     found = read_result(result) if result is not None else last_result()
     folder = output_dir if output_dir is not None else fresh_folder(Path(DEFAULT_FOLDER))
-    return say_saved(save_result(found, folder, force=force))
+    return say_saved(save_result(found, folder, force=force, max_pixels=max_pixels))

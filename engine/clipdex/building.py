@@ -35,6 +35,7 @@ from clipdex.encoder import (
 )
 from clipdex.errors import DatasetEmpty, ImageError, ModelMismatch
 from clipdex.paths import expanded
+from clipdex.provenance import model_of
 from clipdex.readers import FolderReader, ReadItem, UnreadableItem
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, ItemRow
@@ -142,7 +143,8 @@ def build(
         run.plan(writer)
         if run.to_hash:
             writer.add(run.rows())
-        items = writer.commit().items if writer.base is not None or run.added else 0
+        replaces = (folder / "manifest.json").exists()
+        items = writer.commit().items if replaces or run.added else 0
         write_failures(folder, sorted(run.failed, key=lambda failure: failure.id))
     return BuildReport(
         root=root,
@@ -162,7 +164,7 @@ def _model_for(base: Index | None, name: str | None, root: Path) -> Model:
     if base is None:
         return find_model(name)
     stamp = base.manifest.model
-    model = find_model(name if name is not None else stamp.location or stamp.name)
+    model = find_model(name) if name is not None else model_of(base, root)
     if model.digest != stamp.digest:
         other = f"model {model.name!r}" if model.name != stamp.name else f"another version of model {model.name!r}"
         raise ModelMismatch(
@@ -189,12 +191,14 @@ class _Run:
         self.to_hash: list[tuple[ReadItem, Change]] = []
         self.failed: list[Failure] = []
         self.added = self.changed = self.unchanged = self.removed = 0
+        self._unreadable = 0
 
     def plan(self, writer: IndexWriter) -> None:
         """Compare the dataset with the index: collect what is to be hashed, remove what is gone or changed."""
         for number, found in enumerate(compare(self._reader, writer.base)):
             if isinstance(found.item, UnreadableItem):
                 self.failed.append(Failure(found.item.id, found.item.reason))
+                self._unreadable += 1
             elif found.change is Change.UNCHANGED:
                 self.unchanged += 1
             elif found.item is not None:
@@ -217,7 +221,8 @@ class _Run:
                 self.added += 1
             else:
                 self.changed += 1
-            self._report("hash", self.added + self.changed + len(self.failed), len(self.to_hash))
+            done = self.added + self.changed + len(self.failed) - self._unreadable
+            self._report("hash", done, len(self.to_hash))
             yield ItemRow(*item), key.tobytes()
 
     def _decoded(self) -> Iterator[tuple[tuple[ReadItem, Change], Pixels]]:
@@ -239,7 +244,7 @@ class _Run:
                 try:
                     pixels = future.result()
                 except ImageError as error:
-                    self.failed.append(Failure(one[0].id, error.message))
+                    self.failed.append(Failure(one[0].id, error.message, one[0].size, one[0].mtime_ns))
                 else:
                     yield one, pixels
                 following = next(todo, None)

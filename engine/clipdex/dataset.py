@@ -179,10 +179,12 @@ def compare(reader: FolderReader, index: Index | None) -> Iterator[Difference]:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One file that could not be indexed, and why."""
+    """One file that could not be indexed, and why; its size and time, in bytes and nanoseconds, where it has any."""
 
     id: str
     reason: str
+    size: int = 0
+    mtime_ns: int = 0
 
 
 def write_failures(folder: Path, failures: Sequence[Failure]) -> None:
@@ -207,8 +209,11 @@ def read_failures(folder: Path) -> list[Failure]:
     path = folder / _FAILURES
     try:
         entries = json.loads(read_bounded(path, _MAX_FAILURES_BYTES).decode("utf-8"))["failed"]
-        return [Failure(str(entry["id"]), str(entry["reason"])) for entry in entries]
+        return [
+            Failure(str(entry["id"]), str(entry["reason"]), int(entry.get("size", 0)), int(entry.get("mtime_ns", 0)))
+            for entry in entries
+        ]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IndexCorrupt(f"{path} is damaged: {error}. The next build writes it again.") from error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import operator
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -15,11 +16,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from clipdex.dataset import Dataset, locate, open_datasets
-from clipdex.encoder import DEFAULT_MAX_PIXELS, Encoder, find_model, load_image, own_pixel_limit
+from clipdex.encoder import DEFAULT_MAX_PIXELS, Encoder, Model, find_model, load_image, own_pixel_limit
 from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ItemAmbiguous, ItemNotFound, ModelMismatch, QueryError, QueryImageError
 from clipdex.merging import ItemKey, merge, rule_for
 from clipdex.paths import expanded
+from clipdex.provenance import model_of
 from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_queries
 from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
 from clipdex_indexes import ItemRow, Location, search
@@ -44,6 +46,8 @@ class DatasetItem:
         Its file.
     hash_key
         uint8 ``[bits / 8]``, most significant bit first.
+    model_digest
+        What hashed it.
     """
 
     id: str
@@ -52,6 +56,7 @@ class DatasetItem:
     dataset: str
     path: Path
     hash_key: Keys
+    model_digest: str
 
 
 class Explorer:
@@ -98,6 +103,9 @@ class Explorer:
         self.topk = _checked_topk(topk)
         self._max_pixels = max_pixels
         self._closed = False
+        self._model: Model | None = None
+        self._loading = threading.Lock()
+        self._loaded: Encoder | None = None
         if build:
             from clipdex.building import build as build_index
 
@@ -214,7 +222,9 @@ class Explorer:
         self._require_open()
         number, location, row = self._find(ItemQuery(item_id, () if subset is None else (subset,), dataset))
         found = self.datasets[number]
-        return DatasetItem(row.id, row.subset, row.labels, found.name, found.media(row.id), found.index.key(location))
+        digest = found.index.manifest.model.digest
+        key = found.index.key(location)
+        return DatasetItem(row.id, row.subset, row.labels, found.name, found.media(row.id), key, digest)
 
     def _rows(self, places: set[tuple[int, Location]]) -> dict[tuple[int, Location], ItemRow]:
         rows = {}
@@ -227,7 +237,9 @@ class Explorer:
                 rows[number, location] = row
         return rows
 
-    def _resolve(self, query: Query, number: int) -> _Asked:
+    def _resolve(self, query: Query | DatasetItem, number: int) -> _Asked:
+        if isinstance(query, DatasetItem):
+            return self._resolve_own_item(query)
         if isinstance(query, TextQuery):
             encoded = self._encoder.text_key(query.text)
             record = QueryRecord("text", query.text, encoded=encoded.encoded, truncated=encoded.truncated)
@@ -238,6 +250,18 @@ class Explorer:
         dataset = self.datasets[index]
         record = QueryRecord("item", row.id, path=str(dataset.media(row.id)), dataset=dataset.name, subset=row.subset)
         return _Asked(record, dataset.index.key(location), item=ItemKey(index, row.id, row.subset))
+
+    def _resolve_own_item(self, item: DatasetItem) -> _Asked:
+        """Ask with the hash key of an item, which may be of a dataset that is not searched here."""
+        stamp = self.datasets[0].index.manifest.model
+        if item.model_digest != stamp.digest:
+            raise ModelMismatch(
+                f"the item {item.id!r} was hashed by another model ({item.model_digest[:12]}) than "
+                f"{self.datasets[0].root} ({stamp.name!r}, {stamp.digest[:12]}): their hash keys cannot be compared."
+            )
+        record = QueryRecord("item", item.id, path=str(item.path), dataset=item.dataset, subset=item.subset)
+        here = [number for number, dataset in enumerate(self.datasets) if dataset.media(item.id) == item.path]
+        return _Asked(record, item.hash_key, item=ItemKey(here[0], item.id, item.subset) if here else None)
 
     def _resolve_image(self, query: ImageQuery, number: int) -> _Asked:
         settings = self._encoder.model.image
@@ -330,16 +354,24 @@ class Explorer:
                     f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
                     "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
                 )
-        if model is not None and find_model(model).digest != stamp.digest:
+        if model is not None:
+            self._model = find_model(model)
+        if self._model is not None and self._model.digest != stamp.digest:
             raise ModelMismatch(
                 f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}), and not by {model!r}. "
                 f"Leave out --model, or hash it again: clipdex build --rebuild --model {model} {first.root}"
             )
 
-    @cached_property
+    @property
     def _encoder(self) -> Encoder:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = self._load_encoder()
+            return self._loaded
+
+    def _load_encoder(self) -> Encoder:
         stamp = self.datasets[0].index.manifest.model
-        model = find_model(stamp.location or stamp.name)
+        model = self._model if self._model is not None else model_of(self.datasets[0].index, self.datasets[0].root)
         if model.digest != stamp.digest or model.embedding_size != stamp.bits:
             raise ModelMismatch(
                 f"{self.datasets[0].root} was hashed by another version of model {stamp.name!r} "
@@ -375,6 +407,10 @@ def _nearest_names(wanted: str, candidates: Iterable[str]) -> list[str]:
 
 
 def _checked_topk(topk: int) -> int:
-    if not isinstance(topk, int) or isinstance(topk, bool) or topk < 1:
+    try:
+        number = 0 if isinstance(topk, bool) else operator.index(topk)
+    except TypeError:
+        number = 0
+    if number < 1:
         raise QueryError(f"topk is {topk!r}, and must be a whole number of at least 1.")
-    return topk
+    return number

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from clipdex.dataset import Change, compare, locate, open_index, read_failures
-from clipdex.encoder import find_model
 from clipdex.errors import ModelError
 from clipdex.paths import expanded
+from clipdex.provenance import model_of
 from clipdex.readers import FolderReader, UnreadableItem
 
 
@@ -76,16 +76,19 @@ def describe(target: str | os.PathLike[str], *, index: str | os.PathLike[str] | 
     root = locate(target)
     folder = expanded(index).absolute() if index is not None else None
     with open_index(root, folder) as opened:
-        failed = {failure.id: failure.reason for failure in read_failures(opened.folder)}
+        failures = read_failures(opened.folder)
+        failed = {failure.id: failure.reason for failure in failures}
+        as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
         changes: Counter[Change] = Counter()
         for found in compare(FolderReader(root), opened):
-            known_failure = found.change is Change.NEW and found.item is not None and found.item.id in failed
-            if not isinstance(found.item, UnreadableItem) and not known_failure:
+            if isinstance(found.item, UnreadableItem):
+                continue
+            if found.item is None or (found.item.id, found.item.size, found.item.mtime_ns) not in as_they_were:
                 changes[found.change] += 1
         counts = opened.counts()
         stamp = opened.manifest.model
         try:
-            model = find_model(stamp.location or stamp.name)
+            model = model_of(opened, root)
         except ModelError:
             model = None
         known = model is not None and model.digest == stamp.digest

@@ -13,6 +13,8 @@ from clipdex.errors import QueryError
 if TYPE_CHECKING:
     from PIL import Image
 
+    from clipdex.explorer import DatasetItem
+
 
 @dataclass(frozen=True, slots=True)
 class TextQuery:
@@ -23,6 +25,8 @@ class TextQuery:
     kind = "text"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise QueryError(f"the text of a query is a {type(self.text).__name__}, and not a str.")
         if not self.text.strip():
             raise QueryError("the text of a query is empty; give at least one word.")
 
@@ -34,6 +38,10 @@ class ImageQuery:
     image: Path | Image.Image
 
     kind = "image"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.image, str):
+            object.__setattr__(self, "image", Path(self.image))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ Query = TextQuery | ImageQuery | ItemQuery
 QueryLike = Any
 
 
-def as_queries(query: QueryLike) -> list[Query]:
+def as_queries(query: QueryLike) -> list[Query | DatasetItem]:
     """Turn what a caller gave into queries: str is a text, a path or PIL image an image, ``DatasetItem`` an item.
 
     Raises
@@ -77,7 +85,7 @@ def as_queries(query: QueryLike) -> list[Query]:
     return queries
 
 
-def _as_query(query: Any) -> Query:  # noqa: ANN401
+def _as_query(query: Any) -> Query | DatasetItem:  # noqa: ANN401
     if isinstance(query, TextQuery | ImageQuery | ItemQuery):
         return query
     if isinstance(query, str):
@@ -92,7 +100,7 @@ def _as_query(query: Any) -> Query:  # noqa: ANN401
     from clipdex.explorer import DatasetItem
 
     if isinstance(query, DatasetItem):
-        return ItemQuery(query.id, (query.subset,), query.dataset)
+        return query
     raise QueryError(
         f"a {type(query).__name__} is no query: give a str for a text, a Path or a PIL image for an image, "
         "a DatasetItem for an item, or a list of those."

@@ -12,14 +12,25 @@ from clipdex_indexes.files import atomic_write
 
 
 def state_folder() -> Path:
-    """Return the folder for the user's state: that of the platform, or ``$XDG_STATE_HOME/clipdex``."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Application Support")
-    else:
-        base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "clipdex"
+    """Return the folder for the user's state: that of the platform, or ``$XDG_STATE_HOME/clipdex``.
+
+    Raises
+    ------
+    OutputError
+        When the user has no home folder.
+    """
+    variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_STATE_HOME")
+    named = os.environ.get(variable, "")
+    if named:
+        return Path(named) / "clipdex"
+    below = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/state")
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise OutputError("there is no home folder to keep the last result in.") from error
+    if not home.is_absolute():
+        raise OutputError("there is no home folder to keep the last result in.")
+    return home / below / "clipdex"
 
 
 def _last_path() -> Path:
@@ -27,7 +38,7 @@ def _last_path() -> Path:
 
 
 def remember(result: Result) -> None:
-    """Keep ``result`` as the last one; raises ``IndexWriteFailed`` or ``OSError`` when that is impossible."""
+    """Keep ``result`` as the last one; raises ``ClipdexError`` or ``OSError`` when that is impossible."""
     folder = state_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     atomic_write(_last_path(), result.to_json().encode(errors="backslashreplace"))

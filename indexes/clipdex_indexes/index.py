@@ -17,7 +17,7 @@ from clipdex_indexes.files import require_utf8
 from clipdex_indexes.hamming import Neighbours, nearest
 from clipdex_indexes.manifest import Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.segment import Segment
-from clipdex_indexes.table import ItemRow, TableCounts
+from clipdex_indexes.table import ItemRow, TableCounts, TableReader
 
 SEGMENTS_FOLDER = "segments"
 _ATTEMPTS = 5
@@ -97,11 +97,11 @@ class Index:
 
     def find(self, item_id: str) -> list[tuple[Location, ItemRow]]:
         """Return the items whose id is ``item_id`` or, if there are none, ``item_id`` plus an extension; in order."""
-        for lookup in ("find", "find_without_extension"):
+        for lookup in (TableReader.find, TableReader.find_without_extension):
             found = [
                 (Location(number, position), row)
                 for number, segment in enumerate(self.segments)
-                for position, row in getattr(segment.table, lookup)(item_id)
+                for position, row in lookup(segment.table, item_id)
             ]
             if found:
                 return sorted(found, key=lambda pair: pair[1][:2])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -39,6 +40,10 @@ def _open(path: str, flags: int) -> int:
 
 # What the operating system says when somebody else holds the lock; anything else means that locking does not work.
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+
+
+# What a lock file holds: nothing, or the owner that wrote it.
+_OWNER = re.compile(r"(?:process \d+ on .*)?", re.DOTALL)
 
 
 class WriterLock:
@@ -79,6 +84,10 @@ class WriterLock:
                 f"{self._path.parent} is being written by {owner}. Wait for it to end, then try again."
             ) from error
         try:
+            handle.seek(0)
+            if not _OWNER.fullmatch(handle.read(400)):
+                handle.close()
+                raise IndexWriteFailed(f"{self._path} is a file of somebody else's: name another folder with --index.")
             handle.truncate(0)
             os.write(handle.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
         except OSError as error:
@@ -97,4 +106,6 @@ class WriterLock:
             self._handle = None
 
     def _failed(self, error: OSError) -> IndexWriteFailed:
-        return IndexWriteFailed(f"cannot lock {self._path}: {error.strerror or error}.")
+        return IndexWriteFailed(
+            f"cannot lock {self._path}: {error.strerror or error}. Name a folder that can be written with --index."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
@@ -71,6 +72,9 @@ def write_segment(folder: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]]
                 faiss.write_index_binary(flat, str(path))
             except RuntimeError as error:
                 raise OSError(str(error)) from error
+            # FAISS does not notice when the last block cannot be written, as on a full disk.
+            if path.stat().st_size != _HEADER.size + len(code):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return SegmentStamp(name, items, _stamp(keys_path(folder, name)), _stamp(table_path(folder, name)))
     except BaseException as error:
         remove_segment(folder, name)

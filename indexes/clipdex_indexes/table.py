@@ -240,7 +240,7 @@ class TableReader:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
         folder, stem = _split(item_id)
         records = self._query(
-            f"{_SELECT} WHERE folder.path = ? AND item.name > ? AND item.name < ?", (folder, f"{stem}.", f"{stem}/")
+            f"{_SELECT} WHERE folder.path = ? AND item.name >= ? AND item.name < ?", (folder, f"{stem}.", f"{stem}/")
         )
         rows = (self._row(record) for record in records)
         return [found for found in rows if found[1].id.rpartition(".")[0] == item_id]

@@ -17,7 +17,7 @@ from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
 from clipdex_indexes.files import TEMPORARY_PREFIX, require_utf8
 from clipdex_indexes.index import SEGMENTS_FOLDER, Index, Location
 from clipdex_indexes.lock import WriterLock
-from clipdex_indexes.manifest import Manifest, ModelStamp, SegmentStamp, read_manifest, write_manifest
+from clipdex_indexes.manifest import FILE_NAME, Manifest, ModelStamp, SegmentStamp, read_manifest, write_manifest
 from clipdex_indexes.segment import Segment, remove_segment, write_segment
 from clipdex_indexes.table import ItemRow
 
@@ -75,6 +75,7 @@ class IndexWriter:
 
     def __enter__(self) -> IndexWriter:
         require_utf8(self._folder)
+        self._refuse_what_is_not_ours()
         try:
             (self._folder / SEGMENTS_FOLDER).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -194,6 +195,21 @@ class IndexWriter:
                 stack.callback(segment.close)
                 streams.append(_live_rows(segment, set()))
             yield from heapq.merge(*streams, key=lambda pair: pair[0][:2])
+
+    def _refuse_what_is_not_ours(self) -> None:
+        """Refuse a folder of somebody else's files, and links that lead out of the index."""
+        segments = self._folder / SEGMENTS_FOLDER
+        if segments.is_symlink() or (self._folder / FILE_NAME).is_symlink():
+            raise IndexWriteFailed(f"{self._folder} holds links in the place of an index, which lead elsewhere.")
+        if segments.is_dir() or not self._folder.is_dir():
+            return
+        with contextlib.suppress(OSError):
+            others = sorted(path.name for path in self._folder.iterdir())
+            if others and others != ["lock"]:
+                raise IndexWriteFailed(
+                    f"{self._folder} is no index and has something in it ({others[0]}): name an empty folder, or one "
+                    "that is not there yet."
+                )
 
     def _discard(self) -> None:
         """Delete what was written and not committed."""

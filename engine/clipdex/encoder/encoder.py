@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,8 @@ class EncodedText:
 class Encoder:
     """Hashes images and texts with one model. A tower is loaded, and tested, when it is first needed.
 
+    Several threads may use one encoder.
+
     Parameters
     ----------
     model
@@ -79,6 +81,8 @@ class Encoder:
     def __init__(self, model: Model, *, many: bool = False) -> None:
         self.model = model
         self._many = many
+        self._loading = threading.RLock()
+        self._loaded: dict[str, Any] = {}
 
     @property
     def stamp(self) -> ModelStamp:
@@ -115,24 +119,42 @@ class Encoder:
         """Embed a text as it is, without prompt: float32 ``[embedding_size]``, not centred."""
         return self._text_tower(self._text_preparation(text))
 
-    @cached_property
+    @property
     def image_centre(self) -> Floats:
         """Centre of the image tower, float32 ``[embedding_size]``."""
-        return self.model.centre("image")
+        return self._once("image centre", lambda: self.model.centre("image"))
 
-    @cached_property
+    @property
     def text_centre(self) -> Floats:
         """Centre of the text tower, float32 ``[embedding_size]``."""
-        return self.model.centre("text")
+        return self._once("text centre", lambda: self.model.centre("text"))
 
-    @cached_property
+    @property
     def _text_preparation(self) -> TextPreparation:
+        return self._once("text preparation", self._load_text_preparation)
+
+    @property
+    def _image_tower(self) -> ImageTower:
+        return self._once("image tower", self._load_image_tower)
+
+    @property
+    def _text_tower(self) -> TextTower:
+        return self._once("text tower", self._load_text_tower)
+
+    def _once(self, name: str, load: Callable[[], T]) -> T:
+        """Return what ``load`` gave when it was first asked for, by whichever thread."""
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded[name] = load()
+            loaded: T = self._loaded[name]
+            return loaded
+
+    def _load_text_preparation(self) -> TextPreparation:
         from clipdex.encoder.texts import TextPreparation
 
         return TextPreparation(self.model.path("tokenizer.json"), self.model.text)
 
-    @cached_property
-    def _image_tower(self) -> ImageTower:
+    def _load_image_tower(self) -> ImageTower:
         from clipdex.encoder.towers import ImageTower
 
         model = self.model
@@ -145,8 +167,7 @@ class Encoder:
             self._check("image", hash_key(embedding, self.image_centre), model.self_test.image_key)
         return tower
 
-    @cached_property
-    def _text_tower(self) -> TextTower:
+    def _load_text_tower(self) -> TextTower:
         from clipdex.encoder.towers import TextTower
 
         model = self.model

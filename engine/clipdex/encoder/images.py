@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -23,8 +24,9 @@ from clipdex.errors import ImageError
 Pixels = npt.NDArray[np.uint8]
 
 DEFAULT_MAX_PIXELS = 128_000_000
-# Raster formats only: EPS would start an interpreter, and the rest are hardly ever images of a dataset.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "DIB", "ICO", "TGA", "PCX", "JPEG2000")
+# Raster formats only: EPS would start an interpreter, ICO is decoded when it is opened, before its size can be checked,
+# and the rest are hardly ever images of a dataset.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "DIB", "TGA", "PCX", "JPEG2000")
 # These are there only with some builds of Pillow, or after a plugin was registered.
 _OPTIONAL_FORMATS = ("AVIF", "HEIF")
 _FILTERS = {
@@ -39,15 +41,41 @@ _DRAFT_MARGIN = 2
 _TRANSPOSED = (5, 6, 7, 8)
 
 
+class _PillowLimit:
+    """Pillow's limit on the number of pixels, which is one for the process: off while anybody wants it off."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: int | None = None
+
+    def off(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._users += 1
+
+    def on(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                Image.MAX_IMAGE_PIXELS = self._before
+
+
+_pillow_limit = _PillowLimit()
+
+
 @contextlib.contextmanager
 def own_pixel_limit() -> Iterator[None]:
-    """Switch off Pillow's limit on the number of pixels, which cannot be raised per image, in favour of ours."""
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
+    """Switch off Pillow's limit on the number of pixels, which cannot be raised per image, in favour of ours.
+
+    Uses may overlap, also in several threads: the limit is back when the last one ends.
+    """
+    _pillow_limit.off()
     try:
         yield
     finally:
-        Image.MAX_IMAGE_PIXELS = before
+        _pillow_limit.on()
 
 
 def load_image(
@@ -85,6 +113,15 @@ def load_image(
                 image.draft(None, _draft_size(image.size, enough * _DRAFT_MARGIN))
             image.load()
             return to_rgb(_upright(image), background)
+
+
+def is_image(file: IO[bytes]) -> bool:
+    """Tell from its header whether an open file is an image that ``load_image`` takes; nothing is decoded."""
+    try:
+        with own_pixel_limit(), _image_errors(), Image.open(file, formats=_formats()):
+            return True
+    except ImageError:
+        return False
 
 
 def from_memory(
@@ -160,9 +197,11 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255
     if image.mode in ("RGBa", "La"):
         image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        canvas = Image.new("RGBA", image.size, (*background, 255))
-        return Image.alpha_composite(canvas, image).convert("RGB")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        canvas = Image.new("RGB", image.size, background)
+        # The image is its own mask: no copy is made but the result.
+        canvas.paste(image, mask=image)
+        return canvas
     if image.mode.startswith(("I", "F")):
         image = Image.fromarray(_to_8_bits(np.asarray(image), sixteen=image.mode.startswith("I;16")))
     return image if image.mode == "RGB" else image.convert("RGB")

@@ -7,9 +7,9 @@ and ``centre.npz``. It is untrusted: sizes and checksums are compared before a f
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,10 +142,20 @@ class Model:
         """Return the centre of a tower, ``image`` or ``text``: float32 ``[embedding_size]``."""
         path = self.path("centre.npz")
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                centre = np.asarray(arrays[tower], np.float32)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise ModelCorrupt(f"{path} holds no centre of the {tower} tower.") from error
+            with zipfile.ZipFile(path) as archive:
+                if archive.getinfo(f"{tower}.npy").file_size > _MAX_CENTRE:
+                    raise ValueError("it is too large")
+                data = io.BytesIO(archive.read(f"{tower}.npy"))
+            array = np.lib.format.read_array(data, allow_pickle=False)
+            if array.dtype.kind != "f":
+                raise ValueError(f"it is of type {array.dtype}")
+            with np.errstate(over="ignore"):
+                centre = array.astype(np.float32)
+        except Exception as error:
+            # The libraries raise nearly anything: KeyError, RuntimeError (encrypted), MemoryError, zlib.error.
+            raise ModelCorrupt(
+                f"{path} holds no centre of the {tower} tower: {error or type(error).__name__}."
+            ) from error
         if centre.shape != (self.embedding_size,) or not np.isfinite(centre).all():
             raise ModelCorrupt(f"{path}: the centre of the {tower} tower is not {self.embedding_size} numbers.")
         return centre
@@ -183,11 +193,16 @@ def read_model(folder: Path) -> Model:
         raise ModelCorrupt(f"the description of a model cannot be read: {error}") from error
     except KeyError as error:
         raise ModelCorrupt(f"{path} does not say {error}.") from error
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelCorrupt(f"{path} is not a description of a model: {error}.") from error
 
 
 def _from_description(folder: Path, text: dict[str, Any], digest: str) -> Model:
+    try:
+        json.dumps(text, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        # An index would remember the name, and could not be read with it.
+        raise ValueError("half of a surrogate pair, which is no text, is in it") from error
     if text["schema"] != SCHEMA:
         raise ValueError(f"schema {text['schema']!r}, and this clipdex reads schema {SCHEMA}")
     bits = _whole(text["embedding_size"], 8, _MAX_EMBEDDING, "embedding_size")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -85,10 +86,13 @@ class ImageTower:
         except RuntimeError as error:
             raise ModelCorrupt(f"{path} does not take images of {side} pixels: {error}") from error
         self._compiled = _compile(model, path, "THROUGHPUT" if throughput else "LATENCY", precision)
+        self._one_call = threading.Lock()
 
     def __call__(self, pixels: Pixels) -> Floats:
         """Embed one image, uint8 ``[size, size, 3]``: float32 ``[embedding_size]``."""
-        return _embedding(self._compiled([pixels[None]])[0], self._size, self._path)
+        # All calls share one request, and what it gives is its own memory until it is copied.
+        with self._one_call:
+            return _embedding(self._compiled([pixels[None]])[0], self._size, self._path)
 
     def embed_all(self, images: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Floats]]:
         """Embed many images in parallel requests, in order, holding no more of them than there are requests.
@@ -142,11 +146,13 @@ class TextTower:
         self._path = path
         self._size = embedding_size
         self._compiled = _compile(_read(path), path, "LATENCY", precision)
+        self._one_call = threading.Lock()
 
     def __call__(self, tokens: Tokens) -> Floats:
         """Embed one text: float32 ``[embedding_size]``."""
-        try:
-            output = self._compiled({"input_ids": tokens.ids, "attention_mask": tokens.mask})[0]
-        except RuntimeError as error:
-            raise ModelCorrupt(f"{self._path} does not take input_ids and attention_mask: {error}") from error
-        return _embedding(output, self._size, self._path)
+        with self._one_call:  # as for images
+            try:
+                output = self._compiled({"input_ids": tokens.ids, "attention_mask": tokens.mask})[0]
+            except RuntimeError as error:
+                raise ModelCorrupt(f"{self._path} does not take input_ids and attention_mask: {error}") from error
+            return _embedding(output, self._size, self._path)

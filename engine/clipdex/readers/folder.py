@@ -23,7 +23,7 @@ IGNORE_MARK = ".clipdexignore"
 IMAGE_SUFFIXES = frozenset(
     f".{name}"
     for name in (
-        *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "ico", "tga", "pcx"),
+        *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "tga", "pcx"),
         *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jpx", "avif", "avifs", "heic", "heif"),
     )
 )
@@ -110,7 +110,8 @@ class FolderReader:
         except OSError as error:
             yield UnreadableItem(prefix.rstrip("/") or ".", f"the folder cannot be read: {error.strerror or error}")
             return
-        if any(entry.name == IGNORE_MARK for entry in listed):
+        # The root was named by the user, who wants it.
+        if prefix and any(entry.name == IGNORE_MARK for entry in listed):
             return
         shown = [entry for entry in listed if not entry.name.startswith(".")]
         # Sorting folders by their name with the slash makes the ids below come out in their own order.
@@ -118,8 +119,9 @@ class FolderReader:
             try:
                 name.encode()
             except UnicodeEncodeError:
-                readable = (prefix + name).encode(errors="backslashreplace").decode()
-                yield UnreadableItem(readable, "the name is not valid UTF-8; rename it")
+                if name.endswith("/") or _suffix(name) in IMAGE_SUFFIXES:
+                    readable = (prefix + name).encode(errors="backslashreplace").decode()
+                    yield UnreadableItem(readable, "the name is not valid UTF-8; rename it")
                 continue
             if not name.endswith("/"):
                 yield from self._file(entry, prefix + name)
@@ -142,7 +144,7 @@ class FolderReader:
         return True
 
     def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterator[ReadItem | UnreadableItem]:
-        suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - millions of them: no Path object for each
+        suffix = _suffix(entry.name)
         if suffix and suffix not in IMAGE_SUFFIXES:
             return
         try:
@@ -163,6 +165,10 @@ class FolderReader:
         yield ReadItem(
             item_id, subset, (folders[-1],) if labelled else (), size=status.st_size, mtime_ns=status.st_mtime_ns
         )
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - millions of them: no Path object for each
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

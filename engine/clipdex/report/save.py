@@ -1,7 +1,8 @@
 """Saving a result: a contact sheet, copies of the images, and the result itself.
 
-Nothing that is there already is changed or deleted: a new folder appears whole or not at all, and what is added to an
-existing one takes names that are free.
+Nothing that is there already is changed or deleted: a new folder appears whole or not at all, an empty one is filled
+only when all there is to save has been written, and what is added to one with something in it takes names that are
+free.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipdex.encoder.images import DEFAULT_MAX_PIXELS, is_image
 from clipdex.errors import IndexWriteFailed, OutputError
 from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
@@ -45,7 +47,9 @@ def fresh_folder(folder: Path) -> Path:
     return _free(folder)
 
 
-def save_result(result: Result, folder: str | os.PathLike[str], *, force: bool = False) -> Saved:
+def save_result(
+    result: Result, folder: str | os.PathLike[str], *, force: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Saved:
     """Save a result: ``sheet.png``, ``result.json``, and each hit's image as ``<dataset>/<subset>/<id>``.
 
     Parameters
@@ -57,6 +61,8 @@ def save_result(result: Result, folder: str | os.PathLike[str], *, force: bool =
     force
         Add to a folder that has something in it. Nothing is replaced: what is the same stays, and for the rest
         another name is taken.
+    max_pixels
+        Images of more pixels are copied, but not drawn on the sheet.
 
     Raises
     ------
@@ -71,8 +77,8 @@ def save_result(result: Result, folder: str | os.PathLike[str], *, force: bool =
             if not force:
                 raise OutputError(f"{target} has something in it. Name another folder, or add to it with --force.")
             _keep_out_of_datasets(result, target)
-            return _fill(result, target, target)
-        return _save_whole(result, target)
+            return _fill(result, target, target, max_pixels)
+        return _save_whole(result, target, max_pixels)
     except OSError as error:
         raise OutputError(f"cannot save to {target}: {error.strerror or error}.") from error
     except IndexWriteFailed as error:
@@ -94,25 +100,43 @@ def _keep_out_of_datasets(result: Result, target: Path) -> None:
             )
 
 
-def _save_whole(result: Result, target: Path) -> Saved:
-    # An empty folder may be named by a link: the link stays.
-    place = target.resolve() if target.is_dir() else target
-    place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+def _save_whole(result: Result, target: Path, max_pixels: int) -> Saved:
+    # An empty folder stays the one it is: it may be the working folder of a shell, or where a disk is mounted.
+    there = target.is_dir()
+    place = target if there else target.parent
+    place.mkdir(parents=True, exist_ok=True)
+    draft = place / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
     draft.mkdir()
     try:
         (draft / IGNORE_MARK).touch()
-        saved = _fill(result, draft, target)
-        if place.is_dir():
-            place.rmdir()
-        draft.rename(place)
+        saved = _fill(result, draft, target, max_pixels)
+        if there:
+            _move_contents(draft, target)
+        else:
+            draft.rename(target)
     finally:
         if draft.exists():
             shutil.rmtree(draft, ignore_errors=True)
     return saved
 
 
-def _fill(result: Result, folder: Path, target: Path) -> Saved:
+def _move_contents(draft: Path, target: Path) -> None:
+    """Move all that is in ``draft`` to ``target``, the mark first, or nothing."""
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for source in sorted(draft.iterdir()):
+            wanted = target / source.name
+            if os.path.lexists(wanted):
+                raise OutputError(f"{wanted} has come into being meanwhile; name another folder.")
+            source.rename(wanted)
+            moved.append((source, wanted))
+    except BaseException:
+        for source, wanted in moved:
+            wanted.rename(source)
+        raise
+
+
+def _fill(result: Result, folder: Path, target: Path, max_pixels: int) -> Saved:
     """Write everything into ``folder``, and say where it will be once that is called ``target``."""
     images: list[Path] = []
     missing: list[Hit] = []
@@ -126,12 +150,12 @@ def _fill(result: Result, folder: Path, target: Path) -> Saved:
     atomic_write(data, result.to_json().encode(errors="backslashreplace"))
     sheet = _free(folder / SHEET)
     with atomic_path(sheet) as temporary:
-        draw_sheet(result).save(temporary, "PNG")
+        draw_sheet(result, max_pixels=max_pixels).save(temporary, "PNG")
     return Saved(target, target / sheet.name, target / data.name, tuple(images), tuple(missing))
 
 
 def _copy(hit: Hit, folder: Path) -> Path | None:
-    """Copy the image of one hit; None when it is not there, or is no regular file."""
+    """Copy the image of one hit; None when it is not there, or is no image: a result may come from elsewhere."""
     source = Path(hit.path)
     wanted = folder.joinpath(*_safe_parts(hit, source.suffix))
     for parent in _folders_between(folder, wanted):
@@ -145,6 +169,9 @@ def _copy(hit: Hit, folder: Path) -> Path | None:
         os.close(handle)
         return None
     with os.fdopen(handle, "rb") as content:
+        if not is_image(content):
+            return None
+        content.seek(0)
         wanted.parent.mkdir(parents=True, exist_ok=True)
         for copied in _numbered(wanted):
             if not copied.exists() and not copied.is_symlink():

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from clipdex.encoder.images import load_image, own_pixel_limit
+from clipdex.encoder.images import DEFAULT_MAX_PIXELS, load_image, own_pixel_limit
 from clipdex.errors import ImageError
-from clipdex.result import Hit, QueryRecord, Result
+from clipdex.result import Hit, Result
 
 _FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 _CELL = 196
@@ -22,6 +22,8 @@ _MARGIN = 20
 _FEWEST_COLUMNS, _MOST_COLUMNS = 4, 8
 _MOST_QUERIES = 5
 _MOST_HITS = 400
+# Images that are in memory at their full size at the same time.
+_DECODING = 2
 _BACKGROUND = "#ffffff"
 _INK, _QUIET, _FRAME, _ACCENT = "#1b1f24", "#667085", "#e4e7ec", "#1f5fbf"
 _HIDDEN = str.maketrans(dict.fromkeys([*range(32), 127], "�"))
@@ -32,17 +34,18 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(_FONT), size)
 
 
-def draw_sheet(result: Result) -> Image.Image:
+def draw_sheet(result: Result, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
     """Draw the queries and the hits of a result, with rank, distance, id and labels under each picture.
 
-    Pictures keep their proportions. A picture that cannot be read is drawn as an empty frame that says so. Of more than
-    400 hits the first 400 are drawn.
+    Pictures keep their proportions. A picture that cannot be read, or has more than ``max_pixels`` pixels, is drawn as
+    an empty frame that says so. Of more than 400 hits the first 400 are drawn.
     """
     hits = result.hits[:_MOST_HITS]
     columns = min(_MOST_COLUMNS, max(_FEWEST_COLUMNS, len(hits), len(result.queries[:_MOST_QUERIES])))
-    with own_pixel_limit(), ThreadPoolExecutor() as pool:
-        pictures = list(pool.map(lambda hit: _thumbnail(Path(hit.path), _PICTURE), hits))
-        asked = list(pool.map(lambda pair: _query_picture(result, *pair), enumerate(result.queries[:_MOST_QUERIES])))
+    queries = range(len(result.queries[:_MOST_QUERIES]))
+    with own_pixel_limit(), ThreadPoolExecutor(_DECODING) as pool:
+        pictures = list(pool.map(lambda hit: _thumbnail(hit.path, _PICTURE, max_pixels), hits))
+        asked = list(pool.map(lambda number: _query_picture(result, number, max_pixels), queries))
     line = _line_height(13)
     cell_height = _PICTURE[1] + 3 * line + 2 * _GAP
     rows = -(-len(hits) // columns)
@@ -145,15 +148,16 @@ def _draw_picture(
     sheet.paste(picture, (left + (box[0] - picture.width) // 2, top + (box[1] - picture.height) // 2))
 
 
-def _query_picture(result: Result, number: int, query: QueryRecord) -> Image.Image | None:
+def _query_picture(result: Result, number: int, max_pixels: int) -> Image.Image | None:
     if number in result.images:
         return result.images[number]
-    return _thumbnail(Path(query.path), _QUERY_PICTURE) if query.path else None
+    path = result.queries[number].path
+    return _thumbnail(path, _QUERY_PICTURE, max_pixels) if path else None
 
 
-def _thumbnail(path: Path, box: tuple[int, int]) -> Image.Image | None:
+def _thumbnail(path: str, box: tuple[int, int], max_pixels: int) -> Image.Image | None:
     try:
-        return _fit(load_image(path, enough=max(box) // 2), box)
+        return _fit(load_image(Path(path), max_pixels=max_pixels, enough=max(box) // 2), box)
     except ImageError:
         return None
 
