@@ -104,7 +104,7 @@ def main() -> None:
         names = sorted(set(classes))
         texts = embed_classes(names, arguments.template, encoder)
         table(f"{folder.name}, text to image", texts, stored, np.array(names), classes)
-        if len(classes) > len(names):
+        if len(classes) >= 2 * len(names):
             table(f"{folder.name}, image to image", stored, stored, classes, classes)
 
 
