@@ -120,6 +120,16 @@ MODEL = click.option(
 )
 
 
+OUTPUT_DIR = click.option(
+    "-o",
+    "--output-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Save to DIR: a new or an empty folder. [default: a new folder explore_result]",
+)
+FORCE = click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
+
+
 def max_pixels(command: Any) -> Any:  # noqa: ANN401
     """Add ``--max-pixels``."""
     return click.option(

@@ -47,14 +47,8 @@ from clipdex_cli.output import printable
     "-0", "--null", "null", is_flag=True, help="With --output paths: end each with NUL instead of a new line."
 )
 @click.option("-s", "--save", is_flag=True, help="Save a contact sheet, the images and the result.")
-@click.option(
-    "-o",
-    "--output-dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Where to save (and save). [default: a new folder explore_result]",
-)
-@click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
+@options.OUTPUT_DIR
+@options.FORCE
 @options.MODEL
 @options.INDEX
 @options.max_pixels

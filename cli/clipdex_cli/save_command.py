@@ -11,14 +11,8 @@ from clipdex_cli import options
 
 @click.command("save")
 @click.argument("result", metavar="[RESULT.json]", required=False, type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "-o",
-    "--output-dir",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Where to save. [default: a new folder explore_result]",
-)
-@click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
+@options.OUTPUT_DIR
+@options.FORCE
 @options.max_pixels
 def command(result: Path | None, output_dir: Path | None, force: bool, max_pixels: int) -> int:
     """Save the last query's result, or one kept as JSON, as pictures and data.
