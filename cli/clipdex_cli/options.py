@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from clipdex.defaults import INDEX_FOLDER, MAX_PIXELS
 from clipdex.paths import is_folder
 
 
@@ -48,7 +49,6 @@ class SeveralValues(click.Command):
 
 
 ORDER = "clipdex_cli.order"
-INDEX_FOLDER = ".clipdex"
 
 
 def _spread(
@@ -136,7 +136,7 @@ def max_pixels(command: Any) -> Any:  # noqa: ANN401
         "--max-pixels",
         metavar="N",
         type=click.IntRange(min=1),
-        default=128_000_000,
+        default=MAX_PIXELS,
         show_default=True,
         help="Refuse images of more pixels, before they are decoded.",
     )(command)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from clipdex.defaults import INDEX_FOLDER, TOPK
 from clipdex.paths import is_folder
 from clipdex_cli import options
 from clipdex_cli.output import printable
@@ -33,7 +34,7 @@ from clipdex_cli.output import printable
     "--query-item-subset", "item_subsets", metavar="S...", multiple=True, help="Subsets to look the item ids up in."
 )
 @click.option(
-    "-k", "-topk", "--topk", "topk", metavar="K", type=int, default=50, show_default=True, help="How many hits."
+    "-k", "-topk", "--topk", "topk", metavar="K", type=int, default=TOPK, show_default=True, help="How many hits."
 )
 @click.option("--exclude-self", is_flag=True, help="Leave out the items that are asked with.")
 @click.option(
@@ -109,7 +110,7 @@ def command(
         else ItemQuery(value, item_subsets)
         for name, value in order
     ]  # fmt: skip
-    if not targets and not (index or Path(options.INDEX_FOLDER)).exists():
+    if not targets and not (index or Path(INDEX_FOLDER)).exists():
         raise click.UsageError("name a TARGET: the current folder has no index.")
     with Explorer(*(targets or (Path(),)), topk=topk, model=model, index=index, max_pixels=max_pixels) as explorer:
         result = explorer.explore_topk(queries, exclude_self=exclude_self)
@@ -117,8 +118,7 @@ def command(
     printer.show(result, output, null=null)
     printer.remember(result)
     if save or output_dir is not None or force:
-        from clipdex.report.save import DEFAULT_FOLDER, fresh_folder, save_result
+        from clipdex.report.save import save_result
 
-        folder = output_dir if output_dir is not None else fresh_folder(Path(DEFAULT_FOLDER))
-        return printer.say_saved(save_result(result, folder, force=force, max_pixels=max_pixels))
+        return printer.say_saved(save_result(result, output_dir, force=force, max_pixels=max_pixels))
     return 0

@@ -20,11 +20,10 @@ def command(result: Path | None, output_dir: Path | None, force: bool, max_pixel
     DIR gets a contact sheet (sheet.png), the result (result.json), and a copy of each image that was found, as
     DATASET/SUBSET/ID.
     """
-    from clipdex.report.save import DEFAULT_FOLDER, fresh_folder, save_result
+    from clipdex.report.save import save_result
     from clipdex.result import read_result
     from clipdex.state import last_result
     from clipdex_cli.output import say_saved
 
     found = read_result(result) if result is not None else last_result()
-    folder = output_dir if output_dir is not None else fresh_folder(Path(DEFAULT_FOLDER))
-    return say_saved(save_result(found, folder, force=force, max_pixels=max_pixels))
+    return say_saved(save_result(found, output_dir, force=force, max_pixels=max_pixels))

@@ -24,22 +24,21 @@ from clipdex.dataset import (
     require_same_root,
     write_failures,
 )
+from clipdex.defaults import MAX_PIXELS
 from clipdex.encoder import (
-    DEFAULT_MAX_PIXELS,
     Encoder,
     Model,
     find_model,
     load_image,
-    own_pixel_limit,
     prepare,
 )
 from clipdex.errors import DatasetEmpty, ImageError, ModelMismatch
-from clipdex.paths import expanded
 from clipdex.provenance import model_of
 from clipdex.readers import FolderReader, ReadItem, UnreadableItem
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, ItemRow
 from clipdex_indexes.hamming import available_threads
+from clipdex_indexes.manifest import FILE_NAME
 
 # Images decoded, or being decoded, ahead of the encoder: enough to smooth out a few large ones.
 _LOOK_AHEAD = 32
@@ -95,7 +94,7 @@ def build(
     index: str | os.PathLike[str] | None = None,
     model: str | None = None,
     rebuild: bool = False,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int = MAX_PIXELS,
     progress: Callable[[BuildProgress], None] | None = None,
 ) -> BuildReport:
     """Make the index of a folder of images, or bring it up to date.
@@ -129,11 +128,12 @@ def build(
     """
     begin = time.perf_counter()
     root = locate(target)
-    folder = index_folder(root, expanded(index).absolute() if index is not None else None)
+    folder = index_folder(root, index)
     reader = FolderReader(root)
-    if not (folder / "manifest.json").exists() and next(iter(reader), None) is None:
+    replaces = (folder / FILE_NAME).exists()
+    if not replaces and next(iter(reader), None) is None:
         raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.")
-    with own_pixel_limit(), IndexWriter(folder, fresh=rebuild) as writer:
+    with IndexWriter(folder, fresh=rebuild) as writer:
         if writer.base is not None:
             require_same_root(writer.base, root)
         encoder = Encoder(_model_for(writer.base, model, root), many=True)
@@ -143,7 +143,6 @@ def build(
         run.plan(writer)
         if run.to_hash:
             writer.add(run.rows())
-        replaces = (folder / "manifest.json").exists()
         items = writer.commit().items if replaces or run.added else 0
         write_failures(folder, sorted(run.failed, key=lambda failure: failure.id))
     return BuildReport(

@@ -9,20 +9,20 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
+from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotFound, DatasetNotIndexed, IndexCorrupt, IndexNotFound
 from clipdex.paths import expanded, is_folder, is_there
 from clipdex.readers import FolderReader, ReadItem, UnreadableItem
 from clipdex_indexes import Index, Location
 from clipdex_indexes.files import atomic_write, read_bounded
 
-INDEX_FOLDER = ".clipdex"
 _FAILURES = "failed.json"
 _MAX_FAILURES_BYTES = 1 << 30
 
 
-def index_folder(root: Path, index: Path | None = None) -> Path:
-    """Return where the index of the dataset at ``root`` is: ``index``, or ``.clipdex`` in the root."""
-    return index if index is not None else root / INDEX_FOLDER
+def index_folder(root: Path, index: str | os.PathLike[str] | None = None) -> Path:
+    """Return where the index of the dataset at ``root`` is: in ``index``, as a user wrote it, or in ``.clipdex``."""
+    return expanded(index).absolute() if index is not None else root / INDEX_FOLDER
 
 
 def locate(target: str | os.PathLike[str]) -> Path:
@@ -63,7 +63,7 @@ class Dataset:
         return self.root / item_id
 
 
-def open_index(root: Path, index: Path | None = None) -> Index:
+def open_index(root: Path, index: str | os.PathLike[str] | None = None) -> Index:
     """Open the index of the dataset at ``root``.
 
     Raises
@@ -76,11 +76,15 @@ def open_index(root: Path, index: Path | None = None) -> Index:
     folder = index_folder(root, index)
     try:
         opened = Index(folder)
-        require_same_root(opened, root)
-        return opened
     except IndexNotFound as error:
         option = f" --index {folder}" if index is not None else ""
         raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {_quoted(root)}{option}") from error
+    try:
+        require_same_root(opened, root)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def recordable(root: Path) -> str:
@@ -98,7 +102,6 @@ def require_same_root(index: Index, root: Path) -> None:
     """
     recorded = index.manifest.root
     if recorded and is_folder(Path(recorded)) and os.path.realpath(recorded) != os.path.realpath(root):
-        index.close()
         raise DatasetError(
             f"{index.folder} holds the index of {recorded}, and not of {root}. Name another folder with --index, or "
             "replace it: clipdex build --rebuild"
@@ -111,7 +114,7 @@ def _quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def open_datasets(roots: Sequence[Path], index: Path | None = None) -> list[Dataset]:
+def open_datasets(roots: Sequence[Path], index: str | os.PathLike[str] | None = None) -> list[Dataset]:
     """Open the indexes of several datasets, each once, under names of their own (their folder's; ``-2`` and so on)."""
     unique = list({os.path.realpath(root): root for root in reversed(roots)}.values())[::-1]
     names: dict[str, None] = {}

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from clipdex.dataset import Dataset, locate, open_datasets
-from clipdex.encoder import DEFAULT_MAX_PIXELS, Encoder, Model, find_model, load_image, own_pixel_limit
+from clipdex.defaults import MAX_PIXELS, TOPK
+from clipdex.encoder import Encoder, Model, find_model, load_image
 from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ItemAmbiguous, ItemNotFound, ModelMismatch, QueryError, QueryImageError
 from clipdex.merging import ItemKey, merge, rule_for
@@ -26,7 +27,6 @@ from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, 
 from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
 from clipdex_indexes import ItemRow, Location, search
 
-DEFAULT_TOPK = 50
 _SUGGESTIONS = 3
 
 Keys = npt.NDArray[np.uint8]
@@ -90,11 +90,11 @@ class Explorer:
     def __init__(
         self,
         *targets: str | os.PathLike[str],
-        topk: int = DEFAULT_TOPK,
+        topk: int = TOPK,
         build: bool = False,
         model: str | None = None,
         index: str | os.PathLike[str] | None = None,
-        max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         if not targets:
             raise QueryError("there is no dataset to search: name at least one folder.")
@@ -111,8 +111,7 @@ class Explorer:
 
             for target in targets:
                 build_index(target, index=index, model=model, max_pixels=max_pixels)
-        folder = expanded(index).absolute() if index is not None else None
-        self.datasets: list[Dataset] = open_datasets([locate(target) for target in targets], folder)
+        self.datasets: list[Dataset] = open_datasets([locate(target) for target in targets], index)
         try:
             self._check_models(model)
         except BaseException:
@@ -229,10 +228,7 @@ class Explorer:
     def _rows(self, places: set[tuple[int, Location]]) -> dict[tuple[int, Location], ItemRow]:
         rows = {}
         for number, dataset in enumerate(self.datasets):
-            here = sorted(
-                (location for index, location in places if index == number),
-                key=lambda location: (location.segment, location.position),
-            )
+            here = [location for index, location in places if index == number]
             for location, row in zip(here, dataset.index.rows(here), strict=True):
                 rows[number, location] = row
         return rows
@@ -272,12 +268,7 @@ class Explorer:
                 raise QueryImageError(f"query image {number + 1} cannot be used: {error}.") from error
             return _Asked(QueryRecord("image", f"image {number + 1}"), self._encoder.image_key(image), image=image)
         try:
-            with own_pixel_limit():
-                image = load_image(
-                    expanded(query.image),
-                    settings.background,
-                    max_pixels=self._max_pixels,
-                )
+            image = load_image(expanded(query.image), settings.background, max_pixels=self._max_pixels)
         except ImageError as error:
             raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: {error}.") from error
         record = QueryRecord("image", str(query.image), path=str(expanded(query.image).absolute()))

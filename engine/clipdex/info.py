@@ -10,7 +10,6 @@ from typing import Any
 
 from clipdex.dataset import Change, compare, locate, open_index, read_failures
 from clipdex.errors import ModelError
-from clipdex.paths import expanded
 from clipdex.provenance import model_of
 from clipdex.readers import FolderReader, UnreadableItem
 
@@ -74,8 +73,7 @@ def describe(target: str | os.PathLike[str], *, index: str | os.PathLike[str] | 
         When there is no dataset, no index, or it cannot be read.
     """
     root = locate(target)
-    folder = expanded(index).absolute() if index is not None else None
-    with open_index(root, folder) as opened:
+    with open_index(root, index) as opened:
         failures = read_failures(opened.folder)
         failed = {failure.id: failure.reason for failure in failures}
         as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}

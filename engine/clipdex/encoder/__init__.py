@@ -1,12 +1,11 @@
 """Dual encoders: model folders, and what turns images and texts into hash keys. Nothing outside knows which model."""
 
 from clipdex.encoder.encoder import EncodedText, Encoder, hash_key
-from clipdex.encoder.images import DEFAULT_MAX_PIXELS, load_image, own_pixel_limit, prepare
+from clipdex.encoder.images import load_image, own_pixel_limit, prepare
 from clipdex.encoder.model import BUNDLED, Model, find_model
 
 __all__ = [
     "BUNDLED",
-    "DEFAULT_MAX_PIXELS",
     "EncodedText",
     "Encoder",
     "Model",

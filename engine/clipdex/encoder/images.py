@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from clipdex.defaults import MAX_PIXELS
 from clipdex.encoder.model import ImageSettings
 from clipdex.errors import ImageError
 
 Pixels = npt.NDArray[np.uint8]
 
-DEFAULT_MAX_PIXELS = 128_000_000
 # Raster formats only: EPS would start an interpreter, ICO is decoded when it is opened, before its size can be checked,
 # and the rest are hardly ever images of a dataset.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "DIB", "TGA", "PCX", "JPEG2000")
@@ -38,7 +38,6 @@ _FILTERS = {
 # Where ``enough`` is said, a JPEG is decoded at 1/2, 1/4 or 1/8 if that leaves this many times the pixels needed along
 # each side. Hash keys are not made that way: it changes some of their bits at any margin (benchmarks/draft.py).
 _DRAFT_MARGIN = 2
-_TRANSPOSED = (5, 6, 7, 8)
 
 
 class _PillowLimit:
@@ -82,7 +81,7 @@ def load_image(
     source: Path | IO[bytes],
     background: tuple[int, int, int] = (255, 255, 255),
     *,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int = MAX_PIXELS,
     enough: int | None = None,
 ) -> Image.Image:
     """Decode an image to RGB, upright.
@@ -103,7 +102,7 @@ def load_image(
     ImageError
         When it is no image, is damaged, or is too large; the message gives the reason without the name of the file.
     """
-    with _image_errors():
+    with own_pixel_limit(), _image_errors():
         # Opening a pipe would wait for somebody to write to it.
         if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
             raise ImageError("not a regular file")
@@ -125,7 +124,7 @@ def is_image(file: IO[bytes]) -> bool:
 
 
 def from_memory(
-    image: Image.Image, background: tuple[int, int, int] = (255, 255, 255), *, max_pixels: int = DEFAULT_MAX_PIXELS
+    image: Image.Image, background: tuple[int, int, int] = (255, 255, 255), *, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
     """Bring an image that a caller has opened to what ``load_image`` would have made of its file.
 

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdex.encoder.images import DEFAULT_MAX_PIXELS, is_image
+from clipdex.defaults import MAX_PIXELS
+from clipdex.encoder.images import is_image
 from clipdex.errors import IndexWriteFailed, OutputError
 from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
@@ -48,7 +49,7 @@ def fresh_folder(folder: Path) -> Path:
 
 
 def save_result(
-    result: Result, folder: str | os.PathLike[str], *, force: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS
+    result: Result, folder: str | os.PathLike[str] | None = None, *, force: bool = False, max_pixels: int = MAX_PIXELS
 ) -> Saved:
     """Save a result: ``sheet.png``, ``result.json``, and each hit's image as ``<dataset>/<subset>/<id>``.
 
@@ -57,7 +58,7 @@ def save_result(
     result
         What to save.
     folder
-        Where to: a folder that is not there yet, or is empty.
+        Where to: a folder that is not there yet, or is empty. None makes a new ``explore_result`` here.
     force
         Add to a folder that has something in it. Nothing is replaced: what is the same stays, and for the rest
         another name is taken.
@@ -69,6 +70,8 @@ def save_result(
     OutputError
         When the folder has something in it (without ``force``), is no folder, or cannot be written.
     """
+    if folder is None:
+        folder = fresh_folder(Path(DEFAULT_FOLDER))
     target = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100 - shorter to read, and links stay
     try:
         if target.exists() and not target.is_dir():

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from clipdex.encoder.images import DEFAULT_MAX_PIXELS, load_image, own_pixel_limit
+from clipdex.defaults import MAX_PIXELS
+from clipdex.encoder.images import load_image
 from clipdex.errors import ImageError
 from clipdex.result import Hit, Result
 
@@ -34,7 +35,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(_FONT), size)
 
 
-def draw_sheet(result: Result, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image.Image:
+def draw_sheet(result: Result, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Draw the queries and the hits of a result, with rank, distance, id and labels under each picture.
 
     Pictures keep their proportions. A picture that cannot be read, or has more than ``max_pixels`` pixels, is drawn as
@@ -43,7 +44,7 @@ def draw_sheet(result: Result, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image
     hits = result.hits[:_MOST_HITS]
     columns = min(_MOST_COLUMNS, max(_FEWEST_COLUMNS, len(hits), len(result.queries[:_MOST_QUERIES])))
     queries = range(len(result.queries[:_MOST_QUERIES]))
-    with own_pixel_limit(), ThreadPoolExecutor(_DECODING) as pool:
+    with ThreadPoolExecutor(_DECODING) as pool:
         pictures = list(pool.map(lambda hit: _thumbnail(hit.path, _PICTURE, max_pixels), hits))
         asked = list(pool.map(lambda number: _query_picture(result, number, max_pixels), queries))
     line = _line_height(13)

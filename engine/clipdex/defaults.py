@@ -1,0 +1,5 @@
+"""Values that the engine and the command line share; importing them imports nothing else."""
+
+INDEX_FOLDER = ".clipdex"
+TOPK = 50
+MAX_PIXELS = 128_000_000
