@@ -29,6 +29,8 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
         monkeypatch.setenv(name, str(home))
     for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(home / "state"))
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "CLIPDEX_HOME", "CLIPDEX_MODEL"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -119,11 +120,9 @@ def test_long_tables_look_like_short_ones(odd, capfdbinary, monkeypatch):
 
 
 def test_query_without_a_home_folder_is_answered(odd, monkeypatch, cli):
-    def homeless() -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setattr(Path, "home", homeless)
+    for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     done = cli("query", odd, "--item", "loose", "-k", "1")
     assert (done.code, b"loose.png" in done.out) == (0, True)
     assert "no home folder" in done.err

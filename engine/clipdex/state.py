@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 from clipdex.errors import OutputError
+from clipdex.places import state_folder
 from clipdex.result import Result, read_result
 from clipdex_indexes.files import atomic_write
-
-
-def state_folder() -> Path:
-    """Return the folder for the user's state: that of the platform, or ``$XDG_STATE_HOME/clipdex``.
-
-    Raises
-    ------
-    OutputError
-        When the user has no home folder.
-    """
-    variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_STATE_HOME")
-    named = os.environ.get(variable, "")
-    if named:
-        return Path(named) / "clipdex"
-    below = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/state")
-    try:
-        home = Path.home()
-    except RuntimeError as error:
-        raise OutputError("there is no home folder to keep the last result in.") from error
-    if not home.is_absolute():
-        raise OutputError("there is no home folder to keep the last result in.")
-    return home / below / "clipdex"
 
 
 def _last_path() -> Path:
