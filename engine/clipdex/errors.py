@@ -12,7 +12,12 @@
     │   ├── ModelNotFound        no such model
     │   ├── ModelCorrupt         a file of it is missing, damaged or not what model.json says
     │   ├── ModelMismatch        hash keys of different models cannot be compared
-    │   └── ModelMisbehaves      this machine computes other hash keys than the model's self-test
+    │   ├── ModelMisbehaves      this machine computes other hash keys than the model's self-test
+    │   ├── ModelUnsupported     a source that no model can be made of
+    │   ├── ModelExists          the name is taken
+    │   ├── ModelDownloadFailed  a model could not be fetched
+    │   └── DeviceUnavailable    a device or a precision that this machine does not have
+    ├── ExtraMissing             an optional package that is not installed
     ├── QueryError               a query that cannot be answered
     │   ├── QueryImageError      the image of a query cannot be read
     │   ├── ItemNotFound         no item has that id
@@ -41,6 +46,8 @@ __all__ = [
     "DatasetError",
     "DatasetNotFound",
     "DatasetNotIndexed",
+    "DeviceUnavailable",
+    "ExtraMissing",
     "ImageError",
     "IndexCorrupt",
     "IndexFailure",
@@ -51,10 +58,13 @@ __all__ = [
     "ItemAmbiguous",
     "ItemNotFound",
     "ModelCorrupt",
+    "ModelDownloadFailed",
     "ModelError",
+    "ModelExists",
     "ModelMisbehaves",
     "ModelMismatch",
     "ModelNotFound",
+    "ModelUnsupported",
     "OutputError",
     "QueryError",
     "QueryImageError",
@@ -95,6 +105,26 @@ class ModelMismatch(ModelError):
 
 class ModelMisbehaves(ModelError):
     """The self-test of a model fails on this machine."""
+
+
+class ModelUnsupported(ModelError):
+    """What was given is no dual encoder that a model can be made of."""
+
+
+class ModelExists(ModelError):
+    """There is a model of that name already."""
+
+
+class ModelDownloadFailed(ModelError):
+    """A model could not be fetched, or what came is not what was announced."""
+
+
+class DeviceUnavailable(ModelError):
+    """A device that is not here, or a precision that a device does not compute in."""
+
+
+class ExtraMissing(ClipdexError):
+    """An optional package is needed, and is not installed."""
 
 
 class QueryError(ClipdexError):

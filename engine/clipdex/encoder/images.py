@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import stat
 import threading
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+_FILTER_REACH = 3  # pixels of the smaller image, of lanczos
 # Where ``enough`` is said, a JPEG is decoded at 1/2, 1/4 or 1/8 if that leaves this many times the pixels needed along
 # each side. Hash keys are not made that way: it changes some of their bits at any margin (benchmarks/draft.py).
 _DRAFT_MARGIN = 2
@@ -225,14 +227,31 @@ def _to_8_bits(values: npt.NDArray[np.generic], *, sixteen: bool) -> Pixels:
 def prepare(image: Image.Image, settings: ImageSettings) -> Pixels:
     """Scale and crop an RGB image as the model wants it: uint8 ``[size, size, 3]``.
 
-    Scaling the short side to ``resize_size`` and cropping the centre is one antialiased resampling of the central
-    square, with the same result.
+    The pixels are those of the image processors of ``transformers``, within 1 of 255 (2 for one in a million): the
+    short side becomes ``resize_size``, the long side as much longer as it was, rounded down, and the crop begins at a
+    whole pixel, rounded down. Only what the crop needs is computed.
+
+    Pillow 13 and later choose for each image whether to scale rows or columns first, which changes pixels beside hard
+    edges. Here it is always each row first, as in older versions, and as the models were trained.
     """
     width, height = image.size
-    box: tuple[float, float, float, float] | None = None
+    size = settings.size
+    wide = high = size
     if settings.resize == "short-side":
-        side = min(width, height) * settings.size / settings.resize_size
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-    scaled = image.resize((settings.size, settings.size), _FILTERS[settings.interpolation], box=box)
-    return np.asarray(scaled)
+        short, long = sorted((width, height))
+        scaled = int(settings.resize_size * long / short)
+        wide, high = (settings.resize_size, scaled) if width <= height else (scaled, settings.resize_size)
+    left, right = _span(width, wide, size)
+    top, bottom = _span(height, high, size)
+    # Rows beyond the crop that the widest filter reaches.
+    reach = math.ceil(_FILTER_REACH * max(1.0, height / high)) + 1
+    first, last = max(0, int(top) - reach), min(height, math.ceil(bottom) + reach)
+    resample = _FILTERS[settings.interpolation]
+    rows = image.resize((size, last - first), resample, box=(left, first, right, last))
+    return np.asarray(rows.resize((size, size), resample, box=(0, top - first, size, bottom - first)))
+
+
+def _span(side: int, scaled: int, size: int) -> tuple[float, float]:
+    """Where the central ``size`` pixels of a side that is scaled to ``scaled`` pixels begin and end before scaling."""
+    start = (scaled - size) // 2
+    return start * side / scaled, min((start + size) * side / scaled, side)
