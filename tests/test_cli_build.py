@@ -89,7 +89,7 @@ def test_index_elsewhere_model_and_max_pixels_are_options(cli, tmp_path):
     done = cli("build", root, "--index", index, "--model", model, "--max-pixels", "5000")
     assert done.code == 0
     assert "1 added" in done.err
-    assert "(mine, " in done.err
+    assert "model mine, as asked for, f32 on CPU" in done.err
     assert "--max-pixels" in done.err
     assert not (root / ".clipdex").exists()
     assert cli("query", root, "--index", index, "--item", "a", "--output", "json").ids == ["a.png"]

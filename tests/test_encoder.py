@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from clipdex.encoder import Encoder, find_model, hash_key, load_image
+from clipdex.encoder.model import TextSettings
 from clipdex.encoder.texts import TextPreparation, prompted
 from clipdex_indexes import Index
 from helpers_engine import picture
@@ -93,11 +94,11 @@ for number in range(12):
     ],
 )
 def test_short_texts_get_the_prompt_and_sentences_are_left_alone(text, encoded):
-    assert prompted(text, "a photo of a {}") == encoded
+    assert prompted(text, TextSettings(77, "a photo of a {}")) == (encoded,)
 
 
 def test_other_braces_of_a_prompt_are_only_text():
-    assert prompted("dog", "{x} {} {0}") == "{x} dog {0}"
+    assert prompted("dog", TextSettings(77, "{x} {} {0}")) == ("{x} dog {0}",)
 
 
 def test_a_long_text_is_cut_and_said_to_be(encoder):
@@ -110,7 +111,7 @@ def test_a_long_text_is_cut_and_said_to_be(encoder):
 
 def test_text_of_a_million_characters_is_cut_before_it_is_tokenised():
     model = find_model(None)
-    tokens = TextPreparation(model.path("tokenizer.json"), model.text)("dog " * 250_000)
+    tokens = TextPreparation(model.check("tokenizer.json"), model.text)("dog " * 250_000)
     assert tokens.truncated
     assert tokens.ids.shape == (1, model.text.length)
 

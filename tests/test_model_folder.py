@@ -45,7 +45,7 @@ def test_the_bundled_model_is_complete_and_described():
     assert "not CLIP" in model.kind
     assert model.not_good_at
     for name in FILES:
-        assert model.path(name).is_file()
+        assert model.check(name).is_file()
     assert sum(path.stat().st_size for path in STARTER.iterdir()) <= 45_000_000
 
 
@@ -185,8 +185,8 @@ def remove(*path):
         (change(["text", "length"], 0), "text length"),
         (change(["text", "prompt"], "a photo"), "prompt"),
         (change(["text", "prompt"], "{} and {}"), "prompt"),
-        (change(["self_test", "image", "key"], "00"), "self-test"),
-        (change(["self_test", "image", "key"], "zz"), "hex"),
+        (change(["self_test", "images", "discs"], "00"), "self-test"),
+        (change(["self_test", "images", "discs"], "zz"), "hex"),
         (change(["self_test", "tolerance"], -1), "tolerance"),
         (change(["files", "image.bin", "size"], -5), "size of image.bin"),
         (change(["files", "image.bin", "size"], 1 << 60), "size of image.bin"),
@@ -226,8 +226,9 @@ def test_an_enormous_description_is_refused(tmp_path):
 @pytest.mark.parametrize("tower", ["image", "text"])
 def test_a_wrong_self_test_key_means_that_the_machine_computes_wrongly(tmp_path, tower):
     def edit(description):
-        key = bytes.fromhex(description["self_test"][tower]["key"])
-        description["self_test"][tower]["key"] = bytes(255 - byte for byte in key).hex()
+        tests = description["self_test"]
+        keys, name = (tests["images"], "discs") if tower == "image" else (tests["text"], "key")
+        keys[name] = bytes(255 - byte for byte in bytes.fromhex(keys[name])).hex()
 
     folder = copy_model(tmp_path / "model", edit)
     with pytest.raises(ModelMisbehaves) as caught:

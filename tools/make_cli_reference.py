@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -20,13 +21,16 @@ error. Exit codes: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.
 def reference() -> str:
     """Return the page: the help of the program and of each command."""
     program = click.Context(cli, info_name="clipdex", help_option_names=["-h", "--help"])
-    parts = [HEAD, _section("clipdex", cli, program)]
-    for name in cli.list_commands(program):
-        command = cli.get_command(program, name)
-        if command is not None:
-            context = click.Context(command, info_name=name, parent=program)
-            parts.append(_section(f"clipdex {name}", command, context))
-    return "\n".join(parts)
+    return "\n".join([HEAD, *_sections("clipdex", cli, program)])
+
+
+def _sections(title: str, command: click.Command, context: click.Context) -> Iterator[str]:
+    yield _section(title, command, context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from _sections(f"{title} {name}", inner, click.Context(inner, info_name=name, parent=context))
 
 
 def _section(title: str, command: click.Command, context: click.Context) -> str:

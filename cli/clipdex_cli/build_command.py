@@ -16,12 +16,21 @@ _SHOWN_FAILURES = 5
     "targets", metavar="TARGET...", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False)
 )
 @options.MODEL
+@options.DEVICE
+@options.PRECISION
 @options.INDEX
 @click.option("--rebuild", is_flag=True, help="Hash every image again and replace the index that is there.")
 @options.max_pixels
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; failed files are still named.")
 def command(
-    targets: tuple[Path, ...], model: str | None, index: Path | None, rebuild: bool, max_pixels: int, quiet: bool
+    targets: tuple[Path, ...],
+    model: str | None,
+    device: str,
+    precision: str,
+    index: Path | None,
+    rebuild: bool,
+    max_pixels: int,
+    quiet: bool,
 ) -> int:
     """Hash every image below each TARGET, once, into an index beside it.
 
@@ -41,7 +50,14 @@ def command(
         try:
             with BuildDisplay(str(target), quiet=quiet) as display:
                 report = build(
-                    target, index=index, model=model, rebuild=rebuild, max_pixels=max_pixels, progress=display
+                    target,
+                    index=index,
+                    model=model,
+                    device=device,
+                    precision=precision,
+                    rebuild=rebuild,
+                    max_pixels=max_pixels,
+                    progress=display,
                 )
         except ClipdexError as error:
             click.echo(f"clipdex: {error.message}", err=True)
@@ -52,6 +68,12 @@ def command(
         if len(report.failed) > _SHOWN_FAILURES:
             more = len(report.failed) - _SHOWN_FAILURES
             click.echo(f"failed: {more} more, all listed in {report.index / 'failed.json'}", err=True)
+        if report.precision != report.index_precision and report.added + report.changed:
+            click.echo(
+                f"{report.root}: hashed in {report.precision}, because {report.device} does not compute in "
+                f"{report.index_precision} like the rest of the index: a few bits differ.",
+                err=True,
+            )
         if report.items == 0:
             click.echo(f"clipdex: no image in {report.root} could be indexed.", err=True)
             exit_code = 1
@@ -65,7 +87,8 @@ def command(
             rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
             click.echo(
                 f"{report.root}: {', '.join(counts)}; {report.items:,} images in the index "
-                f"({report.model}, {report.seconds:.1f} s{rate})",
+                f"({report.seconds:.1f} s{rate}; model {printable(report.model)}, {report.model_choice}, "
+                f"{report.precision} on {report.device})",
                 err=True,
             )
     return exit_code

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
-from clipdex_cli.output import printable, write
+from clipdex_cli.output import printable, size, write
 
 _LABELS_SHOWN = 10
 _FAILURES_SHOWN = 5
@@ -37,7 +37,7 @@ def command(targets: tuple[Path, ...], index: Path | None, as_json: bool) -> int
             click.echo()
         lines = [
             ("dataset", f"{printable(str(info.root))} ({printable(info.format)})"),
-            ("index", f"{printable(str(info.index))}, {_size(info.bytes)} in {_segments(info.segments)}"),
+            ("index", f"{printable(str(info.index))}, {size(info.bytes)} in {_segments(info.segments)}"),
             ("items", f"{info.items:,}"),
             ("subsets", _counts(info.subsets)),
             ("labels", _counts(info.labels)),
@@ -77,12 +77,3 @@ def _freshness(new: int, changed: int, gone: int, root: Path) -> str:
         return "up to date"
     counts = [f"{count:,} {name}" for count, name in ((new, "new"), (changed, "changed"), (gone, "gone")) if count]
     return f"{', '.join(counts)} since the last build; bring it up to date: clipdex build {printable(str(root))}"
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            break
-        size /= 1024
-    return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import warnings
@@ -11,27 +10,17 @@ from typing import NoReturn
 import click
 
 from clipdex import __version__
+from clipdex_cli.lazy import LazyGroup
 
-_COMMANDS = ("build", "query", "save", "info")
 INTERRUPTED = 130
 
 
-class _Commands(click.Group):
-    """Commands that are imported when they are needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands, in the order of a session."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        if cmd_name not in _COMMANDS:
-            return None
-        command = importlib.import_module(f"clipdex_cli.{cmd_name}_command").command
-        return command if isinstance(command, click.Command) else None
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    package="clipdex_cli",
+    names=("build", "query", "save", "info"),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="clipdex", message="%(prog)s %(version)s")
 def cli() -> None:
     """Find images like this one, or like these words, in folders of images.
@@ -45,7 +34,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 usage, 130 interrupted."""
-    # OpenVINO imports its model converter, and with it a telemetry client, where it can. This program never converts.
+    # OpenVINO imports its model converter, and with it a telemetry client, where it can. Models are converted without.
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
     # Pillow warns of damaged metadata; what cannot be decoded is reported by us, with the name of its file.
     warnings.filterwarnings("ignore", module="PIL")

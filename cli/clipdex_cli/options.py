@@ -116,7 +116,23 @@ INDEX = click.option(
     help="The index is in DIR, not in TARGET/.clipdex.",
 )
 MODEL = click.option(
-    "--model", metavar="MODEL", help="Name or folder of the model. [default: that of the index, else starter]"
+    "--model",
+    metavar="MODEL",
+    help="Name or folder of the model. [default: that of the index; for a new one $CLIPDEX_MODEL, else starter]",
+)
+DEVICE = click.option(
+    "--device",
+    metavar="DEVICE",
+    default="CPU",
+    show_default=True,
+    help="What computes, as OpenVINO names it: CPU, GPU, NPU, AUTO.",
+)
+PRECISION = click.option(
+    "--precision",
+    type=click.Choice(["auto", "f32", "bf16", "f16"]),
+    default="auto",
+    show_default=True,
+    help="Arithmetic of the model; auto is that of the index, and for a new one what the model prefers.",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from clipdex import Result
+    from clipdex.encoder import Encoder
     from clipdex.report.save import Saved
     from clipdex.result import QueryRecord
 
@@ -58,20 +59,35 @@ def _show_table(result: Result) -> None:
     columns = _columns(result)
     if len(result.hits) > _MOST_RICH_ROWS:
         _show_plain_table(columns)
-        return
+    else:
+        write(table(columns, numbers=_NUMBERS))
+
+
+def table(columns: dict[str, list[str]], *, numbers: Collection[str]) -> str:
+    """Lay out columns of text, as wide as the terminal allows; those in ``numbers`` are set to the right."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    laid_out = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
+        laid_out.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     for row in zip(*columns.values(), strict=True):
-        table.add_row(*map(Text, row))
+        laid_out.add_row(*map(Text, row))
     console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
     with console.capture() as printed:
-        console.print(table)
-    write("".join(line.rstrip() + "\n" for line in printed.get().splitlines()))
+        console.print(laid_out)
+    return "".join(line.rstrip() + "\n" for line in printed.get().splitlines())
+
+
+def size(count: int) -> str:
+    """Write a number of bytes for people."""
+    value = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            break
+        value /= 1024
+    return f"{count} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
 def _columns(result: Result) -> dict[str, list[str]]:
@@ -122,6 +138,23 @@ def warn(result: Result) -> None:
         if query.truncated:
             start = printable(query.value[:40])
             click.echo(f"Only the beginning of this text was used, it is too long: {start}...", err=True)
+
+
+def explain(result: Result, encoder: Encoder | None) -> None:
+    """Say on stderr what the encoder was given for each query, and how it was run."""
+    if encoder is None:
+        click.echo("model: none was loaded, the hash keys of items are in the index", err=True)
+    else:
+        model = encoder.model
+        click.echo(
+            f"model: {printable(model.name)}, {model.embedding_size} bits, {encoder.precision} on {encoder.device}",
+            err=True,
+        )
+    for number, query in enumerate(result.queries):
+        texts = query.ensemble or ((query.encoded,) if query.encoded else ())
+        what = "; ".join(repr(text) for text in texts) if texts else printable(query.path or query.value)
+        mean = f"the mean of {len(texts)}: " if len(texts) > 1 else ""
+        click.echo(f"query {number}: {query.kind}, {mean}{what}", err=True)
 
 
 def remember(result: Result) -> None:

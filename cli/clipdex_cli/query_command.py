@@ -36,6 +36,8 @@ from clipdex_cli.output import printable
 @click.option(
     "-k", "-topk", "--topk", "topk", metavar="K", type=int, default=TOPK, show_default=True, help="How many hits."
 )
+@click.option("--no-prompt", is_flag=True, help="Search for texts as they are, also short ones.")
+@click.option("--prompt-ensemble", is_flag=True, help="Search for short texts by the mean over the model's prompts.")
 @click.option("--exclude-self", is_flag=True, help="Leave out the items that are asked with.")
 @click.option(
     "--output",
@@ -51,8 +53,11 @@ from clipdex_cli.output import printable
 @options.OUTPUT_DIR
 @options.FORCE
 @options.MODEL
+@options.DEVICE
+@options.PRECISION
 @options.INDEX
 @options.max_pixels
+@click.option("-v", "--verbose", is_flag=True, help="Say what was encoded, by which model, and how.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -62,6 +67,8 @@ def command(
     items: tuple[str, ...],
     item_subsets: tuple[str, ...],
     topk: int,
+    no_prompt: bool,
+    prompt_ensemble: bool,
     exclude_self: bool,
     output: str,
     null: bool,
@@ -69,8 +76,11 @@ def command(
     output_dir: Path | None,
     force: bool,
     model: str | None,
+    device: str,
+    precision: str,
     index: Path | None,
     max_pixels: int,
+    verbose: bool,
 ) -> int:
     """Show the images nearest to a text, an image or an item, or to a list that mixes them.
 
@@ -101,19 +111,32 @@ def command(
         raise click.UsageError("--query-item-subset goes with --query-item-id.")
     if topk < 1:
         raise click.UsageError(f"-k is {topk}, and must be at least 1.")
+    if no_prompt and prompt_ensemble:
+        raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
+    prompting = "none" if no_prompt else "ensemble" if prompt_ensemble else "auto"
     from clipdex import Explorer, ImageQuery, ItemQuery, TextQuery
     from clipdex_cli import output as printer
 
     queries = [
-        TextQuery(value) if name == "texts"
+        TextQuery(value, prompting) if name == "texts"
         else ImageQuery(Path(value)) if name == "images"
         else ItemQuery(value, item_subsets)
         for name, value in order
     ]  # fmt: skip
     if not targets and not (index or Path(INDEX_FOLDER)).exists():
         raise click.UsageError("name a TARGET: the current folder has no index.")
-    with Explorer(*(targets or (Path(),)), topk=topk, model=model, index=index, max_pixels=max_pixels) as explorer:
+    with Explorer(
+        *(targets or (Path(),)),
+        topk=topk,
+        model=model,
+        device=device,
+        precision=precision,
+        index=index,
+        max_pixels=max_pixels,
+    ) as explorer:
         result = explorer.explore_topk(queries, exclude_self=exclude_self)
+        if verbose:
+            printer.explain(result, explorer.encoder)
     printer.warn(result)
     printer.show(result, output, null=null)
     printer.remember(result)

@@ -26,14 +26,17 @@ from clipdex.dataset import (
 )
 from clipdex.defaults import MAX_PIXELS
 from clipdex.encoder import (
+    AUTO,
+    CPU,
     Encoder,
     Model,
     find_model,
     load_image,
+    nearest_precision,
     prepare,
 )
 from clipdex.errors import DatasetEmpty, ImageError, ModelMismatch
-from clipdex.provenance import model_of
+from clipdex.provenance import model_for_new_index, model_of
 from clipdex.readers import FolderReader, ReadItem, UnreadableItem
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, ItemRow
@@ -64,8 +67,12 @@ class BuildReport:
     ----------
     root, index
         The dataset, and its index folder.
-    model
-        Name of the model.
+    model, model_choice
+        Name of the model, and who chose it, as the end of a sentence.
+    device, precision
+        What hashed the images, and in which precision.
+    index_precision
+        Precision in which the index says that its items were hashed: another one where this device does not have it.
     added, changed, unchanged, removed
         Numbers of items. Added and changed ones were hashed; removed ones are in the dataset no more.
     failed
@@ -79,6 +86,10 @@ class BuildReport:
     root: Path
     index: Path
     model: str
+    model_choice: str
+    device: str
+    precision: str
+    index_precision: str
     added: int
     changed: int
     unchanged: int
@@ -93,6 +104,8 @@ def build(
     *,
     index: str | os.PathLike[str] | None = None,
     model: str | None = None,
+    device: str = CPU,
+    precision: str = AUTO,
     rebuild: bool = False,
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[BuildProgress], None] | None = None,
@@ -109,7 +122,13 @@ def build(
     index
         Index folder, where it is not ``.clipdex`` in the target.
     model
-        Name or folder of the model; None takes the one of the index, or the bundled one for a new index.
+        Name or folder of the model; None takes the one of the index, and for a new index the one that the variable
+        ``CLIPDEX_MODEL`` names, or the bundled one.
+    device
+        What computes, as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
+    precision
+        ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the index, and for a new index what the model prefers: the
+        fastest of the device, or ``f32``.
     rebuild
         Hash everything again, replacing the index that is there.
     max_pixels
@@ -122,7 +141,8 @@ def build(
     DatasetNotFound, DatasetEmpty
         When there is no such folder; when it holds no image at all and there is no index either.
     ModelError
-        When the model cannot be used, or is not the one of the index.
+        When the model cannot be used, or is not the one of the index, or was not run in that precision for it; when
+        there is no such device.
     IndexFailure
         When the index is damaged, locked by another process, or cannot be written.
     """
@@ -136,9 +156,12 @@ def build(
     with IndexWriter(folder, fresh=rebuild) as writer:
         if writer.base is not None:
             require_same_root(writer.base, root)
-        encoder = Encoder(_model_for(writer.base, model, root), many=True)
+        chosen, why = _model_for(writer.base, model, root)
+        wanted = _precision_for(writer.base, precision, device, root)
+        encoder = Encoder(chosen, many=True, device=device, precision=wanted)
         if writer.base is None:
             writer.start(encoder.stamp, reader.format, WRITER, recordable(root) if index is not None else "")
+        index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         run = _Run(reader, encoder, max_pixels, progress)
         run.plan(writer)
         if run.to_hash:
@@ -149,6 +172,10 @@ def build(
         root=root,
         index=folder,
         model=encoder.model.name,
+        model_choice=why,
+        device=device,
+        precision=encoder.precision,
+        index_precision=index_precision,
         added=run.added,
         changed=run.changed,
         unchanged=run.unchanged,
@@ -159,9 +186,9 @@ def build(
     )
 
 
-def _model_for(base: Index | None, name: str | None, root: Path) -> Model:
+def _model_for(base: Index | None, name: str | None, root: Path) -> tuple[Model, str]:
     if base is None:
-        return find_model(name)
+        return model_for_new_index(name)
     stamp = base.manifest.model
     model = find_model(name) if name is not None else model_of(base, root)
     if model.digest != stamp.digest:
@@ -170,7 +197,19 @@ def _model_for(base: Index | None, name: str | None, root: Path) -> Model:
             f"the index of {root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}), and not by {other} "
             f"({model.digest[:12]}). Their hash keys cannot be mixed: add --rebuild to hash everything again."
         )
-    return model
+    return model, "that of the index"
+
+
+def _precision_for(base: Index | None, wanted: str, device: str, root: Path) -> str:
+    if base is None:
+        return wanted
+    stamp = base.manifest.model
+    if wanted not in (AUTO, stamp.precision):
+        raise ModelMismatch(
+            f"the index of {root} was hashed in {stamp.precision}, and not in {wanted}, which gives a few other bits: "
+            "leave out --precision, or add --rebuild to hash everything again."
+        )
+    return nearest_precision(stamp.precision, device)
 
 
 class _Run:

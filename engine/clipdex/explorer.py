@@ -17,7 +17,7 @@ from PIL import Image
 
 from clipdex.dataset import Dataset, locate, open_datasets
 from clipdex.defaults import MAX_PIXELS, TOPK
-from clipdex.encoder import Encoder, Model, find_model, load_image
+from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ItemAmbiguous, ItemNotFound, ModelMismatch, QueryError, QueryImageError
 from clipdex.merging import ItemKey, merge, rule_for
@@ -72,6 +72,10 @@ class Explorer:
         Build, or bring up to date, the indexes first.
     model
         Name or folder of the model, checked against the indexes; None takes theirs.
+    device
+        What computes, as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
+    precision
+        ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the indexes, where the device has it.
     index
         Index folder, where it is not ``.clipdex`` in the one target.
     max_pixels
@@ -93,6 +97,8 @@ class Explorer:
         topk: int = TOPK,
         build: bool = False,
         model: str | None = None,
+        device: str = CPU,
+        precision: str = AUTO,
         index: str | os.PathLike[str] | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
@@ -101,6 +107,8 @@ class Explorer:
         if index is not None and len(targets) > 1:
             raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
         self.topk = _checked_topk(topk)
+        self._device = device
+        self._precision = precision
         self._max_pixels = max_pixels
         self._closed = False
         self._model: Model | None = None
@@ -110,7 +118,7 @@ class Explorer:
             from clipdex.building import build as build_index
 
             for target in targets:
-                build_index(target, index=index, model=model, max_pixels=max_pixels)
+                build_index(target, index=index, model=model, device=device, precision=precision, max_pixels=max_pixels)
         self.datasets: list[Dataset] = open_datasets([locate(target) for target in targets], index)
         try:
             self._check_models(model)
@@ -237,8 +245,10 @@ class Explorer:
         if isinstance(query, DatasetItem):
             return self._resolve_own_item(query)
         if isinstance(query, TextQuery):
-            encoded = self._encoder.text_key(query.text)
-            record = QueryRecord("text", query.text, encoded=encoded.encoded, truncated=encoded.truncated)
+            encoded = self._encoder.text_key(query.text, query.prompting)
+            record = QueryRecord(
+                "text", query.text, encoded=encoded.encoded, ensemble=encoded.ensemble, truncated=encoded.truncated
+            )
             return _Asked(record, encoded.key)
         if isinstance(query, ImageQuery):
             return self._resolve_image(query, number)
@@ -354,6 +364,11 @@ class Explorer:
             )
 
     @property
+    def encoder(self) -> Encoder | None:
+        """What hashed the queries so far; None where none needed a model."""
+        return self._loaded
+
+    @property
     def _encoder(self) -> Encoder:
         with self._loading:
             if self._loaded is None:
@@ -369,7 +384,10 @@ class Explorer:
                 f"({stamp.digest[:12]}; here is {model.digest[:12]}). Item queries still work; for others hash it "
                 f"again: clipdex build --rebuild {self.datasets[0].root}"
             )
-        return Encoder(model)
+        precision = self._precision
+        if precision == AUTO:
+            precision = nearest_precision(stamp.precision, self._device)
+        return Encoder(model, device=self._device, precision=precision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from clipdex.encoder.model import BUNDLED, Model, find_model
-from clipdex.errors import ModelNotFound
+from clipdex.encoder import BUNDLED, Model, find_model, installed_names
+from clipdex.errors import ModelError, ModelNotFound
 from clipdex_indexes import Index
+
+MODEL_VARIABLE = "CLIPDEX_MODEL"
 
 
 def model_of(index: Index, root: Path) -> Model:
-    """Find the model that an index names: the bundled one, or a folder outside the dataset.
+    """Find the model that an index names: the bundled one, an installed one, or a folder outside the dataset.
 
     The caller compares its digest with the one in the manifest.
 
@@ -25,6 +27,9 @@ def model_of(index: Index, root: Path) -> Model:
     stamp = index.manifest.model
     if not stamp.location and stamp.name == BUNDLED:
         return find_model(BUNDLED)
+    here = _installed(stamp.name, stamp.digest)
+    if here is not None and here.digest == stamp.digest:
+        return here
     location = Path(stamp.location)
     inside = any(
         Path(os.path.realpath(location)).is_relative_to(os.path.realpath(folder)) for folder in (root, index.folder)
@@ -34,8 +39,43 @@ def model_of(index: Index, root: Path) -> Model:
             return find_model(stamp.location)
         except ModelNotFound:
             pass
+    if here is not None:
+        return here
     where = f" in {stamp.location}" if stamp.location else ""
     raise ModelNotFound(
-        f"the index of {root} was hashed by model {stamp.name!r}{where}, which is not to be had there. "
-        "Say where it is with --model."
+        f"the index of {root} was hashed by model {stamp.name!r}{where}, which is not to be had here. Install the same "
+        "model folder (clipdex model add FOLDER), or say where it is with --model."
     )
+
+
+def model_for_new_index(name: str | None) -> tuple[Model, str]:
+    """Return the model that hashes a dataset without an index, and who chose it, as the end of a sentence.
+
+    That is the one called ``name``; without one, the one that the variable ``CLIPDEX_MODEL`` names; else the bundled.
+
+    Raises
+    ------
+    ModelError
+        When there is none of that name, or it cannot be used.
+    """
+    if name is not None:
+        return find_model(name), "as asked for"
+    if named := os.environ.get(MODEL_VARIABLE, ""):
+        return find_model(named), f"named by ${MODEL_VARIABLE}"
+    return find_model(None), "bundled"
+
+
+def _installed(name: str, digest: str) -> Model | None:
+    """Return the installed model of that digest, else the one of that name."""
+    named = None
+    names = installed_names()
+    for candidate in sorted(names, key=lambda one: one != name):
+        try:
+            model = find_model(candidate)
+        except ModelError:
+            continue
+        if model.digest == digest:
+            return model
+        if candidate == name:
+            named = model
+    return named

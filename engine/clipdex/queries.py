@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipdex.defaults import PROMPTINGS
 from clipdex.errors import QueryError
 
 if TYPE_CHECKING:
@@ -18,9 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TextQuery:
-    """Images that show what a text says."""
+    """Images that show what a text says.
+
+    Attributes
+    ----------
+    text
+        A few words, or a sentence.
+    prompting
+        ``auto``: a few words are put into the model's prompt, a sentence is left alone; ``none``: the text as it is;
+        ``ensemble``: for a few words, the mean over several prompts of the model.
+    """
 
     text: str
+    prompting: str = "auto"
 
     kind = "text"
 
@@ -29,6 +40,8 @@ class TextQuery:
             raise QueryError(f"the text of a query is a {type(self.text).__name__}, and not a str.")
         if not self.text.strip():
             raise QueryError("the text of a query is empty; give at least one word.")
+        if self.prompting not in PROMPTINGS:
+            raise QueryError(f"prompting is {self.prompting!r}, and must be one of {', '.join(PROMPTINGS)}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ class QueryRecord:
         Absolute path of the image or of the item's file; empty for a text or an image in memory.
     encoded
         What the text tower was given, after the prompt; empty for other kinds.
+    ensemble
+        All texts whose embeddings were averaged, where that was asked for; ``encoded`` is the first.
     truncated
         Whether the text was cut to the length that the model takes.
     dataset, subset
@@ -74,6 +76,7 @@ class QueryRecord:
     value: str
     path: str = ""
     encoded: str = ""
+    ensemble: tuple[str, ...] = ()
     truncated: bool = False
     dataset: str = ""
     subset: str = ""
@@ -152,7 +155,8 @@ def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _query_dict(query: QueryRecord) -> dict[str, Any]:
     always = ("kind", "value")
-    return {name: value for name, value in _plain(query).items() if name in always or value}
+    values = {**_plain(query), "ensemble": list(query.ensemble)}
+    return {name: value for name, value in values.items() if name in always or value}
 
 
 def read_result(path: Path) -> Result:
@@ -184,6 +188,7 @@ def _from_dict(body: dict[str, Any]) -> Result:
             value=_typed(query["value"], str),
             path=_typed(query.get("path", ""), str),
             encoded=_typed(query.get("encoded", ""), str),
+            ensemble=tuple(_typed(text, str) for text in _typed(query.get("ensemble", []), list)),
             truncated=bool(query.get("truncated", False)),
             dataset=_typed(query.get("dataset", ""), str),
             subset=_typed(query.get("subset", ""), str),

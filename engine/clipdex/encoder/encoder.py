@@ -11,22 +11,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from clipdex.encoder.devices import AUTO, CPU, EXACT
 from clipdex.encoder.images import prepare
 from clipdex.encoder.model import Model
-from clipdex.errors import ModelMisbehaves
+from clipdex.encoder.selftest import SELF_TEST_IMAGES, self_test_pixels
+from clipdex.errors import ClipdexError, ModelMisbehaves
 from clipdex_indexes import ModelStamp
 
 if TYPE_CHECKING:
     # OpenVINO and the tokenizer are imported when they are needed: a query for an item needs neither.
+    from clipdex.encoder.checks import Note
     from clipdex.encoder.texts import TextPreparation
-    from clipdex.encoder.towers import ImageTower, TextTower
+    from clipdex.encoder.towers import ImageTower, TextTower, Way
 
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.uint8]
 T = TypeVar("T")
-
-# The same bits on every machine; faster arithmetic changes some of them, and on some machines all.
-PRECISION = "f32"
 
 
 def hash_key(embedding: Floats, centre: Floats) -> Keys:
@@ -49,18 +49,30 @@ def hash_key(embedding: Floats, centre: Floats) -> Keys:
     return np.packbits(embedding > centre, axis=-1)
 
 
+def unit(embeddings: Floats) -> Floats:
+    """Return the mean of unit embeddings, float32 ``[n, d]``, as a unit embedding ``[d]``."""
+    mean = embeddings.astype(np.float64).mean(axis=0)
+    scaled: Floats = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+    return scaled
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedText:
-    """The hash key of a text, uint8 ``[bytes]``, what was encoded after the prompt, and whether it was cut."""
+    """The hash key of a text, uint8 ``[bytes]``, what was encoded after the prompt, and whether it was cut.
+
+    Where the embeddings of several texts were averaged, those are in ``ensemble``, and ``encoded`` is the first.
+    """
 
     key: Keys
     encoded: str
+    ensemble: tuple[str, ...]
     truncated: bool
 
 
 class Encoder:
-    """Hashes images and texts with one model. A tower is loaded, and tested, when it is first needed.
+    """Hashes images and texts with one model.
 
+    A tower is loaded when it is first needed, and compared with the model's self-test when it is new on this machine.
     Several threads may use one encoder.
 
     Parameters
@@ -69,26 +81,51 @@ class Encoder:
         The model folder.
     many
         Prepare for many images (a build) rather than for one soon (a query).
+    device
+        Device as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
+    precision
+        ``f32``, ``bf16``, ``f16``, or ``auto``: what the model prefers, ``f32`` or the fastest that the device computes
+        in itself and that passes the self-test.
 
     Raises
     ------
+    DeviceUnavailable
+        From any method, when this machine has no such device, or that no such precision.
     ModelCorrupt
         From any method, when a file of the model cannot be used.
     ModelMisbehaves
         From any method, when this machine computes other bits than the self-test of the model.
     """
 
-    def __init__(self, model: Model, *, many: bool = False) -> None:
+    def __init__(self, model: Model, *, many: bool = False, device: str = CPU, precision: str = AUTO) -> None:
         self.model = model
+        self.device = device
         self._many = many
+        self._wanted = precision if precision != AUTO or model.precision == AUTO else EXACT
         self._loading = threading.RLock()
         self._loaded: dict[str, Any] = {}
+
+    @property
+    def precision(self) -> str:
+        """The precision that the towers run in: ``f32``, ``bf16`` or ``f16``."""
+        return self._once("precision", self._choose_precision)
 
     @property
     def stamp(self) -> ModelStamp:
         """What an index remembers of this encoder."""
         model = self.model
-        return ModelStamp(model.name, model.digest, model.embedding_size, PRECISION, model.location)
+        return ModelStamp(model.name, model.digest, model.embedding_size, self.precision, model.location)
+
+    def self_test(self) -> None:
+        """Load both towers and compare them with the self-test, also where that was done before.
+
+        Raises
+        ------
+        ModelMisbehaves
+            When this machine computes other bits.
+        """
+        self._new_image_tower(self.precision, again=True)
+        self._new_text_tower(self.precision, again=True)
 
     def image_key(self, image: Image.Image) -> Keys:
         """Hash one RGB image: uint8 ``[bytes]``."""
@@ -103,13 +140,16 @@ class Encoder:
         """Embed many prepared images like ``image_keys``: float32 ``[embedding_size]`` each, not centred."""
         return self._image_tower.embed_all(images)
 
-    def text_key(self, text: str) -> EncodedText:
-        """Hash a text query, in the model's prompt where it is short."""
+    def text_key(self, text: str, prompting: str = "auto") -> EncodedText:
+        """Hash a text query; ``prompting`` is one of ``defaults.PROMPTINGS``."""
         from clipdex.encoder.texts import prompted
 
-        encoded = prompted(text, self.model.text.prompt)
-        tokens = self._text_preparation(encoded)
-        return EncodedText(hash_key(self._text_tower(tokens), self.text_centre), encoded, tokens.truncated)
+        texts = prompted(text, self.model.text, prompting)
+        tokens = [self._text_preparation(one) for one in texts]
+        embeddings = np.stack([self._text_tower(one) for one in tokens])
+        embedding = embeddings[0] if len(texts) == 1 else unit(embeddings)
+        key = hash_key(embedding, self.text_centre)
+        return EncodedText(key, texts[0], texts if len(texts) > 1 else (), any(one.truncated for one in tokens))
 
     def image_embedding(self, image: Image.Image) -> Floats:
         """Embed one RGB image: float32 ``[embedding_size]``, not centred."""
@@ -149,48 +189,112 @@ class Encoder:
             loaded: T = self._loaded[name]
             return loaded
 
+    def _choose_precision(self) -> str:
+        if self._wanted == EXACT and self.device == CPU:
+            return EXACT  # known without OpenVINO
+        from clipdex.encoder.devices import fastest, require_device, require_precision
+
+        require_device(self.device)
+        if self._wanted != AUTO:
+            require_precision(self._wanted, self.device)
+            return self._wanted
+        candidate = fastest(self.device)
+        if candidate != EXACT:
+            try:
+                # Whichever tower is needed: a text query does not load the other one.
+                tower = self._new_image_tower(candidate) if self._many else self._new_text_tower(candidate)
+            except ModelMisbehaves:
+                return EXACT
+            self._loaded["image tower" if self._many else "text tower"] = tower
+        return candidate
+
     def _load_text_preparation(self) -> TextPreparation:
+        from clipdex.encoder.checks import Note
         from clipdex.encoder.texts import TextPreparation
 
-        return TextPreparation(self.model.path("tokenizer.json"), self.model.text)
+        self._check_files(Note(self.model, ["tokenizer.json"], {}), write=True)
+        return TextPreparation(self.model.folder / "tokenizer.json", self.model.text)
 
     def _load_image_tower(self) -> ImageTower:
+        precision = self.precision
+        # Choosing the precision may have loaded it.
+        return self._loaded.get("image tower") or self._new_image_tower(precision)
+
+    def _load_text_tower(self) -> TextTower:
+        precision = self.precision
+        return self._loaded.get("text tower") or self._new_text_tower(precision)
+
+    def _new_image_tower(self, precision: str, *, again: bool = False) -> ImageTower:
         from clipdex.encoder.towers import ImageTower
 
         model = self.model
-        model.path("image.bin")
-        tower = ImageTower(model.path("image.xml"), model.image, model.embedding_size, PRECISION, throughput=self._many)
-        pixels = self_test_pixels(model.image.size)
-        # Through the requests that a build uses, which have gone wrong where a single call had not.
-        found = [embedding for _, embedding in tower.embed_all((number, pixels) for number in range(2))]
-        for embedding in found:
-            self._check("image", hash_key(embedding, self.image_centre), model.self_test.image_key)
+        batch = model.image.batch if self._many else 0
+        way, note = self._way_of("image", precision, batch)
+        known = self._check_files(note)
+        path = model.folder / "image.xml"
+        tower = ImageTower(path, model.image.size, model.embedding_size, way, batch=batch)
+        if again or not known:
+            # Through the requests that a build uses, which have gone wrong where a single call had not.
+            pictures = [(name, self_test_pixels(name, model.image.size)) for name in SELF_TEST_IMAGES]
+            for name, embedding in tower.embed_all(pictures):
+                found = hash_key(embedding, self.image_centre)
+                self._compare(f"image tower ({name})", way, found, model.self_test.image_keys[name])
+            note.write()
         return tower
 
-    def _load_text_tower(self) -> TextTower:
+    def _new_text_tower(self, precision: str, *, again: bool = False) -> TextTower:
         from clipdex.encoder.towers import TextTower
 
         model = self.model
-        model.path("text.bin")
-        tower = TextTower(model.path("text.xml"), model.embedding_size, PRECISION)
-        embedding = tower(self._text_preparation(model.self_test.text))
-        self._check("text", hash_key(embedding, self.text_centre), model.self_test.text_key)
+        way, note = self._way_of("text", precision, 0)
+        known = self._check_files(note)
+        tower = TextTower(model.folder / "text.xml", model.embedding_size, way)
+        if again or not known:
+            embedding = tower(self._text_preparation(model.self_test.text))
+            self._compare("text tower", way, hash_key(embedding, self.text_centre), model.self_test.text_key)
+            note.write()
         return tower
 
-    def _check(self, tower: str, key: Keys, expected: bytes) -> None:
-        from clipdex.encoder.towers import DEVICE
+    def _way_of(self, tower: str, precision: str, batch: int) -> tuple[Way, Note]:
+        """Return how a tower is run, and the note of its check."""
+        import openvino
 
+        from clipdex.encoder.checks import Note, model_cache
+        from clipdex.encoder.devices import describe_device, require_device
+        from clipdex.encoder.towers import Way
+
+        require_device(self.device)
+        description = describe_device(self.device)
+        try:
+            version = openvino.__version__.replace("/", "-")
+            cache = model_cache(self.model) / f"{self.device.replace(':', '-')}-{precision}-{version}"
+        except ClipdexError:
+            cache = None
+        note = Note(
+            self.model,
+            [f"{tower}.xml", f"{tower}.bin"],
+            {"tower": tower, "device": [self.device, description], "precision": precision, "batch": batch},
+        )
+        return Way(self.device, precision, cache), note
+
+    def _check_files(self, note: Note, *, write: bool = False) -> bool:
+        """Check the checksums of the files of a note, unless that was done before; return whether it was."""
+        if note.holds():
+            return True
+        for name in note.files:
+            self.model.check(name)
+        if write:
+            note.write()
+        return False
+
+    def _compare(self, tower: str, way: Way, key: Keys, expected: bytes) -> None:
         differing = int(np.bitwise_count(key ^ np.frombuffer(expected, np.uint8)).sum())
         if differing > self.model.self_test.tolerance:
+            from clipdex.encoder.devices import describe_device
+
             raise ModelMisbehaves(
-                f"the {tower} tower of model {self.model.name!r} gives wrong results on {DEVICE}: {differing} of "
-                f"{self.model.embedding_size} bits of its self-test differ ({self.model.self_test.tolerance} may). "
-                "Get the model again, or try another version of OpenVINO."
+                f"the {tower} of model {self.model.name!r} gives wrong results on {way.device} "
+                f"({describe_device(way.device)}) in {way.precision}: {differing} of {self.model.embedding_size} bits "
+                f"of its self-test differ ({self.model.self_test.tolerance} may). Try --precision f32, another "
+                "--device or another version of OpenVINO, or get the model again."
             )
-
-
-def self_test_pixels(size: int) -> npt.NDArray[np.uint8]:
-    """Return the picture of the image self-test: three gradients, uint8 ``[size, size, 3]``."""
-    y, x = np.mgrid[0:size, 0:size]
-    planes = [x * 255 // (size - 1), y * 255 // (size - 1), (x + y) * 255 // (2 * (size - 1))]
-    return np.stack(planes, axis=-1).astype(np.uint8)

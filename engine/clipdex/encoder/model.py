@@ -1,7 +1,8 @@
 """Model folders: everything there is to know about one encoder, read from ``model.json`` and checked.
 
 A model folder holds ``model.json``, ``image.xml``/``.bin`` and ``text.xml``/``.bin`` (OpenVINO IR), ``tokenizer.json``
-and ``centre.npz``. It is untrusted: sizes and checksums are compared before a file is given to a library.
+and ``centre.npz``. It is untrusted: sizes and checksums are compared before a file is given to a library, unless it is
+known to be the file that was compared before (see ``checks``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipdex.encoder.installed import installed_folder, is_installed
+from clipdex.encoder.selftest import SELF_TEST_IMAGES
 from clipdex.errors import IndexCorrupt, ModelCorrupt, ModelNotFound
 from clipdex.paths import expanded, is_folder
 from clipdex_indexes.files import read_bounded, sha256_of
@@ -25,14 +28,20 @@ from clipdex_indexes.files import read_bounded, sha256_of
 BUNDLED = "starter"
 SCHEMA = 1
 FILES = ("image.xml", "image.bin", "text.xml", "text.bin", "tokenizer.json", "centre.npz")
-_BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "models"
+BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "models" / BUNDLED
+DESCRIPTION = "model.json"
+HASHINGS = ("centred", "sign")
+WEIGHTS = ("f32", "int8", "int8-full")
 _MAX_DESCRIPTION = 4 << 20
 _MAX_FILE = 8 << 30
 _MAX_CENTRE = 1 << 20
 _MAX_EMBEDDING = 8192
 _MAX_IMAGE = 2048
-_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
-_RESIZES = ("short-side", "squash")
+_MAX_BATCH = 256
+_MAX_PROMPTS = 100
+_MAX_TOKEN = 1 << 24
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+RESIZES = ("short-side", "squash")
 
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.uint8]
@@ -57,6 +66,8 @@ class ImageSettings:
         Of each channel, on the scale 0 to 1.
     background
         Colour under transparent pixels, 0 to 255.
+    batch
+        Number of images that the tower is best given at once when there are many.
     """
 
     size: int
@@ -66,21 +77,39 @@ class ImageSettings:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     background: tuple[int, int, int]
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TextSettings:
-    """How a text becomes the input of the text tower: most tokens it takes, and the prompt for short queries."""
+    """How a text becomes the input of the text tower.
+
+    Attributes
+    ----------
+    length
+        Most tokens that the tower takes.
+    prompt
+        What a short query is put into, at ``{}``.
+    ensemble
+        Several such prompts, whose embeddings are averaged when that is asked for.
+    pad_id
+        Token that fills every text up to ``length``; None where the tower takes texts as long as they are.
+    """
 
     length: int
     prompt: str
+    ensemble: tuple[str, ...] = ()
+    pad_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """Hash keys that a right computation gives, and how many bits of them may differ on other hardware."""
+    """Hash keys that a right computation gives, and how many bits of each may differ on other hardware.
 
-    image_key: bytes
+    The images are those of ``self_test_images``, by name.
+    """
+
+    image_keys: Mapping[str, bytes]
     text: str
     text_key: bytes
     tolerance: int
@@ -100,6 +129,14 @@ class Model:
         SHA-256 of ``model.json``, which holds the checksums of all other files; it identifies the model.
     embedding_size
         Number of embedding dimensions, and so of bits in a hash key.
+    hashing
+        ``centred``, or ``sign`` where the centre is zero.
+    weights
+        How the weights are stored: ``f32``, ``int8`` (weights only) or ``int8-full`` (activations, too).
+    precision
+        What ``auto`` means for this model: ``f32``, or ``auto`` for the fastest of the device.
+    source
+        Where it comes from: whatever its maker noted.
     """
 
     folder: Path
@@ -114,13 +151,22 @@ class Model:
     text: TextSettings
     self_test: SelfTest
     files: Mapping[str, tuple[int, str]]
+    hashing: str
+    weights: str
+    precision: str
+    source: Any
 
     @property
     def location(self) -> str:
-        """The folder as a text, or nothing for the bundled model."""
-        return "" if self.folder == _BUNDLED_FOLDER / BUNDLED else str(self.folder)
+        """The folder as a text, or nothing for a model that is found by its name."""
+        return "" if self.folder == BUNDLED_FOLDER or is_installed(self.folder) else str(self.folder)
 
-    def path(self, name: str) -> Path:
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(size for size, _ in self.files.values())
+
+    def check(self, name: str) -> Path:
         """Return the path of one of its files after checking size and SHA-256.
 
         Raises
@@ -140,7 +186,7 @@ class Model:
 
     def centre(self, tower: str) -> Floats:
         """Return the centre of a tower, ``image`` or ``text``: float32 ``[embedding_size]``."""
-        path = self.path("centre.npz")
+        path = self.check("centre.npz")
         try:
             with zipfile.ZipFile(path) as archive:
                 if archive.getinfo(f"{tower}.npy").file_size > _MAX_CENTRE:
@@ -162,7 +208,7 @@ class Model:
 
 
 def find_model(name: str | None) -> Model:
-    """Read the model called ``name``: the bundled one (also for None), or a model folder given by its path.
+    """Read the model called ``name``: the bundled one (also for None), an installed one, or a folder given by its path.
 
     Raises
     ------
@@ -172,18 +218,21 @@ def find_model(name: str | None) -> Model:
         When its description cannot be used.
     """
     if name is None or name == BUNDLED:
-        return read_model(_BUNDLED_FOLDER / BUNDLED)
+        return read_model(BUNDLED_FOLDER)
+    if (installed := installed_folder(name)) is not None:
+        return read_model(installed)
     folder = expanded(name)
-    if not is_folder(folder) or not (folder / "model.json").is_file():
+    if not is_folder(folder) or not (folder / DESCRIPTION).is_file():
         raise ModelNotFound(
-            f"there is no model {name!r}: it is neither {BUNDLED!r}, which is bundled, nor a folder with a model.json."
+            f"there is no model {name!r}: it is neither {BUNDLED!r}, which is bundled, nor installed, nor a folder "
+            f"with a {DESCRIPTION}. See what there is: clipdex model list"
         )
     return read_model(folder.resolve())
 
 
 def read_model(folder: Path) -> Model:
     """Read ``model.json`` in ``folder``; the other files are checked when they are first used."""
-    path = folder / "model.json"
+    path = folder / DESCRIPTION
     try:
         data = read_bounded(path, _MAX_DESCRIPTION)
         return _from_description(folder, json.loads(data.decode("utf-8")), hashlib.sha256(data).hexdigest())
@@ -226,12 +275,16 @@ def _from_description(folder: Path, text: dict[str, Any], digest: str) -> Model:
         image=_image_settings(text["image"]),
         text=_text_settings(text["text"]),
         self_test=SelfTest(
-            _hash_key(test["image"]["key"], bits),
+            {name: _hash_key(test["images"][name], bits) for name in SELF_TEST_IMAGES},
             str(test["text"]["value"]),
             _hash_key(test["text"]["key"], bits),
             _whole(test["tolerance"], 0, bits, "self_test tolerance"),
         ),
         files=files,
+        hashing=_one_of(text.get("hashing", HASHINGS[0]), HASHINGS, "hashing"),
+        weights=_one_of(text.get("weights", WEIGHTS[0]), WEIGHTS, "weights"),
+        precision=_one_of(text.get("precision", "f32"), ("f32", "auto"), "precision"),
+        source=text.get("source"),
     )
 
 
@@ -240,27 +293,42 @@ def _image_settings(text: dict[str, Any]) -> ImageSettings:
     background = _triple(text["background"], "background")
     settings = ImageSettings(
         size=size,
-        resize=text["resize"],
+        resize=_one_of(text["resize"], RESIZES, "resize"),
         resize_size=_whole(text.get("resize_size", size), size, 2 * _MAX_IMAGE, "resize_size"),
-        interpolation=text["interpolation"],
+        interpolation=_one_of(text["interpolation"], INTERPOLATIONS, "interpolation"),
         mean=_triple(text["mean"], "mean"),
         std=_triple(text["std"], "std"),
         background=(int(background[0]), int(background[1]), int(background[2])),
+        batch=_whole(text.get("batch", 1), 1, _MAX_BATCH, "batch"),
     )
-    if settings.resize not in _RESIZES:
-        raise ValueError(f"resize {settings.resize!r} is none of {', '.join(_RESIZES)}")
-    if settings.interpolation not in _INTERPOLATIONS:
-        raise ValueError(f"interpolation {settings.interpolation!r} is none of {', '.join(_INTERPOLATIONS)}")
     if min(settings.std) <= 0 or not all(0 <= channel <= 255 for channel in background):
         raise ValueError("std must be positive, and background between 0 and 255")
     return settings
 
 
 def _text_settings(text: dict[str, Any]) -> TextSettings:
-    prompt = text["prompt"]
-    if not isinstance(prompt, str) or prompt.count("{}") != 1:
-        raise ValueError("prompt must hold {} once")
-    return TextSettings(_whole(text["length"], 4, 8192, "text length"), prompt)
+    pad = text.get("pad_id")
+    ensemble = text.get("ensemble", [])
+    if not isinstance(ensemble, list) or len(ensemble) > _MAX_PROMPTS:
+        raise ValueError(f"ensemble is not a list of at most {_MAX_PROMPTS} prompts")
+    return TextSettings(
+        length=_whole(text["length"], 4, 8192, "text length"),
+        prompt=_prompt(text["prompt"]),
+        ensemble=tuple(_prompt(prompt) for prompt in ensemble),
+        pad_id=None if pad is None else _whole(pad, 0, _MAX_TOKEN, "pad_id"),
+    )
+
+
+def _prompt(value: object) -> str:
+    if not isinstance(value, str) or value.count("{}") != 1:
+        raise ValueError("a prompt must hold {} once")
+    return value
+
+
+def _one_of(value: object, known: tuple[str, ...], what: str) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{what} {value!r} is none of {', '.join(known)}")
+    return value
 
 
 def _whole(value: object, low: int, high: int, what: str) -> int:

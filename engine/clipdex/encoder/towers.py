@@ -1,19 +1,19 @@
-"""Running towers: OpenVINO, and nothing else here knows it."""
+"""Running towers: OpenVINO, compiled for one call soon or for many."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import openvino as ov
-from openvino.preprocess import PrePostProcessor
 
-from clipdex.encoder.model import ImageSettings
+from clipdex.encoder.devices import CPU, core
 from clipdex.errors import ModelCorrupt
 
 if TYPE_CHECKING:
@@ -23,30 +23,60 @@ Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
-DEVICE = "CPU"
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a tower is run: on which device, in which precision, and where OpenVINO may keep what it compiled."""
+
+    device: str = CPU
+    precision: str = "f32"
+    cache: Path | None = None
+
+
+def _last_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
+
+
+def _compile(model: Any, path: Path, hint: str, way: Way) -> Any:  # noqa: ANN401
+    settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": way.precision}
+    try:
+        return core().compile_model(model, way.device, settings)
+    except RuntimeError as error:
+        raise ModelCorrupt(f"OpenVINO cannot run {path} on {way.device}: {_last_line(error)}") from error
+
+
+def _compile_cached(path: Path, way: Way) -> Any:  # noqa: ANN401
+    """Compile a file for one call soon, or take what was compiled of it before."""
+    if way.cache is None:
+        return _compile(_read(path), path, "LATENCY", way)
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": way.precision,
+        "CACHE_DIR": str(way.cache),
+        # The weights stay in the file of the model, and are mapped from there.
+        "CACHE_MODE": "OPTIMIZE_SIZE",
+    }
+    try:
+        way.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return core().compile_model(str(path), way.device, settings)
+    except (OSError, RuntimeError):
+        # A cache that cannot be written or read, or a device that has none, is no reason to fail.
+        return _compile(_read(path), path, "LATENCY", way)
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401
     try:
-        return ov.Core().read_model(str(path))
+        return core().read_model(str(path))
     except RuntimeError as error:
-        raise ModelCorrupt(f"OpenVINO cannot read {path}: {str(error).strip().splitlines()[-1]}") from error
+        raise ModelCorrupt(f"OpenVINO cannot read {path}: {_last_line(error)}") from error
 
 
-def _compile(model: Any, path: Path, hint: str, precision: str) -> Any:  # noqa: ANN401
-    settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision}
-    try:
-        return ov.Core().compile_model(model, DEVICE, settings)
-    except RuntimeError as error:
-        raise ModelCorrupt(f"OpenVINO cannot run {path}: {str(error).strip().splitlines()[-1]}") from error
-
-
-def _embedding(output: Any, size: int, path: Path) -> Floats:  # noqa: ANN401
-    embedding = np.array(output, np.float32)
-    if embedding.shape != (1, size):
-        raise ModelCorrupt(f"{path} gives an array of {list(embedding.shape)}, and not of {[1, size]}.")
-    first: Floats = embedding[0]
-    return first
+def _embeddings(output: Any, count: int, size: int, path: Path) -> Floats:  # noqa: ANN401
+    embeddings = np.array(output, np.float32)
+    if embeddings.shape != (count, size):
+        raise ModelCorrupt(f"{path} gives an array of {list(embeddings.shape)}, and not of {[count, size]}.")
+    return embeddings
 
 
 class ImageTower:
@@ -55,78 +85,107 @@ class ImageTower:
     Parameters
     ----------
     path
-        Its IR: float32 ``[n, 3, size, size]`` in, ``[n, embedding_size]`` out. Normalisation and layout are added here.
-    settings
-        Image settings of the model.
+        Its IR: uint8 ``[n, side, side, 3]`` in, float32 ``[n, embedding_size]`` out.
+    side
+        Side of the images in pixels.
     embedding_size
         Number of dimensions it must give.
-    precision
-        ``f32`` or another that OpenVINO names.
-    throughput
-        Compile for many images rather than for one soon.
+    way
+        How it is run.
+    batch
+        Compile for many images, this many in a request; 0 for one image soon.
     """
 
-    def __init__(
-        self, path: Path, settings: ImageSettings, embedding_size: int, precision: str, *, throughput: bool
-    ) -> None:
+    def __init__(self, path: Path, side: int, embedding_size: int, way: Way, *, batch: int = 0) -> None:
         self._path = path
-        self._size = embedding_size
-        side = settings.size
-        model = _read(path)
-        try:
-            steps = PrePostProcessor(model)
-            steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-            steps.input().tensor().set_shape([1, side, side, 3])
-            steps.input().model().set_layout(ov.Layout("NCHW"))
-            chain = steps.input().preprocess().convert_element_type(ov.Type.f32)
-            chain.mean([255 * channel for channel in settings.mean])
-            chain.scale([255 * channel for channel in settings.std])
-            model = steps.build()
-            model.reshape([1, side, side, 3])
-        except RuntimeError as error:
-            raise ModelCorrupt(f"{path} does not take images of {side} pixels: {error}") from error
-        self._compiled = _compile(model, path, "THROUGHPUT" if throughput else "LATENCY", precision)
+        self._embedding_size = embedding_size
+        self._shape = (max(1, batch), side, side, 3)
+        if batch:
+            model = _read(path)
+            try:
+                model.reshape(list(self._shape))
+            except RuntimeError as error:
+                raise ModelCorrupt(f"{path} does not take images of {side} pixels: {_last_line(error)}") from error
+            self._compiled = _compile(model, path, "THROUGHPUT", way)
+        else:
+            self._compiled = _compile_cached(path, way)
+        self._require_input()
         self._one_call = threading.Lock()
 
+    def _require_input(self) -> None:
+        inputs = self._compiled.inputs
+        fits = (
+            len(inputs) == 1
+            and inputs[0].get_element_type() == ov.Type.u8
+            and inputs[0].get_partial_shape().compatible(ov.PartialShape(list(self._shape)))
+        )
+        if not fits:
+            raise ModelCorrupt(f"{self._path} does not take images as uint8 {list(self._shape)}.")
+
+    @property
+    def streams(self) -> int:
+        """Number of requests that run in parallel."""
+        return int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+
     def __call__(self, pixels: Pixels) -> Floats:
-        """Embed one image, uint8 ``[size, size, 3]``: float32 ``[embedding_size]``."""
+        """Embed one image, uint8 ``[side, side, 3]``: float32 ``[embedding_size]``."""
+        filled = np.zeros(self._shape, np.uint8)
+        filled[0] = pixels
         # All calls share one request, and what it gives is its own memory until it is copied.
         with self._one_call:
-            return _embedding(self._compiled([pixels[None]])[0], self._size, self._path)
+            output = self._compiled([filled])[0]
+            first: Floats = _embeddings(output, self._shape[0], self._embedding_size, self._path)[0]
+            return first
 
     def embed_all(self, images: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Floats]]:
-        """Embed many images in parallel requests, in order, holding no more of them than there are requests.
+        """Embed many images in parallel requests, in order, holding no more of them than the requests take.
 
         Parameters
         ----------
         images
-            Pairs of anything and pixels, uint8 ``[size, size, 3]``.
+            Pairs of anything and pixels, uint8 ``[side, side, 3]``.
         """
         # No callbacks, and so no AsyncInferQueue: its threads need the GIL for a moment after their last callback, and
         # destroying the compiled model in that moment waits for them while holding it, for ever.
-        count = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
-        free = [self._compiled.create_infer_request() for _ in range(count)]
-        running: deque[tuple[T, Any]] = deque()
+        free = [self._compiled.create_infer_request() for _ in range(self.streams + 1)]
+        running: deque[tuple[list[T], Any]] = deque()
 
-        def finish() -> tuple[T, Floats]:
-            token, request = running.popleft()
-            request.wait()
+        def finish() -> Iterator[tuple[T, Floats]]:
+            tokens, request = running.popleft()
+            try:
+                request.wait()
+            except RuntimeError as error:
+                raise ModelCorrupt(f"OpenVINO cannot run {self._path}: {_last_line(error)}") from error
+            output = request.get_output_tensor(0).data
+            embeddings = _embeddings(output, self._shape[0], self._embedding_size, self._path)
             free.append(request)
-            return token, _embedding(request.get_output_tensor(0).data, self._size, self._path)
+            return zip(tokens, embeddings, strict=False)  # the last request may not be full
 
         try:
-            for token, pixels in images:
-                done = finish() if not free else None
+            for tokens, pixels in self._requests(images):
+                done = finish() if not free else iter(())
                 request = free.pop()
-                request.start_async([pixels[None]])
-                running.append((token, request))
-                if done is not None:
-                    yield done
+                request.start_async([pixels])
+                running.append((tokens, request))
+                yield from done
             while running:
-                yield finish()
+                yield from finish()
         finally:
             for _, request in running:
                 request.wait()
+
+    def _requests(self, images: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[list[T], Pixels]]:
+        """Group images as many as a request takes; the last one is filled up with black."""
+        tokens: list[T] = []
+        pixels = np.zeros(self._shape, np.uint8)
+        for token, image in images:
+            pixels[len(tokens)] = image
+            tokens.append(token)
+            if len(tokens) == self._shape[0]:
+                yield tokens, pixels
+                tokens, pixels = [], np.zeros(self._shape, np.uint8)
+        if tokens:
+            yield tokens, pixels
 
 
 class TextTower:
@@ -135,24 +194,32 @@ class TextTower:
     Parameters
     ----------
     path
-        Its IR: ``input_ids`` and ``attention_mask``, int64 ``[n, length]``, in; ``[n, embedding_size]`` out.
+        Its IR: ``input_ids`` and, where it takes one, ``attention_mask``, int64 ``[n, length]``, in; float32
+        ``[n, embedding_size]`` out.
     embedding_size
         Number of dimensions it must give.
-    precision
+    way
         As for the image tower.
     """
 
-    def __init__(self, path: Path, embedding_size: int, precision: str) -> None:
+    def __init__(self, path: Path, embedding_size: int, way: Way) -> None:
         self._path = path
         self._size = embedding_size
-        self._compiled = _compile(_read(path), path, "LATENCY", precision)
+        self._compiled = _compile_cached(path, way)
+        self._inputs = {name for port in self._compiled.inputs for name in port.get_names()}
+        if "input_ids" not in self._inputs:
+            raise ModelCorrupt(f"{path} does not take input_ids; it takes {', '.join(sorted(self._inputs)) or 'none'}.")
         self._one_call = threading.Lock()
 
     def __call__(self, tokens: Tokens) -> Floats:
         """Embed one text: float32 ``[embedding_size]``."""
+        values = {"input_ids": tokens.ids}
+        if "attention_mask" in self._inputs:
+            values["attention_mask"] = tokens.mask
         with self._one_call:  # as for images
             try:
-                output = self._compiled({"input_ids": tokens.ids, "attention_mask": tokens.mask})[0]
+                output = self._compiled(values)[0]
             except RuntimeError as error:
-                raise ModelCorrupt(f"{self._path} does not take input_ids and attention_mask: {error}") from error
-            return _embedding(output, self._size, self._path)
+                raise ModelCorrupt(f"{self._path} does not take the tokens of a text: {_last_line(error)}") from error
+            first: Floats = _embeddings(output, 1, self._size, self._path)[0]
+            return first
