@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_DRAWINGS = 0.1
+_BYTES_FROM = 100_000
 
 
 class BuildDisplay:
@@ -75,6 +76,67 @@ class BuildDisplay:
                 f"{progress.failed:,} failed, {_duration(left)} left",
                 err=True,
             )
+
+
+class WorkDisplay:
+    """Shows the steps of a longer piece of work; call it with what is done, how much of it, and of how much.
+
+    Steps counted in large numbers are bytes.
+    """
+
+    def __init__(self, name: str, *, quiet: bool = False) -> None:
+        self._name = name
+        self._quiet = quiet
+        self._bar: Any = None
+        self._task: Any = None
+        self._what = ""
+        self._last = 0.0
+
+    def __enter__(self) -> WorkDisplay:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.fields[count]}", markup=False),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task(self._name, total=None, count="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        """Show one step, unless the last one was shown just now."""
+        if self._quiet:
+            return
+        now = time.monotonic()
+        new = what != self._what
+        between = _SECONDS_BETWEEN_LINES if self._bar is None else _SECONDS_BETWEEN_DRAWINGS
+        if not new and now - self._last < between:
+            return
+        self._what, self._last = what, now
+        count = _count(done, total)
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"{self._name}: {what}", completed=done, total=total, count=count)
+        else:
+            click.echo(f"{self._name}: {what}{f', {count}' if count and done else ''}", err=True)
+
+
+def _count(done: int, total: int | None) -> str:
+    if not total:
+        return ""
+    if total >= _BYTES_FROM:
+        return f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+    return f"{done:,} of {total:,}"
 
 
 def _duration(seconds: float) -> str:

@@ -1,0 +1,1 @@
+"""The commands below ``clipdex model``, one module each."""
