@@ -178,6 +178,7 @@ def pull_model(
     name: str | None = None,
     choices: Choices = Choices(),
     keep: bool = False,
+    endpoint: str | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Download a known model, and install it. What was downloaded before an interruption is not fetched again.
@@ -192,6 +193,8 @@ def pull_model(
         As for ``add_model``.
     keep
         Keep the downloaded files, in the cache folder.
+    endpoint
+        Address of the hub; None takes the one that ``HF_ENDPOINT`` names, or the public one.
 
     Raises
     ------
@@ -209,7 +212,7 @@ def pull_model(
         raise ModelExists(f"the model {name!r} is installed already, in {models_folder() / name}.")
     _require_extras(known, choices)
     folder = cache_folder() / "downloads" / known.name
-    fetched = download(known, folder, progress=lambda at: report(f"download {at.file}", at.done, at.total))
+    fetched = download(known, folder, endpoint=endpoint, progress=lambda at: report(f"download {at.file}", at.done, at.total))
     source = {
         "repository": fetched.repository,
         "revision": fetched.revision,
