@@ -96,7 +96,7 @@ def measure(images: Path, index: Path, repeats: int) -> None:
     print(f"Bits that differ between the build's keys and the keys made one by one: at most {differing.max()}.\n")
 
 
-def time_build(images: Path, index: Path) -> tuple[float, float]:
+def time_build(images: Path, index: Path, *, model: str | None = None, precision: str = "auto") -> tuple[float, float]:
     """Build from nothing; return the seconds of all of it, and images/s from the first to the last tenth."""
     times: list[float] = []
 
@@ -104,7 +104,7 @@ def time_build(images: Path, index: Path) -> tuple[float, float]:
         if progress.phase == "hash":
             times.append(time.perf_counter())
 
-    whole = _seconds(lambda: build(images, index=index, rebuild=True, progress=note))
+    whole = _seconds(lambda: build(images, index=index, model=model, precision=precision, rebuild=True, progress=note))
     first, last = len(times) // 10, len(times) - len(times) // 10 - 1
     return whole, (last - first) / (times[last] - times[first])
 

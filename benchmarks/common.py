@@ -100,7 +100,7 @@ def write_index(folder: Path, keys: Keys) -> None:
 
     with IndexWriter(folder, fresh=True) as writer:
         writer.start(Encoder(find_model(None)).stamp, "folder", WRITER)
-        writer.add(_made_up_rows(keys))
+        writer.add(made_up_rows(keys))
         writer.commit()
 
 
@@ -109,7 +109,8 @@ def item_id(number: int) -> str:
     return f"{number // 1000:05}/{number % 1000:03}.jpg"
 
 
-def _made_up_rows(keys: Keys) -> Iterator[tuple[ItemRow, bytes]]:
+def made_up_rows(keys: Keys) -> Iterator[tuple[ItemRow, bytes]]:
+    """Yield made-up items with these hash keys."""
     from clipdex_indexes import ItemRow
 
     for number, key in enumerate(keys):

@@ -212,7 +212,9 @@ def pull_model(
         raise ModelExists(f"the model {name!r} is installed already, in {models_folder() / name}.")
     _require_extras(known, choices)
     folder = cache_folder() / "downloads" / known.name
-    fetched = download(known, folder, endpoint=endpoint, progress=lambda at: report(f"download {at.file}", at.done, at.total))
+    fetched = download(
+        known, folder, endpoint=endpoint, progress=lambda at: report(f"download {at.file}", at.done, at.total)
+    )
     source = {
         "repository": fetched.repository,
         "revision": fetched.revision,
