@@ -28,8 +28,16 @@ def model_stamp(bits: int = 64) -> ModelStamp:
     return ModelStamp("toy", "0" * 64, bits, "f32")
 
 
-def row(item_id: str, subset: str = "default", labels: tuple[str, ...] = ("cat",), size: int = 7, mtime: int = 11):
-    return ItemRow(item_id, subset, labels, size, mtime)
+def row(
+    item_id: str,
+    subset: str = "default",
+    labels: tuple[str, ...] = ("cat",),
+    size: int = 7,
+    mtime: int = 11,
+    media: str = "",
+    content: int = 0,
+) -> ItemRow:
+    return ItemRow(item_id, subset, labels, size, mtime, media, content)
 
 
 def in_order(pairs: Iterable[Pair]) -> list[Pair]:
@@ -49,6 +57,8 @@ def random_pairs(count: int, bits: int, seed: int, distinct: int = 0) -> list[Pa
             tuple(rng.sample(["cat", "dog", "a, b", "猫"], rng.randrange(3))),
             rng.randrange(1 << 40),
             rng.randrange(1 << 62),
+            rng.choice(["", "", "media/1.jpg", "/elsewhere/é.png"]),
+            rng.randrange(-(1 << 63), 1 << 63),
         )
         pairs[item[:2]] = (item, rng.choice(pool) if pool else rng.randbytes(bits // 8))
     return in_order(pairs.values())

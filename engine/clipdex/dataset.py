@@ -172,7 +172,7 @@ def compare(reader: FolderReader, index: Index | None) -> Iterator[Difference]:
         if old is None or old[1][:2] != item[:2]:
             yield Difference(Change.NEW, item, None)
             continue
-        same = old[1][2:] == item[2:]
+        same = old[1][2:6] == item[2:6] and item.content in (0, old[1].content)
         yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, old[0])
         old = next(known, None)
     while old is not None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,8 @@ class Manifest:
         Program that wrote it.
     root
         Root of the dataset, absolute, where the index is not beside it; otherwise empty.
+    source_options
+        How the dataset is read, for its reader: texts by name.
     """
 
     model: ModelStamp
@@ -94,6 +97,7 @@ class Manifest:
     segments: tuple[SegmentStamp, ...]
     writer: str
     root: str = ""
+    source_options: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT_VERSION
 
     @property
@@ -176,9 +180,12 @@ def _from_body(body: dict[str, Any]) -> Manifest:
     _require(len({segment.name for segment in segments}) == len(segments), "list of segments")
     _require(body["format"] == FORMAT_VERSION and _is_count(body["generation"], 1 << 62), "format or generation")
     _require(all(isinstance(body[name], str) for name in ("source_format", "writer", "root")), "text")
+    options = body["source_options"]
+    _require(isinstance(options, dict) and all(isinstance(value, str) for value in options.values()), "source options")
     # A lone surrogate, which JSON can hold, could not be shown.
-    "".join((model.name, model.digest, model.precision, body["source_format"], body["writer"], body["root"])).encode()
-    return Manifest(model, body["source_format"], body["generation"], segments, body["writer"], body["root"])
+    texts = (model.name, model.digest, model.precision, body["source_format"], body["writer"], body["root"])
+    "".join((*texts, *options, *options.values())).encode()
+    return Manifest(model, body["source_format"], body["generation"], segments, body["writer"], body["root"], options)
 
 
 def _is_count(value: object, limit: int) -> bool:

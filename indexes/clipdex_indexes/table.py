@@ -24,14 +24,16 @@ CREATE TABLE folder(folder INTEGER PRIMARY KEY, path TEXT NOT NULL);
 CREATE TABLE subset(subset INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE labels(labels INTEGER PRIMARY KEY, names TEXT NOT NULL);
 CREATE TABLE item(position INTEGER PRIMARY KEY, folder INTEGER NOT NULL, name TEXT NOT NULL, subset INTEGER NOT NULL,
-                  labels INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL);
+                  labels INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, content INTEGER NOT NULL,
+                  media TEXT);
 """
 _INDEXES = """
 CREATE UNIQUE INDEX folder_by_path ON folder(path);
 CREATE UNIQUE INDEX item_by_id ON item(folder, name, subset);
 """
 _SELECT = (
-    "SELECT item.position, folder.path, item.name, subset.name, labels.names, item.size, item.mtime FROM item "
+    "SELECT item.position, folder.path, item.name, subset.name, labels.names, item.size, item.mtime, "
+    "item.content, item.media FROM item "
     "JOIN folder USING (folder) JOIN subset USING (subset) JOIN labels USING (labels) "
 )
 _ROWS_AT_ONCE = 500
@@ -51,6 +53,10 @@ class ItemRow(NamedTuple):
         Label names.
     size, mtime_ns
         Size in bytes and modification time in nanoseconds of the media, as they were when it was hashed.
+    media
+        Where the media is, for the reader of the dataset; empty where the id says it (a path below the root).
+    content
+        The first 64 bits of the BLAKE2b hash of the media's bytes, as a signed integer; 0 where it is not known.
     """
 
     id: str
@@ -58,6 +64,8 @@ class ItemRow(NamedTuple):
     labels: tuple[str, ...]
     size: int
     mtime_ns: int
+    media: str = ""
+    content: int = 0
 
 
 def valid_item_id(item_id: str) -> bool:
@@ -116,6 +124,8 @@ class TableWriter:
                 self._intern("labels", labels),
                 row.size,
                 row.mtime_ns,
+                row.content,
+                row.media or None,
             )
         )
         self.rows += 1
@@ -134,7 +144,7 @@ class TableWriter:
         self._db.close()
 
     def _flush(self) -> None:
-        self._db.executemany("INSERT INTO item VALUES (?,?,?,?,?,?,?)", self._pending)
+        self._db.executemany("INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?)", self._pending)
         self._pending.clear()
 
     def _intern(self, kind: str, value: str) -> int:
@@ -285,13 +295,19 @@ class TableReader:
             raise self._corrupt(str(error)) from error
 
     def _row(self, record: tuple[Any, ...]) -> tuple[int, ItemRow]:
-        position, folder, name, subset, labels, size, mtime = record
+        position, folder, name, subset, labels, size, mtime, content, media = record
         folder, name = self._text(folder), self._text(name)
         item_id = f"{folder}/{name}" if folder else name
         if not valid_item_id(item_id):
             raise self._corrupt(f"row {position} has an id that is no relative path")
         row = ItemRow(
-            item_id, self._text(subset), self._labels(labels), self._typed(size, int), self._typed(mtime, int)
+            item_id,
+            self._text(subset),
+            self._labels(labels),
+            self._typed(size, int),
+            self._typed(mtime, int),
+            self._media(media),
+            self._typed(content, int),
         )
         return position, row
 
@@ -302,6 +318,12 @@ class TableReader:
                 "".join(labels).encode()  # a lone surrogate, which JSON can hold, could not be shown
                 return tuple(labels)
         raise self._corrupt("a list of labels is not readable")
+
+    def _media(self, value: object) -> str:
+        media = "" if value is None else self._text(value)
+        if "\0" in media or (value is not None and not media):
+            raise self._corrupt("where the media of an item is cannot be read")
+        return media
 
     def _text(self, value: object) -> str:
         return self._typed(value, str)

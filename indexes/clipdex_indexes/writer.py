@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -104,7 +104,14 @@ class IndexWriter:
         finally:
             self._lock.__exit__(kind, error, trace)
 
-    def start(self, model: ModelStamp, source_format: str, writer: str, root: str = "") -> None:
+    def start(
+        self,
+        model: ModelStamp,
+        source_format: str,
+        writer: str,
+        root: str = "",
+        source_options: Mapping[str, str] | None = None,
+    ) -> None:
         """Say what a new index will hold; only where there is no ``base``.
 
         Parameters
@@ -117,8 +124,10 @@ class IndexWriter:
             Name and version of the program that writes.
         root
             Root of the dataset, absolute, where the index is not beside it.
+        source_options
+            How the dataset is read, for its reader.
         """
-        self._manifest = Manifest(model, source_format, 0, (), writer, root)
+        self._manifest = Manifest(model, source_format, 0, (), writer, root, dict(source_options or {}))
 
     def remove(self, location: Location) -> None:
         """Leave out the item at ``location`` of the base index."""

@@ -39,6 +39,10 @@ class ReadItem(NamedTuple):
         As the index keeps them.
     size, mtime_ns
         Of the media, in bytes and nanoseconds.
+    media
+        Where the media is, for the reader; empty where the id says it.
+    content
+        Hash of the media's bytes, where the reader knows it without reading them again; otherwise 0.
     """
 
     id: str
@@ -46,6 +50,8 @@ class ReadItem(NamedTuple):
     labels: tuple[str, ...]
     size: int
     mtime_ns: int
+    media: str = ""
+    content: int = 0
 
 
 @dataclass(frozen=True, slots=True)
