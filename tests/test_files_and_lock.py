@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from clipdex_indexes import IndexCorrupt, IndexLocked, IndexWriteFailed, files, lock, read_manifest
 from clipdex_indexes.lock import WriterLock
-from clipdex_indexes.manifest import FileStamp, Manifest, ModelStamp, SegmentStamp, write_manifest
+from clipdex_indexes.manifest import FileStamp, Manifest, ModelStamp, RemovedStamp, SegmentStamp, write_manifest
 from helpers_index import DETERMINISTIC
 
 
@@ -87,7 +87,18 @@ def test_reading_is_bounded(tmp_path):
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 COUNT = st.integers(0, 1 << 40)
 SHA256 = st.integers(0, 2**256 - 1).map("{:064x}".format)
-STAMP = st.builds(FileStamp, COUNT, SHA256)
+STAMP = st.builds(FileStamp, COUNT, SHA256, SHA256)
+
+
+@st.composite
+def segment_stamps(draw):
+    name, items = f"{draw(st.integers(0, 2**128 - 1)):032x}", draw(st.integers(1, 1 << 40))
+    removed = None
+    if draw(st.booleans()):
+        removed = RemovedStamp(f"{name}-{0:032x}", draw(st.integers(1, items)), -(-items // 8), draw(SHA256))
+    return SegmentStamp(name, items, draw(STAMP), draw(STAMP), removed)
+
+
 MANIFESTS = st.builds(
     Manifest,
     # The folder of a model, as the user gave it, may have a name that is not UTF-8.
@@ -95,7 +106,7 @@ MANIFESTS = st.builds(
     TEXT,
     COUNT,
     st.lists(
-        st.builds(SegmentStamp, st.integers(0, 2**128 - 1).map("{:032x}".format), COUNT, STAMP, STAMP),
+        segment_stamps(),
         max_size=4,
         unique_by=lambda segment: segment.name,
     ).map(tuple),
@@ -108,7 +119,7 @@ MANIFESTS = st.builds(
 def test_any_manifest_comes_back_as_it_was_written(tmp_path, manifest):
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest
-    assert read_manifest(tmp_path).items == sum(segment.items for segment in manifest.segments)
+    assert read_manifest(tmp_path).items == sum(segment.live_items for segment in manifest.segments)
     assert names(tmp_path) == ["manifest.json"]
 
 

@@ -54,7 +54,8 @@ class Index:
     Raises
     ------
     IndexNotFound, IndexTooNew, IndexCorrupt
-        When there is none, or it cannot be read. All files are checked against the checksums in the manifest.
+        When there is none, or it cannot be read. Sizes, headers and a sample of the bytes are checked against the
+        manifest, which has a checksum of its own.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -123,7 +124,7 @@ class Index:
 
     def size_on_disk(self) -> int:
         """Return the bytes of all segment files."""
-        return sum(segment.keys.size + segment.table.size for segment in self.manifest.segments)
+        return sum(segment.size for segment in self.manifest.segments)
 
 
 def search(indexes: Sequence[Index], queries: Keys, k: int) -> list[list[Found]]:
@@ -145,8 +146,21 @@ def search(indexes: Sequence[Index], queries: Keys, k: int) -> list[list[Found]]
         whatever the segments and threads.
     """
     places = [(number, part) for number, index in enumerate(indexes) for part in range(len(index.segments))]
-    arrays = [indexes[number].segments[part].keys for number, part in places]
-    return [_merge(indexes, places, found, k) for found in nearest(arrays, queries, k)]
+    segments = [indexes[number].segments[part] for number, part in places]
+    # As many more as are removed: the k nearest of what is left are then among them.
+    spare = max((segment.stamp.items - len(segment) for segment in segments), default=0)
+    found = nearest([segment.keys for segment in segments], queries, k + spare)
+    return [
+        _merge(indexes, places, [_of_live(part, segment) for part, segment in zip(parts, segments, strict=True)], k)
+        for parts in found
+    ]
+
+
+def _of_live(part: Neighbours, segment: Segment) -> Neighbours:
+    if segment.live is None:
+        return part
+    kept = segment.live[part.positions]
+    return Neighbours(part.distances[kept], part.positions[kept])
 
 
 def _merge(indexes: Sequence[Index], places: list[tuple[int, int]], parts: list[Neighbours], k: int) -> list[Found]:
@@ -174,7 +188,7 @@ def _merge(indexes: Sequence[Index], places: list[tuple[int, int]], parts: list[
 
 
 def _rows_of(number: int, segment: Segment) -> Iterator[tuple[Location, ItemRow]]:
-    for position, row in enumerate(segment.table.iterate()):
+    for position, row in segment.table.iterate():
         yield Location(number, position), row
 
 

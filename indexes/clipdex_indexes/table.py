@@ -14,9 +14,15 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from clipdex_indexes.errors import IndexCorrupt
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Bools = npt.NDArray[np.bool_]
 
 APPLICATION_ID = 0x636C6978  # "clix"
 _SCHEMA = """
@@ -132,15 +138,14 @@ class TableWriter:
         if len(self._pending) >= 10_000:
             self._flush()
 
-    def close(self) -> None:
-        """Write what is pending, make the id index, and close the file."""
+    def finish(self) -> None:
+        """Write what is pending, and make the id index; the table is then whole."""
         self._flush()
         self._db.execute("COMMIT")
         self._db.executescript(_INDEXES)
-        self._db.close()
 
-    def abort(self) -> None:
-        """Close the file without finishing it."""
+    def close(self) -> None:
+        """Close the file, finished or not."""
         self._db.close()
 
     def _flush(self) -> None:
@@ -164,8 +169,14 @@ class TableCounts:
     labels: dict[str, int]
 
 
+def _positive(counts: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count > 0}
+
+
 class TableReader:
     """Reads one item table; safe to use from several threads.
+
+    Items that were removed since are never returned, but by ``rows``, which is asked for positions.
 
     Parameters
     ----------
@@ -173,6 +184,8 @@ class TableReader:
         The SQLite file.
     items
         Number of rows it must have.
+    live
+        bool ``[items]``, False where an item was removed; None where none was.
 
     Raises
     ------
@@ -180,8 +193,9 @@ class TableReader:
         On opening and from every method, when the file is not such a table.
     """
 
-    def __init__(self, path: Path, items: int) -> None:
+    def __init__(self, path: Path, items: int, live: Bools | None = None) -> None:
         self._path = path
+        self._live = live
         self._lock = threading.Lock()
         self.items = items
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
@@ -228,23 +242,21 @@ class TableReader:
         except KeyError as error:
             raise self._corrupt(f"row {error.args[0]} is missing") from error
 
-    def iterate(self) -> Iterator[ItemRow]:
-        """Yield all rows in item order, reading a few thousand at a time."""
+    def iterate(self) -> Iterator[tuple[int, ItemRow]]:
+        """Yield position and row of all items in item order, reading a few thousand at a time."""
         for start in range(0, self.items, 4096):
             records = self._query(
                 f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position", (start, start + 4095)
             )
             if len(records) != min(4096, self.items - start):
                 raise self._corrupt("rows are missing")
-            for record in records:
-                yield self._row(record)[1]
+            yield from self._live_rows(records)
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id (one for each subset that has it)."""
         folder, name = _split(item_id)
         records = self._query(f"{_SELECT} WHERE folder.path = ? AND item.name = ?", (folder, name))
-        rows = (self._row(record) for record in records)
-        return [found for found in rows if found[1].id == item_id]
+        return [found for found in self._live_rows(records) if found[1].id == item_id]
 
     def find_without_extension(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
@@ -252,8 +264,7 @@ class TableReader:
         records = self._query(
             f"{_SELECT} WHERE folder.path = ? AND item.name >= ? AND item.name < ?", (folder, f"{stem}.", f"{stem}/")
         )
-        rows = (self._row(record) for record in records)
-        return [found for found in rows if found[1].id.rpartition(".")[0] == item_id]
+        return [found for found in self._live_rows(records) if found[1].id.rpartition(".")[0] == item_id]
 
     def ids_like(self, item_id: str, limit: int) -> list[str]:
         """Return up to ``limit`` ids that may be what a mistyped ``item_id`` meant: candidates, not ranked."""
@@ -269,21 +280,32 @@ class TableReader:
         ids: dict[str, None] = {}
         for condition, parameters in attempts:
             records = self._query(f"{_SELECT} WHERE {condition} LIMIT ?", (*parameters, limit))
-            ids.update((self._row(record)[1].id, None) for record in records)
+            ids.update((row.id, None) for _, row in self._live_rows(records))
             if len(ids) >= limit:
                 break
         return list(ids)[:limit]
 
     def counts(self) -> TableCounts:
         """Count the items of each subset and each label."""
-        subsets = self._query("SELECT subset.name, count(*) FROM item JOIN subset USING (subset) GROUP BY subset")
+        subsets = {
+            self._text(name): count
+            for name, count in self._query(
+                "SELECT subset.name, count(*) FROM item JOIN subset USING (subset) GROUP BY subset"
+            )
+        }
         labels: dict[str, int] = {}
         for names, count in self._query(
             "SELECT labels.names, count(*) FROM item JOIN labels USING (labels) GROUP BY labels"
         ):
             for name in dict.fromkeys(self._labels(names)):
                 labels[name] = labels.get(name, 0) + count
-        return TableCounts({self._text(name): count for name, count in subsets}, labels)
+        removed: list[int] = [] if self._live is None else (~self._live).nonzero()[0].tolist()
+        for start in range(0, len(removed), _ROWS_AT_ONCE):
+            for row in self.rows(removed[start : start + _ROWS_AT_ONCE]):
+                subsets[row.subset] -= 1
+                for name in dict.fromkeys(row.labels):
+                    labels[name] -= 1
+        return TableCounts(_positive(subsets), _positive(labels))
 
     def _query(self, statement: str, parameters: Iterable[Any] = ()) -> list[Any]:
         try:
@@ -294,8 +316,16 @@ class TableReader:
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
             raise self._corrupt(str(error)) from error
 
+    def _live_rows(self, records: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, ItemRow]]:
+        for record in records:
+            position, row = self._row(record)
+            if self._live is None or self._live[position]:
+                yield position, row
+
     def _row(self, record: tuple[Any, ...]) -> tuple[int, ItemRow]:
         position, folder, name, subset, labels, size, mtime, content, media = record
+        if not 0 <= position < self.items:
+            raise self._corrupt("a row is at no position of a hash key")
         folder, name = self._text(folder), self._text(name)
         item_id = f"{folder}/{name}" if folder else name
         if not valid_item_id(item_id):
