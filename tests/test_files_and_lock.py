@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -198,3 +200,46 @@ def test_programs_started_by_a_writer_do_not_keep_its_lock(tmp_path):
     finally:
         child.kill()
         child.wait()
+
+
+def test_a_second_writer_waits_and_says_for_whom(tmp_path):
+    told, got = [], threading.Event()
+
+    def take():
+        with WriterLock(tmp_path, wait=True, waiting=told.append):
+            got.set()
+
+    with WriterLock(tmp_path):
+        thread = threading.Thread(target=take)
+        thread.start()
+        assert not got.wait(0.3)
+    thread.join(10)
+    assert got.is_set()
+    assert told == [f"process {os.getpid()} on {socket.gethostname()}"]
+
+
+def test_waiting_for_a_lock_can_be_interrupted(tmp_path):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with WriterLock(tmp_path):
+        with pytest.raises(KeyboardInterrupt), WriterLock(tmp_path, wait=True, waiting=interrupt):
+            pass
+    with WriterLock(tmp_path):
+        pass
+
+
+def test_a_lock_whose_file_was_deleted_is_taken_on_the_new_file(tmp_path, monkeypatch):
+    """Two writers would each hold a lock otherwise: one on the file that is there, one on that which was."""
+    original = lock._acquire
+    done = []
+
+    def deleted_meanwhile(handle):
+        original(handle)
+        if not done:
+            done.append(True)
+            (tmp_path / "lock").unlink()
+
+    monkeypatch.setattr(lock, "_acquire", deleted_meanwhile)
+    with WriterLock(tmp_path), pytest.raises(IndexLocked), WriterLock(tmp_path):
+        pass

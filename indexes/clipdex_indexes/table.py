@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from clipdex_indexes.errors import IndexCorrupt
+from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +44,13 @@ _SELECT = (
     "JOIN folder USING (folder) JOIN subset USING (subset) JOIN labels USING (labels) "
 )
 _ROWS_AT_ONCE = 500
+_ROWS_A_READ = 1024
+# Bounds on what a table is believed: rows that share pages could make a small file endless to read.
+_MAX_TEXT = 1 << 16
+_MAX_SAME_ID = 10_000
+_STEPS_A_CALL = 100_000
+_STEPS_A_ROW = 1000
+_FREE_CALLS = 200
 _T = TypeVar("_T")
 
 
@@ -115,12 +123,19 @@ class TableWriter:
         ------
         ValueError
             When it does not come after the row before it, in item order.
+        IndexWriteFailed
+            When its id, subset, labels (as JSON) or media has more than 64 KiB.
         """
         if self._last is not None and row[:2] <= self._last:
             raise ValueError(f"{row[:2]} comes after {self._last}: rows must be in item order, each once")
         self._last = row[:2]
         folder, name = _split(row.id)
         labels = json.dumps(row.labels, ensure_ascii=False)
+        for what, text in (("id", row.id), ("subset", row.subset), ("labels", labels), ("media", row.media)):
+            if len(text) * 4 > _MAX_TEXT and len(text.encode()) > _MAX_TEXT:
+                raise IndexWriteFailed(
+                    f"the {what} of item {row.id[:200]!r} have more than {_MAX_TEXT:,} bytes, which no index can hold."
+                )
         self._pending.append(
             (
                 self.rows,
@@ -197,12 +212,16 @@ class TableReader:
         self._path = path
         self._live = live
         self._lock = threading.Lock()
+        self._calls_left = 0
         self.items = items
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
             self._db = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
         except sqlite3.Error as error:
             raise self._corrupt(str(error)) from error
+        self._db.set_progress_handler(self._out_of_steps, _STEPS_A_CALL)
+        if sys.version_info >= (3, 11):
+            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT)
         try:
             self._check()
         except BaseException:
@@ -244,25 +263,29 @@ class TableReader:
 
     def iterate(self) -> Iterator[tuple[int, ItemRow]]:
         """Yield position and row of all items in item order, reading a few thousand at a time."""
-        for start in range(0, self.items, 4096):
+        for start in range(0, self.items, _ROWS_A_READ):
             records = self._query(
-                f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position", (start, start + 4095)
+                f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position",
+                (start, start + _ROWS_A_READ - 1),
             )
-            if len(records) != min(4096, self.items - start):
+            if len(records) != min(_ROWS_A_READ, self.items - start):
                 raise self._corrupt("rows are missing")
             yield from self._live_rows(records)
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id (one for each subset that has it)."""
         folder, name = _split(item_id)
-        records = self._query(f"{_SELECT} WHERE folder.path = ? AND item.name = ?", (folder, name))
+        records = self._query(f"{_SELECT} WHERE folder.path = ? AND item.name = ?", (folder, name), most=_MAX_SAME_ID)
         return [found for found in self._live_rows(records) if found[1].id == item_id]
 
     def find_without_extension(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
         folder, stem = _split(item_id)
         records = self._query(
-            f"{_SELECT} WHERE folder.path = ? AND item.name >= ? AND item.name < ?", (folder, f"{stem}.", f"{stem}/")
+            f"{_SELECT} WHERE folder.path = ? AND item.name >= ? AND item.name < ? "
+            "AND instr(substr(item.name, ?), '.') = 0",
+            (folder, f"{stem}.", f"{stem}/", len(stem) + 2),
+            most=_MAX_SAME_ID,
         )
         return [found for found in self._live_rows(records) if found[1].id.rpartition(".")[0] == item_id]
 
@@ -307,14 +330,27 @@ class TableReader:
                     labels[name] -= 1
         return TableCounts(_positive(subsets), _positive(labels))
 
-    def _query(self, statement: str, parameters: Iterable[Any] = ()) -> list[Any]:
+    def _query(self, statement: str, parameters: Iterable[Any] = (), most: int | None = None) -> list[Any]:
+        """Return all records, at most ``most`` of them, or a few more than there are items."""
+        limit = min(self.items, 1 << 30) + _ROWS_A_READ if most is None else most
+        parameters = tuple(parameters)
+        if any(isinstance(one, str) and len(one) * 4 > _MAX_TEXT for one in parameters):
+            return []  # nor a text that is as long
         try:
             with self._lock:
-                return self._db.execute(statement, tuple(parameters)).fetchall()
+                self._calls_left = _FREE_CALLS + self.items * _STEPS_A_ROW // _STEPS_A_CALL
+                records = self._db.execute(statement, parameters).fetchmany(limit + 1)
         except UnicodeEncodeError:
             return []  # no text in SQLite has a lone surrogate, as in an argument that is not UTF-8
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
             raise self._corrupt(str(error)) from error
+        if len(records) > limit:
+            raise self._corrupt("it has more rows than it can have")
+        return records
+
+    def _out_of_steps(self) -> bool:
+        self._calls_left -= 1
+        return self._calls_left < 0
 
     def _live_rows(self, records: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, ItemRow]]:
         for record in records:

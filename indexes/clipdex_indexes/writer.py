@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +49,8 @@ class IndexWriter:
         The index folder; made when it does not exist.
     fresh
         Start a new index, which replaces what is there, readable or not, when it is committed.
+    wait, waiting
+        Whether to wait while another process is writing, and what to call then (see ``WriterLock``).
 
     Attributes
     ----------
@@ -59,14 +61,21 @@ class IndexWriter:
     Raises
     ------
     IndexLocked
-        On entering, when another process is writing.
+        On entering, when another process is writing and ``wait`` is off.
     IndexCorrupt, IndexTooNew
         On entering, when there is an index that cannot be read (and not ``fresh``).
     IndexWriteFailed
         When the operating system refuses; the index is then as it was.
     """
 
-    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fresh: bool = False,
+        wait: bool = False,
+        waiting: Callable[[str], None] | None = None,
+    ) -> None:
         self._folder = folder
         self._segments_folder = folder / SEGMENTS_FOLDER
         self._fresh = fresh
@@ -81,7 +90,7 @@ class IndexWriter:
         self._written: list[Path] = []
         self._removals = 0
         self._replacing = self._committed = False
-        self._lock = WriterLock(folder)
+        self._lock = WriterLock(folder, wait=wait, waiting=waiting)
         self.base: Index | None = None
 
     def __enter__(self) -> IndexWriter:
