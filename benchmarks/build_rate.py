@@ -65,7 +65,7 @@ def measure(images: Path, index: Path, repeats: int) -> None:
     """Time the ways in turn; print the rates and whether the hash keys are the same."""
     model = find_model(None)
     reader = FolderReader(images)
-    files = [images / item.id for item in reader if isinstance(item, ReadItem)]
+    files = [images / item.id for item in reader.read() if isinstance(item, ReadItem)]
 
     def pixels(path: Path) -> np.ndarray:
         return prepare(load_image(path, model.image.background), model.image)

@@ -28,12 +28,12 @@ CUTS = (1, 10, 100)
 def embed_folder(folder: Path, encoder: Encoder) -> tuple[Floats, npt.NDArray[np.str_]]:
     """Return the centred embeddings of the images of a folder, float32 ``[n, d]``, and the class of each."""
     reader = FolderReader(folder)
-    items = [item for item in reader if isinstance(item, ReadItem) and item.labels]
+    items = [item for item in reader.read() if isinstance(item, ReadItem) and item.labels]
     settings = encoder.model.image
     pixels = (
         (
             None,
-            prepare(load_image(reader.media(item.id), settings.background), settings),
+            prepare(load_image(reader.root / item.id, settings.background), settings),
         )
         for item in items
     )

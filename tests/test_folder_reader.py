@@ -25,7 +25,7 @@ def put(root, *names):
 
 
 def read(root):
-    return list(FolderReader(root))
+    return list(FolderReader(root).read())
 
 
 def ids(root):
@@ -247,7 +247,7 @@ def test_a_tree_deeper_than_the_longest_path_is_named_as_failed(tmp_path):
 
 def test_a_reader_can_be_read_again(tmp_path):
     reader = FolderReader(put(tmp_path, "a/x.png", "b.png"))
-    assert list(reader) == list(reader)
+    assert list(reader.read()) == list(reader.read())
 
 
 def test_an_empty_folder_has_no_items(tmp_path):

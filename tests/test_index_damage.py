@@ -503,7 +503,7 @@ SCHEMA_BY_HAND = "PRAGMA writable_schema=ON; UPDATE sqlite_master SET "
         "DELETE FROM folder",
         "DELETE FROM subset WHERE name='val'",
         "DELETE FROM labels",
-        "INSERT INTO item SELECT 99, folder, name || 'x', subset, labels, size, mtime, content, media FROM item WHERE position=0",
+        "INSERT INTO item SELECT 99, folder, name || 'x', subset, labels, 0, 0, 0, media FROM item WHERE position=0",
         "UPDATE item SET position=-1 WHERE position=0",
         "UPDATE item SET name='..' WHERE position=3",
         "UPDATE item SET name='.' WHERE position=3",

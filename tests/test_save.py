@@ -70,7 +70,7 @@ def test_items_of_several_datasets_and_subsets_do_not_meet(odd, tmp_path):
 def test_a_saved_result_is_not_indexed_in_turn(odd_copy):
     with Explorer(odd_copy) as explorer:
         save_result(explorer.explore_topk("dog"), odd_copy / "explore_result")
-    assert len(list(FolderReader(odd_copy))) == 6
+    assert len(list(FolderReader(odd_copy).read())) == 6
 
 
 def test_a_folder_with_something_in_it_is_refused_and_left_alone(result, tmp_path):

@@ -15,6 +15,7 @@ _SHOWN_FAILURES = 5
 @click.argument(
     "targets", metavar="TARGET...", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False)
 )
+@options.FORMAT
 @options.MODEL
 @options.DEVICE
 @options.PRECISION
@@ -24,6 +25,7 @@ _SHOWN_FAILURES = 5
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; failed files are still named.")
 def command(
     targets: tuple[Path, ...],
+    format_name: str,
     model: str | None,
     device: str,
     precision: str,
@@ -51,6 +53,7 @@ def command(
             with BuildDisplay(str(target), quiet=quiet) as display:
                 report = build(
                     target,
+                    format=format_name,
                     index=index,
                     model=model,
                     device=device,

@@ -46,7 +46,7 @@ def command(targets: tuple[Path, ...], index: Path | None, as_json: bool) -> int
             ("", printable(f"Not good at: {info.model_not_good_at}") if info.model_not_good_at else ""),
             ("written by", printable(info.writer)),
             ("failed", _failed(info.failed, info.index)),
-            ("freshness", _freshness(info.new, info.changed, info.gone, info.root)),
+            ("freshness", printable(info.not_compared) or _freshness(info.new, info.changed, info.gone, info.root)),
         ]
         for name, text in lines:
             if text:

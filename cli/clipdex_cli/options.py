@@ -115,6 +115,14 @@ INDEX = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="The index is in DIR, not in TARGET/.clipdex.",
 )
+FORMAT = click.option(
+    "--format",
+    "format_name",
+    metavar="FORMAT",
+    default="auto",
+    show_default=True,
+    help="Format of the dataset; TARGET:FORMAT says the same. auto is that of the index, and for a new one what fits.",
+)
 MODEL = click.option(
     "--model",
     metavar="MODEL",

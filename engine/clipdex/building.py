@@ -18,9 +18,8 @@ from clipdex.dataset import (
     Change,
     Failure,
     compare,
-    index_folder,
-    locate,
     recordable,
+    remembered,
     require_same_root,
     write_failures,
 )
@@ -35,11 +34,13 @@ from clipdex.encoder import (
     nearest_precision,
     prepare,
 )
-from clipdex.errors import DatasetEmpty, ImageError, ModelMismatch
+from clipdex.errors import DatasetEmpty, ImageError, IndexFailure, ModelMismatch
 from clipdex.provenance import model_for_new_index, model_of
-from clipdex.readers import FolderReader, ReadItem, UnreadableItem
+from clipdex.readers import Reader, ReadItem, UnreadableItem
+from clipdex.sources import AUTO as AUTO_FORMAT
+from clipdex.sources import Source, Target, index_folder, locate, open_reader
 from clipdex.version import WRITER
-from clipdex_indexes import Index, IndexWriter, ItemRow
+from clipdex_indexes import Index, IndexWriter, ItemRow, read_manifest
 from clipdex_indexes.hamming import available_threads
 from clipdex_indexes.manifest import FILE_NAME
 
@@ -100,8 +101,9 @@ class BuildReport:
 
 
 def build(
-    target: str | os.PathLike[str],
+    target: Target,
     *,
+    format: str = AUTO_FORMAT,
     index: str | os.PathLike[str] | None = None,
     model: str | None = None,
     device: str = CPU,
@@ -110,7 +112,7 @@ def build(
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[BuildProgress], None] | None = None,
 ) -> BuildReport:
-    """Make the index of a folder of images, or bring it up to date.
+    """Make the index of a dataset, or bring it up to date.
 
     Only new and changed images are hashed; what is gone is dropped. Nothing is visible before the end: a build that is
     interrupted leaves the index as it was.
@@ -118,7 +120,9 @@ def build(
     Parameters
     ----------
     target
-        The folder.
+        A folder of images, another dataset, ``path:format``, or a pattern.
+    format
+        Format of the dataset; ``auto`` takes that of the index, and for a new one what fits.
     index
         Index folder, where it is not ``.clipdex`` in the target.
     model
@@ -139,7 +143,9 @@ def build(
     Raises
     ------
     DatasetNotFound, DatasetEmpty
-        When there is no such folder; when it holds no image at all and there is no index either.
+        When there is no such dataset; when it holds no image at all and there is no index either.
+    DatasetError
+        When its format is not known, or not the one of the index.
     ModelError
         When the model cannot be used, or is not the one of the index, or was not run in that precision for it; when
         there is no such device.
@@ -147,11 +153,12 @@ def build(
         When the index is damaged, locked by another process, or cannot be written.
     """
     begin = time.perf_counter()
-    root = locate(target)
-    folder = index_folder(root, index)
-    reader = FolderReader(root)
+    source = locate(target, format)
+    root = source.location
+    folder = index_folder(source, index)
     replaces = (folder / FILE_NAME).exists()
-    if not replaces and next(iter(reader), None) is None:
+    reader = open_reader(_as_before(source, folder, rebuild=rebuild) if replaces else source)
+    if not replaces and next(reader.read(), None) is None:
         raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.")
     with IndexWriter(folder, fresh=rebuild) as writer:
         if writer.base is not None:
@@ -160,7 +167,8 @@ def build(
         wanted = _precision_for(writer.base, precision, device, root)
         encoder = Encoder(chosen, many=True, device=device, precision=wanted)
         if writer.base is None:
-            writer.start(encoder.stamp, reader.format, WRITER, recordable(root) if index is not None else "")
+            recorded = recordable(root) if index is not None else ""
+            writer.start(encoder.stamp, reader.format, WRITER, recorded, reader.options)
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         run = _Run(reader, encoder, max_pixels, progress)
         run.plan(writer)
@@ -184,6 +192,17 @@ def build(
         items=items,
         seconds=time.perf_counter() - begin,
     )
+
+
+def _as_before(source: Source, folder: Path, *, rebuild: bool) -> Source:
+    """Return the source in the format of the index that is there; one that is replaced need not be readable."""
+    try:
+        manifest = read_manifest(folder)
+        return source if rebuild and source.format != AUTO_FORMAT else remembered(source, manifest)
+    except IndexFailure:
+        if not rebuild:
+            raise
+        return source
 
 
 def _model_for(base: Index | None, name: str | None, root: Path) -> tuple[Model, str]:
@@ -217,7 +236,7 @@ class _Run:
 
     def __init__(
         self,
-        reader: FolderReader,
+        reader: Reader,
         encoder: Encoder,
         max_pixels: int,
         progress: Callable[[BuildProgress], None] | None,
@@ -235,7 +254,7 @@ class _Run:
         """Compare the dataset with the index: collect what is to be hashed, remove what is gone or changed."""
         for number, found in enumerate(compare(self._reader, writer.base)):
             if isinstance(found.item, UnreadableItem):
-                self.failed.append(Failure(found.item.id, found.item.reason))
+                self.failed.append(Failure(found.item.id, found.item.reason, kind=found.item.kind))
                 self._unreadable += 1
             elif found.change is Change.UNCHANGED:
                 self.unchanged += 1
@@ -267,8 +286,7 @@ class _Run:
         settings = self._encoder.model.image
 
         def decode(item: ReadItem) -> Pixels:
-            path = self._reader.media(item.id)
-            image = load_image(path, settings.background, max_pixels=self._max_pixels)
+            image = load_image(self._reader.open(item), settings.background, max_pixels=self._max_pixels)
             return prepare(image, settings)
 
         todo = iter(self.to_hash)

@@ -9,35 +9,18 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
-from clipdex.defaults import INDEX_FOLDER
-from clipdex.errors import DatasetError, DatasetNotFound, DatasetNotIndexed, IndexCorrupt, IndexNotFound
-from clipdex.paths import expanded, is_folder, is_there
-from clipdex.readers import FolderReader, ReadItem, UnreadableItem
-from clipdex_indexes import Index, Location
+from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound
+from clipdex.media import locator
+from clipdex.paths import is_there
+from clipdex.readers import Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import UNREADABLE
+from clipdex.readers.ordering import in_item_order
+from clipdex.sources import AUTO, Source, index_folder
+from clipdex_indexes import Index, ItemRow, Location, Manifest
 from clipdex_indexes.files import atomic_write, read_bounded
 
 _FAILURES = "failed.json"
 _MAX_FAILURES_BYTES = 1 << 30
-
-
-def index_folder(root: Path, index: str | os.PathLike[str] | None = None) -> Path:
-    """Return where the index of the dataset at ``root`` is: in ``index``, as a user wrote it, or in ``.clipdex``."""
-    return expanded(index).absolute() if index is not None else root / INDEX_FOLDER
-
-
-def locate(target: str | os.PathLike[str]) -> Path:
-    """Return the absolute root of the dataset that ``target`` names.
-
-    Raises
-    ------
-    DatasetNotFound
-        When it is no folder.
-    """
-    root = expanded(target)
-    if not is_folder(root):
-        what = "is a file, and not a folder of images" if is_there(root) else "does not exist"
-        raise DatasetNotFound(f"the dataset {str(target)!r} {what}.")
-    return Path(os.path.abspath(root))  # noqa: PTH100 - keeps symbolic links as the user named them
 
 
 @dataclass(frozen=True)
@@ -49,7 +32,7 @@ class Dataset:
     name
         Unique among the datasets that are searched together.
     root
-        Its folder.
+        Where it is: a folder, a file or a pattern.
     index
         The snapshot of its index.
     """
@@ -58,22 +41,23 @@ class Dataset:
     root: Path
     index: Index
 
-    def media(self, item_id: str) -> Path:
-        """Return the file of an item."""
-        return self.root / item_id
+    def media(self, row: ItemRow) -> str:
+        """Return the locator of an item's media (see ``clipdex.media``)."""
+        return locator(self.root, row.id, row.media)
 
 
-def open_index(root: Path, index: str | os.PathLike[str] | None = None) -> Index:
-    """Open the index of the dataset at ``root``.
+def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> Index:
+    """Open the index of a source.
 
     Raises
     ------
     DatasetNotIndexed
         When it has none.
     DatasetError
-        When the index there is that of another dataset.
+        When the index there is that of another dataset, or of this one in another format.
     """
-    folder = index_folder(root, index)
+    folder = index_folder(source, index)
+    root = source.location
     try:
         opened = Index(folder)
     except IndexNotFound as error:
@@ -81,6 +65,7 @@ def open_index(root: Path, index: str | os.PathLike[str] | None = None) -> Index
         raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {_quoted(root)}{option}") from error
     try:
         require_same_root(opened, root)
+        remembered(source, opened.manifest)
     except BaseException:
         opened.close()
         raise
@@ -101,11 +86,28 @@ def require_same_root(index: Index, root: Path) -> None:
         When it is another's.
     """
     recorded = index.manifest.root
-    if recorded and is_folder(Path(recorded)) and os.path.realpath(recorded) != os.path.realpath(root):
+    if recorded and is_there(Path(recorded)) and os.path.realpath(recorded) != os.path.realpath(root):
         raise DatasetError(
             f"{index.folder} holds the index of {recorded}, and not of {root}. Name another folder with --index, or "
             "replace it: clipdex build --rebuild"
         )
+
+
+def remembered(source: Source, manifest: Manifest) -> Source:
+    """Return ``source`` with format and options as its index remembers them, where it does not say them itself.
+
+    Raises
+    ------
+    DatasetError
+        When it says another format than that of the index.
+    """
+    if source.format not in (AUTO, manifest.source_format):
+        raise DatasetError(
+            f"the index of {source.location} was made of it in format {manifest.source_format}, and not "
+            f"{source.format}. Leave the format out, or hash it again: clipdex build --rebuild --format "
+            f"{source.format} {_quoted(source.location)}"
+        )
+    return Source(source.location, manifest.source_format, source.options or dict(manifest.source_options), source.name)
 
 
 def _quoted(path: Path) -> str:
@@ -114,21 +116,20 @@ def _quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def open_datasets(roots: Sequence[Path], index: str | os.PathLike[str] | None = None) -> list[Dataset]:
-    """Open the indexes of several datasets, each once, under names of their own (their folder's; ``-2`` and so on)."""
-    unique = list({os.path.realpath(root): root for root in reversed(roots)}.values())[::-1]
+def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | None = None) -> list[Dataset]:
+    """Open the indexes of several sources, each once, under names of their own (theirs; ``-2`` and so on)."""
+    unique = list({os.path.realpath(source.location): source for source in reversed(sources)}.values())[::-1]
     names: dict[str, None] = {}
     datasets = []
     try:
-        for root in unique:
-            base = root.name or "dataset"
-            name = base
+        for source in unique:
+            name = source.short_name
             number = 2
             while name in names:
-                name = f"{base}-{number}"
+                name = f"{source.short_name}-{number}"
                 number += 1
             names[name] = None
-            datasets.append(Dataset(name, root, open_index(root, index)))
+            datasets.append(Dataset(name, source.location, open_index(source, index)))
     except BaseException:
         for dataset in datasets:
             dataset.index.close()
@@ -155,14 +156,15 @@ class Difference:
     location: Location | None
 
 
-def compare(reader: FolderReader, index: Index | None) -> Iterator[Difference]:
+def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
     """Compare a dataset with its index, item by item, in bounded memory: both come in item order.
 
-    An item is unchanged when size, modification time and labels are those of the index.
+    An item is unchanged when size, modification time, labels and place of its media are those of the index, and its
+    content, where the reader knows it.
     """
     known = iter(index.items()) if index is not None else iter(())
     old = next(known, None)
-    for item in reader:
+    for item in in_item_order(reader):
         if isinstance(item, UnreadableItem):
             yield Difference(Change.UNREADABLE, item, None)
             continue
@@ -182,12 +184,21 @@ def compare(reader: FolderReader, index: Index | None) -> Iterator[Difference]:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One file that could not be indexed, and why; its size and time, in bytes and nanoseconds, where it has any."""
+    """One item that is not in the index, and why.
+
+    Attributes
+    ----------
+    id, reason, kind
+        As of an ``UnreadableItem``.
+    size, mtime_ns
+        Of its media, in bytes and nanoseconds, where there is any.
+    """
 
     id: str
     reason: str
     size: int = 0
     mtime_ns: int = 0
+    kind: str = UNREADABLE
 
 
 def write_failures(folder: Path, failures: Sequence[Failure]) -> None:
@@ -213,7 +224,13 @@ def read_failures(folder: Path) -> list[Failure]:
     try:
         entries = json.loads(read_bounded(path, _MAX_FAILURES_BYTES).decode("utf-8"))["failed"]
         return [
-            Failure(str(entry["id"]), str(entry["reason"]), int(entry.get("size", 0)), int(entry.get("mtime_ns", 0)))
+            Failure(
+                str(entry["id"]),
+                str(entry["reason"]),
+                int(entry.get("size", 0)),
+                int(entry.get("mtime_ns", 0)),
+                str(entry.get("kind", UNREADABLE)),
+            )
             for entry in entries
         ]
     except FileNotFoundError:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 import os
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,19 +13,19 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.dataset import Dataset, locate, open_datasets
+from clipdex.dataset import Dataset, open_datasets
 from clipdex.defaults import MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
-from clipdex.errors import ImageError, ItemAmbiguous, ItemNotFound, ModelMismatch, QueryError, QueryImageError
+from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
+from clipdex.finding import FoundItem, find_item, find_items
 from clipdex.merging import ItemKey, merge, rule_for
 from clipdex.paths import expanded
 from clipdex.provenance import model_of
 from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_queries
 from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
+from clipdex.sources import Target, locate
 from clipdex_indexes import ItemRow, Location, search
-
-_SUGGESTIONS = 3
 
 Keys = npt.NDArray[np.uint8]
 
@@ -65,7 +63,7 @@ class Explorer:
     Parameters
     ----------
     *targets
-        Folders of images that have an index.
+        Folders of images, or other datasets, that have an index.
     topk
         How many hits a query gets when it does not say.
     build
@@ -84,7 +82,7 @@ class Explorer:
     Raises
     ------
     DatasetNotFound, DatasetNotIndexed
-        When a target is no folder, or has no index.
+        When there is no such dataset, or it has no index.
     ModelMismatch
         When the datasets were hashed by different models, or by another one than ``model``.
     IndexFailure
@@ -93,7 +91,7 @@ class Explorer:
 
     def __init__(
         self,
-        *targets: str | os.PathLike[str],
+        *targets: Target,
         topk: int = TOPK,
         build: bool = False,
         model: str | None = None,
@@ -176,7 +174,7 @@ class Explorer:
         """
         self._require_open()
         k = _checked_topk(self.topk if topk is None else topk)
-        asked = [self._resolve(one, number) for number, one in enumerate(as_queries(query))]
+        asked = [one for number, given in enumerate(as_queries(query)) for one in self._resolve(given, number)]
         excluded = {one.item for one in asked if one.item is not None} if exclude_self else set()
         keys = np.stack([one.key for one in asked])
         found = search([dataset.index for dataset in self.datasets], keys, k + len(excluded))
@@ -195,7 +193,7 @@ class Explorer:
         hits = []
         for rank, merged in enumerate(merge(answers, rule, k), start=1):
             dataset, row = self.datasets[merged.item.dataset], by_item[merged.item]
-            path = str(dataset.media(row.id))
+            path = dataset.media(row)
             hits.append(
                 Hit(
                     rank,
@@ -227,11 +225,13 @@ class Explorer:
             When no item, or more than one, has that id.
         """
         self._require_open()
-        number, location, row = self._find(ItemQuery(item_id, () if subset is None else (subset,), dataset))
+        number, location, row = find_item(
+            self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)
+        )
         found = self.datasets[number]
         digest = found.index.manifest.model.digest
-        key = found.index.key(location)
-        return DatasetItem(row.id, row.subset, row.labels, found.name, found.media(row.id), key, digest)
+        path = Path(found.media(row))
+        return DatasetItem(row.id, row.subset, row.labels, found.name, path, found.index.key(location), digest)
 
     def _rows(self, places: set[tuple[int, Location]]) -> dict[tuple[int, Location], ItemRow]:
         rows = {}
@@ -241,21 +241,25 @@ class Explorer:
                 rows[number, location] = row
         return rows
 
-    def _resolve(self, query: Query | DatasetItem, number: int) -> _Asked:
+    def _resolve(self, query: Query | DatasetItem, number: int) -> list[_Asked]:
+        """Turn one query into what is searched for: an id may be that of items in several subsets."""
         if isinstance(query, DatasetItem):
-            return self._resolve_own_item(query)
+            return [self._resolve_own_item(query)]
         if isinstance(query, TextQuery):
             encoded = self._encoder.text_key(query.text, query.prompting)
             record = QueryRecord(
                 "text", query.text, encoded=encoded.encoded, ensemble=encoded.ensemble, truncated=encoded.truncated
             )
-            return _Asked(record, encoded.key)
+            return [_Asked(record, encoded.key)]
         if isinstance(query, ImageQuery):
-            return self._resolve_image(query, number)
-        index, location, row = self._find(query)
-        dataset = self.datasets[index]
-        record = QueryRecord("item", row.id, path=str(dataset.media(row.id)), dataset=dataset.name, subset=row.subset)
-        return _Asked(record, dataset.index.key(location), item=ItemKey(index, row.id, row.subset))
+            return [self._resolve_image(query, number)]
+        return [self._resolve_item(found) for found in find_items(self.datasets, query)]
+
+    def _resolve_item(self, found: FoundItem) -> _Asked:
+        dataset, row = self.datasets[found.dataset], found.row
+        record = QueryRecord("item", row.id, path=dataset.media(row), dataset=dataset.name, subset=row.subset)
+        key = dataset.index.key(found.location)
+        return _Asked(record, key, item=ItemKey(found.dataset, row.id, row.subset))
 
     def _resolve_own_item(self, item: DatasetItem) -> _Asked:
         """Ask with the hash key of an item, which may be of a dataset that is not searched here."""
@@ -266,8 +270,13 @@ class Explorer:
                 f"{self.datasets[0].root} ({stamp.name!r}, {stamp.digest[:12]}): their hash keys cannot be compared."
             )
         record = QueryRecord("item", item.id, path=str(item.path), dataset=item.dataset, subset=item.subset)
-        here = [number for number, dataset in enumerate(self.datasets) if dataset.media(item.id) == item.path]
-        return _Asked(record, item.hash_key, item=ItemKey(here[0], item.id, item.subset) if here else None)
+        here = [
+            ItemKey(number, row.id, row.subset)
+            for number, dataset in enumerate(self.datasets)
+            for _, row in dataset.index.find(item.id)
+            if (row.id, row.subset, dataset.media(row)) == (item.id, item.subset, str(item.path))
+        ]
+        return _Asked(record, item.hash_key, item=here[0] if here else None)
 
     def _resolve_image(self, query: ImageQuery, number: int) -> _Asked:
         settings = self._encoder.model.image
@@ -283,62 +292,6 @@ class Explorer:
             raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: {error}.") from error
         record = QueryRecord("image", str(query.image), path=str(expanded(query.image).absolute()))
         return _Asked(record, self._encoder.image_key(image))
-
-    def _find(self, query: ItemQuery) -> tuple[int, Location, ItemRow]:
-        matches = self._matches(query.id, query)
-        name, colon, rest = query.id.partition(":")
-        if not matches and colon and query.dataset is None and any(name == one.name for one in self.datasets):
-            matches = self._matches(rest, ItemQuery(rest, query.subsets, name))
-        if not matches:
-            matches = self._matches_of_path(query)
-        if not matches:
-            raise ItemNotFound(self._not_found(query))
-        if len(matches) > 1:
-            several = len({number for number, _, _ in matches}) > 1
-            names = [
-                (f"{self.datasets[number].name}:" if several else "") + f"{row.id} (subset {row.subset})"
-                for number, _, row in matches
-            ]
-            raise ItemAmbiguous(
-                f"{len(matches)} items are called {query.id!r}: {', '.join(names[:5])}"
-                f"{', ...' if len(names) > 5 else ''}. Give the whole id"
-                + (", with the name of its dataset in front." if several else ", or its subset.")
-            )
-        return matches[0]
-
-    def _matches(self, item_id: str, query: ItemQuery) -> list[tuple[int, Location, ItemRow]]:
-        return [
-            (number, location, row)
-            for number, dataset in enumerate(self.datasets)
-            if query.dataset is None or query.dataset == dataset.name
-            for location, row in dataset.index.find(item_id)
-            if not query.subsets or row.subset in query.subsets
-        ]
-
-    def _matches_of_path(self, query: ItemQuery) -> list[tuple[int, Location, ItemRow]]:
-        """Take what was given for the path of a file below the root of a dataset."""
-        path = Path(os.path.abspath(expanded(query.id)))  # noqa: PTH100 - links are part of ids
-        return [
-            match
-            for dataset in self.datasets
-            if path.is_relative_to(dataset.root) and path != dataset.root and query.dataset in (None, dataset.name)
-            for match in self._matches(
-                path.relative_to(dataset.root).as_posix(), ItemQuery(query.id, query.subsets, dataset.name)
-            )
-        ]
-
-    def _not_found(self, query: ItemQuery) -> str:
-        where = " or ".join(f"{dataset.name} ({dataset.root})" for dataset in self.datasets)
-        subsets = f" in subset {' or '.join(query.subsets)}" if query.subsets else ""
-        message = f"no item of {where} has the id {query.id!r}{subsets}."
-        elsewhere = {row.subset for _, _, row in self._matches(query.id, ItemQuery(query.id, (), query.dataset))}
-        if elsewhere:
-            return f"{message} It is in subset {' and '.join(sorted(elsewhere))}."
-        candidates = [name for dataset in self.datasets for name in dataset.index.ids_like(query.id)]
-        close = _nearest_names(query.id, candidates)
-        if close:
-            message += f" Nearest: {', '.join(close)}."
-        return message
 
     def _record(self, dataset: Dataset) -> DatasetRecord:
         stamp = dataset.index.manifest.model
@@ -398,21 +351,6 @@ class _Asked:
     key: Keys
     item: ItemKey | None = None
     image: Image.Image | None = None
-
-
-def _nearest_names(wanted: str, candidates: Iterable[str]) -> list[str]:
-    """Return the ids most like a mistyped one, as a whole or by their last part."""
-    wanted = wanted.lower()
-    matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
-    scored = []
-    for name in dict.fromkeys(candidates):
-        similarity = 0.0
-        for part in (name.lower(), name.lower().rpartition("/")[2].partition(".")[0]):
-            matcher.set_seq1(part)
-            if matcher.quick_ratio() > similarity:
-                similarity = max(similarity, matcher.ratio())
-        scored.append((wanted not in name.lower(), -similarity, name))
-    return [name for _, _, name in sorted(scored)[:_SUGGESTIONS]]
 
 
 def _checked_topk(topk: int) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipdex.dataset import Change, compare, locate, open_index, read_failures
-from clipdex.errors import ModelError
+from clipdex.dataset import Change, Failure, compare, open_index, read_failures, remembered
+from clipdex.errors import DatasetError, ModelError
 from clipdex.provenance import model_of
-from clipdex.readers import FolderReader, UnreadableItem
+from clipdex.readers import UnreadableItem
+from clipdex.sources import Source, Target, locate, open_reader
+from clipdex_indexes import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class DatasetInfo:
     Attributes
     ----------
     root, index
-        The folder, and its index folder.
+        Where the dataset is, and its index folder.
     format
         Format of the dataset.
     items, subsets, labels
@@ -36,6 +39,8 @@ class DatasetInfo:
         Failed files of the last build, with the reasons.
     new, changed, gone
         How many images differ from the index now.
+    not_compared
+        Why the dataset could not be compared with its index; empty where it was.
     """
 
     root: Path
@@ -57,6 +62,7 @@ class DatasetInfo:
     new: int
     changed: int
     gone: int
+    not_compared: str
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -64,7 +70,7 @@ class DatasetInfo:
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
-def describe(target: str | os.PathLike[str], *, index: str | os.PathLike[str] | None = None) -> DatasetInfo:
+def describe(target: Target, *, index: str | os.PathLike[str] | None = None) -> DatasetInfo:
     """Describe a dataset that has an index, comparing it with the files as they are now.
 
     Raises
@@ -72,17 +78,16 @@ def describe(target: str | os.PathLike[str], *, index: str | os.PathLike[str] | 
     DatasetNotFound, DatasetNotIndexed, IndexFailure
         When there is no dataset, no index, or it cannot be read.
     """
-    root = locate(target)
-    with open_index(root, index) as opened:
+    source = locate(target)
+    root = source.location
+    with open_index(source, index) as opened:
         failures = read_failures(opened.folder)
         failed = {failure.id: failure.reason for failure in failures}
-        as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
-        changes: Counter[Change] = Counter()
-        for found in compare(FolderReader(root), opened):
-            if isinstance(found.item, UnreadableItem):
-                continue
-            if found.item is None or (found.item.id, found.item.size, found.item.mtime_ns) not in as_they_were:
-                changes[found.change] += 1
+        try:
+            changes = _changes(source, opened, failures)
+            not_compared = ""
+        except DatasetError as error:
+            changes, not_compared = Counter(), error.message
         counts = opened.counts()
         stamp = opened.manifest.model
         try:
@@ -110,4 +115,17 @@ def describe(target: str | os.PathLike[str], *, index: str | os.PathLike[str] | 
             new=changes[Change.NEW],
             changed=changes[Change.CHANGED],
             gone=changes[Change.GONE],
+            not_compared=not_compared,
         )
+
+
+def _changes(source: Source, index: Index, failures: Sequence[Failure]) -> Counter[Change]:
+    """Count how the items of a dataset differ from its index; failed files that are as they were do not count."""
+    as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
+    changes: Counter[Change] = Counter()
+    for found in compare(open_reader(remembered(source, index.manifest)), index):
+        if isinstance(found.item, UnreadableItem):
+            continue
+        if found.item is None or (found.item.id, found.item.size, found.item.mtime_ns) not in as_they_were:
+            changes[found.change] += 1
+    return changes

@@ -140,15 +140,15 @@ def calibrate(
     DatasetNotFound
         When there is no such folder.
     """
-    from clipdex.dataset import locate
     from clipdex.encoder.assembling import recentre
     from clipdex.readers import FolderReader, ReadItem
+    from clipdex.sources import locate
 
     model = find_model(name)
     if to is None and installed_folder(name) is None:
         raise ModelError(f"{name!r} is not installed, and cannot be changed: name the new model with --name.")
-    reader = FolderReader(locate(images))
-    found = [reader.media(item.id) for item in reader if isinstance(item, ReadItem)]
+    reader = FolderReader(locate(images).location)
+    found = [reader.root / item.id for item in reader.read() if isinstance(item, ReadItem)]
     if not found:
         raise ModelError(f"there are no images in {images}.")
     step = -(-len(found) // _MOST_IMAGES)

@@ -1,5 +1,6 @@
 """Readers: what turns a location into the items of a dataset."""
 
-from clipdex.readers.folder import IGNORE_MARK, FolderReader, ReadItem, UnreadableItem
+from clipdex.readers.base import Reader, ReadItem, UnreadableItem
+from clipdex.readers.folder import IGNORE_MARK, FolderReader
 
-__all__ = ["IGNORE_MARK", "FolderReader", "ReadItem", "UnreadableItem"]
+__all__ = ["IGNORE_MARK", "FolderReader", "ReadItem", "Reader", "UnreadableItem"]

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from clipdex.errors import DatasetNotFound
+from clipdex.readers.base import DEFAULT_SUBSET, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 
 FORMAT = "folder"
 SUBSETS = frozenset({"train", "val", "validation", "test", "training", "testing"})
-DEFAULT_SUBSET = "default"
 # A folder with a file of this name is passed over; saved results carry it, so that they are not indexed in turn.
 IGNORE_MARK = ".clipdexignore"
 IMAGE_SUFFIXES = frozenset(
@@ -30,44 +28,12 @@ IMAGE_SUFFIXES = frozenset(
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
 
 
-class ReadItem(NamedTuple):
-    """One image as a reader found it, before anything is decoded.
-
-    Attributes
-    ----------
-    id, subset, labels
-        As the index keeps them.
-    size, mtime_ns
-        Of the media, in bytes and nanoseconds.
-    media
-        Where the media is, for the reader; empty where the id says it.
-    content
-        Hash of the media's bytes, where the reader knows it without reading them again; otherwise 0.
-    """
-
-    id: str
-    subset: str
-    labels: tuple[str, ...]
-    size: int
-    mtime_ns: int
-    media: str = ""
-    content: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableItem:
-    """A place where there should be an image (or a folder) that cannot be read, and why."""
-
-    id: str
-    reason: str
-
-
-class FolderReader:
+class FolderReader(Reader):
     """The images below a folder.
 
     Parameters
     ----------
-    root
+    location
         The folder.
 
     Raises
@@ -77,15 +43,22 @@ class FolderReader:
     """
 
     format = FORMAT
+    about = "any tree of images; the label is the name of an image's folder"
+    in_order = True
 
-    def __init__(self, root: Path) -> None:
-        if not root.is_dir():
-            what = "is a file, and not a folder of images" if root.exists() else "does not exist"
-            raise DatasetNotFound(f"{root} {what}.")
-        self.root = root
-        self._real_root = Path(os.path.realpath(root))
+    def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
+        if not location.is_dir():
+            what = "is a file, and not a folder of images" if location.exists() else "does not exist"
+            raise DatasetNotFound(f"{location} {what}.")
+        super().__init__(location, options)
+        self._real_root = Path(os.path.realpath(location))
 
-    def __iter__(self) -> Iterator[ReadItem | UnreadableItem]:
+    @classmethod
+    def detect(cls, location: Path) -> str | None:
+        """Every folder will do, where no other format fits better."""
+        return "it is a folder" if location.is_dir() else None
+
+    def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in item order (code points of the id), in bounded memory.
 
         Hidden files and folders, files that are no images, and folders marked with ``.clipdexignore`` are passed over.
@@ -103,10 +76,6 @@ class FolderReader:
                 stack.append(self._entries(os.path.join(self.root, step), step))  # noqa: PTH118
             else:
                 yield step
-
-    def media(self, item_id: str) -> Path:
-        """Return the file of an item."""
-        return self.root / item_id
 
     def _entries(self, folder: str, prefix: str) -> Iterator[ReadItem | UnreadableItem | str]:
         """Yield what is in one folder, and the ids of the folders to go into, which end in a slash."""

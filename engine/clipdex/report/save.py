@@ -11,15 +11,16 @@ import contextlib
 import itertools
 import os
 import shutil
-import stat
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import IO
 
 from clipdex.defaults import MAX_PIXELS
 from clipdex.encoder.images import is_image
-from clipdex.errors import IndexWriteFailed, OutputError
+from clipdex.errors import ImageError, IndexWriteFailed, OutputError
+from clipdex.media import open_media, split_locator
 from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
 from clipdex.report.sheet import draw_sheet
@@ -30,6 +31,7 @@ DEFAULT_FOLDER = "explore_result"
 SHEET = "sheet.png"
 DATA = "result.json"
 _LONGEST_NAME = 240
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,33 +161,40 @@ def _fill(result: Result, folder: Path, target: Path, max_pixels: int) -> Saved:
 
 def _copy(hit: Hit, folder: Path) -> Path | None:
     """Copy the image of one hit; None when it is not there, or is no image: a result may come from elsewhere."""
-    source = Path(hit.path)
-    wanted = folder.joinpath(*_safe_parts(hit, source.suffix))
+    source, member = split_locator(hit.path)
+    wanted = folder.joinpath(*_safe_parts(hit, PurePosixPath(member or source).suffix))
     for parent in _folders_between(folder, wanted):
         if parent.is_symlink():
             raise OutputError(f"{parent} is a link that leads out of the folder to save to; name another folder.")
     try:
-        handle = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except (OSError, ValueError):  # a text that cannot be a path is a ValueError
+        content = open_media(hit.path)
+    except ImageError:
         return None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        return None
-    with os.fdopen(handle, "rb") as content:
+    with content:
         if not is_image(content):
             return None
-        content.seek(0)
         wanted.parent.mkdir(parents=True, exist_ok=True)
         for copied in _numbered(wanted):
             if not copied.exists() and not copied.is_symlink():
                 break
-            if copied.is_file() and not copied.is_symlink() and copied.read_bytes() == source.read_bytes():
+            if copied.is_file() and not copied.is_symlink() and _same_content(copied, content):
                 return copied
+        content.seek(0)
         with atomic_path(copied) as temporary, temporary.open("xb") as out:
             shutil.copyfileobj(content, out)
-        with contextlib.suppress(OSError):
-            shutil.copystat(source, copied)
+        if not member:
+            with contextlib.suppress(OSError):
+                shutil.copystat(source, copied)
         return copied
+
+
+def _same_content(path: Path, content: IO[bytes]) -> bool:
+    content.seek(0)
+    with path.open("rb") as other:
+        while block := other.read(_BLOCK):
+            if content.read(len(block)) != block:
+                return False
+    return not content.read(1)
 
 
 def _folders_between(folder: Path, path: Path) -> Iterator[Path]:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from clipdex.defaults import MAX_PIXELS
 from clipdex.encoder.images import load_image
 from clipdex.errors import ImageError
+from clipdex.media import open_media
 from clipdex.result import Hit, Result
 
 _FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
@@ -158,7 +159,8 @@ def _query_picture(result: Result, number: int, max_pixels: int) -> Image.Image 
 
 def _thumbnail(path: str, box: tuple[int, int], max_pixels: int) -> Image.Image | None:
     try:
-        return _fit(load_image(Path(path), max_pixels=max_pixels, enough=max(box) // 2), box)
+        with open_media(path) as content:
+            return _fit(load_image(content, max_pixels=max_pixels, enough=max(box) // 2), box)
     except ImageError:
         return None
 
