@@ -222,9 +222,8 @@ def test_waiting_for_a_lock_can_be_interrupted(tmp_path):
     def interrupt(_):
         raise KeyboardInterrupt
 
-    with WriterLock(tmp_path):
-        with pytest.raises(KeyboardInterrupt), WriterLock(tmp_path, wait=True, waiting=interrupt):
-            pass
+    with WriterLock(tmp_path), pytest.raises(KeyboardInterrupt), WriterLock(tmp_path, wait=True, waiting=interrupt):
+        pass
     with WriterLock(tmp_path):
         pass
 

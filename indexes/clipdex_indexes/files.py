@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from clipdex_indexes.errors import IndexCorrupt, IndexFailure, IndexWriteFailed
@@ -19,6 +19,16 @@ TEMPORARY_PREFIX = ".tmp-"
 _BLOCK = 1 << 20
 _SAMPLE_BLOCK = 4096
 _SAMPLE_BLOCKS = 16
+
+
+# Tests stop the process here and there in the middle of a write: called with the name of each step, where it is set.
+on_step: Callable[[str], None] | None = None
+
+
+def step(name: str) -> None:
+    """Say that a write has come to the step ``name``."""
+    if on_step is not None:
+        on_step(name)
 
 
 def temporary_beside(path: Path) -> Path:
@@ -52,10 +62,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     temporary = temporary_beside(path)
     try:
+        step(f"begin {path.suffix}")
         yield temporary
+        step(f"written {path.suffix}")
         _fsync_file(temporary)
+        step(f"synced {path.suffix}")
         temporary.replace(path)
+        step(f"renamed {path.suffix}")
         fsync_folder(path.parent)
+        step(f"done {path.suffix}")
     except OSError as error:
         raise IndexWriteFailed(
             f"cannot write {path}: {error.strerror or error}. What was there is unchanged."

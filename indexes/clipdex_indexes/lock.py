@@ -98,7 +98,7 @@ class WriterLock:
         told = ""
         while True:
             try:
-                handle = open(self._path, "a+", encoding="utf-8", errors="replace", opener=_open)
+                handle = open(self._path, "a+", encoding="utf-8", errors="replace", opener=_open)  # noqa: SIM115
             except OSError as error:
                 raise self._failed(error) from error
             try:

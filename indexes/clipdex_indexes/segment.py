@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
-from clipdex_indexes.files import atomic_path, atomic_write, read_bounded, sample_of, sha256_of
+from clipdex_indexes.files import atomic_path, atomic_write, read_bounded, sample_of, sha256_of, step
 from clipdex_indexes.manifest import FileStamp, RemovedStamp, SegmentStamp
 from clipdex_indexes.table import ItemRow, TableReader, TableWriter
 
@@ -102,6 +102,7 @@ def _write_files(
                 codes.write(key)
                 pair = next(rows, None)
             writer.finish()
+            step("rows written")
             codes.seek(0)
             codes.write(_HEADER.pack(b"IBxF", bits, code_size, writer.rows, _TRAINED, _METRIC, writer.rows * code_size))
             return writer.rows
@@ -147,6 +148,7 @@ def files_of(folder: Path, stamp: SegmentStamp) -> list[Path]:
 def delete_files(paths: Iterable[Path]) -> None:
     """Delete files that no manifest names, as far as the operating system lets us."""
     for path in paths:
+        step(f"delete {path.suffix}")
         with contextlib.suppress(OSError):
             path.unlink()
 

@@ -246,6 +246,12 @@ class TableReader:
         with self._lock:
             self._db.close()
 
+    def check(self) -> None:
+        """Let SQLite check the structure of the whole file."""
+        found = self._query("PRAGMA integrity_check(1)", steps_a_row=10 * _STEPS_A_ROW)
+        if found != [("ok",)]:
+            raise self._corrupt(str(found[0][0]) if found else "SQLite cannot check it")
+
     def rows(self, positions: Sequence[int]) -> list[ItemRow]:
         """Return the rows at ``positions``, in the order given."""
         found: dict[int, ItemRow] = {}
@@ -330,7 +336,9 @@ class TableReader:
                     labels[name] -= 1
         return TableCounts(_positive(subsets), _positive(labels))
 
-    def _query(self, statement: str, parameters: Iterable[Any] = (), most: int | None = None) -> list[Any]:
+    def _query(
+        self, statement: str, parameters: Iterable[Any] = (), most: int | None = None, steps_a_row: int = _STEPS_A_ROW
+    ) -> list[Any]:
         """Return all records, at most ``most`` of them, or a few more than there are items."""
         limit = min(self.items, 1 << 30) + _ROWS_A_READ if most is None else most
         parameters = tuple(parameters)
@@ -338,7 +346,7 @@ class TableReader:
             return []  # nor a text that is as long
         try:
             with self._lock:
-                self._calls_left = _FREE_CALLS + self.items * _STEPS_A_ROW // _STEPS_A_CALL
+                self._calls_left = _FREE_CALLS + self.items * steps_a_row // _STEPS_A_CALL
                 records = self._db.execute(statement, parameters).fetchmany(limit + 1)
         except UnicodeEncodeError:
             return []  # no text in SQLite has a lone surrogate, as in an argument that is not UTF-8

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
-from clipdex_indexes.files import TEMPORARY_PREFIX, require_utf8
+from clipdex_indexes.files import TEMPORARY_PREFIX, require_utf8, step
 from clipdex_indexes.index import SEGMENTS_FOLDER, Index, Location
 from clipdex_indexes.lock import WriterLock
 from clipdex_indexes.manifest import FILE_NAME, Manifest, ModelStamp, SegmentStamp, read_manifest, write_manifest
@@ -217,13 +217,16 @@ class IndexWriter:
         if segments == manifest.segments and not new and complete == manifest.complete:
             self._collect_garbage(manifest)
             return Commit(0, 0, manifest.items, changed=False)
+        step("segments settled")
         self._replacing = True
         self._manifest = manifest.following(segments, complete)
         write_manifest(self._folder, self._manifest)
         self._replacing = False
         self._written.clear()
         self._removals = 0
+        step("committed")
         self._collect_garbage(self._manifest)
+        step("collected")
         return Commit(added, removed, self._manifest.items, changed=True)
 
     def _settled(self, bits: int, *, with_base: bool, everything: bool) -> tuple[SegmentStamp, ...]:
