@@ -1,9 +1,9 @@
 """Writers that are killed: run as a program of its own, which forks before anything in it starts a thread.
 
-``helpers_crash.py FOLDER steps`` kills a writer at each step of its work in turn, ``... FOLDER random N`` N writers after
-a random time. After each kill the index must open, have of every item the old or the new state, and be finished by a
-second run that adds only what is missing, to what a run that is not killed makes, with no other file left. Prints what
-happened, as JSON.
+``helpers_crash.py FOLDER steps`` kills a writer at each step of its work in turn, ``... FOLDER random N`` N writers
+after a random time. After each kill the index must open, have of every item the old or the new state, and be finished
+by a second run that adds only what is missing, to what a run that is not killed makes, with no other file left. Prints
+what happened, as JSON.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def forked(work):
         return child
     try:
         work()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the child ends here, whatever it was
         sys.excepthook(*sys.exc_info())
         os._exit(1)
     os._exit(0)

@@ -6,7 +6,7 @@ import contextlib
 import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -88,7 +88,7 @@ class IndexWriter:
         self._own: list[SegmentStamp] = []
         self._added: list[SegmentStamp] = []
         self._written: list[Path] = []
-        self._removals = 0
+        self._additions = self._removals = 0
         self._replacing = self._committed = False
         self._lock = WriterLock(folder, wait=wait, waiting=waiting)
         self.base: Index | None = None
@@ -171,6 +171,7 @@ class IndexWriter:
         if stamp is None:
             return 0
         self._added.append(stamp)
+        self._additions += stamp.items
         self._written.extend(files_of(self._segments_folder, stamp))
         return stamp.items
 
@@ -208,26 +209,26 @@ class IndexWriter:
 
     def _publish(self, *, complete: bool, optimize: bool = False) -> Commit:
         manifest = self._started()
-        added, removed = sum(stamp.items for stamp in self._added), self._removals
-        new = manifest.generation == 0
-        if not (added or removed or optimize or (complete and (new or self._own or not manifest.complete))):
+        now = (*self._old.values(), *self._own)
+        pending = self._added or self._dirty or now != manifest.segments
+        if pending or optimize or (complete and (self._own or not manifest.complete)) or manifest.generation == 0:
+            now = self._settled(manifest.model.bits, with_base=complete, everything=optimize)
+        done = Commit(self._additions, self._removals, sum(stamp.live_items for stamp in now), changed=True)
+        if now == manifest.segments and complete <= manifest.complete and manifest.generation:
             self._collect_garbage(manifest)
-            return Commit(0, 0, manifest.items, changed=False)
-        segments = self._settled(manifest.model.bits, with_base=complete, everything=optimize)
-        if segments == manifest.segments and not new and complete == manifest.complete:
-            self._collect_garbage(manifest)
-            return Commit(0, 0, manifest.items, changed=False)
+            return replace(done, added=0, removed=0, changed=False)
         step("segments settled")
         self._replacing = True
-        self._manifest = manifest.following(segments, complete)
-        write_manifest(self._folder, self._manifest)
+        following = manifest.following(now, complete)
+        write_manifest(self._folder, following)
+        self._manifest = following
         self._replacing = False
         self._written.clear()
-        self._removals = 0
+        self._additions = self._removals = 0
         step("committed")
-        self._collect_garbage(self._manifest)
+        self._collect_garbage(following)
         step("collected")
-        return Commit(added, removed, self._manifest.items, changed=True)
+        return done
 
     def _settled(self, bits: int, *, with_base: bool, everything: bool) -> tuple[SegmentStamp, ...]:
         """Write what is to be written of the changes so far, and return the segments that there are then."""
