@@ -196,10 +196,11 @@ def bits(images: Path) -> None:
         rows[-1].append(f"{changed.mean():.2%}")
     starter = find_model(None)
     exact = _keys(starter, "f32", photos)
-    for precision in sorted({precision for _, precision in WAYS} - {"f32"}):
-        rows.append(
-            [f"starter, trained weights: {precision}", *_compared(exact, _keys(starter, precision, photos)), ""]
-        )
+    others = sorted({precision for _, precision in WAYS} - {"f32"})
+    rows += [
+        [f"starter, trained weights: {precision}", *_compared(exact, _keys(starter, precision, photos)), ""]
+        for precision in others
+    ]
     print(f"{len(files):,} photos, against f32 of the same model:\n")
     header = ["model and precision", "bits changed, mean", "95 %", "most", "same first hit", "top 10 in common"]
     show_table([*header, "bits of texts changed"], rows)
