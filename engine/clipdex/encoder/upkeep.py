@@ -154,7 +154,7 @@ def calibrate(
     step = -(-len(found) // _MOST_IMAGES)
     chosen = found[::step]
     lines = read_texts(texts) if texts is not None else []
-    with staged(check_name(to or name), replace=to is None) as folder:
+    with staged(check_name(name if to is None else to), replace=to is None) as folder:
         for file in FILES:
             model.check(file)
             if file != "centre.npz":
