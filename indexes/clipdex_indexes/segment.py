@@ -216,6 +216,8 @@ def _check_sample(path: Path, stamp: FileStamp) -> None:
             raise _damaged(path, "its checksum is not the one in the manifest")
     except FileNotFoundError:
         raise
+    except PermissionError as error:
+        raise IndexCorrupt(f"{path} cannot be read: {error.strerror}. Ask its owner to let you.") from error
     except OSError as error:
         raise _damaged(path, error.strerror or str(error)) from error
 
