@@ -107,21 +107,15 @@ def forged_manifest(text, rng):
     """Replace a value somewhere in the manifest by another one, with a checksum that is right."""
     body = json.loads(text)
     del body["checksum"]
-    place, key = body, None
-    while True:
-        keys = list(place) if isinstance(place, dict) else range(len(place))
-        if not keys:
-            break
-        key = rng.choice(list(keys))
-        if not isinstance(place[key], (dict, list)) or rng.random() < 0.1:
-            break
+    place, key = body, rng.choice(list(body))
+    while isinstance(place[key], (dict, list)) and place[key] and rng.random() < 0.9:
         place = place[key]
-    old = place[key] if key is not None else None
+        key = rng.choice(list(place) if isinstance(place, dict) else range(len(place)))
+    old = place[key]
     junk = [None, True, -1, 0, 1, 1.5, 10**40, "", "x", "../x", [], {}, [old], {"x": old}, str(old)]
     if isinstance(old, int):
         junk += [old + 1, old - 1, old * 2, -old, 1 << 62]
-    if key is not None:
-        place[key] = rng.choice(junk)
+    place[key] = rng.choice(junk)
     return body
 
 
