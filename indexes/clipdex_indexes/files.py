@@ -34,8 +34,9 @@ def fsync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _fsync_file(path: Path) -> None:
-    with path.open("rb+") as handle:
+def fsync_file(path: Path) -> None:
+    """Make the content of a file durable; it may be one that cannot be written, such as a link to it elsewhere."""
+    with path.open("rb+" if os.name == "nt" else "rb") as handle:
         os.fsync(handle.fileno())
 
 
@@ -51,7 +52,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = temporary_beside(path)
     try:
         yield temporary
-        _fsync_file(temporary)
+        fsync_file(temporary)
         temporary.replace(path)
         fsync_folder(path.parent)
     except OSError as error:
