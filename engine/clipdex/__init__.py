@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from clipdex.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from clipdex.building import BuildProgress, BuildReport, build
+    from clipdex.building import BuildReport, build
     from clipdex.errors import ClipdexError
     from clipdex.explorer import DatasetItem, Explorer
+    from clipdex.pipeline import BuildProgress
     from clipdex.queries import ImageQuery, ItemQuery, TextQuery
     from clipdex.report.save import save_result
     from clipdex.result import Hit, Result, read_result
@@ -25,7 +26,7 @@ _LAZY = {
     "Explorer": "explorer",
     "DatasetItem": "explorer",
     "build": "building",
-    "BuildProgress": "building",
+    "BuildProgress": "pipeline",
     "BuildReport": "building",
     "TextQuery": "queries",
     "ImageQuery": "queries",

@@ -149,11 +149,12 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One item: how it differs, as it was read (not when gone), and where the index has it (not when new)."""
+    """One item: how it differs, as it was read (not when gone), and where and how the index has it (not when new)."""
 
     change: Change
     item: ReadItem | UnreadableItem | None
     location: Location | None
+    known: ItemRow | None = None
 
 
 def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
@@ -169,16 +170,16 @@ def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
             yield Difference(Change.UNREADABLE, item, None)
             continue
         while old is not None and old[1][:2] < item[:2]:
-            yield Difference(Change.GONE, None, old[0])
+            yield Difference(Change.GONE, None, *old)
             old = next(known, None)
         if old is None or old[1][:2] != item[:2]:
             yield Difference(Change.NEW, item, None)
             continue
         same = old[1][2:6] == item[2:6] and item.content in (0, old[1].content)
-        yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, old[0])
+        yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, *old)
         old = next(known, None)
     while old is not None:
-        yield Difference(Change.GONE, None, old[0])
+        yield Difference(Change.GONE, None, *old)
         old = next(known, None)
 
 

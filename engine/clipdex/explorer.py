@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -110,6 +110,7 @@ class Explorer:
         self._max_pixels = max_pixels
         self._closed = False
         self._model: Model | None = None
+        self._model_name = model
         self._loading = threading.Lock()
         self._loaded: Encoder | None = None
         if build:
@@ -140,6 +141,33 @@ class Explorer:
         self._closed = True
         for dataset in self.datasets:
             dataset.index.close()
+
+    def refresh(self) -> bool:
+        """See the indexes as they are on disk now; return whether any of them is another one.
+
+        Until then, an explorer answers from what it opened, whatever a build does to the files. Not to be called while
+        another thread asks.
+
+        Raises
+        ------
+        ModelMismatch
+            When the datasets are hashed by different models now.
+        IndexFailure
+            When an index cannot be read any more. In both cases the explorer stays as it was.
+        """
+        self._require_open()
+        before = self.datasets
+        after = [replace(dataset, index=dataset.index.snapshot()) for dataset in before]
+        changed = [dataset.index.refresh() for dataset in after]
+        self.datasets = after
+        try:
+            self._check_models(self._model_name)
+        except BaseException:
+            self.datasets = before
+            raise
+        if after[0].index.manifest.model != before[0].index.manifest.model:
+            self._loaded = None
+        return any(changed)
 
     def _require_open(self) -> None:
         if self._closed:
