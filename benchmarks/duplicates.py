@@ -1,7 +1,7 @@
 """Time to find all pairs of keys within a distance, against FAISS comparing each key with all.
 
 The keys are random, of 512 bits, and one in a hundred is a copy of another with up to as many bits flipped as the
-distance allows. FAISS gets a part of the keys as queries (``IndexBinaryFlat.range_search``, with all its threads), and its
+distance allows. FAISS gets a part of the keys as queries (``IndexBinaryFlat.range_search``, all its threads), and its
 time for all is extrapolated from that. The pairs of that part must be the same.
 """
 
