@@ -23,7 +23,7 @@ from clipdex.merging import ItemKey, merge, rule_for
 from clipdex.paths import expanded
 from clipdex.provenance import model_of
 from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_queries
-from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
+from clipdex.result import Hit, QueryRecord, Result
 from clipdex.sources import Target, locate
 from clipdex_indexes import ItemRow, Location, search
 
@@ -239,7 +239,7 @@ class Explorer:
             topk=k,
             merge=rule,
             queries=tuple(one.record for one in asked),
-            datasets=tuple(self._record(dataset) for dataset in self.datasets),
+            datasets=tuple(dataset.record for dataset in self.datasets),
             hits=tuple(hits),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
         )
@@ -320,10 +320,6 @@ class Explorer:
             raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: {error}.") from error
         record = QueryRecord("image", str(query.image), path=str(expanded(query.image).absolute()))
         return _Asked(record, self._encoder.image_key(image))
-
-    def _record(self, dataset: Dataset) -> DatasetRecord:
-        stamp = dataset.index.manifest.model
-        return DatasetRecord(dataset.name, str(dataset.root), len(dataset.index), stamp.name, stamp.digest, stamp.bits)
 
     def _check_models(self, model: str | None) -> None:
         first = self.datasets[0]

@@ -137,8 +137,8 @@ class Result(Sequence[Hit]):
             "topk": self.topk,
             "merge": self.merge,
             "queries": [_query_dict(query) for query in self.queries],
-            "datasets": [_plain(dataset) for dataset in self.datasets],
-            "hits": [{**_plain(hit), "labels": list(hit.labels)} for hit in self.hits],
+            "datasets": [plain(dataset) for dataset in self.datasets],
+            "hits": [{**plain(hit), "labels": list(hit.labels)} for hit in self.hits],
         }
 
     def to_json(self) -> str:
@@ -149,13 +149,14 @@ class Result(Sequence[Hit]):
         return f'{head},\n "hits": [\n  {hits}\n ]\n}}' if hits else f'{head},\n "hits": []\n}}'
 
 
-def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
+def plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the attributes of a record, by name."""
     return {name: getattr(record, name) for name in record.__slots__}
 
 
 def _query_dict(query: QueryRecord) -> dict[str, Any]:
     always = ("kind", "value")
-    values = {**_plain(query), "ensemble": list(query.ensemble)}
+    values = {**plain(query), "ensemble": list(query.ensemble)}
     return {name: value for name, value in values.items() if name in always or value}
 
 
