@@ -4,3 +4,4 @@ INDEX_FOLDER = ".clipdex"
 TOPK = 50
 MAX_PIXELS = 128_000_000
 PROMPTINGS = ("auto", "none", "ensemble")
+ANY, ALL, RANK = MERGES = ("any", "all", "rank")

@@ -7,6 +7,7 @@ in a table of the query. Values are int64: sums are exact, and the answer is the
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -15,13 +16,14 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.hamming import Neighbours, _in_order, _pool, available_threads, hamming
-from clipdex_indexes.index import Found, Index, _merge
+from clipdex_indexes.hamming import Neighbours, _pool, available_threads, hamming
+from clipdex_indexes.index import Found, Index, Location
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Masks = Sequence[Bools | None]
+Joining = Literal["min", "max", "sum"]
 T = TypeVar("T")
 
 _SMALLEST_CHUNK = 1 << 16
@@ -47,7 +49,7 @@ class Group:
 
     queries: Keys
     costs: Ints
-    rule: Literal["min", "max", "sum"]
+    rule: Joining
 
     def combine(self, costs: Ints) -> Ints:
         """Return one cost for each item, int64 ``[n]``, from its cost for each query, ``[q, n]``."""
@@ -158,7 +160,21 @@ def search_combined(
         and threads.
     """
     places, arrays, masks = _parts(indexes, selections)
-    return _merge(indexes, places, lowest(arrays, groups, k, masks), k)
+    found = sorted(
+        (cost, *place, position)
+        for place, part in zip(places, lowest(arrays, groups, k, masks), strict=True)
+        for cost, position in zip(part.distances.tolist(), part.positions.tolist(), strict=True)
+    )
+    answer: list[Found] = []
+    for (cost, number), group in itertools.groupby(found, key=lambda one: one[:2]):
+        tied = [Found(cost, number, Location(segment, position)) for _, _, segment, position in group]
+        if len({one.location.segment for one in tied}) > 1:
+            rows = indexes[number].rows([one.location for one in tied])
+            tied = [one for _, one in sorted(zip(rows, tied, strict=True), key=lambda pair: pair[0][:2])]
+        answer += tied
+        if len(answer) >= k:
+            break
+    return answer[:k]
 
 
 def _parts(
@@ -184,11 +200,10 @@ def _costs(keys: Keys, groups: Sequence[Group]) -> Ints:
 
 
 def _joined(parts: Sequence[Neighbours], k: int) -> Neighbours:
-    return _in_order(
-        np.concatenate([part.distances for part in parts] or [np.empty(0, np.int64)]),
-        np.concatenate([part.positions for part in parts] or [np.empty(0, np.int64)]),
-        k,
-    )
+    costs = np.concatenate([part.distances for part in parts] or [np.empty(0, np.int64)])
+    positions = np.concatenate([part.positions for part in parts] or [np.empty(0, np.int64)])
+    order = np.lexsort((positions, costs))[:k]
+    return Neighbours(costs[order], positions[order])
 
 
 def _blocks(keys: Keys, mask: Bools | None) -> Iterator[tuple[Ints, Keys]]:

@@ -28,6 +28,7 @@ _MOST_HITS = 400
 _DECODING = 2
 _BACKGROUND = "#ffffff"
 _INK, _QUIET, _FRAME, _ACCENT = "#1b1f24", "#667085", "#e4e7ec", "#1f5fbf"
+_AWAY = "#b42318"
 _HIDDEN = str.maketrans(dict.fromkeys([*range(32), 127], "�"))
 
 
@@ -57,10 +58,11 @@ def draw_sheet(result: Result, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     _draw_head(sheet, draw, result, asked)
     top = _MARGIN + head
+    several = sum(not query.negative for query in result.queries) > 1
     draw.line([(_MARGIN, top - _GAP), (width - _MARGIN, top - _GAP)], fill=_FRAME, width=2)
     for number, (hit, picture) in enumerate(zip(hits, pictures, strict=True)):
         left, upper = _MARGIN + (number % columns) * _CELL, top + (number // columns) * cell_height
-        _draw_hit(sheet, draw, hit, picture, (left, upper), several=len(result.queries) > 1)
+        _draw_hit(sheet, draw, hit, picture, (left, upper), several=several)
     return sheet
 
 
@@ -81,15 +83,21 @@ def _draw_head(
     box = (min(_QUERY_PICTURE[0], step - _GAP), _QUERY_PICTURE[1])
     for number, (query, picture) in enumerate(zip(result.queries, asked, strict=False)):
         left = _MARGIN + number * step
+        colour = _AWAY if query.negative else _ACCENT
         if query.kind == "text":
             _draw_text_query(draw, query.value, (left, top), box)
         else:
             _draw_picture(sheet, draw, picture, (left, top), box)
-            draw.rectangle((left, top, left + box[0] - 1, top + box[1] - 1), outline=_ACCENT, width=2)
+        corners = (left, top, left + box[0] - 1, top + box[1] - 1)
+        draw.rectangle(corners, outline=colour, width=2)
+        if query.negative:
+            draw.line(corners, fill=colour, width=3)
         kind = f"query {number + 1}: {query.kind}" if len(result.queries) > 1 else f"query: {query.kind}"
+        if query.negative:
+            kind = f"not like this {query.kind}"
         name = {"text": "", "image": Path(query.value).name}.get(query.kind, query.value)
         text = f"{kind} {name}".rstrip()
-        draw.text((left, top + box[1] + 2), _fitted(text, 13, box[0]), font=_font(13), fill=_ACCENT)
+        draw.text((left, top + box[1] + 2), _fitted(text, 13, box[0]), font=_font(13), fill=colour)
     if len(result.queries) > len(asked):
         more = f"+ {len(result.queries) - len(asked)} more"
         draw.text((_MARGIN + len(asked) * step, top + box[1] // 2), more, font=_font(13), fill=_QUIET)
@@ -97,7 +105,7 @@ def _draw_head(
 
 def _draw_text_query(draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], box: tuple[int, int]) -> None:
     left, top = corner
-    draw.rectangle((left, top, left + box[0] - 1, top + box[1] - 1), fill="#f2f6fc", outline=_ACCENT, width=2)
+    draw.rectangle((left, top, left + box[0] - 1, top + box[1] - 1), fill="#f2f6fc")
     inner = box[0] - 4 * _GAP
     for size in (24, 18, 14):
         lines = _wrapped(text, size, inner)
@@ -127,7 +135,8 @@ def _draw_hit(
     rank = f"{hit.rank}."
     below = top + _PICTURE[1] + 3
     draw.text((left, below), rank, font=_font(13), fill=_INK)
-    distance = f"distance {hit.distance}" + (f"  query {hit.query + 1}" if several else "")
+    score = "" if hit.score is None else f" ({hit.score:.1f})"
+    distance = f"distance {hit.distance}{score}" + (f"  query {hit.query + 1}" if several else "")
     draw.text((left + _width(rank + " ", 13), below), distance, font=_font(13), fill=_ACCENT)
     draw.text((left, below + line), _fitted(hit.id, 13, _PICTURE[0]), font=_font(13), fill=_INK)
     draw.text((left, below + 2 * line), _fitted(", ".join(hit.labels), 13, _PICTURE[0]), font=_font(13), fill=_QUIET)
