@@ -35,6 +35,7 @@ _QUERY_PICTURE = (220, 180)
 _FEWEST_COLUMNS, _MOST_COLUMNS = 4, 8
 _MOST_QUERIES = 5
 _MOST_HITS = 400
+_AWAY = "#b42318"
 
 
 def draw_sheet(result: Result, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -58,10 +59,11 @@ def draw_sheet(result: Result, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     _draw_head(sheet, draw, result, asked)
     top = MARGIN + head
+    several = sum(not query.negative for query in result.queries) > 1
     draw.line([(MARGIN, top - GAP), (width - MARGIN, top - GAP)], fill=FRAME, width=2)
     for number, (hit, picture) in enumerate(zip(hits, pictures, strict=True)):
         left, upper = MARGIN + (number % columns) * CELL, top + (number // columns) * cell_height
-        _draw_hit(sheet, draw, hit, picture, (left, upper), several=len(result.queries) > 1)
+        _draw_hit(sheet, draw, hit, picture, (left, upper), several=several)
     return sheet
 
 
@@ -82,15 +84,21 @@ def _draw_head(
     box = (min(_QUERY_PICTURE[0], step - GAP), _QUERY_PICTURE[1])
     for number, (query, picture) in enumerate(zip(result.queries, asked, strict=False)):
         left = MARGIN + number * step
+        colour = _AWAY if query.negative else ACCENT
         if query.kind == "text":
             _draw_text_query(draw, query.value, (left, top), box)
         else:
             draw_picture(sheet, draw, picture, (left, top), box)
-            draw.rectangle((left, top, left + box[0] - 1, top + box[1] - 1), outline=ACCENT, width=2)
+        corners = (left, top, left + box[0] - 1, top + box[1] - 1)
+        draw.rectangle(corners, outline=colour, width=2)
+        if query.negative:
+            draw.line(corners, fill=colour, width=3)
         kind = f"query {number + 1}: {query.kind}" if len(result.queries) > 1 else f"query: {query.kind}"
+        if query.negative:
+            kind = f"not like this {query.kind}"
         name = {"text": "", "image": Path(query.value).name}.get(query.kind, query.value)
         text = f"{kind} {name}".rstrip()
-        draw.text((left, top + box[1] + 2), fitted(text, 13, box[0]), font=font(13), fill=ACCENT)
+        draw.text((left, top + box[1] + 2), fitted(text, 13, box[0]), font=font(13), fill=colour)
     if len(result.queries) > len(asked):
         more = f"+ {len(result.queries) - len(asked)} more"
         draw.text((MARGIN + len(asked) * step, top + box[1] // 2), more, font=font(13), fill=QUIET)
@@ -98,7 +106,7 @@ def _draw_head(
 
 def _draw_text_query(draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], box: tuple[int, int]) -> None:
     left, top = corner
-    draw.rectangle((left, top, left + box[0] - 1, top + box[1] - 1), fill="#f2f6fc", outline=ACCENT, width=2)
+    draw.rectangle((left, top, left + box[0] - 1, top + box[1] - 1), fill="#f2f6fc")
     inner = box[0] - 4 * GAP
     for size in (24, 18, 14):
         lines = wrapped(text, size, inner)
@@ -128,7 +136,8 @@ def _draw_hit(
     rank = f"{hit.rank}."
     below = top + PICTURE[1] + 3
     draw.text((left, below), rank, font=font(13), fill=INK)
-    distance = f"distance {hit.distance}" + (f"  query {hit.query + 1}" if several else "")
+    score = "" if hit.score is None else f" ({hit.score:.1f})"
+    distance = f"distance {hit.distance}{score}" + (f"  query {hit.query + 1}" if several else "")
     draw.text((left + text_width(rank + " ", 13), below), distance, font=font(13), fill=ACCENT)
     draw.text((left, below + line), fitted(hit.id, 13, PICTURE[0]), font=font(13), fill=INK)
     draw.text((left, below + 2 * line), fitted(", ".join(hit.labels), 13, PICTURE[0]), font=font(13), fill=QUIET)
