@@ -74,6 +74,15 @@ def test_a_copy_and_a_picture_saved_again_are_found_and_others_are_not(leaky):
     assert result.groups[0].items[2].labels == ("dog",)
 
 
+def test_an_image_that_was_removed_is_in_no_group(leaky, tmp_path):
+    root = shutil.copytree(leaky, tmp_path / "leaky")
+    (root / SEAS[1]).unlink()
+    build(root)
+    with Index(root / ".clipdex") as index:
+        assert [segment.live is not None for segment in index.segments] == [True]
+    assert ids(find_duplicates(root)) == [DOGS]
+
+
 def test_a_group_across_datasets(leaky, other):
     result = find_duplicates(leaky, other)
     assert ids(result) == [DOGS, SEAS, ["val/fig/d.jpg", "fig.jpg"]]

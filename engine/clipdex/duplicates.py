@@ -212,7 +212,7 @@ class _Places:
         ]
         segments = [datasets[number].index.segments[part] for number, part in self._parts]
         self.keys = [segment.keys for segment in segments]
-        self.live = [getattr(segment, "live", None) for segment in segments]
+        self.live = [segment.live for segment in segments]
         self._starts = np.concatenate([[0], np.cumsum([len(keys) for keys in self.keys], dtype=np.int64)])
 
     def __len__(self) -> int:
