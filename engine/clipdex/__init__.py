@@ -15,6 +15,7 @@ from clipdex.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from clipdex.building import BuildReport, build
+    from clipdex.duplicates import DuplicatesResult, find_duplicates
     from clipdex.errors import ClipdexError
     from clipdex.explorer import DatasetItem, Explorer
     from clipdex.pipeline import BuildProgress
@@ -34,6 +35,8 @@ _LAZY = {
     "Result": "result",
     "Hit": "result",
     "read_result": "result",
+    "find_duplicates": "duplicates",
+    "DuplicatesResult": "duplicates",
     "save_result": "report.save",
     "ClipdexError": "errors",
 }
@@ -47,6 +50,8 @@ __all__ = [
     "Result",
     "Hit",
     "read_result",
+    "find_duplicates",
+    "DuplicatesResult",
     "save_result",
     "build",
     "BuildProgress",

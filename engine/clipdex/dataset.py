@@ -15,6 +15,7 @@ from clipdex.paths import is_there
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.base import UNREADABLE
 from clipdex.readers.ordering import in_item_order
+from clipdex.result import DatasetRecord
 from clipdex.sources import AUTO, Source, index_folder
 from clipdex_indexes import Index, ItemRow, Location, Manifest
 from clipdex_indexes.files import atomic_write, read_bounded
@@ -44,6 +45,12 @@ class Dataset:
     def media(self, row: ItemRow) -> str:
         """Return the locator of an item's media (see ``clipdex.media``)."""
         return locator(self.root, row.id, row.media)
+
+    @property
+    def record(self) -> DatasetRecord:
+        """What results say of it."""
+        stamp = self.index.manifest.model
+        return DatasetRecord(self.name, str(self.root), len(self.index), stamp.name, stamp.digest, stamp.bits)
 
 
 def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> Index:

@@ -46,8 +46,9 @@ def fsync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _fsync_file(path: Path) -> None:
-    with path.open("rb+") as handle:
+def fsync_file(path: Path) -> None:
+    """Make the content of a file durable; it may be one that cannot be written, such as a link to it elsewhere."""
+    with path.open("rb+" if os.name == "nt" else "rb") as handle:
         os.fsync(handle.fileno())
 
 
@@ -65,7 +66,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         step(f"begin {path.suffix}")
         yield temporary
         step(f"written {path.suffix}")
-        _fsync_file(temporary)
+        fsync_file(temporary)
         step(f"synced {path.suffix}")
         temporary.replace(path)
         step(f"renamed {path.suffix}")
