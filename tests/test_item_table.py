@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipdex_indexes import IndexCorrupt, valid_item_id
+from clipdex_indexes import table as table_module
 from clipdex_indexes.table import TableReader, TableWriter
 from helpers_index import DETERMINISTIC, row
 
@@ -178,3 +179,21 @@ def test_what_could_leave_the_root_is_no_valid_id(item_id):
 @pytest.mark.parametrize("name", ["0.", "0.jpg", "0.\x01", "0.~"])
 def test_id_without_its_extension_finds_the_shortest_and_the_oddest_extension(table, name):
     assert [item.id for _, item in table([row(name)]).find_without_extension("0")] == [name]
+
+
+def test_opening_a_table_and_finding_an_id_take_few_steps_whatever_its_size(table, tmp_path, monkeypatch):
+    rows = [row(f"{number:05}.jpg") for number in range(20_000)]
+    table(rows)
+    # A hundredth of what one look at every row would take.
+    monkeypatch.setattr(table_module, "_STEPS_A_CALL", 100)
+    monkeypatch.setattr(table_module, "_FREE_CALLS", 20)
+    monkeypatch.setattr(table_module, "_STEPS_A_ROW", 0)
+    reader = TableReader(tmp_path / "t.sqlite", 20_000)
+    try:
+        assert reader.find("01234.jpg") == [(1234, rows[1234])]
+        assert reader.find_without_extension("19999") == [(19_999, rows[19_999])]
+        assert reader.rows([7, 19_000]) == [rows[7], rows[19_000]]
+        with pytest.raises(IndexCorrupt, match="interrupted"):
+            reader.ids_like("nothing like it", 5)
+    finally:
+        reader.close()

@@ -41,6 +41,8 @@ _SELECT = (
     "JOIN folder USING (folder) JOIN subset USING (subset) JOIN labels USING (labels) "
 )
 _SELECT_ID = "SELECT folder.path, item.name FROM item JOIN folder USING (folder) WHERE item.position = ?"
+# Both in one SELECT would read the whole table.
+_SELECT_ENDS = "SELECT (SELECT min(position) FROM item), (SELECT max(position) FROM item)"
 _ROWS_AT_ONCE = 500
 _ROWS_A_READ = 1024
 # Bounds on what a table is believed: rows that share pages could make a small file endless to read.
@@ -235,7 +237,7 @@ class TableReader:
         expected = {part.strip() for part in _SCHEMA.split(";") if part.strip()}
         if schema != expected:
             raise self._corrupt("its tables are not those of an item table")
-        lowest, highest = self._query("SELECT min(position), max(position) FROM item")[0]
+        lowest, highest = self._query(_SELECT_ENDS)[0]
         if (lowest, highest) != ((0, self.items - 1) if self.items else (None, None)):
             raise self._corrupt(f"it does not have {self.items} rows")
 
@@ -246,7 +248,7 @@ class TableReader:
 
     def check(self) -> None:
         """Let SQLite check the structure of the whole file."""
-        found = self._query("PRAGMA integrity_check(1)", steps_a_row=10 * _STEPS_A_ROW)
+        found = self._query("PRAGMA integrity_check(1)", effort=10)
         if found != [("ok",)]:
             raise self._corrupt(str(found[0][0]) if found else "SQLite cannot check it")
 
@@ -359,7 +361,7 @@ class TableReader:
         return TableCounts(_positive(subsets), _positive(labels))
 
     def _query(
-        self, statement: str, parameters: Iterable[Any] = (), most: int | None = None, steps_a_row: int = _STEPS_A_ROW
+        self, statement: str, parameters: Iterable[Any] = (), most: int | None = None, effort: int = 1
     ) -> list[Any]:
         """Return all records, at most ``most`` of them, or a few more than there are items."""
         limit = min(self.items, 1 << 30) + _ROWS_A_READ if most is None else most
@@ -368,7 +370,7 @@ class TableReader:
             return []  # nor a text that is as long
         try:
             with self._lock:
-                self._calls_left = _FREE_CALLS + self.items * steps_a_row // _STEPS_A_CALL
+                self._calls_left = _FREE_CALLS + self.items * effort * _STEPS_A_ROW // _STEPS_A_CALL
                 records = self._db.execute(statement, parameters).fetchmany(limit + 1)
         except UnicodeEncodeError:
             return []  # no text in SQLite has a lone surrogate, as in an argument that is not UTF-8

@@ -83,7 +83,8 @@ class FolderReader(Reader):
     def fingerprint(self) -> str | None:
         """Return a hash of the names, sizes and times of everything below the folder; None where a link leads away."""
         digest = hashlib.blake2b(f"{WRITER} {self.options}".encode(errors="surrogatepass"))
-        folders = [os.fspath(self.root)]
+        root = os.fspath(self.root)
+        folders = [root]
         try:
             while folders:
                 folder = folders.pop()
@@ -100,7 +101,7 @@ class FolderReader(Reader):
                             return None
                         else:
                             folders.append(entry.path)
-                digest.update(marshal.dumps((folder, found), 0))
+                digest.update(marshal.dumps((folder[len(root) :], found), 0))
         except OSError:
             return None
         return digest.hexdigest()
