@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.dataset import Dataset, open_datasets
+from clipdex.dataset import Dataset, open_alone, open_datasets
 from clipdex.defaults import MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
 from clipdex.finding import FoundItem, find_item, find_items
+from clipdex.media import is_media_there
 from clipdex.merging import ItemKey, merge, rule_for
 from clipdex.paths import expanded
 from clipdex.provenance import model_of
@@ -75,7 +76,8 @@ class Explorer:
     precision
         ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the indexes, where the device has it.
     index
-        Index folder, where it is not ``.clipdex`` in the one target.
+        Index folder, where it is not ``.clipdex`` in the one target. Without a target, the index alone is searched: its
+        images may be on another machine.
     max_pixels
         Query images (and with ``build`` all) of more pixels are refused.
 
@@ -100,7 +102,7 @@ class Explorer:
         index: str | os.PathLike[str] | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        if not targets:
+        if not targets and index is None:
             raise QueryError("there is no dataset to search: name at least one folder.")
         if index is not None and len(targets) > 1:
             raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
@@ -117,7 +119,11 @@ class Explorer:
 
             for target in targets:
                 build_index(target, index=index, model=model, device=device, precision=precision, max_pixels=max_pixels)
-        self.datasets: list[Dataset] = open_datasets([locate(target) for target in targets], index)
+        self.datasets: list[Dataset]
+        if index is not None and not targets:
+            self.datasets = [open_alone(index)]
+        else:
+            self.datasets = open_datasets([locate(target) for target in targets], index)
         try:
             self._check_models(model)
         except BaseException:
@@ -205,6 +211,7 @@ class Explorer:
                     row.subset,
                     path,
                     row.labels,
+                    missing=not is_media_there(path),
                 )
             )
         return Result(

@@ -37,6 +37,8 @@ class Hit:
         Which item it is.
     path
         Its file.
+    missing
+        Whether that was not there, when the query was answered.
     """
 
     rank: int
@@ -48,6 +50,7 @@ class Hit:
     subset: str
     path: str
     labels: tuple[str, ...]
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class Result(Sequence[Hit]):
             "merge": self.merge,
             "queries": [_query_dict(query) for query in self.queries],
             "datasets": [_plain(dataset) for dataset in self.datasets],
-            "hits": [{**_plain(hit), "labels": list(hit.labels)} for hit in self.hits],
+            "hits": [_hit_dict(hit) for hit in self.hits],
         }
 
     def to_json(self) -> str:
@@ -151,6 +154,13 @@ class Result(Sequence[Hit]):
 
 def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
     return {name: getattr(record, name) for name in record.__slots__}
+
+
+def _hit_dict(hit: Hit) -> dict[str, Any]:
+    values = {**_plain(hit), "labels": list(hit.labels)}
+    if not values.pop("missing"):
+        return values
+    return {**values, "missing": True}
 
 
 def _query_dict(query: QueryRecord) -> dict[str, Any]:
@@ -224,6 +234,7 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
         subset=_typed(hit["subset"], str),
         path=_typed(hit["path"], str),
         labels=tuple(_typed(label, str) for label in _typed(hit["labels"], list)),
+        missing=bool(hit.get("missing", False)),
     )
 
 
