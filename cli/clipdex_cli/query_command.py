@@ -187,9 +187,9 @@ def ask(
         for name, value in order
     ]  # fmt: skip
     place = Resolved(()) if index is not None and not targets else resolve(targets, project_dir)
-    if not place.targets and not (index or Path(INDEX_FOLDER)).exists():
+    if not place.targets and index is None and not Path(INDEX_FOLDER).exists():
         raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
-    searched = place.targets or (() if index is not None and not build else (Path(),))
+    searched = place.targets or ((Path(),) if index is None or build else ())
     settings: dict[str, Any] = {"model": model, "device": device, "precision": precision, "index": index}
     if build:
         code = build_all(searched, only_news=True, max_pixels=max_pixels, project_model=place.model, **settings)

@@ -25,6 +25,8 @@ STAGE = click.option(
     default=None,
     help="Record the query as a step of the project, or (also --stage false) do not. [default: in a project]",
 )
+# Ends of the names of options that are paths.
+_PATHS = ("image", "img-path")
 # What does not change the answer, or says where things are on this machine.
 _NOT_RECORDED = (
     *("targets", "output", "null", "save", "output_dir", "force", "verbose", "stage", "project_dir"),
@@ -71,7 +73,7 @@ def arguments_of(project: Project, stage: Stage, command: click.Command) -> list
             arguments.append(f"--{key}" if value else option.secondary_opts[-1] if option.secondary_opts else "")
         else:
             for one in value if isinstance(value, tuple) else (value,):
-                text = str(project.absolute(one)) if key.endswith("image") and isinstance(one, str) else one
+                text = str(project.absolute(one)) if key.endswith(_PATHS) and isinstance(one, str) else one
                 arguments.append(f"--{key}={text}")
     return [*filter(None, arguments), "--", *stage.targets]
 
@@ -112,4 +114,4 @@ def _ordered(command: click.Command) -> tuple[str, ...]:
 def _as_recorded(project: Project, kind: str, value: Any) -> str:  # noqa: ANN401
     from clipdex.paths import expanded
 
-    return project.relative(expanded(value)) if kind.endswith("image") else str(value)
+    return project.relative(expanded(value)) if kind.endswith(_PATHS) else str(value)

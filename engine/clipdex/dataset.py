@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from clipdex.defaults import INDEX_FOLDER
-from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound
+from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound, ModelMismatch
 from clipdex.media import locator
 from clipdex.paths import expanded, is_there
 from clipdex.readers import Reader, ReadItem, UnreadableItem
@@ -160,6 +160,26 @@ def open_alone(index: str | os.PathLike[str]) -> Dataset:
     else:
         root = folder
     return Dataset(root.name or "dataset", root, opened)
+
+
+def require_same_model(datasets: Sequence[Dataset]) -> None:
+    """Refuse datasets that were hashed by different models.
+
+    Raises
+    ------
+    ModelMismatch
+        When they were; the message names two of them.
+    """
+    first = datasets[0]
+    stamp = first.index.manifest.model
+    for other in datasets[1:]:
+        theirs = other.index.manifest.model
+        if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
+            raise ModelMismatch(
+                f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
+                f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
+                "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
+            )
 
 
 class Change(Enum):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.dataset import Dataset, open_alone, open_datasets
+from clipdex.dataset import Dataset, open_alone, open_datasets, require_same_model
 from clipdex.defaults import MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
@@ -305,16 +305,9 @@ class Explorer:
         return DatasetRecord(dataset.name, str(dataset.root), len(dataset.index), stamp.name, stamp.digest, stamp.bits)
 
     def _check_models(self, model: str | None) -> None:
+        require_same_model(self.datasets)
         first = self.datasets[0]
         stamp = first.index.manifest.model
-        for other in self.datasets[1:]:
-            theirs = other.index.manifest.model
-            if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
-                raise ModelMismatch(
-                    f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
-                    f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
-                    "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
-                )
         if model is not None:
             self._model = find_model(model)
         if self._model is not None and self._model.digest != stamp.digest:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 
 from clipdex.projects.model import Project
+from clipdex.readers import formats
 
 
 def load_plugins(project: Project, *, named: bool) -> list[str]:
@@ -32,9 +32,10 @@ def load_plugins(project: Project, *, named: bool) -> list[str]:
             f"The plugins in {folder} were not loaded: they belong to another user. To load them, name the project: "
             f"--project {project.folder}"
         ]
-    load_folder = importlib.import_module("clipdex.readers.plugins").load_folder
-    load_folder(folder)
-    return [f"Loaded the plugins in {folder}, of the project {project.folder}."]
+    use_folder = getattr(formats, "use_folder", None)
+    if use_folder is None:
+        return [f"The plugins in {folder} were not loaded: this version of clipdex has none."]
+    return [f"Loaded the plugins in {folder}, of the project {project.folder}.", *use_folder(folder)]
 
 
 def _is_own(path: os.PathLike[str]) -> bool:
