@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import re
 import shutil
 import threading
 
@@ -10,7 +14,8 @@ from clipdex.projects.adding import add_dataset
 from clipdex.projects.editing import add_source, create_project, record_stage
 from clipdex.projects.model import Outcome, ProjectSource, Stage
 from clipdex.projects.reading import open_project, parse_project
-from helpers_engine import make_folder, renamed_model
+from clipdex.readers import formats
+from helpers_engine import REPOSITORY, make_folder, renamed_model
 
 
 @pytest.fixture
@@ -249,6 +254,27 @@ def test_two_that_write_at_once_lose_nothing(tmp_path):
     assert {one.queries[0][1] for one in read.stages} == {f"query {number}" for number in range(8)}
 
 
+def test_plugins_are_loaded_for_a_project_that_is_named_or_of_the_same_owner_only(cli, project, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(
+        formats, "use_folder", lambda folder: loaded.append(folder) or ["One is broken."], raising=False
+    )
+    assert "he plugins in" not in cli("query", "more", "--item", "x/a").err
+    (project / "plugins").mkdir()
+    done = cli("query", "more", "--item", "x/a")
+    assert f"Loaded the plugins in {project / 'plugins'}, of the project {project}.\nOne is broken." in done.err
+    assert loaded == [project / "plugins"]
+    monkeypatch.setattr(os, "getuid", lambda: -1, raising=False)
+    done = cli("query", "more", "--item", "x/a")
+    assert f"The plugins in {project / 'plugins'} were not loaded: they belong to another user" in done.err
+    assert loaded == [project / "plugins"]
+    assert cli("query", "-p", project, "more", "--item", "x/a").code == 0
+    assert loaded == [project / "plugins"] * 2
+    monkeypatch.chdir(project.parent)
+    assert cli("query", project.parent / "more", "--item", "x/a").code == 0
+    assert len(loaded) == 2
+
+
 @pytest.mark.parametrize("name", ["", ".hidden", "-x", "a/b", "a:b", "a\\b", "a\nb", " a"])
 def test_names_that_would_be_mistaken_for_something_else_are_refused(tmp_path, name):
     project = create_project(tmp_path / "p")
@@ -263,3 +289,32 @@ def test_awkward_names_and_options_survive_the_file(tmp_path):
     (source,) = open_project(tmp_path / "p").sources
     assert (source.name, source.path, source.options) == ('my "own" photos é',) * 2 + ({"split": 'a "b"\n'},)
     assert open_project(tmp_path / "p").model == 'odd "name" é'
+
+
+PAGE = (REPOSITORY / "docs" / "projects.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_documented_file_can_be_read(tmp_path):
+    (text,) = blocks("toml")
+    read = parse_project(tmp_path, text)
+    assert [(one.name, one.format, one.options) for one in read.sources] == [
+        ("photos", "auto", {}),
+        ("coco", "coco", {"split": "train"}),
+    ]
+    assert read.stages[0].queries[2] == ("item", "photos:animals/cat.jpg")
+    assert read.stages[0].options == {"topk": 10, "exclude-self": True}
+
+
+def test_the_documented_python_runs(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    project.rename("animals")
+    (example,) = blocks("python")
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(example, "projects.md", "exec"), {})
+    source, count = printed.getvalue().splitlines()
+    assert source in ("odd", "more")
+    assert count == "8"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from clipdex.errors import ProjectError
+from clipdex.paths import expanded
 from clipdex.projects.editing import add_source, create_project
 from clipdex.projects.model import Project, ProjectSource
+from clipdex.projects.places import FILE_NAME
 from clipdex.projects.reading import bad_name, open_project
 from clipdex.readers.formats import reader_class
 from clipdex.sources import AUTO, Source, locate
@@ -104,12 +107,10 @@ def import_datumaro(
     ProjectError
         When no project can be made.
     """
-    import importlib
-
-    from clipdex.paths import expanded
-    from clipdex.projects.places import FILE_NAME
-
-    read = importlib.import_module("clipdex.readers.datumaro_project").read_datumaro_project
+    try:
+        read = importlib.import_module("clipdex.readers.datumaro_project").read_datumaro_project
+    except ModuleNotFoundError as error:
+        raise ProjectError("this version of clipdex cannot read projects of Datumaro.") from error
     sources: list[Source] = read(expanded(old).absolute())
     there = (expanded(folder) / FILE_NAME).is_file()
     project = open_project(folder) if there else create_project(folder)
