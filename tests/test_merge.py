@@ -207,7 +207,7 @@ def test_a_merged_index_goes_to_another_machine(cli, parts, tmp_path):
     assert len(cli("query", tmp_path / "both", "--item", "a/loose", "--output", "json").ids) == 7
 
 
-def test_a_forged_merged_index_is_no_traceback(tmp_path, parts):
+def test_a_forged_merged_index_is_no_traceback(tmp_path):
     from clipdex.readers.merged import MergedReader
 
     for text in (
@@ -219,6 +219,6 @@ def test_a_forged_merged_index_is_no_traceback(tmp_path, parts):
         "[" * 99999,
     ):
         with pytest.raises(DatasetError):
-            MergedReader(tmp_path, {"a": text})
+            MergedReader(tmp_path, {"parts": text})
     with pytest.raises(DatasetError, match="clipdex merge"):
         MergedReader(tmp_path)

@@ -11,7 +11,7 @@ from clipdex.dataset import Dataset, open_datasets, remembered, require_same_mod
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, IndexFailure, IndexNotFound, OutputError
 from clipdex.paths import expanded
-from clipdex.readers.merged import FORMAT, part_option
+from clipdex.readers.merged import FORMAT, parts_option
 from clipdex.sources import Source, Target, locate
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter, ItemRow, read_manifest, valid_item_id
@@ -62,7 +62,7 @@ def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
             _require_mergeable(dataset)
         place = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100
         index = _prepared(place)
-        options = {dataset.name: part_option(_source_of(dataset, sources)) for dataset in datasets}
+        options = parts_option({dataset.name: _source_of(dataset, sources) for dataset in datasets})
         with IndexWriter(index, fresh=True) as writer:
             writer.start(datasets[0].index.manifest.model, FORMAT, WRITER, "", options)
             writer.add(_rows(datasets))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from clipdex.errors import DatasetError
 from clipdex.media import locator
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clipdex.sources import Source
 
 FORMAT = "merged"
+PARTS = "parts"
 
 
 class MergedReader(Reader):
@@ -25,7 +26,7 @@ class MergedReader(Reader):
     location
         The folder that stands for all of them; only their index is in it.
     options
-        For each name of a dataset, where it is and how it is read, as ``part_option`` writes it.
+        ``parts``: where each dataset is and how it is read, as ``parts_option`` writes it.
 
     Raises
     ------
@@ -35,16 +36,14 @@ class MergedReader(Reader):
 
     format = FORMAT
     about = "several datasets as one; made by clipdex merge"
+    option_names: ClassVar[Mapping[str, str]] = {PARTS: "where the datasets are; written by clipdex merge"}
     in_order = True
 
     def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
         super().__init__(location, options)
-        if not options:
+        if not options.get(PARTS):
             raise DatasetError(f"{location} is no merged dataset: clipdex merge makes one.")
-        # With the slash, because that is how the ids sort.
-        self._parts = sorted(
-            ((name, _part(name, text)) for name, text in options.items()), key=lambda part: part[0] + "/"
-        )
+        self._parts = _parts(location, options[PARTS])
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
@@ -65,19 +64,26 @@ class MergedReader(Reader):
                     yield item._replace(id=f"{name}/{item.id}", media=media)
 
 
-def part_option(source: Source) -> str:
-    """Return where a dataset is and how it is read, as an option of the merged one."""
-    return json.dumps([str(source.location), source.format, dict(source.options)], ensure_ascii=False)
+def parts_option(sources: Mapping[str, Source]) -> dict[str, str]:
+    """Return the options of the dataset that these make together, by the names in front of their ids."""
+    parts = {name: [str(one.location), one.format, dict(one.options)] for name, one in sources.items()}
+    return {PARTS: json.dumps(parts, ensure_ascii=False)}
 
 
-def _part(name: str, text: str) -> Source:
+def _parts(location: Path, text: str) -> list[tuple[str, Source]]:
+    """Return the datasets with their names, in the order of their ids."""
     from clipdex.sources import Source
 
     try:
-        location, format_name, options = json.loads(text)
-        texts = [location, format_name, *options, *options.values()]
+        parts = [
+            (name, Source(Path(path), format_name, options, name))
+            for name, (path, format_name, options) in json.loads(text).items()
+        ]
+        texts = [text for _, part in parts for text in (part.format, *part.options, *part.options.values())]
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise DatasetError(f"where the dataset {name!r} of a merged one is cannot be read: {error}.") from error
-    if not all(isinstance(one, str) for one in texts) or not Path(location).is_absolute() or format_name == FORMAT:
-        raise DatasetError(f"where the dataset {name!r} of a merged one is cannot be read: {text!r}.")
-    return Source(Path(location), format_name, options, name)
+        raise DatasetError(f"where the datasets of {location} are cannot be read: {error}.") from error
+    for name, part in parts:
+        if not part.location.is_absolute() or part.format == FORMAT or not all(isinstance(one, str) for one in texts):
+            raise DatasetError(f"where the dataset {name!r} of {location} is cannot be read: {text!r}.")
+    # With the slash, because that is how the ids sort.
+    return sorted(parts, key=lambda part: f"{part[0]}/")
