@@ -50,12 +50,14 @@ class Resolved:
         return self.project.model_name if self.project is not None else None
 
 
-def open_named(project_dir: Path | None) -> Project | None:
-    """Open the project that was named, or that the current folder is in, if any; and load its plugins."""
-    from clipdex.projects.places import find_project
+def the_project(project_dir: Path | None) -> Project:
+    """Open the project that was named, or that the current folder is in, and load its plugins.
 
-    if project_dir is None and find_project() is None:
-        return None
+    Raises
+    ------
+    ProjectNotFound
+        When there is none.
+    """
     from clipdex.projects.plugins import load_plugins
     from clipdex.projects.reading import open_project
 
@@ -67,9 +69,11 @@ def open_named(project_dir: Path | None) -> Project | None:
 
 def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
     """Return the datasets that targets mean: in a project the name of a source goes before a path."""
-    project = open_named(project_dir)
-    if project is None:
+    from clipdex.projects.places import find_project
+
+    if project_dir is None and find_project() is None:
         return Resolved(tuple(targets))
+    project = the_project(project_dir)
     if not targets:
         if project_dir is None and Path.cwd() != project.folder and Path(INDEX_FOLDER).exists():
             click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)

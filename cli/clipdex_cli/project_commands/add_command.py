@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from clipdex_cli.in_project import PROJECT
+from clipdex_cli.in_project import PROJECT, the_project
 
 
 @click.command("add")
@@ -25,12 +25,11 @@ def command(path: str, name: str | None, format_name: str, options: tuple[str, .
     A source whose dataset is not there any more has been moved: add it again, by its name, where it is now.
     """
     from clipdex.projects.adding import add_dataset
-    from clipdex.projects.reading import open_project
 
     pairs = dict(option.partition("=")[::2] for option in options)
     if not all("=" in option for option in options):
         raise click.UsageError("--option is KEY=VALUE.")
-    added = add_dataset(open_project(project_dir), path, name=name, format=format_name, options=pairs)
+    added = add_dataset(the_project(project_dir), path, name=name, format=format_name, options=pairs)
     if added.before is not None:
         click.echo(f"Moved the source {added.source.name}: {added.before.path} is now {added.source.path}", err=True)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
-from clipdex_cli.in_project import PROJECT, open_named
+from clipdex_cli.in_project import PROJECT, the_project
 
 
 @click.command("build")
@@ -17,8 +17,7 @@ from clipdex_cli.in_project import PROJECT, open_named
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; failed files are still named.")
 def command(names: tuple[str, ...], project_dir: Path | None, device: str, quiet: bool) -> int:
     """Build or bring up to date the indexes of all sources of the project, or of those that are named."""
-    from clipdex.projects.reading import open_project
     from clipdex_cli.building import build_all
 
-    project = open_named(project_dir) or open_project(project_dir)
+    project = the_project(project_dir)
     return build_all(project.chosen(names), quiet=quiet, device=device, project_model=project.model_name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clipdex_cli.in_project import PROJECT, open_named
+from clipdex_cli.in_project import PROJECT, the_project
 from clipdex_cli.output import printable, write
 
 if TYPE_CHECKING:
@@ -22,9 +22,8 @@ _QUERIES_SHOWN = 3
 def command(project_dir: Path | None, as_json: bool) -> None:
     """Show the sources of the project and whether their indexes are up to date, its model, and its stages."""
     from clipdex.projects.info import describe_project
-    from clipdex.projects.reading import open_project
 
-    info = describe_project(open_named(project_dir) or open_project(project_dir))
+    info = describe_project(the_project(project_dir))
     if as_json:
         import json
 

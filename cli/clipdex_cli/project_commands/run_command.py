@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clipdex_cli.in_project import PROJECT, open_named
+from clipdex_cli.in_project import PROJECT, the_project
 from clipdex_cli.output import printable
 
 if TYPE_CHECKING:
@@ -32,10 +32,9 @@ def command(chosen: tuple[str, ...], project_dir: Path | None, no_build: bool, u
 
     Exit code: 0 when all hits are as they were recorded, otherwise 1.
     """
-    from clipdex.projects.reading import open_project
     from clipdex_cli.building import build_all
 
-    project = open_named(project_dir) or open_project(project_dir)
+    project = the_project(project_dir)
     stages = project.chosen_stages(chosen)
     if not stages:
         click.echo(f"The project {project.folder} has no stages yet: queries are recorded in it.", err=True)
