@@ -104,6 +104,8 @@ def _columns(result: Result) -> dict[str, list[str]]:
     if len({hit.subset for hit in hits}) > 1:
         columns["subset"] = [printable(hit.subset) for hit in hits]
     columns["labels"] = [printable(", ".join(hit.labels)) for hit in hits]
+    if any(hit.missing for hit in hits):
+        columns["image"] = ["missing" if hit.missing else "" for hit in hits]
     return columns
 
 

@@ -1,7 +1,7 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
-``build`` makes an index, ``Explorer`` asks it, ``save_result`` saves pictures of a ``Result``. Every error is a
-``ClipdexError``; ``clipdex.errors`` has them all.
+``build`` makes an index, ``Explorer`` asks it, ``save_result`` saves pictures of a ``Result``, ``join`` makes one index
+of several, ``open_project`` reads a project. Every error is a ``ClipdexError``; ``clipdex.errors`` has them all.
 
 Importing this package is cheap: NumPy, FAISS and OpenVINO are imported by the first call that needs them.
 """
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from clipdex.duplicates import DuplicatesResult, find_duplicates
     from clipdex.errors import ClipdexError
     from clipdex.explorer import DatasetItem, Explorer
+    from clipdex.joining import join
     from clipdex.pipeline import BuildProgress
+    from clipdex.projects.reading import open_project
     from clipdex.queries import ImageQuery, ItemQuery, TextQuery
     from clipdex.report.save import save_result
     from clipdex.result import Hit, Result, read_result
@@ -29,6 +31,8 @@ _LAZY = {
     "build": "building",
     "BuildProgress": "pipeline",
     "BuildReport": "building",
+    "join": "joining",
+    "open_project": "projects.reading",
     "TextQuery": "queries",
     "ImageQuery": "queries",
     "ItemQuery": "queries",
@@ -56,6 +60,8 @@ __all__ = [
     "build",
     "BuildProgress",
     "BuildReport",
+    "join",
+    "open_project",
     "ClipdexError",
     "__version__",
 ]

@@ -81,6 +81,7 @@ def build(
     format: str = AUTO_FORMAT,
     index: str | os.PathLike[str] | None = None,
     model: str | None = None,
+    project_model: str | None = None,
     device: str = CPU,
     precision: str = AUTO,
     rebuild: bool = False,
@@ -105,7 +106,9 @@ def build(
         Index folder, where it is not ``.clipdex`` in the target.
     model
         Name or folder of the model; None takes the one of the index, and for a new index the one that the variable
-        ``CLIPDEX_MODEL`` names, or the bundled one.
+        ``CLIPDEX_MODEL`` names, ``project_model``, or the bundled one.
+    project_model
+        Name or folder of the model that the project of the dataset has for new indexes.
     device
         What computes, as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
     precision
@@ -145,7 +148,7 @@ def build(
     with IndexWriter(folder, fresh=rebuild, wait=wait, waiting=waiting) as writer:
         if writer.base is not None:
             require_same_root(writer.base, root)
-        chosen, why = _model_for(writer.base, model, root)
+        chosen, why = _model_for(writer.base, model, project_model, root)
         wanted = _precision_for(writer.base, precision, device, root)
         encoder = Encoder(chosen, many=True, device=device, precision=wanted)
         if writer.base is None:
@@ -188,9 +191,9 @@ def _as_before(source: Source, folder: Path, *, rebuild: bool) -> Source:
         return source
 
 
-def _model_for(base: Index | None, name: str | None, root: Path) -> tuple[Model, str]:
+def _model_for(base: Index | None, name: str | None, of_project: str | None, root: Path) -> tuple[Model, str]:
     if base is None:
-        return model_for_new_index(name)
+        return model_for_new_index(name, of_project)
     stamp = base.manifest.model
     model = find_model(name) if name is not None else model_of(base, root)
     if model.digest != stamp.digest:

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
-from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound
+from clipdex.defaults import INDEX_FOLDER
+from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound, ModelMismatch
 from clipdex.media import locator
-from clipdex.paths import is_there
+from clipdex.paths import expanded, is_there
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.base import UNREADABLE
 from clipdex.readers.ordering import in_item_order
@@ -142,6 +143,50 @@ def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | Non
             dataset.index.close()
         raise
     return datasets
+
+
+def open_alone(index: str | os.PathLike[str]) -> Dataset:
+    """Open an index by itself, such as one that was copied away from its images.
+
+    Its dataset is where the index says that it is or, where it does not say, what it is beside. What is neither is
+    taken to be in the index folder, where it will not be found.
+
+    Raises
+    ------
+    IndexFailure
+        When there is no index, or it cannot be read.
+    """
+    opened = Index(expanded(index).absolute())
+    folder = opened.folder
+    if opened.manifest.root:
+        root = Path(opened.manifest.root)
+    elif folder.name == INDEX_FOLDER:
+        root = folder.parent
+    elif folder.name.endswith(INDEX_FOLDER):
+        root = folder.with_name(folder.name.removesuffix(INDEX_FOLDER))
+    else:
+        root = folder
+    return Dataset(root.name or "dataset", root, opened)
+
+
+def require_same_model(datasets: Sequence[Dataset]) -> None:
+    """Refuse datasets that were hashed by different models.
+
+    Raises
+    ------
+    ModelMismatch
+        When they were; the message names two of them.
+    """
+    first = datasets[0]
+    stamp = first.index.manifest.model
+    for other in datasets[1:]:
+        theirs = other.index.manifest.model
+        if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
+            raise ModelMismatch(
+                f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
+                f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
+                "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
+            )
 
 
 class Change(Enum):

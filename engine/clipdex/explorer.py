@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.dataset import Dataset, open_datasets
+from clipdex.dataset import Dataset, open_alone, open_datasets, require_same_model
 from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, hash_key, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
 from clipdex.finding import FoundItem, find_item, find_items
+from clipdex.media import is_media_there
 from clipdex.merging import ItemKey
 from clipdex.paths import expanded
 from clipdex.provenance import model_of
@@ -75,7 +76,8 @@ class Explorer:
     precision
         ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the indexes, where the device has it.
     index
-        Index folder, where it is not ``.clipdex`` in the one target.
+        Index folder, where it is not ``.clipdex`` in the one target. Without a target, the index alone is searched: its
+        images may be on another machine.
     max_pixels
         Query images (and with ``build`` all) of more pixels are refused.
 
@@ -100,7 +102,7 @@ class Explorer:
         index: str | os.PathLike[str] | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        if not targets:
+        if not targets and index is None:
             raise QueryError("there is no dataset to search: name at least one folder.")
         if index is not None and len(targets) > 1:
             raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
@@ -118,7 +120,11 @@ class Explorer:
 
             for target in targets:
                 build_index(target, index=index, model=model, device=device, precision=precision, max_pixels=max_pixels)
-        self.datasets: list[Dataset] = open_datasets([locate(target) for target in targets], index)
+        self.datasets: list[Dataset]
+        if index is not None and not targets:
+            self.datasets = [open_alone(index)]
+        else:
+            self.datasets = open_datasets([locate(target) for target in targets], index)
         try:
             self._check_models(model)
         except BaseException:
@@ -248,6 +254,7 @@ class Explorer:
 
     def _hit(self, number: int, found: Ranked) -> Hit:
         dataset, row = self.datasets[found.item.dataset], found.row
+        path = dataset.media(row)
         return Hit(
             rank=number,
             distance=found.distance,
@@ -256,10 +263,11 @@ class Explorer:
             dataset=dataset.name,
             id=row.id,
             subset=row.subset,
-            path=dataset.media(row),
+            path=path,
             labels=row.labels,
             score=found.score,
             merged=found.merged,
+            missing=not is_media_there(path),
         )
 
     def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:
@@ -336,16 +344,9 @@ class Explorer:
         return _Asked(record, hash_key(embedding, centre), embedding - centre, image=image if keep else None)
 
     def _check_models(self, model: str | None) -> None:
+        require_same_model(self.datasets)
         first = self.datasets[0]
         stamp = first.index.manifest.model
-        for other in self.datasets[1:]:
-            theirs = other.index.manifest.model
-            if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
-                raise ModelMismatch(
-                    f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
-                    f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
-                    "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
-                )
         if model is not None:
             self._model = find_model(model)
         if self._model is not None and self._model.digest != stamp.digest:

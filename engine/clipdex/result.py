@@ -43,6 +43,8 @@ class Hit:
         Where candidates were compared again: asymmetric distance to that query, in bits.
     merged
         Where neither distance, score nor place say by what the hits are in order: the value that does, lower first.
+    missing
+        Whether that was not there, when the query was answered.
     """
 
     rank: int
@@ -56,6 +58,7 @@ class Hit:
     labels: tuple[str, ...]
     score: float | None = None
     merged: float | None = None
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,7 @@ def _query_dict(query: QueryRecord) -> dict[str, Any]:
 
 def _hit_dict(hit: Hit) -> dict[str, Any]:
     values = {**plain(hit), "labels": list(hit.labels)}
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None and (name != "missing" or value)}
 
 
 def read_result(path: Path) -> Result:
@@ -260,6 +263,7 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
         labels=tuple(_typed(label, str) for label in _typed(hit["labels"], list)),
         score=_real(hit.get("score")),
         merged=_real(hit.get("merged")),
+        missing=bool(hit.get("missing", False)),
     )
 
 
