@@ -276,16 +276,17 @@ def test_a_write_waits_for_the_lock_or_fails_at_once(disk):
 
 @pytest.mark.parametrize("suffix", ["faiss", "sqlite", "removed"])
 def test_verifying_finds_what_opening_does_not(tmp_path, suffix):
-    """One byte in the middle of a large file, between the blocks of the sample."""
+    """One byte in the middle of a large file."""
     rng = np.random.default_rng(0)
-    keys = rng.integers(0, 256, (3000, 64), np.uint8)
+    keys = rng.integers(0, 256, (5000, 64), np.uint8)
     with Index.create(tmp_path / "index", 512) as index:
-        index.add([f"{number:05}.jpg" for number in range(3000)], keys)
-        index.remove([f"{number:05}.jpg" for number in range(0, 3000, 7)])
+        index.add([f"{number:05}.jpg" for number in range(5000)], keys)
+        index.remove([f"{number:05}.jpg" for number in range(0, 5000, 7)])
         assert index.verify().ok
     [path] = (tmp_path / "index" / "segments").glob(f"*.{suffix}")
     data = bytearray(path.read_bytes())
-    at = len(data) // 2 + 3000 if suffix != "removed" else 5
+    # Between the blocks of the sample, which begin at (size - 4096) * i // 15.
+    at = (len(data) - 4096) * 7 // 15 + 4096 + 100 if suffix != "removed" else 5
     data[at] ^= 1
     path.write_bytes(data)
     if suffix == "removed":

@@ -482,7 +482,6 @@ SCHEMA_BY_HAND = "PRAGMA writable_schema=ON; UPDATE sqlite_master SET "
         "CREATE TRIGGER more AFTER INSERT ON item BEGIN DELETE FROM item; END",
         "CREATE INDEX more ON item(size)",
         "ALTER TABLE item ADD COLUMN more",
-        "DROP INDEX item_by_id",
         "DROP TABLE labels",
         "DROP TABLE item",
         "ALTER TABLE item RENAME TO real; CREATE VIEW item AS SELECT * FROM real",

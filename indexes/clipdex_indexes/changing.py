@@ -14,7 +14,7 @@ from clipdex_indexes.writer import IndexWriter
 
 _FORMAT, _WRITER = "keys", "clipdex_indexes"
 # Looking an id up takes as long as reading so many rows.
-_ROWS_A_LOOKUP = 16
+_ROWS_A_LOOKUP = 64
 
 
 def create(folder: Path, model: ModelStamp) -> None:

@@ -1,6 +1,7 @@
 """Item tables: the SQLite file of a segment that says which item each hash key belongs to.
 
-Rows are in item order (by id, then subset, in code points), and a row's position is the position of its hash key.
+Rows are in item order (by id, then subset, in code points), and a row's position is the position of its hash key. An id
+is looked up by bisection over the positions, which takes no space, as an index of SQLite would.
 Folder names, subsets and lists of labels are stored once. A table is written once and then only read, with
 ``immutable=1``; one that came from elsewhere is untrusted: every value is checked on its way out.
 """
@@ -34,20 +35,18 @@ CREATE TABLE item(position INTEGER PRIMARY KEY, folder INTEGER NOT NULL, name TE
                   labels INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL, content INTEGER NOT NULL,
                   media TEXT);
 """
-_INDEXES = """
-CREATE UNIQUE INDEX folder_by_path ON folder(path);
-CREATE UNIQUE INDEX item_by_id ON item(folder, name, subset);
-"""
 _SELECT = (
     "SELECT item.position, folder.path, item.name, subset.name, labels.names, item.size, item.mtime, "
     "item.content, item.media FROM item "
     "JOIN folder USING (folder) JOIN subset USING (subset) JOIN labels USING (labels) "
 )
+_SELECT_ID = "SELECT folder.path, item.name FROM item JOIN folder USING (folder) WHERE item.position = ?"
 _ROWS_AT_ONCE = 500
 _ROWS_A_READ = 1024
 # Bounds on what a table is believed: rows that share pages could make a small file endless to read.
 _MAX_TEXT = 1 << 16
 _MAX_SAME_ID = 10_000
+_SAME_ID_AT_ONCE = 8
 _STEPS_A_CALL = 100_000
 _STEPS_A_ROW = 1000
 _FREE_CALLS = 200
@@ -154,10 +153,9 @@ class TableWriter:
             self._flush()
 
     def finish(self) -> None:
-        """Write what is pending, and make the id index; the table is then whole."""
+        """Write what is pending; the table is then whole."""
         self._flush()
         self._db.execute("COMMIT")
-        self._db.executescript(_INDEXES)
 
     def close(self) -> None:
         """Close the file, finished or not."""
@@ -234,7 +232,7 @@ class TableReader:
         if self._query("PRAGMA application_id") != [(APPLICATION_ID,)]:
             raise self._corrupt("it is not an item table")
         schema = {statement for (statement,) in self._query("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
-        expected = {part.strip() for part in (_SCHEMA + _INDEXES).split(";") if part.strip()}
+        expected = {part.strip() for part in _SCHEMA.split(";") if part.strip()}
         if schema != expected:
             raise self._corrupt("its tables are not those of an item table")
         lowest, highest = self._query("SELECT min(position), max(position) FROM item")[0]
@@ -280,20 +278,44 @@ class TableReader:
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id (one for each subset that has it)."""
-        folder, name = _split(item_id)
-        records = self._query(f"{_SELECT} WHERE folder.path = ? AND item.name = ?", (folder, name), most=_MAX_SAME_ID)
-        return [found for found in self._live_rows(records) if found[1].id == item_id]
+        found: list[tuple[int, ItemRow]] = []
+        start = self._first_from(item_id)
+        while len(found) < _MAX_SAME_ID:
+            end = min(start + _SAME_ID_AT_ONCE, self.items)
+            rows = self.rows(range(start, end))
+            same = [(position, row) for position, row in enumerate(rows, start) if row.id == item_id]
+            found += [one for one in same if self._live is None or self._live[one[0]]]
+            if len(same) < _SAME_ID_AT_ONCE:
+                break
+            start = end
+        return found
 
     def find_without_extension(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
         folder, stem = _split(item_id)
+        # The slash follows the point in the order of code points.
+        start, end = self._first_from(f"{item_id}."), self._first_from(f"{item_id}/")
         records = self._query(
-            f"{_SELECT} WHERE folder.path = ? AND item.name >= ? AND item.name < ? "
-            "AND instr(substr(item.name, ?), '.') = 0",
-            (folder, f"{stem}.", f"{stem}/", len(stem) + 2),
-            most=_MAX_SAME_ID,
+            f"{_SELECT} WHERE item.position >= ? AND item.position < ? AND folder.path = ? "
+            "AND instr(substr(item.name, ?), '.') = 0 LIMIT ?",
+            (start, end, folder, len(stem) + 2, _MAX_SAME_ID),
         )
         return [found for found in self._live_rows(records) if found[1].id.rpartition(".")[0] == item_id]
+
+    def _first_from(self, item_id: str) -> int:
+        """Return the first position whose id is not before ``item_id``, by bisection: rows are in order of ids."""
+        low, high = 0, self.items
+        while low < high:
+            middle = (low + high) // 2
+            records = self._query(_SELECT_ID, (middle,), most=1)
+            if not records:
+                raise self._corrupt(f"row {middle} is missing")
+            folder, name = self._text(records[0][0]), self._text(records[0][1])
+            if (f"{folder}/{name}" if folder else name) < item_id:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def ids_like(self, item_id: str, limit: int) -> list[str]:
         """Return up to ``limit`` ids that may be what a mistyped ``item_id`` meant: candidates, not ranked."""
