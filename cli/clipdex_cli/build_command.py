@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from clipdex_cli import options
+
+if TYPE_CHECKING:
+    from clipdex.dataset import Failure
 
 _SHOWN_FAILURES = 5
 
@@ -16,6 +22,7 @@ _SHOWN_FAILURES = 5
     "targets", metavar="TARGET...", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False)
 )
 @options.FORMAT
+@options.FORMAT_OPTIONS
 @options.MODEL
 @options.DEVICE
 @options.PRECISION
@@ -26,6 +33,7 @@ _SHOWN_FAILURES = 5
 def command(
     targets: tuple[Path, ...],
     format_name: str,
+    format_options: tuple[str, ...],
     model: str | None,
     device: str,
     precision: str,
@@ -34,7 +42,10 @@ def command(
     max_pixels: int,
     quiet: bool,
 ) -> int:
-    """Hash every image below each TARGET, once, into an index beside it.
+    """Hash every image of each TARGET, once, into an index beside it.
+
+    A TARGET is a folder of images, or another dataset: an archive, a list, a pattern, Parquet, annotated images
+    (clipdex formats lists what can be read).
 
     Run again, it hashes only images that are new or changed, and drops those that are gone. Files that cannot be read
     are named, listed in the index folder (failed.json), and do not stop the others.
@@ -42,6 +53,7 @@ def command(
     Exit code: 0 when each target has at least one image in its index, otherwise 1.
     """
     options.one_index(targets, index)
+    values = options.named_values(format_options)
     from clipdex import build
     from clipdex.errors import ClipdexError
     from clipdex_cli.output import printable
@@ -54,6 +66,7 @@ def command(
                 report = build(
                     target,
                     format=format_name,
+                    options=values,
                     index=index,
                     model=model,
                     device=device,
@@ -61,6 +74,7 @@ def command(
                     rebuild=rebuild,
                     max_pixels=max_pixels,
                     progress=display,
+                    notice=None if quiet else lambda sentence: click.echo(printable(sentence), err=True),
                 )
         except ClipdexError as error:
             click.echo(f"clipdex: {error.message}", err=True)
@@ -85,7 +99,7 @@ def command(
             counts += [f"{report.changed:,} changed"] if report.changed else []
             counts += [f"{report.unchanged:,} unchanged"]
             counts += [f"{report.removed:,} removed"] if report.removed else []
-            counts += [f"{len(report.failed):,} failed"]
+            counts += [f"{len(report.failed):,} failed{_kinds(report.failed)}"]
             hashed = report.added + report.changed
             rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
             click.echo(
@@ -95,3 +109,10 @@ def command(
                 err=True,
             )
     return exit_code
+
+
+def _kinds(failures: Sequence[Failure]) -> str:
+    """Say how many failures there are of each kind; nothing where all could not be read, which is what one expects."""
+    kinds = Counter(failure.kind for failure in failures)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    return f" ({counts})" if set(kinds) - {"unreadable"} else ""
