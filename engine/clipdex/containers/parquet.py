@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from clipdex.containers.members import ArchiveFile, damaged, size_problem
+from clipdex.containers.members import MAX_MEMBER_BYTES, damaged, size_problem
 from clipdex.encoder.extras import optional
 from clipdex.errors import ImageError
 from clipdex.media import open_regular
@@ -77,7 +77,6 @@ class ParquetContainer:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.file = ArchiveFile(path)
         self._parquet = open_parquet(path)
         weakref.finalize(self, self._parquet.close, force=True)
         self._columns: dict[str, _Column] = {}
@@ -106,7 +105,8 @@ class ParquetContainer:
         else:
             data, path = value, None
         if data is None and isinstance(path, str) and path:
-            return open_regular(self._path.parent / path)
+            with open_regular(self._path.parent / path) as file:
+                data = file.read(MAX_MEMBER_BYTES + 1)
         if not isinstance(data, bytes):
             raise ImageError("there is no image in this row")
         problem = size_problem(len(data))

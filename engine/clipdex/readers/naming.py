@@ -45,7 +45,7 @@ def looks_like_image(start: bytes) -> bool:
 
 def is_hidden(path: str) -> bool:
     """Tell whether a relative path is, or goes through, a hidden file or folder."""
-    return path.startswith(".") or "/." in path
+    return "." in path and any(part.startswith(".") and part != ".." for part in path.split("/"))
 
 
 def subset_and_labels(path: str) -> tuple[str, tuple[str, ...]]:
