@@ -172,6 +172,18 @@ def test_tar_with_a_damaged_header_in_the_middle_is_refused(tmp_path):
         list(TarReader(path).read())
 
 
+def test_sizes_below_zero_lead_nowhere(tmp_path):
+    path = write_tar(tmp_path / "a.tar", {"a.png": PNG, "b.png": PNG})
+    data = bytearray(path.read_bytes())
+    for size in (-512, -1024, -1536):
+        header = data[1024:1536]
+        header[124:136] = b"\xff" + (size % (1 << 88)).to_bytes(11, "big")
+        header[148:156] = b"%06o\0 " % (sum(header[:148]) + 8 * ord(" ") + sum(header[156:]))
+        path.write_bytes(data[:1024] + header + data[1536:])
+        with pytest.raises(DatasetError):
+            list(TarReader(path).read())
+
+
 def test_any_damage_to_a_zip_is_an_error_of_ours(tmp_path):
     whole = write_zip(tmp_path / "a.zip", {"a.png": PNG, "noextension": PNG}).read_bytes()
     for at in range(len(whole)):

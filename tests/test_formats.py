@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from clipdex.errors import DatasetError, DatasetNotFound
 from clipdex.readers import formats
 from clipdex.sources import locate, open_reader
 from clipdex.testing import check_reader
-from helpers_engine import make_folder, picture
+from helpers_engine import REPOSITORY, make_folder, picture
 from helpers_formats import (
     EXPECTED,
     KINDS,
@@ -212,6 +213,15 @@ def test_formats_are_listed_with_their_origin_and_options(cli):
     assert cli("formats").out.startswith(b"format")
     assert b"--option delimiter=" in cli("formats", "csv").out
     assert cli("formats", "nonsense").code == 1
+
+
+def test_documentation_has_every_format_and_option_of_the_core():
+    text = (REPOSITORY / "docs" / "formats.md").read_text(encoding="utf-8")
+    for one in formats.available():
+        if one.origin == "core":
+            assert f"| `{one.name}` |" in text
+            assert re.search(rf"^## .*\b{one.name}\b", text, re.MULTILINE)
+            assert all(f"`{name}" in text or f"--option {name}=" in text for name in one.options)
 
 
 def test_empty_folder_says_which_formats_were_tried(cli, tmp_path):

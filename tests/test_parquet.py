@@ -6,19 +6,18 @@ import json
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-pa = pytest.importorskip("pyarrow")
-pq = pytest.importorskip("pyarrow.parquet")
-
-from clipdex import Explorer, build, save_result  # noqa: E402
-from clipdex.containers import parquet as rows  # noqa: E402
-from clipdex.errors import DatasetError, ImageError  # noqa: E402
-from clipdex.media import open_media  # noqa: E402
-from clipdex.readers import UnreadableItem  # noqa: E402
-from clipdex.readers.parquet import ParquetReader  # noqa: E402
-from clipdex.testing import check_reader  # noqa: E402
-from helpers_formats import PICTURES, content, picture_folder, write_parquet  # noqa: E402
+from clipdex import Explorer, build, save_result
+from clipdex.containers import parquet as rows
+from clipdex.errors import DatasetError, ImageError
+from clipdex.media import open_media
+from clipdex.readers import UnreadableItem
+from clipdex.readers.parquet import ParquetReader
+from clipdex.testing import check_reader
+from helpers_formats import PICTURES, content, picture_folder, write_parquet
 
 NAMES = list(PICTURES)
 CLASSES = ["flower", "dog", "cat"]
@@ -182,6 +181,17 @@ def test_without_pyarrow_the_command_to_install_it_is_given(tmp_path):
         "from clipdex_cli.main import run\n"
         f"sys.exit(run(['build', {str(path)!r}]))"
     )
+    build(path)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "pip install 'clipdex[parquet]'" in done.stderr
+    for command in ("info", "query"):
+        asked = ["--item", "00000000"] if command == "query" else []
+        done = subprocess.run(
+            [sys.executable, "-c", code.replace(f"['build', {str(path)!r}]", repr([command, str(path), *asked]))],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr

@@ -169,7 +169,12 @@ class TarContainer:
             _open_stream(self.file.path) as stream,
             tarfile.open(fileobj=_Bounded(stream) if compressed else _Plain(stream), mode="r:") as archive,
         ):
+            last = -1
             while (entry := archive.next()) is not None:
+                # Sizes below zero lead back; not every version of Python refuses them.
+                if entry.offset <= last or archive.offset <= entry.offset:
+                    raise tarfile.ReadError(f"it is damaged at byte {entry.offset:,}")
+                last = entry.offset
                 # The archive would keep all of them.
                 archive.members = []  # type: ignore[attr-defined]
                 if not entry.isdir():

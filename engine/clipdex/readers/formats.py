@@ -171,7 +171,7 @@ def choose(location: Path) -> Choice:
     tried: list[str] = []
     for provider in _registry.providers():
         found.update(provider.detect(location, notices))
-        tried += [name for name in provider.known() if name != FOLDER]
+        tried += [name for name in provider.tried() if name not in (FOLDER, GLOB)]
     found.pop(FOLDER, None)
     missing = {name: error for name in found if (error := _missing(name)) is not None}
     usable = {name: why for name, why in found.items() if name not in missing}

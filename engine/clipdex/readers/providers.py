@@ -57,6 +57,10 @@ class Provider(ABC):
                     found[name] = why
         return found
 
+    def tried(self) -> list[str]:
+        """Return what ``detect`` looks for, in short."""
+        return list(self.known())
+
     def problems(self) -> list[str]:
         """Return what was left out, and why, as sentences."""
         return []
@@ -187,3 +191,7 @@ class Datumaro(Provider):
         except DatasetError as error:
             problems.append(error.message)
             return {}
+
+    def tried(self) -> list[str]:
+        """Return how many there are: too many to name."""
+        return [f"the {len(self._names)} formats of Datumaro"] if self._names else []
