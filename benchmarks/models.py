@@ -28,19 +28,14 @@ from PIL import Image
 from build_rate import make_photos, time_build
 from clipdex.encoder import Encoder, find_model, hash_key, load_image, prepare
 from clipdex.encoder.adding import Choices, add_model
+from clipdex.encoder.devices import CPU, precisions
 from clipdex.encoder.model import Model
 from clipdex.encoder.towers import ImageTower, Way
 from common import Keys, random_keys, show_bar, show_command, show_table
 
 VARIANTS = {"plain": "none", "int8": "int8", "int8-full": "int8-full"}
-WAYS = [
-    ("plain", "f32"),
-    ("plain", "bf16"),
-    ("int8", "f32"),
-    ("int8", "bf16"),
-    ("int8-full", "f32"),
-    ("int8-full", "bf16"),
-]
+# Those of these precisions that the processor has of its own.
+WAYS = [(name, precision) for name in VARIANTS for precision in ("f32", "bf16") if precision in precisions(CPU)]
 ONE_BY_ONE, BATCHED = 4.0, 1.3
 MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
@@ -176,7 +171,7 @@ def rates(folder: Path, images: Path, repeats: int) -> None:
         for name, values in measured.items()
     ]
     show_table(["way", "images/s, median", "of (a)", "of (b)", "of (c)"], rows)
-    for name, precision in (("plain", "bf16"), ("int8", "bf16"), ("int8-full", "bf16")):
+    for name, precision in WAYS:
         mine = f"clipdex build, {name}, {precision}"
         for other, bar in zip(others, (ONE_BY_ONE, ONE_BY_ONE, BATCHED), strict=True):
             show_bar(f"{mine}, of {other[:3]}", ratio(mine, other), bar, at_most=False)
@@ -201,7 +196,11 @@ def bits(images: Path) -> None:
         rows[-1].append(f"{changed.mean():.2%}")
     starter = find_model(None)
     exact = _keys(starter, "f32", photos)
-    rows.append(["starter, trained weights: bf16", *_compared(exact, _keys(starter, "bf16", photos)), ""])
+    others = sorted({precision for _, precision in WAYS} - {"f32"})
+    rows += [
+        [f"starter, trained weights: {precision}", *_compared(exact, _keys(starter, precision, photos)), ""]
+        for precision in others
+    ]
     print(f"{len(files):,} photos, against f32 of the same model:\n")
     header = ["model and precision", "bits changed, mean", "95 %", "most", "same first hit", "top 10 in common"]
     show_table([*header, "bits of texts changed"], rows)

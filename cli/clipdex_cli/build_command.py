@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from clipdex.dataset import Failure
 
 _SHOWN_FAILURES = 5
+_AFTER_BUILD = "What was hashed is in the index; the same command goes on from there."
+_AFTER_REBUILD = "An index that was there is as it was before."
 
 
 @click.command("build")
@@ -28,6 +30,7 @@ _SHOWN_FAILURES = 5
 @options.PRECISION
 @options.INDEX
 @click.option("--rebuild", is_flag=True, help="Hash every image again and replace the index that is there.")
+@options.WAIT
 @options.max_pixels
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; failed files are still named.")
 def command(
@@ -39,6 +42,7 @@ def command(
     precision: str,
     index: Path | None,
     rebuild: bool,
+    wait: bool,
     max_pixels: int,
     quiet: bool,
 ) -> int:
@@ -47,7 +51,8 @@ def command(
     A TARGET is a folder of images, or another dataset: an archive, a list, a pattern, Parquet, annotated images
     (clipdex formats lists what can be read).
 
-    Run again, it hashes only images that are new or changed, and drops those that are gone. Files that cannot be read
+    Run again, it hashes only images with new content, finds renamed ones again, and drops those that are gone. What is
+    hashed is committed every 30 seconds, and on Ctrl-C: the same command goes on from there. Files that cannot be read
     are named, listed in the index folder (failed.json), and do not stop the others.
 
     Exit code: 0 when each target has at least one image in its index, otherwise 1.
@@ -58,11 +63,12 @@ def command(
     from clipdex.errors import ClipdexError
     from clipdex_cli.output import printable
     from clipdex_cli.progress import BuildDisplay
+    from clipdex_cli.stopping import exit_code_of, stoppable
 
     exit_code = 0
     for target in targets:
         try:
-            with BuildDisplay(str(target), quiet=quiet) as display:
+            with stoppable(), BuildDisplay(str(target), quiet=quiet) as display:
                 report = build(
                     target,
                     format=format_name,
@@ -72,6 +78,8 @@ def command(
                     device=device,
                     precision=precision,
                     rebuild=rebuild,
+                    wait=wait,
+                    waiting=options.say_waiting(target),
                     max_pixels=max_pixels,
                     progress=display,
                     notice=None if quiet else lambda sentence: click.echo(printable(sentence), err=True),
@@ -80,6 +88,9 @@ def command(
             click.echo(f"clipdex: {error.message}", err=True)
             exit_code = error.exit_code
             continue
+        except KeyboardInterrupt as stop:
+            click.echo(f"\nInterrupted. {_AFTER_REBUILD if rebuild else _AFTER_BUILD}", err=True)
+            return exit_code_of(stop)
         for failure in report.failed[:_SHOWN_FAILURES]:
             click.echo(f"failed: {printable(failure.id)}: {printable(failure.reason)}", err=True)
         if len(report.failed) > _SHOWN_FAILURES:
@@ -97,6 +108,8 @@ def command(
         elif not quiet:
             counts = [f"{report.added:,} added"]
             counts += [f"{report.changed:,} changed"] if report.changed else []
+            counts += [f"{report.touched:,} touched"] if report.touched else []
+            counts += [f"{report.renamed:,} renamed"] if report.renamed else []
             counts += [f"{report.unchanged:,} unchanged"]
             counts += [f"{report.removed:,} removed"] if report.removed else []
             counts += [f"{len(report.failed):,} failed{_kinds(report.failed)}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,25 @@ PRECISION = click.option(
     show_default=True,
     help="Arithmetic of the model; auto is that of the index, and for a new one what the model prefers.",
 )
+
+
+WAIT = click.option(
+    "--wait/--no-wait",
+    default=True,
+    show_default=True,
+    help="Wait while another process writes to the index, or fail at once.",
+)
+
+
+def say_waiting(target: Path) -> Callable[[str], None]:
+    """Return what says that the index of ``target`` is being written by somebody else."""
+
+    def say(owner: str) -> None:
+        click.echo(
+            f"{target}: waiting for {owner}, which is writing to the index. (--no-wait fails instead.)", err=True
+        )
+
+    return say
 
 
 OUTPUT_DIR = click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from clipdex.defaults import INDEX_FOLDER, TOPK
+from clipdex.defaults import ANY, INDEX_FOLDER, MERGES, TOPK
 from clipdex.paths import is_folder
 from clipdex_cli import options
 from clipdex_cli.output import printable
@@ -16,8 +16,8 @@ from clipdex_cli.output import printable
 @click.command(
     "query",
     cls=options.SeveralValues,
-    several=("texts", "images", "items", "item_subsets"),
-    ordered=("texts", "images", "items"),
+    several=("texts", "images", "items", "item_subsets", "not_texts", "not_images", "not_items"),
+    ordered=("texts", "images", "items", "not_texts", "not_images", "not_items"),
 )
 @options.TARGETS
 @click.option("--query-str", "--text", "texts", metavar="T...", multiple=True, help="Texts to search for.")
@@ -32,6 +32,22 @@ from clipdex_cli.output import printable
 )
 @click.option(
     "--query-item-subset", "item_subsets", metavar="S...", multiple=True, help="Subsets to look the item ids up in."
+)
+@click.option("--not-str", "not_texts", metavar="T...", multiple=True, help="Texts: what is like them is pushed away.")
+@click.option("--not-img-path", "not_images", metavar="P...", multiple=True, help="Image files, likewise.")
+@click.option("--not-item-id", "not_items", metavar="ID...", multiple=True, help="Items of the datasets, likewise.")
+@click.option(
+    "--merge",
+    type=click.Choice(MERGES),
+    default=ANY,
+    show_default=True,
+    help="What several queries find: what is near to any of them, near to all of them (mean of z-scores), or placed "
+    "well by them (reciprocal rank fusion).",
+)
+@click.option(
+    "--rescore",
+    is_flag=True,
+    help="Order the 10 x K nearest by the asymmetric distance, which uses more of a text or image than its bits.",
 )
 @click.option(
     "-k", "-topk", "--topk", "topk", metavar="K", type=int, default=TOPK, show_default=True, help="How many hits."
@@ -66,6 +82,11 @@ def command(
     images: tuple[str, ...],
     items: tuple[str, ...],
     item_subsets: tuple[str, ...],
+    not_texts: tuple[str, ...],
+    not_images: tuple[str, ...],
+    not_items: tuple[str, ...],
+    merge: str,
+    rescore: bool,
     topk: int,
     no_prompt: bool,
     prompt_ensemble: bool,
@@ -92,22 +113,27 @@ def command(
     clipdex query PHOTOS --text "a dog"
     clipdex query PHOTOS --image a.jpg b.jpg --text bus train -k 10
     clipdex query --query-str motorcycle bus train -topk 50 PHOTOS
+    clipdex query PHOTOS --text "an animal" --not-str dog -k 20
 
     A list of one kind is merged by distance, best over its queries. A list of texts and images is merged by rank,
-    because their distances are on different scales. The result is remembered: clipdex save -o DIR saves it as pictures.
+    because their distances are on different scales. --merge all and rank compare the distances to all queries, and so
+    do negative queries, which take from an item what it is nearer to them than the mean. All of it is exact. The result
+    is remembered: clipdex save -o DIR saves it as pictures.
     """
     options.one_index(targets, index)
     order = ctx.meta[options.ORDER]
-    if not order:
+    if not (texts or images or items):
+        if order:
+            raise click.UsageError("--not-... pushes away; say what to search for too: --text, --image or --item.")
         words = [str(target) for target in targets if not is_folder(target)]
         hint = f" Did you mean --text {shlex.quote(' '.join(words))}?" if words else ""
         raise click.UsageError(f"nothing to search for: give --text, --image or --item.{hint}")
     for name, value in order:
-        if name == "texts" and value.strip() and is_folder(Path(value)):
+        if name in ("texts", "not_texts") and value.strip() and is_folder(Path(value)):
             click.echo(f"{printable(value)!r} is searched for as a text; a folder to search goes first.", err=True)
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
-    if item_subsets and not items:
+    if item_subsets and not (items or not_items):
         raise click.UsageError("--query-item-subset goes with --query-item-id.")
     if topk < 1:
         raise click.UsageError(f"-k is {topk}, and must be at least 1.")
@@ -117,12 +143,16 @@ def command(
     from clipdex import Explorer, ImageQuery, ItemQuery, TextQuery
     from clipdex_cli import output as printer
 
-    queries = [
-        TextQuery(value, prompting) if name == "texts"
-        else ImageQuery(Path(value)) if name == "images"
-        else ItemQuery(value, item_subsets)
-        for name, value in order
-    ]  # fmt: skip
+    queries, negative = (
+        [
+            TextQuery(value, prompting) if name.endswith("texts")
+            else ImageQuery(Path(value)) if name.endswith("images")
+            else ItemQuery(value, item_subsets)
+            for name, value in order
+            if name.startswith("not_") == away
+        ]
+        for away in (False, True)
+    )  # fmt: skip
     if not targets and not (index or Path(INDEX_FOLDER)).exists():
         raise click.UsageError("name a TARGET: the current folder has no index.")
     with Explorer(
@@ -134,7 +164,9 @@ def command(
         index=index,
         max_pixels=max_pixels,
     ) as explorer:
-        result = explorer.explore_topk(queries, exclude_self=exclude_self)
+        result = explorer.explore_topk(
+            queries, exclude_self=exclude_self, merge=merge, negative=negative, rescore=rescore
+        )
         if verbose:
             printer.explain(result, explorer.encoder)
     printer.warn(result)

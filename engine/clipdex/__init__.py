@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from clipdex.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from clipdex.building import BuildProgress, BuildReport, build
+    from clipdex.building import BuildReport, build
+    from clipdex.duplicates import DuplicatesResult, find_duplicates
     from clipdex.errors import ClipdexError
     from clipdex.explorer import DatasetItem, Explorer
+    from clipdex.pipeline import BuildProgress
     from clipdex.queries import ImageQuery, ItemQuery, TextQuery
     from clipdex.report.save import save_result
     from clipdex.result import Hit, Result, read_result
@@ -25,7 +27,7 @@ _LAZY = {
     "Explorer": "explorer",
     "DatasetItem": "explorer",
     "build": "building",
-    "BuildProgress": "building",
+    "BuildProgress": "pipeline",
     "BuildReport": "building",
     "TextQuery": "queries",
     "ImageQuery": "queries",
@@ -33,6 +35,8 @@ _LAZY = {
     "Result": "result",
     "Hit": "result",
     "read_result": "result",
+    "find_duplicates": "duplicates",
+    "DuplicatesResult": "duplicates",
     "save_result": "report.save",
     "ClipdexError": "errors",
 }
@@ -46,6 +50,8 @@ __all__ = [
     "Result",
     "Hit",
     "read_result",
+    "find_duplicates",
+    "DuplicatesResult",
     "save_result",
     "build",
     "BuildProgress",

@@ -15,6 +15,7 @@ from clipdex.paths import is_there
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.base import UNREADABLE
 from clipdex.readers.ordering import in_item_order
+from clipdex.result import DatasetRecord
 from clipdex.sources import AUTO, Source, index_folder
 from clipdex_indexes import Index, ItemRow, Location, Manifest
 from clipdex_indexes.files import atomic_write, read_bounded
@@ -44,6 +45,12 @@ class Dataset:
     def media(self, row: ItemRow) -> str:
         """Return the locator of an item's media (see ``clipdex.media``)."""
         return locator(self.root, row.id, row.media)
+
+    @property
+    def record(self) -> DatasetRecord:
+        """What results say of it."""
+        stamp = self.index.manifest.model
+        return DatasetRecord(self.name, str(self.root), len(self.index), stamp.name, stamp.digest, stamp.bits)
 
 
 def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> Index:
@@ -160,11 +167,12 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One item: how it differs, as it was read (not when gone), and where the index has it (not when new)."""
+    """One item: how it differs, as it was read (not when gone), and where and how the index has it (not when new)."""
 
     change: Change
     item: ReadItem | UnreadableItem | None
     location: Location | None
+    known: ItemRow | None = None
 
 
 def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
@@ -180,16 +188,16 @@ def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
             yield Difference(Change.UNREADABLE, item, None)
             continue
         while old is not None and old[1][:2] < item[:2]:
-            yield Difference(Change.GONE, None, old[0])
+            yield Difference(Change.GONE, None, *old)
             old = next(known, None)
         if old is None or old[1][:2] != item[:2]:
             yield Difference(Change.NEW, item, None)
             continue
         same = old[1][2:6] == item[2:6] and item.content in (0, old[1].content)
-        yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, old[0])
+        yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, *old)
         old = next(known, None)
     while old is not None:
-        yield Difference(Change.GONE, None, old[0])
+        yield Difference(Change.GONE, None, *old)
         old = next(known, None)
 
 

@@ -126,12 +126,16 @@ def add_model(
             report("unpack", 0, None)
             folder = unpack(source, Path(scratch))
             return add_model(
-                folder, name=name or _name_of(source.name), choices=choices, about=about, progress=progress
+                folder,
+                name=_name_of(source.name) if name is None else name,
+                choices=choices,
+                about=about,
+                progress=progress,
             )
     layout = recognise(source)
     if layout.kind == "model":
         return _copy(layout.folder, name, report)
-    name = name or _name_of(source.resolve().name)
+    name = _name_of(source.resolve().name) if name is None else name
     with staged(name) as folder:
         _convert(layout, folder, name, choices, about, report)
     return read_model(models_folder() / name)
@@ -207,7 +211,7 @@ def pull_model(
     from clipdex.places import cache_folder
 
     report = progress or _silent
-    name = check_name(name or known.name)
+    name = check_name(known.name if name is None else name)
     if installed_folder(name) is not None:
         raise ModelExists(f"the model {name!r} is installed already, in {models_folder() / name}.")
     _require_extras(known, choices)
@@ -267,7 +271,7 @@ def _folder_of(tokenizer: Path) -> Iterator[Path]:
 def _copy(source: Path, name: str | None, progress: Progress) -> Model:
     """Install a model folder of clipdex as it is, after its checksums and its self-test."""
     model = read_model(source)
-    name = name or _name_of(model.name)
+    name = _name_of(model.name) if name is None else name
     with staged(name) as folder:
         for number, file in enumerate(FILES):
             progress("copy", number, len(FILES))
@@ -314,8 +318,8 @@ def _convert(
             f"the image tower gives embeddings of {bits} dimensions and the text tower of {other}: they are not of one "
             "dual encoder."
         )
-    if ir.takes_one_batch_size(image):
-        image_settings = replace(image_settings, batch=image.inputs[0].get_partial_shape()[0].get_length())
+    if ir.takes_one_image(image):
+        image_settings = replace(image_settings, batch=1)
     if choices.quantize != "none":
         image, text = _quantized(image, text, image_settings, choices, progress)
     progress("write", 0, None)

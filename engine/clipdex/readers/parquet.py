@@ -43,7 +43,7 @@ class ParquetReader(Reader):
     """The images in a Parquet file, or in those of a folder.
 
     An item is a row. Its id is the path of the file without its extension (for one file: nothing), and the number of
-    the row. Size and time are those of the file: when it is written again, its rows are hashed again.
+    the row. The time is that of the file, and the size 0: to tell it, all images would have to be read.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class ParquetReader(Reader):
                     else prefix + (f"{row:08}" if named is None else str(named)),
                     subset,
                     tuple(dict.fromkeys(labels)),
-                    status.st_size,
+                    0,
                     status.st_mtime_ns,
                     f"{relative}{MEMBER}{columns.image}/{row}",
                 )
