@@ -39,6 +39,7 @@ def command(*arguments: str) -> str:
         command("merge", "--help"),
         command("project", "--help"),
         command("project", "run", "--help"),
+        command("formats", "--help"),
     ],
 )
 def test_help_and_plain_imports_load_nothing_heavy(code):

@@ -13,6 +13,7 @@ from clipdex_cli.in_project import PROJECT
 @click.command("build")
 @options.TARGETS
 @options.FORMAT
+@options.FORMAT_OPTIONS
 @options.MODEL
 @options.DEVICE
 @options.PRECISION
@@ -25,6 +26,7 @@ from clipdex_cli.in_project import PROJECT
 def command(
     targets: tuple[str, ...],
     format_name: str,
+    format_options: tuple[str, ...],
     model: str | None,
     device: str,
     precision: str,
@@ -35,7 +37,10 @@ def command(
     max_pixels: int,
     quiet: bool,
 ) -> int:
-    """Hash every image below each TARGET, once, into an index beside it.
+    """Hash every image of each TARGET, once, into an index beside it.
+
+    A TARGET is a folder of images, or another dataset: an archive, a list, a pattern, Parquet, annotated images
+    (clipdex formats lists what can be read).
 
     In a project, a TARGET may be the name of a source, and without any all sources are built.
 
@@ -46,6 +51,7 @@ def command(
     Exit code: 0 when each target has at least one image in its index, otherwise 1.
     """
     options.one_index(targets, index)
+    values = options.named_values(format_options)
     from clipdex_cli.building import build_all
     from clipdex_cli.in_project import resolve
 
@@ -56,6 +62,7 @@ def command(
         found.targets,
         quiet=quiet,
         format=format_name,
+        options=values,
         index=index,
         model=model,
         project_model=found.model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from clipdex_cli.in_project import name_of
 
 if TYPE_CHECKING:
     from clipdex import BuildReport
+    from clipdex.dataset import Failure
     from clipdex.sources import Target
 
 _SHOWN_FAILURES = 5
@@ -48,7 +50,13 @@ def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool
         name = name_of(target)
         try:
             with stoppable(), BuildDisplay(name, quiet=quiet) as display:
-                report = build(target, progress=display, waiting=options.say_waiting(name), **settings)
+                report = build(
+                    target,
+                    progress=display,
+                    waiting=options.say_waiting(name),
+                    notice=None if quiet else _say,
+                    **settings,
+                )
         except ClipdexError as error:
             click.echo(f"clipdex: {error.message}", err=True)
             exit_code = error.exit_code
@@ -66,6 +74,12 @@ def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool
         elif not quiet and (news or not only_news):
             _say_done(report)
     return exit_code
+
+
+def _say(sentence: str) -> None:
+    from clipdex_cli.output import printable
+
+    click.echo(printable(sentence), err=True)
 
 
 def _say_failures(report: BuildReport) -> None:
@@ -93,7 +107,7 @@ def _say_done(report: BuildReport) -> None:
     counts += [f"{report.renamed:,} renamed"] if report.renamed else []
     counts += [f"{report.unchanged:,} unchanged"]
     counts += [f"{report.removed:,} removed"] if report.removed else []
-    counts += [f"{len(report.failed):,} failed"]
+    counts += [f"{len(report.failed):,} failed{_kinds(report.failed)}"]
     hashed = report.added + report.changed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
     click.echo(
@@ -102,3 +116,10 @@ def _say_done(report: BuildReport) -> None:
         f"{report.precision} on {report.device})",
         err=True,
     )
+
+
+def _kinds(failures: Sequence[Failure]) -> str:
+    """Say how many failures there are of each kind; nothing where all could not be read, which is what one expects."""
+    kinds = Counter(failure.kind for failure in failures)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    return f" ({counts})" if set(kinds) - {"unreadable"} else ""

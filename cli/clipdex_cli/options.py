@@ -165,6 +165,13 @@ FORMAT = click.option(
     show_default=True,
     help="Format of the dataset; TARGET:FORMAT says the same. auto is that of the index, and for a new one what fits.",
 )
+FORMAT_OPTIONS = click.option(
+    "--option",
+    "format_options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Option of the format, such as label=class; repeatable. clipdex formats lists them; the index remembers them.",
+)
 MODEL = click.option(
     "--model",
     metavar="MODEL",
@@ -225,6 +232,17 @@ def max_pixels(command: Any) -> Any:  # noqa: ANN401
         show_default=True,
         help="Refuse images of more pixels, before they are decoded.",
     )(command)
+
+
+def named_values(given: tuple[str, ...]) -> dict[str, str]:
+    """Return the values of options that were given as ``NAME=VALUE``, by name."""
+    values: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip():
+            raise click.UsageError(f"--option {one}: write it as NAME=VALUE.")
+        values[name.strip().lower()] = value
+    return values
 
 
 def one_index(targets: tuple[str, ...], index: Path | None) -> None:

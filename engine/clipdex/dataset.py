@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -107,7 +107,7 @@ def remembered(source: Source, manifest: Manifest) -> Source:
     Raises
     ------
     DatasetError
-        When it says another format than that of the index.
+        When it says another format, or other options, than those of the index.
     """
     if source.format not in (AUTO, manifest.source_format):
         raise DatasetError(
@@ -115,7 +115,18 @@ def remembered(source: Source, manifest: Manifest) -> Source:
             f"{source.format}. Leave the format out, or hash it again: clipdex build --rebuild --format "
             f"{source.format} {_quoted(source.location)}"
         )
-    return Source(source.location, manifest.source_format, source.options or dict(manifest.source_options), source.name)
+    options = dict(manifest.source_options)
+    if source.options and dict(source.options) != options:
+        raise DatasetError(
+            f"the index of {source.location} was made of it with {_options(options)}, and not with "
+            f"{_options(source.options)}. Leave the options out, or hash it again: clipdex build --rebuild"
+        )
+    return Source(source.location, manifest.source_format, options, source.name)
+
+
+def _options(options: Mapping[str, str]) -> str:
+    given = " ".join(f"--option {name}={value}" for name, value in options.items())
+    return given or "no options"
 
 
 def _quoted(path: Path) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipdex.errors import DatasetNotFound, ProjectError
-from clipdex.paths import is_there
+from clipdex.paths import is_pattern, is_there
 from clipdex.projects.places import FILE_NAME, PLUGINS_FOLDER, STATE_FOLDER
-from clipdex.sources import AUTO, Source, before_wildcards
+from clipdex.sources import AUTO, Source
 
 OptionValue = str | int | float | bool | tuple[str | int | float, ...]
 
@@ -140,7 +140,7 @@ class Project:
     def is_missing(self, source: ProjectSource) -> bool:
         """Tell whether there is nothing where a source should be."""
         location = self.location(source)
-        return not is_there(location) and before_wildcards(location) == location
+        return not is_there(location) and not is_pattern(str(location))
 
     def open(self, source: ProjectSource) -> Source:
         """Return a source as the engine takes it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from clipdex.projects.model import Project
-from clipdex.readers import formats
+from clipdex.readers.formats import use_folder
 
 
 def load_plugins(project: Project, *, named: bool) -> list[str]:
@@ -32,9 +32,6 @@ def load_plugins(project: Project, *, named: bool) -> list[str]:
             f"The plugins in {folder} were not loaded: they belong to another user. To load them, name the project: "
             f"--project {project.folder}"
         ]
-    use_folder = getattr(formats, "use_folder", None)
-    if use_folder is None:
-        return [f"The plugins in {folder} were not loaded: this version of clipdex has none."]
     return [f"Loaded the plugins in {folder}, of the project {project.folder}.", *use_folder(folder)]
 
 
