@@ -15,6 +15,8 @@ from clipdex.errors import DatasetError, ImageError
 # More than this one image does not take: it bounds what is held in memory of an archive that lies.
 MAX_MEMBER_BYTES = 512 << 20
 _BATCH = 1000
+# Most names, which stand for themselves.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:[/.][A-Za-z0-9_-]+)*")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -51,6 +53,8 @@ class Member(NamedTuple):
 
 def path_of(name: str) -> tuple[str, str]:
     """Return the relative path that the name of a member stands for, and what is wrong with it (or an empty text)."""
+    if _PLAIN.fullmatch(name):
+        return name, ""
     if "/" not in name:  # some old programs for Windows
         name = name.replace("\\", "/")
     parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -134,6 +138,8 @@ class MemberTable:
 
 def _storable(member: Member) -> Member:
     """Keep what SQLite cannot: a name that is not valid UTF-8 has a problem, and is only shown."""
+    if member.name.isascii() and abs(member.mtime_ns) < 1 << 62:
+        return member
     name = member.name.encode(errors="backslashreplace").decode()
     return member._replace(name=name, mtime_ns=max(-(1 << 62), min(member.mtime_ns, 1 << 62)))
 
