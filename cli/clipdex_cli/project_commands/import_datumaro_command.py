@@ -19,5 +19,7 @@ def command(old: Path, output_dir: Path | None) -> None:
     project, left_out = import_datumaro(old, output_dir or old)
     names = ", ".join(source.name for source in project.sources) or "none"
     click.echo(f"Made {project.file} with the sources: {names}", err=True)
+    for source in filter(project.is_missing, project.sources):
+        click.echo(f"missing: {source.name}: {project.location(source)} does not exist", err=True)
     for name, reason in left_out:
         click.echo(f"left out: {name}: {reason}", err=True)
