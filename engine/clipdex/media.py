@@ -65,6 +65,10 @@ def open_media(where: str) -> IO[bytes]:
     try:
         path, member = split_locator(where)
         if member:
+            from clipdex.readers import datumaro_media
+
+            if datumaro_media.fits(path, member):
+                return datumaro_media.open_container(path).open(member)
             raise ImageError(f"{path.name} is no archive that can be read")
         # Opening a pipe would wait for somebody to write to it.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
