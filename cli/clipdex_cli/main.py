@@ -18,7 +18,7 @@ INTERRUPTED = 130
 @click.group(
     cls=LazyGroup,
     package="clipdex_cli",
-    names=("build", "query", "save", "info", "model"),
+    names=("build", "query", "save", "info", "export", "import-hash-keys", "model"),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "-V", "--version", prog_name="clipdex", message="%(prog)s %(version)s")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clipdex.building import BuildProgress, BuildReport, build
     from clipdex.errors import ClipdexError
     from clipdex.explorer import DatasetItem, Explorer
+    from clipdex.hash_keys import ExportReport, ImportReport, export_hash_keys, import_hash_keys
     from clipdex.queries import ImageQuery, ItemQuery, TextQuery
     from clipdex.report.save import save_result
     from clipdex.result import Hit, Result, read_result
@@ -27,6 +28,10 @@ _LAZY = {
     "build": "building",
     "BuildProgress": "building",
     "BuildReport": "building",
+    "export_hash_keys": "hash_keys",
+    "import_hash_keys": "hash_keys",
+    "ExportReport": "hash_keys",
+    "ImportReport": "hash_keys",
     "TextQuery": "queries",
     "ImageQuery": "queries",
     "ItemQuery": "queries",
@@ -50,6 +55,10 @@ __all__ = [
     "build",
     "BuildProgress",
     "BuildReport",
+    "export_hash_keys",
+    "ExportReport",
+    "import_hash_keys",
+    "ImportReport",
     "ClipdexError",
     "__version__",
 ]

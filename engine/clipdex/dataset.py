@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
-from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound
+from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound, ModelMismatch
 from clipdex.media import locator
 from clipdex.paths import is_there
 from clipdex.readers import Reader, ReadItem, UnreadableItem
@@ -135,6 +135,26 @@ def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | Non
             dataset.index.close()
         raise
     return datasets
+
+
+def require_same_model(datasets: Sequence[Dataset]) -> None:
+    """Refuse datasets whose hash keys cannot be compared.
+
+    Raises
+    ------
+    ModelMismatch
+        When they were hashed by different models.
+    """
+    first = datasets[0]
+    stamp = first.index.manifest.model
+    for other in datasets[1:]:
+        theirs = other.index.manifest.model
+        if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
+            raise ModelMismatch(
+                f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
+                f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
+                "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
+            )
 
 
 class Change(Enum):

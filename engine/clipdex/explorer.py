@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.dataset import Dataset, open_datasets
+from clipdex.dataset import Dataset, open_datasets, require_same_model
 from clipdex.defaults import MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
@@ -228,10 +229,14 @@ class Explorer:
         number, location, row = find_item(
             self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)
         )
-        found = self.datasets[number]
-        digest = found.index.manifest.model.digest
-        path = Path(found.media(row))
-        return DatasetItem(row.id, row.subset, row.labels, found.name, path, found.index.key(location), digest)
+        return _dataset_item(self.datasets[number], location, row)
+
+    def items(self) -> Iterator[DatasetItem]:
+        """Yield every item with its hash key: dataset by dataset, in item order, in bounded memory."""
+        self._require_open()
+        for dataset in self.datasets:
+            for location, row in dataset.index.items():
+                yield _dataset_item(dataset, location, row)
 
     def _rows(self, places: set[tuple[int, Location]]) -> dict[tuple[int, Location], ItemRow]:
         rows = {}
@@ -298,16 +303,9 @@ class Explorer:
         return DatasetRecord(dataset.name, str(dataset.root), len(dataset.index), stamp.name, stamp.digest, stamp.bits)
 
     def _check_models(self, model: str | None) -> None:
+        require_same_model(self.datasets)
         first = self.datasets[0]
         stamp = first.index.manifest.model
-        for other in self.datasets[1:]:
-            theirs = other.index.manifest.model
-            if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
-                raise ModelMismatch(
-                    f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
-                    f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
-                    "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
-                )
         if model is not None:
             self._model = find_model(model)
         if self._model is not None and self._model.digest != stamp.digest:
@@ -351,6 +349,12 @@ class _Asked:
     key: Keys
     item: ItemKey | None = None
     image: Image.Image | None = None
+
+
+def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:
+    digest = dataset.index.manifest.model.digest
+    path = Path(dataset.media(row))
+    return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)
 
 
 def _checked_topk(topk: int) -> int:

@@ -20,9 +20,9 @@ _BATCH = 256
 class DatumaroReader(Reader):
     """One dataset in one of Datumaro's formats; a class of its own for each format.
 
-    Item id and subset are Datumaro's: the name of the image without its extension, mostly. Labels are the categories of
-    all annotations that have one, each once, in order; in a dataset without categories, the captions. Images in files
-    of their own are used where they are; others are taken out of the dataset when they are needed.
+    Item id and subset are Datumaro's: the name of the image without its extension, mostly. Labels are the categories
+    of all annotations that have one, each once, in Datumaro's order; in a dataset without categories, the captions.
+    Images in files of their own are used where they are; others are taken out of the dataset when they are needed.
 
     Parameters
     ----------
