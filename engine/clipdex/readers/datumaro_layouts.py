@@ -14,8 +14,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-# Of a folder no more names are looked at, and of a file no more bytes.
-_MOST_NAMES = 10_000
+# Of a folder no more names are looked at, of what a pattern matches no more paths, and of a file no more bytes.
+_MOST_NAMES = 2000
+_MOST_PATHS = 50
 _MOST_BYTES = 4096
 _SUBSET = "*"
 
@@ -42,14 +43,14 @@ class _Layout:
         """Return the paths that a pattern matches, part by part; ``*`` matches no slash."""
         found = [""]
         for part in pattern.split("/"):
-            found = [
-                f"{folder}/{entry.name}" if folder else entry.name
-                for folder in found
-                for entry in self.entries(folder)
-                if fnmatch.fnmatchcase(entry.name, part)
-            ]
-            found = found[:100]
+            found = [f"{folder}/{name}" if folder else name for folder in found for name in self._matches(folder, part)]
+            found = found[:_MOST_PATHS]
         return found
+
+    def _matches(self, folder: str, part: str) -> list[str]:
+        if "*" not in part:
+            return [part] if os.path.lexists(self.location / folder / part) else []
+        return [entry.name for entry in self.entries(folder) if fnmatch.fnmatchcase(entry.name, part)]
 
     def start(self, path: str) -> str:
         """Return the beginning of a file, as text."""
@@ -123,8 +124,10 @@ _TESTS: dict[str, _Test] = {
         )
     ),
     "lfw": _any(_files("annotations/pairs.txt"), _files(f"{_SUBSET}/annotations/pairs.txt")),
-    "mapillary_vistas": _files("config_v*.json"),
-    "market1501": _files("bounding_box_*", "images_*.txt"),
+    "mapillary_vistas": _any(_files("config_v*.json", "*/images"), _files("config_v*.json", "*/v*/labels")),
+    "market1501": _any(
+        _files("bounding_box_*", "images_*.txt"), _files("bounding_box_train", "bounding_box_test", "query")
+    ),
     "mnist": _files("*-labels-idx1-ubyte.gz"),
     "mnist_csv": _files("mnist_*.csv"),
     "mot_seq": _files("gt/gt.txt"),

@@ -24,7 +24,7 @@ _MAX_BYTES = 16 << 20
 
 
 def read_datumaro_project(folder: Path) -> list[Source]:
-    """Return the sources of a project of Datumaro, in the order in which they were added.
+    """Return the sources of a project of Datumaro, in the order of its configuration.
 
     Parameters
     ----------
