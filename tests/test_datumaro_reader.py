@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clipdex import build
 from clipdex.errors import DatasetError, ExtraMissing, ImageError
 from clipdex.readers import ReadItem, UnreadableItem, datumaro_formats
 from clipdex.readers.datumaro_library import module, quiet
@@ -20,6 +21,7 @@ from clipdex.readers.ordering import in_item_order
 from clipdex.sources import Source, open_reader
 from helpers_datumaro import ITEMS, LAYOUTS, export
 from helpers_engine import make_folder, picture
+from test_imports import command, imported_by
 
 DETECTED = {
     "yolo with data.yaml": "yolo",
@@ -144,9 +146,11 @@ def test_an_item_that_leads_out_of_the_dataset_is_named_and_the_others_are_read(
     images = [{"id": n, "file_name": name, "width": 64, "height": 48} for n, name in enumerate(names, start=1)]
     root = coco(tmp_path / "coco", images, [], [{"id": 1, "name": "cat"}])
     make_folder(root / "images" / "train", "good.png")
+    make_folder(tmp_path, "outside.png")
     problem, found = sorted(read(root, "coco"), key=lambda item: item.id)
     assert isinstance(problem, UnreadableItem)
-    assert "Datumaro cannot read it" in problem.reason
+    # Said by Datumaro since 1.13, and before by us, of its id.
+    assert "Datumaro cannot read it" in problem.reason or "no relative path" in problem.reason
     assert found.id == "good"
 
 
@@ -258,3 +262,12 @@ def test_the_content_of_arrays_says_whether_they_changed(tmp_path, exported):
     one, other = np.asarray(picture(1)), np.asarray(picture(2))
     assert content_hash(media.Image.from_numpy(one)) != content_hash(media.Image.from_numpy(other))
     assert content_hash(media.Image.from_numpy(one)) != content_hash(media.Image.from_numpy(one.swapaxes(0, 1)))
+
+
+def test_a_query_imports_no_datumaro(exported, tmp_path):
+    root = exported("coco")
+    build(root, index=tmp_path / "index")
+    query = ["query", str(root), "--index", str(tmp_path / "index"), "--item", "cat_0", "--output", "json"]
+    loaded = imported_by(command(*query))
+    assert "faiss" in loaded
+    assert "datumaro" not in loaded
