@@ -9,7 +9,10 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are the attribute ``command`` of modules ``<name>_command`` in one package."""
+    """A group whose commands are the attribute ``command`` of modules ``<name>_command`` in one package.
+
+    A dash in a name is an underscore in that of its module.
+    """
 
     def __init__(self, *args: Any, package: str = "", names: tuple[str, ...] = (), **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)

@@ -19,7 +19,7 @@ from clipdex_cli.stopping import INTERRUPTED
     package="clipdex_cli",
     names=(
         *("build", "query", "explore", "duplicates", "save", "info", "merge", "verify", "optimize", "project"),
-        *("formats", "model"),
+        *("export", "import-hash-keys", "formats", "model"),
     ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

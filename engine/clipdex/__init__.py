@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from clipdex.duplicates import DuplicatesResult, find_duplicates
     from clipdex.errors import ClipdexError
     from clipdex.explorer import DatasetItem, Explorer
+    from clipdex.hash_keys import ExportReport, ImportReport, export_hash_keys, import_hash_keys
     from clipdex.joining import join
     from clipdex.pipeline import BuildProgress
     from clipdex.projects.reading import open_project
@@ -33,6 +34,10 @@ _LAZY = {
     "BuildReport": "building",
     "join": "joining",
     "open_project": "projects.reading",
+    "export_hash_keys": "hash_keys",
+    "import_hash_keys": "hash_keys",
+    "ExportReport": "hash_keys",
+    "ImportReport": "hash_keys",
     "TextQuery": "queries",
     "ImageQuery": "queries",
     "ItemQuery": "queries",
@@ -62,6 +67,10 @@ __all__ = [
     "BuildReport",
     "join",
     "open_project",
+    "export_hash_keys",
+    "ExportReport",
+    "import_hash_keys",
+    "ImportReport",
     "ClipdexError",
     "__version__",
 ]

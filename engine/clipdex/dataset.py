@@ -181,7 +181,7 @@ def open_alone(index: str | os.PathLike[str]) -> Dataset:
 
 
 def require_same_model(datasets: Sequence[Dataset]) -> None:
-    """Refuse datasets that were hashed by different models.
+    """Refuse datasets whose hash keys cannot be compared.
 
     Raises
     ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, 
 from clipdex.ranking import Question, Ranked, rank
 from clipdex.result import Hit, QueryRecord, Result
 from clipdex.sources import Target, locate
+from clipdex_indexes import ItemRow, Location
 
 Keys = npt.NDArray[np.uint8]
 
@@ -282,10 +284,14 @@ class Explorer:
         number, location, row = find_item(
             self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)
         )
-        found = self.datasets[number]
-        digest = found.index.manifest.model.digest
-        path = Path(found.media(row))
-        return DatasetItem(row.id, row.subset, row.labels, found.name, path, found.index.key(location), digest)
+        return _dataset_item(self.datasets[number], location, row)
+
+    def items(self) -> Iterator[DatasetItem]:
+        """Yield every item with its hash key: dataset by dataset, in item order, in bounded memory."""
+        self._require_open()
+        for dataset in self.datasets:
+            for location, row in dataset.index.items():
+                yield _dataset_item(dataset, location, row)
 
     def _resolve(self, query: Query | DatasetItem, number: int) -> list[_Asked]:
         """Turn one query into what is searched for: an id may be that of items in several subsets."""
@@ -396,6 +402,12 @@ class _Asked:
     @property
     def question(self) -> Question:
         return Question(self.key, self.record.kind, self.embedding, self.negative)
+
+
+def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:
+    digest = dataset.index.manifest.model.digest
+    path = Path(dataset.media(row))
+    return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)
 
 
 def _checked_topk(topk: int) -> int:

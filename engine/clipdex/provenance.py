@@ -10,6 +10,8 @@ from clipdex.errors import ModelError, ModelNotFound
 from clipdex_indexes import Index
 
 MODEL_VARIABLE = "CLIPDEX_MODEL"
+# How the digest of an index begins whose hash keys were imported, and made by no model of ours.
+ELSEWHERE = "elsewhere:"
 
 
 def model_of(index: Index, root: Path) -> Model:
@@ -25,6 +27,12 @@ def model_of(index: Index, root: Path) -> Model:
         When it cannot be used.
     """
     stamp = index.manifest.model
+    if stamp.digest.startswith(ELSEWHERE):
+        raise ModelNotFound(
+            f"the hash keys of {root} come from elsewhere (imported as those of {stamp.name!r}), and no model here "
+            "makes such keys: only items can be asked for. To ask for texts and images, hash it here: "
+            f"clipdex build --rebuild {root}"
+        )
     if not stamp.location and stamp.name == BUNDLED:
         return find_model(BUNDLED)
     here = _installed(stamp.name, stamp.digest)

@@ -16,7 +16,12 @@ from typing import IO, Protocol
 from clipdex.errors import DatasetError, ExtraMissing, ImageError
 
 # Modules, imported when a member is asked for, in the order in which they are.
-KINDS = ["clipdex.containers.zips", "clipdex.containers.tars", "clipdex.containers.parquet"]
+KINDS = [
+    "clipdex.readers.datumaro_media",
+    "clipdex.containers.zips",
+    "clipdex.containers.tars",
+    "clipdex.containers.parquet",
+]
 # Containers kept open: opening one reads the names of all its members.
 _KEPT = 4
 
