@@ -24,6 +24,7 @@ from clipdex.provenance import model_for_new_index, model_of
 from clipdex.readers.base import NO_OPTIONS
 from clipdex.sources import AUTO as AUTO_FORMAT
 from clipdex.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
+from clipdex.unchanged import is_unchanged, remember
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, read_manifest
 from clipdex_indexes.manifest import FILE_NAME
@@ -167,8 +168,16 @@ def build(
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         steps = None if rebuild and replaces else checkpoint_seconds
         run = Run(reader, encoder, writer, max_pixels, steps, progress)
-        run.run()
+        # Before anything is read: what changes later is another fingerprint.
+        fingerprint = reader.fingerprint() or ""
+        base = writer.base
+        if base is not None and base.manifest.complete and fingerprint and is_unchanged(folder, fingerprint):
+            run.counts.unchanged = len(base)
+        else:
+            run.run()
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
+        if fingerprint and items and not run.failed:
+            remember(folder, fingerprint)
         write_failures(folder, sorted(run.failed, key=lambda failure: failure.id))
     return BuildReport(
         root=root,

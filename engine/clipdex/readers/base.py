@@ -141,6 +141,10 @@ class Reader(ABC):
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items, in bounded memory. Can be called again, and then finds what has changed."""
 
+    def fingerprint(self) -> str | None:
+        """Return a text that is another one where ``read`` may yield anything else; None where that is not cheap."""
+        return None
+
     def open(self, item: ReadItem) -> Path | IO[bytes]:
         """Return the media of an item: its file, or an open binary file that can seek.
 

@@ -5,6 +5,8 @@ Item id: POSIX path relative to the root. Subset and label: what ``naming`` make
 
 from __future__ import annotations
 
+import hashlib
+import marshal
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -21,6 +23,7 @@ from clipdex.readers.naming import (
     subset_and_labels,
     suffix_of,
 )
+from clipdex.version import WRITER
 
 FORMAT = "folder"
 
@@ -82,6 +85,31 @@ class FolderReader(Reader):
     def _enters(self, folder: str) -> bool:
         """Tell whether there may be items in a folder, whose path below the root ends in a slash."""
         return True
+
+    def fingerprint(self) -> str | None:
+        """Return a hash of the names, sizes and times of everything below the folder; None where a link leads away."""
+        digest = hashlib.blake2b(f"{WRITER} {self.options}".encode(errors="surrogatepass"))
+        folders = [os.fspath(self.root)]
+        try:
+            while folders:
+                folder = folders.pop()
+                found: list[tuple[str, int, int]] = []
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        name = entry.name
+                        if name[0] == "." and name != IGNORE_MARK:
+                            continue
+                        if not entry.is_dir():
+                            status = entry.stat()
+                            found.append((name, status.st_size, status.st_mtime_ns))
+                        elif entry.is_symlink():
+                            return None
+                        else:
+                            folders.append(entry.path)
+                digest.update(marshal.dumps((folder, found), 0))
+        except OSError:
+            return None
+        return digest.hexdigest()
 
     def _entries(self, folder: str, prefix: str) -> Iterator[ReadItem | UnreadableItem | str]:
         """Yield what is in one folder, and the ids of the folders to go into, which end in a slash."""
