@@ -16,6 +16,16 @@ from clipdex_indexes.segment import _stamp, keys_path, table_path, write_segment
 
 POPCOUNT = np.array([bin(value).count("1") for value in range(256)], np.int64)
 
+# Settings of ``clipdex_indexes.hamming`` that cut a few hundred keys into chunks and blocks.
+SMALL_CHUNKS = {
+    "_SMALLEST_CHUNK": 300,
+    "_ONE_THREAD_BELOW": 0,
+    "_FIRST_ROWS": 20,
+    "_ROWS_OF_ONE_QUERY": 100,
+    "_ROWS_OF_SEVERAL": 64,
+    "_QUERIES_AT_ONCE": 2,
+}
+
 # The same examples on every run and every machine, and no file left behind.
 DETERMINISTIC = settings(
     derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=False

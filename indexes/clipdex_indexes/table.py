@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +37,9 @@ _SELECT = (
     "item.content, item.media FROM item "
     "JOIN folder USING (folder) JOIN subset USING (subset) JOIN labels USING (labels) "
 )
+_NO_ID = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)")
 _ROWS_AT_ONCE = 500
+_KNOWN_LABELS = 10_000
 _T = TypeVar("_T")
 
 
@@ -70,7 +73,7 @@ class ItemRow(NamedTuple):
 
 def valid_item_id(item_id: str) -> bool:
     """Tell whether an id is a relative POSIX path that stays below the root (no empty part, ``.`` or ``..``)."""
-    return "\0" not in item_id and all(part not in ("", ".", "..") for part in item_id.split("/"))
+    return _NO_ID.search(item_id) is None
 
 
 def _split(item_id: str) -> tuple[str, str]:
@@ -183,6 +186,7 @@ class TableReader:
     def __init__(self, path: Path, items: int) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._known_labels: dict[str, tuple[str, ...]] = {}
         self.items = items
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
@@ -216,7 +220,7 @@ class TableReader:
     def rows(self, positions: Sequence[int]) -> list[ItemRow]:
         """Return the rows at ``positions``, in the order given."""
         found: dict[int, ItemRow] = {}
-        wanted = list(dict.fromkeys(int(position) for position in positions))
+        wanted = sorted({int(position) for position in positions})
         for start in range(0, len(wanted), _ROWS_AT_ONCE):
             part = wanted[start : start + _ROWS_AT_ONCE]
             marks = ",".join("?" * len(part))
@@ -312,6 +316,14 @@ class TableReader:
         return position, row
 
     def _labels(self, names: object) -> tuple[str, ...]:
+        if isinstance(names, str) and (known := self._known_labels.get(names)) is not None:
+            return known
+        labels = self._read_labels(names)
+        if len(self._known_labels) < _KNOWN_LABELS and isinstance(names, str):
+            self._known_labels[names] = labels
+        return labels
+
+    def _read_labels(self, names: object) -> tuple[str, ...]:
         with contextlib.suppress(ValueError, TypeError, RecursionError):
             labels = json.loads(names)  # type: ignore[arg-type]
             if isinstance(labels, list) and all(isinstance(label, str) for label in labels):
