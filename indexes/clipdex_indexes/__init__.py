@@ -20,6 +20,7 @@ from clipdex_indexes.errors import (
 )
 
 if TYPE_CHECKING:
+    from clipdex_indexes.filters import ItemFilter
     from clipdex_indexes.index import Found, Index, Location, search
     from clipdex_indexes.manifest import Manifest, ModelStamp, read_manifest
     from clipdex_indexes.table import ItemRow, TableCounts, valid_item_id
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Index": "index",
+    "ItemFilter": "filters",
     "Found": "index",
     "Location": "index",
     "search": "index",
@@ -44,6 +46,7 @@ __all__ = [
     "Index",
     "IndexWriter",
     "search",
+    "ItemFilter",
     "Found",
     "Location",
     "ItemRow",

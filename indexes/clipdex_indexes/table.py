@@ -15,9 +15,13 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from clipdex_indexes.errors import IndexCorrupt
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 APPLICATION_ID = 0x636C6978  # "clix"
 _SCHEMA = """
@@ -40,6 +44,7 @@ _SELECT = (
 _NO_ID = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)")
 _ROWS_AT_ONCE = 500
 _KNOWN_LABELS = 10_000
+_POSITIONS_AT_ONCE = 1 << 16
 _T = TypeVar("_T")
 
 
@@ -277,6 +282,32 @@ class TableReader:
             if len(ids) >= limit:
                 break
         return list(ids)[:limit]
+
+    def subsets(self) -> dict[int, str]:
+        """Return the names of the subsets, by the number that stands for each in the column ``subset``."""
+        return {self._typed(number, int): self._text(name) for number, name in self._query("SELECT * FROM subset")}
+
+    def label_lists(self) -> dict[int, tuple[str, ...]]:
+        """Return the lists of labels, by the number that stands for each in the column ``labels``."""
+        return {self._typed(number, int): self._labels(names) for number, names in self._query("SELECT * FROM labels")}
+
+    def folders(self) -> dict[int, str]:
+        """Return the paths of the folders, by the number that stands for each in the column ``folder``."""
+        return {self._typed(number, int): self._text(path) for number, path in self._query("SELECT * FROM folder")}
+
+    def where(self, condition: str, parameters: Sequence[str] = ()) -> npt.NDArray[np.bool_]:
+        """Return which rows satisfy a condition on the columns of ``item``, in SQL: bool ``[items]``."""
+        import numpy as np
+
+        mask = np.zeros(self.items, np.bool_)
+        for start in range(0, self.items, _POSITIONS_AT_ONCE):
+            end = min(start + _POSITIONS_AT_ONCE, self.items)
+            found = self._query(
+                f"SELECT position FROM item WHERE position >= {start} AND position < {end} AND ({condition})",
+                parameters,
+            )
+            mask[np.fromiter((position for (position,) in found), np.int64, len(found))] = True
+        return mask
 
     def counts(self) -> TableCounts:
         """Count the items of each subset and each label."""
