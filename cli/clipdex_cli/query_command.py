@@ -39,6 +39,14 @@ from clipdex_cli.output import printable
 @click.option("--no-prompt", is_flag=True, help="Search for texts as they are, also short ones.")
 @click.option("--prompt-ensemble", is_flag=True, help="Search for short texts by the mean over the model's prompts.")
 @click.option("--exclude-self", is_flag=True, help="Leave out the items that are asked with.")
+@options.filters
+@click.option(
+    "--max-distance",
+    "max_distance",
+    metavar="D",
+    type=click.IntRange(min=0),
+    help="Leave out what is farther than D bits from the query that it matches best.",
+)
 @click.option(
     "--output",
     type=click.Choice(["table", "json", "csv", "paths"]),
@@ -61,6 +69,7 @@ from clipdex_cli.output import printable
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     targets: tuple[Path, ...],
     texts: tuple[str, ...],
     images: tuple[str, ...],
@@ -70,6 +79,7 @@ def command(
     no_prompt: bool,
     prompt_ensemble: bool,
     exclude_self: bool,
+    max_distance: int | None,
     output: str,
     null: bool,
     save: bool,
@@ -81,6 +91,7 @@ def command(
     index: Path | None,
     max_pixels: int,
     verbose: bool,
+    **filters: tuple[str, ...],
 ) -> int:
     """Show the images nearest to a text, an image or an item, or to a list that mixes them.
 
@@ -94,7 +105,9 @@ def command(
     clipdex query --query-str motorcycle bus train -topk 50 PHOTOS
 
     A list of one kind is merged by distance, best over its queries. A list of texts and images is merged by rank,
-    because their distances are on different scales. The result is remembered: clipdex save -o DIR saves it as pictures.
+    because their distances are on different scales. Filters (--label, --path and so on) say what may be found, and the
+    hits are the nearest of that; several values of one are alternatives, and different filters must all agree.
+    The result is remembered: clipdex save -o DIR saves it as pictures.
     """
     options.one_index(targets, index)
     order = ctx.meta[options.ORDER]
@@ -114,7 +127,7 @@ def command(
     if no_prompt and prompt_ensemble:
         raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
     prompting = "none" if no_prompt else "ensemble" if prompt_ensemble else "auto"
-    from clipdex import Explorer, ImageQuery, ItemQuery, TextQuery
+    from clipdex import Explorer, ImageQuery, ItemFilter, ItemQuery, TextQuery
     from clipdex_cli import output as printer
 
     queries = [
@@ -123,6 +136,10 @@ def command(
         else ItemQuery(value, item_subsets)
         for name, value in order
     ]  # fmt: skip
+    try:
+        wanted = ItemFilter(**filters)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     if not targets and not (index or Path(INDEX_FOLDER)).exists():
         raise click.UsageError("name a TARGET: the current folder has no index.")
     with Explorer(
@@ -134,7 +151,7 @@ def command(
         index=index,
         max_pixels=max_pixels,
     ) as explorer:
-        result = explorer.explore_topk(queries, exclude_self=exclude_self)
+        result = explorer.explore_topk(queries, exclude_self=exclude_self, filter=wanted, max_distance=max_distance)
         if verbose:
             printer.explain(result, explorer.encoder)
     printer.warn(result)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clipdex.queries import ImageQuery, ItemQuery, TextQuery
     from clipdex.report.save import save_result
     from clipdex.result import Hit, Result, read_result
+    from clipdex_indexes import ItemFilter
 
 _LAZY = {
     "Explorer": "explorer",
@@ -30,6 +31,7 @@ _LAZY = {
     "TextQuery": "queries",
     "ImageQuery": "queries",
     "ItemQuery": "queries",
+    "ItemFilter": "filtering",
     "Result": "result",
     "Hit": "result",
     "read_result": "result",
@@ -43,6 +45,7 @@ __all__ = [
     "TextQuery",
     "ImageQuery",
     "ItemQuery",
+    "ItemFilter",
     "Result",
     "Hit",
     "read_result",

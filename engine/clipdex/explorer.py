@@ -18,6 +18,7 @@ from clipdex.defaults import MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
+from clipdex.filtering import checked_distance, selections_of
 from clipdex.finding import FoundItem, find_item, find_items
 from clipdex.merging import ItemKey, merge, rule_for
 from clipdex.paths import expanded
@@ -25,7 +26,8 @@ from clipdex.provenance import model_of
 from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_queries
 from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
 from clipdex.sources import Target, locate
-from clipdex_indexes import ItemRow, Location, search
+from clipdex_indexes import ItemFilter, ItemRow, Location, search
+from clipdex_indexes.filters import describe
 
 Keys = npt.NDArray[np.uint8]
 
@@ -145,7 +147,15 @@ class Explorer:
         if self._closed:
             raise QueryError("this Explorer is closed: open another one, or ask inside its with block.")
 
-    def explore_topk(self, query: QueryLike, topk: int | None = None, *, exclude_self: bool = False) -> Result:
+    def explore_topk(
+        self,
+        query: QueryLike,
+        topk: int | None = None,
+        *,
+        exclude_self: bool = False,
+        filter: ItemFilter | None = None,
+        max_distance: int | None = None,
+    ) -> Result:
         """Find the items nearest to a query, exactly.
 
         Parameters
@@ -157,6 +167,10 @@ class Explorer:
             How many hits; more than there are items gives all. None takes the explorer's.
         exclude_self
             Leave out the items that are asked with.
+        filter
+            What may be found; the hits are the nearest of that.
+        max_distance
+            Leave out what is farther than so many bits from the query that it matches best.
 
         Returns
         -------
@@ -168,16 +182,18 @@ class Explorer:
         ------
         QueryError
             When the query cannot be answered: an empty text, an unreadable image, an unknown or ambiguous item, a topk
-            below 1.
+            below 1, a filter by a name that there is not.
         ModelError
             When the model of the index cannot be used.
         """
         self._require_open()
         k = _checked_topk(self.topk if topk is None else topk)
+        farthest = checked_distance(max_distance)
+        selections = selections_of(self.datasets, filter)
         asked = [one for number, given in enumerate(as_queries(query)) for one in self._resolve(given, number)]
         excluded = {one.item for one in asked if one.item is not None} if exclude_self else set()
         keys = np.stack([one.key for one in asked])
-        found = search([dataset.index for dataset in self.datasets], keys, k + len(excluded))
+        found = search([dataset.index for dataset in self.datasets], keys, k + len(excluded), selections)
         rows = self._rows({(one.index, one.location) for answer in found for one in answer})
         answers = []
         for answer in found:
@@ -185,7 +201,7 @@ class Explorer:
             for one in answer:
                 row = rows[one.index, one.location]
                 item = ItemKey(one.index, row.id, row.subset)
-                if item not in excluded:
+                if item not in excluded and (farthest is None or one.distance <= farthest):
                     items.append((item, one.distance))
             answers.append(items[:k])
         by_item = {ItemKey(index, row.id, row.subset): row for (index, _), row in rows.items()}
@@ -214,6 +230,8 @@ class Explorer:
             datasets=tuple(self._record(dataset) for dataset in self.datasets),
             hits=tuple(hits),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
+            filter=describe(filter) if filter else {},
+            max_distance=farthest,
         )
 
     def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:

@@ -108,6 +108,10 @@ class Result(Sequence[Hit]):
         In order.
     images
         Images of queries that are in no file, by number of the query; not part of the JSON.
+    filter
+        What could be found, as the values of an ``ItemFilter`` by name; empty for everything.
+    max_distance
+        Distance, in bits, beyond which nothing was; None without such a limit.
     """
 
     topk: int
@@ -116,6 +120,8 @@ class Result(Sequence[Hit]):
     datasets: tuple[DatasetRecord, ...]
     hits: tuple[Hit, ...]
     images: Mapping[int, Image.Image] = field(default_factory=dict, compare=False, repr=False)
+    filter: Mapping[str, list[str]] = field(default_factory=dict)
+    max_distance: int | None = None
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -136,6 +142,8 @@ class Result(Sequence[Hit]):
             "schema": SCHEMA,
             "topk": self.topk,
             "merge": self.merge,
+            **({"filter": dict(self.filter)} if self.filter else {}),
+            **({"max_distance": self.max_distance} if self.max_distance is not None else {}),
             "queries": [_query_dict(query) for query in self.queries],
             "datasets": [_plain(dataset) for dataset in self.datasets],
             "hits": [{**_plain(hit), "labels": list(hit.labels)} for hit in self.hits],
@@ -207,7 +215,18 @@ def _from_dict(body: dict[str, Any]) -> Result:
         for dataset in body["datasets"]
     )
     hits = tuple(_hit(hit, len(queries)) for hit in _typed(body["hits"], list))
-    return Result(_number(body["topk"]), _typed(body.get("merge", "distance"), str), queries, datasets, hits)
+    return Result(
+        _number(body["topk"]),
+        _typed(body.get("merge", "distance"), str),
+        queries,
+        datasets,
+        hits,
+        filter={
+            name: [_typed(value, str) for value in _typed(values, list)]
+            for name, values in _typed(body.get("filter", {}), dict).items()
+        },
+        max_distance=_number(body["max_distance"]) if "max_distance" in body else None,
+    )
 
 
 def _hit(hit: dict[str, Any], queries: int) -> Hit:
