@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,10 @@ class Found(NamedTuple):
     distance: int
     index: int  # type: ignore[assignment]  # hides a method of tuples
     location: Location
+
+
+_new_location: Callable[[Iterable[Any]], Location] = functools.partial(tuple.__new__, Location)
+_new_found: Callable[[Iterable[Any]], Found] = functools.partial(tuple.__new__, Found)
 
 
 class Index:
@@ -172,12 +177,9 @@ def _in_item_order(indexes: Sequence[Index], places: list[tuple[int, int]], foun
     begins = np.flatnonzero(np.diff(found.distances, prepend=-1) | np.diff(numbers, prepend=-1))
     ends = np.append(begins[1:], len(numbers))[: len(begins)]
     mixed = (segments[begins] != segments[ends - 1]) & (begins < k)
-    everything = [
-        Found(distance, number, Location(segment, position))
-        for distance, number, segment, position in zip(
-            *(one.tolist() for one in (found.distances, numbers, segments, found.positions)), strict=True
-        )
-    ]
+    # Without a call into Python for each of ten thousand neighbours.
+    locations = map(_new_location, zip(segments.tolist(), found.positions.tolist(), strict=True))
+    everything = list(map(_new_found, zip(found.distances.tolist(), numbers.tolist(), locations, strict=True)))
     groups = list(zip(begins[mixed].tolist(), ends[mixed].tolist(), strict=True))
     for number, index in enumerate(indexes):
         tied = [(begin, end) for begin, end in groups if everything[begin].index == number]
