@@ -1,9 +1,10 @@
 """How good are the hash keys of a model? Precision of retrieval on folders of class folders.
 
 Text to image: the query is ``--template`` with the class name (the folder's, underscores as spaces); a hit is right
-when it is of that class. Image to image: every image asks for the others. Three ways of comparing are shown side by
-side: ``hamming`` (what clipdex does), ``float`` (cosine of the centred embeddings: what the bits are made from), and
-``asymmetric`` (the float query against the stored bits: what rescoring candidates could give).
+when it is of that class. Image to image: every image asks for the others. Four ways of comparing are shown side by
+side: ``hamming`` (what clipdex does), ``float`` (cosine of the centred embeddings: what the bits are made from),
+``asymmetric`` (the float query against the stored bits of all items), and ``rescored`` (what ``--rescore`` does: the
+same for the candidates by Hamming distance only, ten for each hit that is asked for).
 
 P@k is the mean share of right ones among the first k. Where a class has fewer than k images it cannot reach 1.
 
@@ -19,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex.encoder import Encoder, find_model, load_image, prepare
+from clipdex.ranking import CANDIDATES
 from clipdex.readers import FolderReader, ReadItem
 
 Floats = npt.NDArray[np.float32]
@@ -59,25 +61,37 @@ def signs(vectors: Floats) -> Floats:
 
 
 def precision(
-    queries: Floats, stored: Floats, wanted: npt.NDArray[np.str_], classes: npt.NDArray[np.str_], *, same: bool
+    queries: Floats,
+    stored: Floats,
+    wanted: npt.NDArray[np.str_],
+    classes: npt.NDArray[np.str_],
+    *,
+    same: bool,
+    again: Floats | None = None,
 ) -> dict[int, float]:
-    """Return P@k for the given similarity vectors; with ``same``, query i is item i and does not find itself."""
+    """Return P@k for the given similarity vectors; with ``same``, query i is item i and does not find itself.
+
+    With ``again``, the first are candidates, which are put in order by these vectors of the queries.
+    """
     right: dict[int, list[float]] = {cut: [] for cut in CUTS}
     for number in range(len(queries)):
         similarity = stored @ queries[number]
         if same:
             similarity[number] = -np.inf
-        order = np.argsort(-similarity, kind="stable")[: max(CUTS)]
-        found = classes[order] == wanted[number]
+        order = np.argsort(-similarity, kind="stable")
         for cut in CUTS:
-            right[cut].append(float(found[:cut].mean()))
+            first = order[:cut]
+            if again is not None:
+                candidates = order[: min(cut * CANDIDATES, len(order) - same)]
+                first = candidates[np.argsort(-(stored[candidates] @ again[number]), kind="stable")[:cut]]
+            right[cut].append(float((classes[first] == wanted[number]).mean()))
     return {cut: float(np.mean(values)) for cut, values in right.items()}
 
 
 def table(
     title: str, queries: Floats, stored: Floats, wanted: npt.NDArray[np.str_], classes: npt.NDArray[np.str_]
 ) -> None:
-    """Print the three ways of comparing."""
+    """Print the four ways of comparing."""
     same = queries is stored
     ways = {
         "hamming": (signs(queries), signs(stored)),
@@ -86,7 +100,14 @@ def table(
     }
     for name, (asked, kept) in ways.items():
         scores = precision(asked, kept, wanted, classes, same=same)
-        print(f"| {title} | {name} | " + " | ".join(f"{scores[cut]:.3f}" for cut in CUTS) + " |")
+        show(title, name, scores)
+    rescored = precision(signs(queries), signs(stored), wanted, classes, same=same, again=unit(queries))
+    show(title, "rescored", rescored)
+
+
+def show(title: str, name: str, scores: dict[int, float]) -> None:
+    """Print a row of the table."""
+    print(f"| {title} | {name} | " + " | ".join(f"{scores[cut]:.3f}" for cut in CUTS) + " |")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from clipdex_indexes import Index, IndexWriter, ItemRow, ModelStamp, read_manifest, search
 from clipdex_indexes.hamming import Masks
 from clipdex_indexes.manifest import Manifest, write_manifest
-from clipdex_indexes.segment import _stamp, keys_path, table_path, write_segment
+from clipdex_indexes.segment import files_of, keys_path, stamp_of, table_path, write_segment
 
 POPCOUNT = np.array([bin(value).count("1") for value in range(256)], np.int64)
 
@@ -138,7 +138,7 @@ def segment_files(folder: Path) -> set[str]:
 
 
 def live_files(folder: Path) -> set[str]:
-    return {f"{stamp.name}.{kind}" for stamp in read_manifest(folder).segments for kind in ("faiss", "sqlite")}
+    return {path.name for stamp in read_manifest(folder).segments for path in files_of(folder, stamp)}
 
 
 def all_bytes(folder: Path) -> dict[str, bytes]:
@@ -156,8 +156,8 @@ def restamp(folder: Path, **changes: object) -> None:
     stamps = [
         replace(
             stamp,
-            keys=_stamp(keys_path(folder / "segments", stamp.name)),
-            table=_stamp(table_path(folder / "segments", stamp.name)),
+            keys=stamp_of(keys_path(folder / "segments", stamp.name)),
+            table=stamp_of(table_path(folder / "segments", stamp.name)),
             **changes,
         )
         for stamp in manifest.segments

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import lzma
 import os
 import shutil
 import tarfile
@@ -190,13 +193,17 @@ def test_a_folder_of_nothing_known_says_what_was_looked_for_and_what_is_there(tm
         add_model(tmp_path / "nothing")
 
 
-def tower(kind: str, size: int, *, output: str = "embedding", side: int = 32) -> ov.Model:
-    """A tower of one layer."""
+def tower(kind: str, size: int, *, output: str = "embedding", side: int = 32, images: int = -1) -> ov.Model:
+    """A tower of one layer, for any number of images or for just as many."""
     generator = np.random.default_rng(size)
     if kind == "image":
-        given = opset.parameter([-1, 3, side, side], np.float32, name="pixel_values")
+        given = opset.parameter([images, 3, side, side], np.float32, name="pixel_values")
         flat = opset.reduce_mean(given, np.array([2], np.int64))
-        flat = opset.reshape(flat, np.array([0, 3 * side], np.int64), special_zero=True)
+        flat = opset.reshape(flat, np.array([max(0, images), 3 * side], np.int64), special_zero=images < 0)
+        if images > 0:  # as many exports have it: the number is built in
+            flat = opset.add(
+                flat, np.zeros((images, 1), np.float32) if images == 1 else np.ones((images, 1), np.float32)
+            )
     else:
         given = opset.parameter([-1, -1], np.int64, name="input_ids")
         table = opset.constant(generator.normal(size=(600, 3 * side)).astype(np.float32))
@@ -237,6 +244,19 @@ def test_any_size_that_is_a_multiple_of_8_is_hashed(tmp_path, size):
 def test_towers_that_do_not_fit_are_refused(tmp_path, image, text, says):
     with pytest.raises(ModelUnsupported, match=says):
         add_towers(*towers(tmp_path / "t", tower(*image), tower(*text)), name="towers")
+    assert nothing_is_left()
+
+
+def test_a_tower_for_one_image_at_a_time_is_added(tmp_path, photos):
+    model = add_towers(*towers(tmp_path / "t", tower("image", 64, images=1), tower("text", 64)), name="towers")
+    assert model.image.batch == 1
+    assert build(photos, index=tmp_path / "index", model="towers").items == 40
+
+
+def test_a_tower_for_several_images_at_a_time_only_is_refused(tmp_path):
+    files = towers(tmp_path / "t", tower("image", 64, images=3), tower("text", 64))
+    with pytest.raises(ModelUnsupported, match="takes 3 images at once and no other number"):
+        add_towers(*files, name="towers")
     assert nothing_is_left()
 
 
@@ -383,6 +403,54 @@ def test_a_damaged_archive_is_a_typed_error(source):
     assert nothing_is_left()
 
 
+def tar_of_noise():
+    data = np.random.default_rng(0).bytes(100_000)
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo("model/image.bin")
+        entry.size = len(data)
+        tar.addfile(entry, io.BytesIO(data))
+    return archive.getvalue()
+
+
+def overwritten(data):
+    return data[: len(data) // 2] + b"\0" * 50 + data[len(data) // 2 + 50 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("cut.tar.xz", lambda data: lzma.compress(data)[:50_000]),
+        ("changed.tar.xz", lambda data: overwritten(lzma.compress(data))),
+        ("cut.tar.gz", lambda data: gzip.compress(data)[:50_000]),
+        ("short.tar.gz", lambda data: gzip.compress(data)[:20]),
+        ("cut.tar", lambda data: data[:50_000]),
+        ("empty.tar", lambda data: b""),
+    ],
+)
+def test_an_archive_that_was_damaged_on_its_way_is_a_typed_error(tmp_path, name, make):
+    (tmp_path / name).write_bytes(make(tar_of_noise()))
+    with pytest.raises((ModelCorrupt, ModelNotFound, ModelUnsupported), match=name):
+        add_model(tmp_path / name, name="cut")
+    assert nothing_is_left()
+
+
+def test_an_archive_of_too_much_is_given_up(tmp_path, monkeypatch):
+    from clipdex.encoder import archives
+
+    path = tmp_path / "large.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.json", b"\0" * 2_000_000)
+        archive.writestr("more", b"")
+    monkeypatch.setattr(archives, "_MAX_BYTES", 1 << 20)
+    with pytest.raises(ModelCorrupt, match="unpacks to more"):
+        add_model(path, name="large")
+    monkeypatch.undo()
+    monkeypatch.setattr(archives, "_MAX_FILES", 1)
+    with pytest.raises(ModelCorrupt, match="more than 1 files"):
+        add_model(path, name="large")
+
+
 def test_models_are_listed_with_the_damaged_ones(published):
     folder = add_model(published).folder
     add_model(published, name="second")
@@ -510,6 +578,22 @@ def test_an_index_of_before_a_calibration_is_refused_by_what_came_after(publishe
         assert explorer.explore_topk(explorer.item("a.png"), topk=1)[0].id == "a.png"
         with pytest.raises(ModelMismatch, match="--rebuild"):
             explorer.explore_topk("dog")
+
+
+def test_a_calibrated_copy_has_its_own_name(published, tmp_path):
+    add_model(published)
+    make_folder(tmp_path / "images", "a.png", "b.png")
+    model = calibrate("small-clip", tmp_path / "images", to="other")
+    assert (model.name, find_model("small-clip").name) == ("other", "small-clip")
+
+
+def test_weights_that_cannot_be_written_are_linked_and_left_so(published, tmp_path):
+    folder = add_model(published).folder
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    make_folder(tmp_path / "images", "a.png", "b.png")
+    calibrate("small-clip", tmp_path / "images", to="other")
+    assert (folder / "image.bin").stat().st_mode & 0o777 == 0o444
 
 
 def test_the_bundled_model_is_calibrated_into_a_new_one_only(tmp_path):

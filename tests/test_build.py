@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from clipdex import BuildProgress, Explorer, build
+from clipdex import BuildProgress, Explorer, build, pipeline
+from clipdex.encoder import Encoder
 from clipdex.errors import DatasetEmpty, DatasetNotFound, IndexCorrupt, IndexLocked, IndexWriteFailed
+from clipdex_indexes import Index, IndexWriter
 from clipdex_indexes.lock import WriterLock
 from helpers_engine import (
     claim_size,
@@ -32,6 +35,12 @@ def index_of(root: Path) -> Path:
 
 def counts(report):
     return report.added, report.changed, report.unchanged, report.removed, len(report.failed), report.items
+
+
+def rebuilt(root):
+    """What a clean build holds."""
+    build(root, index=root.parent / "clean", rebuild=True)
+    return rows_and_keys(root.parent / "clean")
 
 
 def test_counts_say_what_happened_to_each_file(tmp_path):
@@ -66,23 +75,126 @@ def test_a_second_build_with_failed_files_touches_no_file_either(tmp_path):
     assert every_file(index_of(root)) == before
 
 
-def test_size_alone_or_time_alone_makes_a_file_changed(tmp_path):
+def test_a_file_of_another_size_is_changed_and_one_of_another_time_only_is_touched(tmp_path):
     root = make_folder(tmp_path / "data", "a.png", "b.png", "c.png")
     build(root)
+    before = {row.id: key for row, key in rows_and_keys(index_of(root))}
     touch_later(root / "a.png")
     status = (root / "b.png").stat()
     picture(9, (80, 80)).save(root / "b.png")
     os.utime(root / "b.png", ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert counts(build(root)) == (0, 2, 1, 0, 0, 3)
+    report = build(root)
+    assert counts(report) == (0, 1, 1, 0, 0, 3)
+    assert (report.touched, report.renamed) == (1, 0)
+    after = {row.id: key for row, key in rows_and_keys(index_of(root))}
+    assert after["a.png"] == before["a.png"]
+    assert after["b.png"] != before["b.png"]
+    assert counts(build(root)) == (0, 0, 3, 0, 0, 3)
 
 
-def test_a_renamed_file_is_a_new_one_and_one_that_is_gone(tmp_path):
+def test_other_content_of_the_same_size_and_another_time_is_changed(tmp_path):
+    root = make_folder(tmp_path / "data", "a.bmp", "b.bmp")
+    picture(1).save(root / "a.bmp")
+    build(root)
+    size = (root / "a.bmp").stat().st_size
+    picture(2).save(root / "a.bmp")
+    touch_later(root / "a.bmp")
+    assert (root / "a.bmp").stat().st_size == size
+    report = build(root)
+    assert (counts(report), report.touched) == ((0, 1, 1, 0, 0, 2), 0)
+
+
+def test_a_renamed_file_keeps_its_key_and_is_not_hashed_again(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "data", "a.png", "b.png", "train/c.png")
+    build(root)
+    before = {row.id: (row, key) for row, key in rows_and_keys(index_of(root))}
+    (root / "a.png").rename(root / "z.png")
+    (root / "train").rename(root / "val")
+    with monkeypatch.context() as patch:
+        patch.setattr(Encoder, "image_keys", None)
+        report = build(root)
+    assert (counts(report), report.renamed) == ((0, 0, 1, 0, 0, 3), 2)
+    after = {row.id: (row, key) for row, key in rows_and_keys(index_of(root))}
+    assert after.keys() == {"z.png", "b.png", "val/c.png"}
+    assert after["z.png"] == (before["a.png"][0]._replace(id="z.png"), before["a.png"][1])
+    assert after["val/c.png"][0].subset == "val"
+    assert after["val/c.png"][1] == before["train/c.png"][1]
+    assert rebuilt(root) == list(after.values())
+
+
+def test_a_second_copy_of_a_renamed_file_is_added_without_being_hashed(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "data", "a.png")
+    build(root)
+    shutil.copy(root / "a.png", root / "y.png")
+    (root / "a.png").rename(root / "z.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(Encoder, "image_keys", None)
+        report = build(root)
+    assert (counts(report), report.renamed) == ((1, 0, 0, 0, 0, 2), 1)
+
+
+def test_two_files_that_change_names_are_found_again(tmp_path):
+    root = make_folder(tmp_path / "data", "a.bmp", "b.bmp")
+    for number, name in enumerate(("a.bmp", "b.bmp")):
+        picture(number).save(root / name)
+    build(root)
+    (root / "a.bmp").rename(root / "c")
+    (root / "b.bmp").rename(root / "a.bmp")
+    (root / "c").rename(root / "b.bmp")
+    touch_later(root / "a.bmp")
+    build(root)
+    rows = rows_and_keys(index_of(root))
+    assert rows == rebuilt(root)
+
+
+def test_other_labels_of_the_same_file_need_no_reading(tmp_path):
+    """A folder of another name for the same links: the reader says other labels, the media is the same."""
+    root = make_folder(tmp_path / "data", "a.png")
+    build(root)
+    with IndexWriter(index_of(root)) as writer:
+        [(location, row)] = writer.base.items()
+        key = writer.base.key(location).tobytes()
+        writer.remove(location)
+        writer.add([(row._replace(labels=("other",)), key)])
+        writer.commit()
+    report = build(root)
+    assert (counts(report), report.touched) == ((0, 0, 0, 0, 0, 1), 1)
+    assert rows_and_keys(index_of(root)) == [(row, key)]
+
+
+def test_an_index_that_does_not_know_the_content_hashes_again(tmp_path):
     root = make_folder(tmp_path / "data", "a.png", "b.png")
     build(root)
-    key = {row.id: key for row, key in rows_and_keys(index_of(root))}["a.png"]
-    (root / "a.png").rename(root / "z.png")
-    assert counts(build(root)) == (1, 0, 1, 1, 0, 2)
-    assert {row.id: key for row, key in rows_and_keys(index_of(root))}["z.png"] == key
+    with IndexWriter(index_of(root)) as writer:
+        pairs = [
+            (row._replace(content=0), writer.base.key(location).tobytes()) for location, row in writer.base.items()
+        ]
+        for location, _ in writer.base.items():
+            writer.remove(location)
+        writer.add(pairs)
+        writer.commit()
+    touch_later(root / "a.png")
+    (root / "b.png").rename(root / "c.png")
+    report = build(root)
+    assert (counts(report), report.touched, report.renamed) == ((1, 1, 0, 1, 0, 2), 0, 0)
+    assert all(row.content for row, _ in rows_and_keys(index_of(root)))
+
+
+def test_the_content_of_an_item_is_the_hash_of_its_file(tmp_path):
+    root = make_folder(tmp_path / "data", "a.png")
+    build(root)
+    [(row, _)] = rows_and_keys(index_of(root))
+    digest = hashlib.blake2b((root / "a.png").read_bytes(), digest_size=8).digest()
+    assert row.content.to_bytes(8, "little", signed=True) == digest
+
+
+def test_a_large_file_is_hashed_in_blocks_to_the_same_content_and_key(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "data", "a.png", "b.jpg")
+    build(root)
+    expected = rows_and_keys(index_of(root))
+    monkeypatch.setattr(pipeline, "_WHOLE_BYTES", 100)
+    monkeypatch.setattr(pipeline, "_BLOCK", 7)
+    assert rebuilt(root) == expected
 
 
 def test_failed_files_are_reported_and_listed_with_the_reason(tmp_path):
@@ -227,19 +339,76 @@ def test_progress_is_called_with_growing_counts(tmp_path):
     assert hashed[-1].failed == 1
 
 
-def test_an_error_in_progress_leaves_the_index_as_it_was(odd_copy):
+class _Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, _Stop])
+def test_an_interruption_commits_what_was_hashed_and_an_error_does_not(odd_copy, error):
     make_folder(odd_copy / "more", *(f"{number}.png" for number in range(50)), seed=100)
     before = contents(index_of(odd_copy))
 
     def stop(progress: BuildProgress) -> None:
         if progress.phase == "hash" and progress.done > 5:
+            raise error
+
+    with pytest.raises(error):
+        build(odd_copy, progress=stop)
+    assert (contents(index_of(odd_copy)) == before) == (error is _Stop)
+    assert temporary_files(odd_copy) == []
+    there = 6 if error is KeyboardInterrupt else 0
+    report = build(odd_copy)
+    assert counts(report) == (50 - there, 0, 6 + there, 0, 0, 56)
+    assert rows_and_keys(index_of(odd_copy)) == rebuilt(odd_copy)
+
+
+def test_an_interrupted_rebuild_leaves_the_index_as_it_was(odd_copy):
+    before = contents(index_of(odd_copy))
+
+    def stop(progress: BuildProgress) -> None:
+        if progress.phase == "hash" and progress.done > 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build(odd_copy, progress=stop)
+        build(odd_copy, rebuild=True, checkpoint_seconds=0, progress=stop)
     assert contents(index_of(odd_copy)) == before
-    assert temporary_files(odd_copy) == []
-    assert build(odd_copy).added == 50
+
+
+def test_a_build_commits_as_it_goes(tmp_path):
+    root = make_folder(tmp_path / "data", *(f"{number:02}.png" for number in range(12)))
+    seen = []
+
+    def look(progress: BuildProgress) -> None:
+        if progress.phase == "hash" and progress.done > 1:
+            with Index(index_of(root)) as opened:
+                seen.append((len(opened), opened.manifest.complete))
+
+    report = build(root, checkpoint_seconds=0, progress=look)
+    assert counts(report) == (12, 0, 0, 0, 0, 12)
+    assert seen == [(number, False) for number in range(1, 12)]
+    with Index(index_of(root)) as opened:
+        assert opened.manifest.complete
+        assert len(opened.segments) <= 4
+        assert opened.verify().ok
+    assert rows_and_keys(index_of(root)) == rebuilt(root)
+
+
+def test_a_changed_item_is_in_every_state_that_is_committed(tmp_path):
+    root = make_folder(tmp_path / "data", *(f"{number:02}.png" for number in range(9)))
+    build(root)
+    make_folder(root, *(f"{number:02}.png" for number in range(9)), seed=50)
+    (root / "03.png").rename(root / "x.png")
+    (root / "04.png").unlink()
+
+    def look(progress: BuildProgress) -> None:
+        if progress.phase == "hash":
+            with Index(index_of(root)) as opened:
+                ids = [row.id for _, row in opened.items()]
+            assert set(ids) >= {f"{number:02}.png" for number in (0, 1, 2, 5, 6, 7, 8)}
+            assert len(ids) == len(set(ids))
+
+    build(root, checkpoint_seconds=0, progress=look)
+    assert rows_and_keys(index_of(root)) == rebuilt(root)
 
 
 # A build that tells when it is in the middle of hashing.
@@ -266,8 +435,8 @@ def many(tmp_path_factory):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
-def test_a_build_stopped_in_the_middle_leaves_the_index_as_it_was(many, tmp_path, signum):
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_build_stopped_in_the_middle_is_finished_by_the_next_one(many, tmp_path, signum):
     root = Path(shutil.copytree(many, tmp_path / "data"))
     before = contents(index_of(root))
     process = subprocess.Popen(
@@ -280,18 +449,19 @@ def test_a_build_stopped_in_the_middle_leaves_the_index_as_it_was(many, tmp_path
     process.send_signal(signum)
     _, err = process.communicate(timeout=60)
 
-    assert process.returncode == (130 if signum == signal.SIGINT else -signal.SIGKILL), err
-    if signum == signal.SIGINT:
-        assert "Interrupted" in err
+    code = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}[signum]
+    assert process.returncode == code, err
+    if signum == signal.SIGKILL:
+        assert contents(index_of(root)).items() >= before.items()
+    else:
+        assert "goes on from there" in err
         assert "Traceback" not in err
         assert temporary_files(root) == []
-    assert contents(index_of(root)).items() >= before.items()
     with Explorer(root) as explorer:
-        assert len(explorer) == 3
-
-    shutil.rmtree(root / "new")
-    make_folder(root / "new", "000.png", "001.png", seed=1000)
-    assert counts(build(root)) == (2, 0, 3, 0, 0, 5)
+        there = len(explorer)
+    assert there == 3 if signum == signal.SIGKILL else 23 <= there < 303
+    assert counts(build(root)) == (303 - there, 0, there, 0, 0, 303)
+    assert rows_and_keys(index_of(root)) == rebuilt(root)
     assert temporary_files(root) == []
     live = {path.stem for path in (index_of(root) / "segments").iterdir()}
     manifest = json.loads((index_of(root) / "manifest.json").read_text())

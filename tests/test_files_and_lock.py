@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from clipdex_indexes import IndexCorrupt, IndexLocked, IndexWriteFailed, files, lock, read_manifest
 from clipdex_indexes.lock import WriterLock
-from clipdex_indexes.manifest import FileStamp, Manifest, ModelStamp, SegmentStamp, write_manifest
+from clipdex_indexes.manifest import FileStamp, Manifest, ModelStamp, RemovedStamp, SegmentStamp, write_manifest
 from helpers_index import DETERMINISTIC
 
 
@@ -87,7 +89,18 @@ def test_reading_is_bounded(tmp_path):
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 COUNT = st.integers(0, 1 << 40)
 SHA256 = st.integers(0, 2**256 - 1).map("{:064x}".format)
-STAMP = st.builds(FileStamp, COUNT, SHA256)
+STAMP = st.builds(FileStamp, COUNT, SHA256, SHA256)
+
+
+@st.composite
+def segment_stamps(draw):
+    name, items = f"{draw(st.integers(0, 2**128 - 1)):032x}", draw(st.integers(1, 1 << 40))
+    removed = None
+    if draw(st.booleans()):
+        removed = RemovedStamp(f"{name}-{0:032x}", draw(st.integers(1, items)), -(-items // 8), draw(SHA256))
+    return SegmentStamp(name, items, draw(STAMP), draw(STAMP), removed)
+
+
 MANIFESTS = st.builds(
     Manifest,
     # The folder of a model, as the user gave it, may have a name that is not UTF-8.
@@ -95,7 +108,7 @@ MANIFESTS = st.builds(
     TEXT,
     COUNT,
     st.lists(
-        st.builds(SegmentStamp, st.integers(0, 2**128 - 1).map("{:032x}".format), COUNT, STAMP, STAMP),
+        segment_stamps(),
         max_size=4,
         unique_by=lambda segment: segment.name,
     ).map(tuple),
@@ -108,7 +121,7 @@ MANIFESTS = st.builds(
 def test_any_manifest_comes_back_as_it_was_written(tmp_path, manifest):
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest
-    assert read_manifest(tmp_path).items == sum(segment.items for segment in manifest.segments)
+    assert read_manifest(tmp_path).items == sum(segment.live_items for segment in manifest.segments)
     assert names(tmp_path) == ["manifest.json"]
 
 
@@ -187,3 +200,45 @@ def test_programs_started_by_a_writer_do_not_keep_its_lock(tmp_path):
     finally:
         child.kill()
         child.wait()
+
+
+def test_a_second_writer_waits_and_says_for_whom(tmp_path):
+    told, got = [], threading.Event()
+
+    def take():
+        with WriterLock(tmp_path, wait=True, waiting=told.append):
+            got.set()
+
+    with WriterLock(tmp_path):
+        thread = threading.Thread(target=take)
+        thread.start()
+        assert not got.wait(0.3)
+    thread.join(10)
+    assert got.is_set()
+    assert told == [f"process {os.getpid()} on {socket.gethostname()}"]
+
+
+def test_waiting_for_a_lock_can_be_interrupted(tmp_path):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with WriterLock(tmp_path), pytest.raises(KeyboardInterrupt), WriterLock(tmp_path, wait=True, waiting=interrupt):
+        pass
+    with WriterLock(tmp_path):
+        pass
+
+
+def test_a_lock_whose_file_was_deleted_is_taken_on_the_new_file(tmp_path, monkeypatch):
+    """Two writers would each hold a lock otherwise: one on the file that is there, one on that which was."""
+    original = lock._acquire
+    done = []
+
+    def deleted_meanwhile(handle):
+        original(handle)
+        if not done:
+            done.append(True)
+            (tmp_path / "lock").unlink()
+
+    monkeypatch.setattr(lock, "_acquire", deleted_meanwhile)
+    with WriterLock(tmp_path), pytest.raises(IndexLocked), WriterLock(tmp_path):
+        pass

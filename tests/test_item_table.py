@@ -18,6 +18,7 @@ def write(path, rows):
     table = TableWriter(path)
     for item in rows:
         table.add(item)
+    table.finish()
     table.close()
     return TableReader(path, len(rows))
 
@@ -58,7 +59,7 @@ def test_any_rows_come_back_as_they_went_in(rows):
     with tempfile.TemporaryDirectory() as folder:
         reader = write(Path(folder) / "t.sqlite", rows)
         try:
-            assert list(reader.iterate()) == rows
+            assert list(reader.iterate()) == list(enumerate(rows))
             assert reader.rows(range(len(rows))) == rows
             for position, item in enumerate(rows):
                 same = [found for found in enumerate(rows) if found[1].id == item.id]
@@ -89,7 +90,7 @@ def test_rows_are_in_the_order_asked_for_with_repetitions(table):
 
 def test_more_rows_than_are_written_or_read_at_once_come_back(table):
     rows = [row(f"d{number % 7}/{number:06}", mtime=number) for number in range(12_500)]
-    assert list(table(rows).iterate()) == sorted(rows)
+    assert list(table(rows).iterate()) == list(enumerate(sorted(rows)))
 
 
 def test_a_row_that_is_not_there_is_damage(table):

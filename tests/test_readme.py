@@ -5,12 +5,14 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clipdex_cli.main import run
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FORMAT = (ROOT / "docs" / "index-format.md").read_text(encoding="utf-8")
 
 
 def blocks(text, language):
@@ -69,14 +71,38 @@ def test_python_example_runs(clone, capsys):
 
 def test_index_can_be_read_without_clipdex_as_documented(clone, capsys):
     assert run(["build", "examples/photos", "--quiet"]) == 0
-    page = (ROOT / "docs" / "index-format.md").read_text(encoding="utf-8")
-    (reader,) = blocks(page, "python")
+    reader, _ = blocks(FORMAT, "python")
     capsys.readouterr()
     exec(compile(reader, "index-format.md", "exec"), {})
     found = [line.split(" ", 1) for line in capsys.readouterr().out.splitlines()]
     assert run(["query", "examples/photos", "--item", "plants/dahlia.jpg", "-k", "5", "--output", "csv"]) == 0
     ours = [line.split(",") for line in capsys.readouterr().out.splitlines()[1:]]
     assert found == [[row[1], row[5]] for row in ours]
+
+
+def test_the_documented_reader_sees_what_clipdex_sees_of_an_index_that_was_changed(clone, capsys):
+    from clipdex_indexes import Index
+
+    assert run(["build", "examples/photos", "--quiet"]) == 0
+    gone = ["animals/koala.jpg", "food/fig.jpg", "things/chair.jpg"]
+    with Index.open("examples/photos/.clipdex") as index:
+        index.remove(gone)
+        index.add(["animals/koala.jpg"], np.zeros(64, np.uint8), subset="other")
+        expected = [(row.id, row.subset, index.key(at).tobytes()) for at, row in index.items()]
+        assert len(index.segments) == 2
+    reader, _ = blocks(FORMAT, "python")
+    names = {}
+    exec(compile(reader, "index-format.md", "exec"), names)
+    ids, subsets, keys = names["read_index"]("examples/photos/.clipdex")
+    found = sorted(zip(ids, subsets, (key.tobytes() for key in keys), strict=True))
+    assert found == expected
+    assert len(found) == 38
+
+
+def test_the_index_is_used_from_python_as_documented(clone, capsys):
+    _, example = blocks(FORMAT, "python")
+    exec(compile(example, "index-format.md", "exec"), {})
+    assert capsys.readouterr().out == blocks(FORMAT, "text")[-1]
 
 
 def test_links_in_the_documentation_lead_somewhere():

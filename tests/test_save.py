@@ -233,15 +233,15 @@ def test_a_folder_that_is_taken_gets_a_number(tmp_path):
 
 
 def test_a_failure_leaves_no_half_saved_folder(result, tmp_path, monkeypatch):
-    monkeypatch.setattr("clipdex.report.sheet._FONT", tmp_path / "no-font.ttf")
-    from clipdex.report import sheet
+    monkeypatch.setattr("clipdex.report.drawing._FONT", tmp_path / "no-font.ttf")
+    from clipdex.report import drawing
 
-    sheet._font.cache_clear()
+    drawing.font.cache_clear()
     try:
         with pytest.raises(OutputError):
             save_result(result, tmp_path / "out")
     finally:
-        sheet._font.cache_clear()
+        drawing.font.cache_clear()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -213,6 +213,6 @@ def test_few_images_are_in_memory_at_once(tmp_path, monkeypatch):
             now -= 1
         return picture(1)
 
-    monkeypatch.setattr("clipdex.report.sheet.load_image", load)
+    monkeypatch.setattr("clipdex.report.drawing.load_image", load)
     draw_sheet(result_of([tmp_path / "a.png"] * 30))
     assert most <= 2

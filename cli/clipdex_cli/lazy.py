@@ -24,5 +24,5 @@ class LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in self._names:
             return None
-        command = importlib.import_module(f"{self._package}.{cmd_name}_command").command
+        command = importlib.import_module(f"{self._package}.{cmd_name.replace('-', '_')}_command").command
         return command if isinstance(command, click.Command) else None

@@ -11,14 +11,16 @@ import click
 
 from clipdex import __version__
 from clipdex_cli.lazy import LazyGroup
-
-INTERRUPTED = 130
+from clipdex_cli.stopping import INTERRUPTED
 
 
 @click.group(
     cls=LazyGroup,
     package="clipdex_cli",
-    names=("build", "query", "save", "info", "model"),
+    names=(
+        *("build", "query", "explore", "duplicates", "save", "info", "merge", "verify", "optimize", "project"),
+        "model",
+    ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "-V", "--version", prog_name="clipdex", message="%(prog)s %(version)s")
@@ -33,7 +35,7 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 the work failed, 2 usage, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 the work failed, 2 usage, 130 interrupted (143: by SIGTERM)."""
     # OpenVINO imports its model converter, and with it a telemetry client, where it can. Models are converted without.
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
     # Pillow warns of damaged metadata; what cannot be decoded is reported by us, with the name of its file.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MISSING_SHOWN = 3
 _QUERY_WIDTH = 40
 _MOST_RICH_ROWS = 1000
-_NUMBERS = ("rank", "distance")
+_NUMBERS = ("rank", "distance", "score", "merged")
 
 
 def show(result: Result, output: str, *, null: bool = False) -> None:
@@ -47,11 +47,11 @@ def write(text: str, *, errors: str = "surrogateescape") -> None:
 def _show_csv(result: Result) -> None:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["rank", "distance", "query", "dataset", "subset", "id", "path", "labels"])
-    for hit in result.hits:
-        writer.writerow(
-            [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
-        )
+    more = _values(result)
+    writer.writerow(["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", *more])
+    for hit, *values in zip(result.hits, *more.values(), strict=True):
+        known = [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
+        writer.writerow([*known, *values])
     write(stream.getvalue())
 
 
@@ -93,7 +93,9 @@ def size(count: int) -> str:
 def _columns(result: Result) -> dict[str, list[str]]:
     hits = result.hits
     columns = {"rank": [str(hit.rank) for hit in hits], "distance": [str(hit.distance) for hit in hits]}
-    if len(result.queries) > 1:
+    for name, values in _values(result).items():
+        columns[name] = ["" if value is None else f"{value:.4g}" for value in values]
+    if sum(not query.negative for query in result.queries) > 1:
         names = [printable(_short_name(query)) for query in result.queries]
         columns["query"] = [names[hit.query] for hit in hits]
     if len(result.datasets) > 1:
@@ -102,7 +104,15 @@ def _columns(result: Result) -> dict[str, list[str]]:
     if len({hit.subset for hit in hits}) > 1:
         columns["subset"] = [printable(hit.subset) for hit in hits]
     columns["labels"] = [printable(", ".join(hit.labels)) for hit in hits]
+    if any(hit.missing for hit in hits):
+        columns["image"] = ["missing" if hit.missing else "" for hit in hits]
     return columns
+
+
+def _values(result: Result) -> dict[str, list[float | None]]:
+    """Return what hits have beside the distance, where any has it."""
+    both = {"score": [hit.score for hit in result.hits], "merged": [hit.merged for hit in result.hits]}
+    return {name: values for name, values in both.items() if any(value is not None for value in values)}
 
 
 def _show_plain_table(columns: dict[str, list[str]]) -> None:
@@ -164,7 +174,8 @@ def explain(result: Result, encoder: Encoder | None) -> None:
         texts = query.ensemble or ((query.encoded,) if query.encoded else ())
         what = "; ".join(repr(text) for text in texts) if texts else printable(query.path or query.value)
         mean = f"the mean of {len(texts)}: " if len(texts) > 1 else ""
-        click.echo(f"query {number}: {query.kind}, {mean}{what}", err=True)
+        kind = f"not {query.kind}" if query.negative else query.kind
+        click.echo(f"query {number}: {kind}, {mean}{what}", err=True)
 
 
 def remember(result: Result) -> None:

@@ -1,7 +1,7 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
-``build`` makes an index, ``Explorer`` asks it, ``save_result`` saves pictures of a ``Result``. Every error is a
-``ClipdexError``; ``clipdex.errors`` has them all.
+``build`` makes an index, ``Explorer`` asks it, ``save_result`` saves pictures of a ``Result``, ``join`` makes one index
+of several, ``open_project`` reads a project. Every error is a ``ClipdexError``; ``clipdex.errors`` has them all.
 
 Importing this package is cheap: NumPy, FAISS and OpenVINO are imported by the first call that needs them.
 """
@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Any
 from clipdex.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from clipdex.building import BuildProgress, BuildReport, build
+    from clipdex.building import BuildReport, build
+    from clipdex.duplicates import DuplicatesResult, find_duplicates
     from clipdex.errors import ClipdexError
     from clipdex.explorer import DatasetItem, Explorer
+    from clipdex.joining import join
+    from clipdex.pipeline import BuildProgress
+    from clipdex.projects.reading import open_project
     from clipdex.queries import ImageQuery, ItemQuery, TextQuery
     from clipdex.report.save import save_result
     from clipdex.result import Hit, Result, read_result
@@ -26,8 +30,10 @@ _LAZY = {
     "Explorer": "explorer",
     "DatasetItem": "explorer",
     "build": "building",
-    "BuildProgress": "building",
+    "BuildProgress": "pipeline",
     "BuildReport": "building",
+    "join": "joining",
+    "open_project": "projects.reading",
     "TextQuery": "queries",
     "ImageQuery": "queries",
     "ItemQuery": "queries",
@@ -35,6 +41,8 @@ _LAZY = {
     "Result": "result",
     "Hit": "result",
     "read_result": "result",
+    "find_duplicates": "duplicates",
+    "DuplicatesResult": "duplicates",
     "save_result": "report.save",
     "ClipdexError": "errors",
 }
@@ -49,10 +57,14 @@ __all__ = [
     "Result",
     "Hit",
     "read_result",
+    "find_duplicates",
+    "DuplicatesResult",
     "save_result",
     "build",
     "BuildProgress",
     "BuildReport",
+    "join",
+    "open_project",
     "ClipdexError",
     "__version__",
 ]

@@ -2,62 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from clipdex.dataset import (
-    Change,
-    Failure,
-    compare,
-    recordable,
-    remembered,
-    require_same_root,
-    write_failures,
-)
-from clipdex.defaults import MAX_PIXELS
+from clipdex.dataset import Failure, recordable, remembered, require_same_root, write_failures
+from clipdex.defaults import CHECKPOINT_SECONDS, MAX_PIXELS
 from clipdex.encoder import (
     AUTO,
     CPU,
     Encoder,
     Model,
     find_model,
-    load_image,
     nearest_precision,
-    prepare,
 )
-from clipdex.errors import DatasetEmpty, ImageError, IndexFailure, ModelMismatch
+from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
+from clipdex.pipeline import BuildProgress, Run
 from clipdex.provenance import model_for_new_index, model_of
-from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.sources import AUTO as AUTO_FORMAT
 from clipdex.sources import Source, Target, index_folder, locate, open_reader
 from clipdex.version import WRITER
-from clipdex_indexes import Index, IndexWriter, ItemRow, read_manifest
-from clipdex_indexes.hamming import available_threads
+from clipdex_indexes import Index, IndexWriter, read_manifest
 from clipdex_indexes.manifest import FILE_NAME
-
-# Images decoded, or being decoded, ahead of the encoder: enough to smooth out a few large ones.
-_LOOK_AHEAD = 32
-
-Pixels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class BuildProgress:
-    """How far a build is: files looked at or hashed, of how many (None while that is not known), and failures."""
-
-    phase: str
-    done: int
-    total: int | None
-    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +42,13 @@ class BuildReport:
         What hashed the images, and in which precision.
     index_precision
         Precision in which the index says that its items were hashed: another one where this device does not have it.
-    added, changed, unchanged, removed
-        Numbers of items. Added and changed ones were hashed; removed ones are in the dataset no more.
+    added, changed
+        Numbers of items that were hashed, because they are new or their content is another one.
+    touched, renamed
+        Numbers of items that kept their hash key: only the time, the labels or the place of their media changed; or the
+        same content was found under another name.
+    unchanged, removed
+        Numbers of items that are as they were, and that are in the dataset no more.
     failed
         The files that are not in the index, with the reason.
     items
@@ -93,6 +66,8 @@ class BuildReport:
     index_precision: str
     added: int
     changed: int
+    touched: int
+    renamed: int
     unchanged: int
     removed: int
     failed: tuple[Failure, ...]
@@ -106,16 +81,20 @@ def build(
     format: str = AUTO_FORMAT,
     index: str | os.PathLike[str] | None = None,
     model: str | None = None,
+    project_model: str | None = None,
     device: str = CPU,
     precision: str = AUTO,
     rebuild: bool = False,
+    wait: bool = False,
+    waiting: Callable[[str], None] | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[BuildProgress], None] | None = None,
 ) -> BuildReport:
     """Make the index of a dataset, or bring it up to date.
 
-    Only new and changed images are hashed; what is gone is dropped. Nothing is visible before the end: a build that is
-    interrupted leaves the index as it was.
+    Only images with new content are hashed; what is gone is dropped. What was hashed is committed now and then, and on
+    ``KeyboardInterrupt``: another build goes on from there.
 
     Parameters
     ----------
@@ -127,14 +106,20 @@ def build(
         Index folder, where it is not ``.clipdex`` in the target.
     model
         Name or folder of the model; None takes the one of the index, and for a new index the one that the variable
-        ``CLIPDEX_MODEL`` names, or the bundled one.
+        ``CLIPDEX_MODEL`` names, ``project_model``, or the bundled one.
+    project_model
+        Name or folder of the model that the project of the dataset has for new indexes.
     device
         What computes, as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
     precision
         ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the index, and for a new index what the model prefers: the
         fastest of the device, or ``f32``.
     rebuild
-        Hash everything again, replacing the index that is there.
+        Hash everything again. An index that is there is replaced at the end, whole, and nothing is committed before.
+    wait, waiting
+        Whether to wait while another process is writing to the index, and what to call then, with its name.
+    checkpoint_seconds
+        How often what was hashed is committed.
     max_pixels
         Images of more pixels are failed, not decoded.
     progress
@@ -160,21 +145,20 @@ def build(
     reader = open_reader(_as_before(source, folder, rebuild=rebuild) if replaces else source)
     if not replaces and next(reader.read(), None) is None:
         raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.")
-    with IndexWriter(folder, fresh=rebuild) as writer:
+    with IndexWriter(folder, fresh=rebuild, wait=wait, waiting=waiting) as writer:
         if writer.base is not None:
             require_same_root(writer.base, root)
-        chosen, why = _model_for(writer.base, model, root)
+        chosen, why = _model_for(writer.base, model, project_model, root)
         wanted = _precision_for(writer.base, precision, device, root)
         encoder = Encoder(chosen, many=True, device=device, precision=wanted)
         if writer.base is None:
             recorded = recordable(root) if index is not None else ""
             writer.start(encoder.stamp, reader.format, WRITER, recorded, reader.options)
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
-        run = _Run(reader, encoder, max_pixels, progress)
-        run.plan(writer)
-        if run.to_hash:
-            writer.add(run.rows())
-        items = writer.commit().items if replaces or run.added else 0
+        steps = None if rebuild and replaces else checkpoint_seconds
+        run = Run(reader, encoder, writer, max_pixels, steps, progress)
+        run.run()
+        items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
         write_failures(folder, sorted(run.failed, key=lambda failure: failure.id))
     return BuildReport(
         root=root,
@@ -184,10 +168,12 @@ def build(
         device=device,
         precision=encoder.precision,
         index_precision=index_precision,
-        added=run.added,
-        changed=run.changed,
-        unchanged=run.unchanged,
-        removed=run.removed,
+        added=run.counts.added,
+        changed=run.counts.changed,
+        touched=run.counts.touched,
+        renamed=run.counts.renamed,
+        unchanged=run.counts.unchanged,
+        removed=run.counts.removed,
         failed=tuple(run.failed),
         items=items,
         seconds=time.perf_counter() - begin,
@@ -205,9 +191,9 @@ def _as_before(source: Source, folder: Path, *, rebuild: bool) -> Source:
         return source
 
 
-def _model_for(base: Index | None, name: str | None, root: Path) -> tuple[Model, str]:
+def _model_for(base: Index | None, name: str | None, of_project: str | None, root: Path) -> tuple[Model, str]:
     if base is None:
-        return model_for_new_index(name)
+        return model_for_new_index(name, of_project)
     stamp = base.manifest.model
     model = find_model(name) if name is not None else model_of(base, root)
     if model.digest != stamp.digest:
@@ -229,86 +215,3 @@ def _precision_for(base: Index | None, wanted: str, device: str, root: Path) -> 
             "leave out --precision, or add --rebuild to hash everything again."
         )
     return nearest_precision(stamp.precision, device)
-
-
-class _Run:
-    """One build in progress: the counts, and the pipeline from files to rows."""
-
-    def __init__(
-        self,
-        reader: Reader,
-        encoder: Encoder,
-        max_pixels: int,
-        progress: Callable[[BuildProgress], None] | None,
-    ) -> None:
-        self._reader = reader
-        self._encoder = encoder
-        self._max_pixels = max_pixels
-        self._progress = progress
-        self.to_hash: list[tuple[ReadItem, Change]] = []
-        self.failed: list[Failure] = []
-        self.added = self.changed = self.unchanged = self.removed = 0
-        self._unreadable = 0
-
-    def plan(self, writer: IndexWriter) -> None:
-        """Compare the dataset with the index: collect what is to be hashed, remove what is gone or changed."""
-        for number, found in enumerate(compare(self._reader, writer.base)):
-            if isinstance(found.item, UnreadableItem):
-                self.failed.append(Failure(found.item.id, found.item.reason, kind=found.item.kind))
-                self._unreadable += 1
-            elif found.change is Change.UNCHANGED:
-                self.unchanged += 1
-            elif found.item is not None:
-                self.to_hash.append((found.item, found.change))
-            else:
-                self.removed += 1
-            if found.location is not None and found.change is not Change.UNCHANGED:
-                writer.remove(found.location)
-            if number % 1000 == 0:
-                self._report("scan", number, None)
-
-    def rows(self) -> Iterator[tuple[ItemRow, bytes]]:
-        """Decode and hash what is to be hashed, in item order; failures are collected and left out."""
-        pixels = self._decoded()
-        first = next(pixels, None)
-        if first is None:
-            return
-        for (item, change), key in self._encoder.image_keys(itertools.chain([first], pixels)):
-            if change is Change.NEW:
-                self.added += 1
-            else:
-                self.changed += 1
-            done = self.added + self.changed + len(self.failed) - self._unreadable
-            self._report("hash", done, len(self.to_hash))
-            yield ItemRow(*item), key.tobytes()
-
-    def _decoded(self) -> Iterator[tuple[tuple[ReadItem, Change], Pixels]]:
-        settings = self._encoder.model.image
-
-        def decode(item: ReadItem) -> Pixels:
-            image = load_image(self._reader.open(item), settings.background, max_pixels=self._max_pixels)
-            return prepare(image, settings)
-
-        todo = iter(self.to_hash)
-        pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="clipdex-decode")
-        try:
-            ahead: deque[tuple[tuple[ReadItem, Change], Future[Pixels]]] = deque(
-                (one, pool.submit(decode, one[0])) for one in itertools.islice(todo, _LOOK_AHEAD)
-            )
-            while ahead:
-                one, future = ahead.popleft()
-                try:
-                    pixels = future.result()
-                except ImageError as error:
-                    self.failed.append(Failure(one[0].id, error.message, one[0].size, one[0].mtime_ns))
-                else:
-                    yield one, pixels
-                following = next(todo, None)
-                if following is not None:
-                    ahead.append((following, pool.submit(decode, following[0])))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def _report(self, phase: str, done: int, total: int | None) -> None:
-        if self._progress is not None:
-            self._progress(BuildProgress(phase, done, total, len(self.failed)))

@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
-from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound
+from clipdex.defaults import INDEX_FOLDER
+from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound, ModelMismatch
 from clipdex.media import locator
-from clipdex.paths import is_there
+from clipdex.paths import expanded, is_there
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.base import UNREADABLE
 from clipdex.readers.ordering import in_item_order
+from clipdex.result import DatasetRecord
 from clipdex.sources import AUTO, Source, index_folder
 from clipdex_indexes import Index, ItemRow, Location, Manifest
 from clipdex_indexes.files import atomic_write, read_bounded
@@ -44,6 +46,12 @@ class Dataset:
     def media(self, row: ItemRow) -> str:
         """Return the locator of an item's media (see ``clipdex.media``)."""
         return locator(self.root, row.id, row.media)
+
+    @property
+    def record(self) -> DatasetRecord:
+        """What results say of it."""
+        stamp = self.index.manifest.model
+        return DatasetRecord(self.name, str(self.root), len(self.index), stamp.name, stamp.digest, stamp.bits)
 
 
 def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> Index:
@@ -137,6 +145,50 @@ def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | Non
     return datasets
 
 
+def open_alone(index: str | os.PathLike[str]) -> Dataset:
+    """Open an index by itself, such as one that was copied away from its images.
+
+    Its dataset is where the index says that it is or, where it does not say, what it is beside. What is neither is
+    taken to be in the index folder, where it will not be found.
+
+    Raises
+    ------
+    IndexFailure
+        When there is no index, or it cannot be read.
+    """
+    opened = Index(expanded(index).absolute())
+    folder = opened.folder
+    if opened.manifest.root:
+        root = Path(opened.manifest.root)
+    elif folder.name == INDEX_FOLDER:
+        root = folder.parent
+    elif folder.name.endswith(INDEX_FOLDER):
+        root = folder.with_name(folder.name.removesuffix(INDEX_FOLDER))
+    else:
+        root = folder
+    return Dataset(root.name or "dataset", root, opened)
+
+
+def require_same_model(datasets: Sequence[Dataset]) -> None:
+    """Refuse datasets that were hashed by different models.
+
+    Raises
+    ------
+    ModelMismatch
+        When they were; the message names two of them.
+    """
+    first = datasets[0]
+    stamp = first.index.manifest.model
+    for other in datasets[1:]:
+        theirs = other.index.manifest.model
+        if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
+            raise ModelMismatch(
+                f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
+                f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
+                "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
+            )
+
+
 class Change(Enum):
     """How an item of a dataset differs from the index."""
 
@@ -149,11 +201,12 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One item: how it differs, as it was read (not when gone), and where the index has it (not when new)."""
+    """One item: how it differs, as it was read (not when gone), and where and how the index has it (not when new)."""
 
     change: Change
     item: ReadItem | UnreadableItem | None
     location: Location | None
+    known: ItemRow | None = None
 
 
 def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
@@ -169,16 +222,16 @@ def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
             yield Difference(Change.UNREADABLE, item, None)
             continue
         while old is not None and old[1][:2] < item[:2]:
-            yield Difference(Change.GONE, None, old[0])
+            yield Difference(Change.GONE, None, *old)
             old = next(known, None)
         if old is None or old[1][:2] != item[:2]:
             yield Difference(Change.NEW, item, None)
             continue
         same = old[1][2:6] == item[2:6] and item.content in (0, old[1].content)
-        yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, old[0])
+        yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, *old)
         old = next(known, None)
     while old is not None:
-        yield Difference(Change.GONE, None, old[0])
+        yield Difference(Change.GONE, None, *old)
         old = next(known, None)
 
 

@@ -4,3 +4,5 @@ INDEX_FOLDER = ".clipdex"
 TOPK = 50
 MAX_PIXELS = 128_000_000
 PROMPTINGS = ("auto", "none", "ensemble")
+CHECKPOINT_SECONDS = 30.0
+ANY, ALL, RANK = MERGES = ("any", "all", "rank")

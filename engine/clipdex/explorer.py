@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -13,20 +13,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.dataset import Dataset, open_datasets
-from clipdex.defaults import MAX_PIXELS, TOPK
-from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, load_image, nearest_precision
+from clipdex.dataset import Dataset, open_alone, open_datasets, require_same_model
+from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
+from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, hash_key, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
 from clipdex.filtering import checked_distance, selections_of
 from clipdex.finding import FoundItem, find_item, find_items
-from clipdex.merging import ItemKey, merge, rule_for
+from clipdex.media import is_media_there
+from clipdex.merging import ItemKey
 from clipdex.paths import expanded
 from clipdex.provenance import model_of
-from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_queries
-from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
+from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_negatives, as_queries
+from clipdex.ranking import Question, Ranked, rank
+from clipdex.result import Hit, QueryRecord, Result
 from clipdex.sources import Target, locate
-from clipdex_indexes import ItemFilter, ItemRow, Location, search
+from clipdex_indexes import ItemFilter
 from clipdex_indexes.filters import describe
 
 Keys = npt.NDArray[np.uint8]
@@ -77,7 +79,8 @@ class Explorer:
     precision
         ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the indexes, where the device has it.
     index
-        Index folder, where it is not ``.clipdex`` in the one target.
+        Index folder, where it is not ``.clipdex`` in the one target. Without a target, the index alone is searched: its
+        images may be on another machine.
     max_pixels
         Query images (and with ``build`` all) of more pixels are refused.
 
@@ -102,7 +105,7 @@ class Explorer:
         index: str | os.PathLike[str] | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        if not targets:
+        if not targets and index is None:
             raise QueryError("there is no dataset to search: name at least one folder.")
         if index is not None and len(targets) > 1:
             raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
@@ -112,6 +115,7 @@ class Explorer:
         self._max_pixels = max_pixels
         self._closed = False
         self._model: Model | None = None
+        self._model_name = model
         self._loading = threading.Lock()
         self._loaded: Encoder | None = None
         if build:
@@ -119,7 +123,11 @@ class Explorer:
 
             for target in targets:
                 build_index(target, index=index, model=model, device=device, precision=precision, max_pixels=max_pixels)
-        self.datasets: list[Dataset] = open_datasets([locate(target) for target in targets], index)
+        self.datasets: list[Dataset]
+        if index is not None and not targets:
+            self.datasets = [open_alone(index)]
+        else:
+            self.datasets = open_datasets([locate(target) for target in targets], index)
         try:
             self._check_models(model)
         except BaseException:
@@ -143,6 +151,33 @@ class Explorer:
         for dataset in self.datasets:
             dataset.index.close()
 
+    def refresh(self) -> bool:
+        """See the indexes as they are on disk now; return whether any of them is another one.
+
+        Until then, an explorer answers from what it opened, whatever a build does to the files. Not to be called while
+        another thread asks.
+
+        Raises
+        ------
+        ModelMismatch
+            When the datasets are hashed by different models now.
+        IndexFailure
+            When an index cannot be read any more. In both cases the explorer stays as it was.
+        """
+        self._require_open()
+        before = self.datasets
+        after = [replace(dataset, index=dataset.index.snapshot()) for dataset in before]
+        changed = [dataset.index.refresh() for dataset in after]
+        self.datasets = after
+        try:
+            self._check_models(self._model_name)
+        except BaseException:
+            self.datasets = before
+            raise
+        if after[0].index.manifest.model != before[0].index.manifest.model:
+            self._loaded = None
+        return any(changed)
+
     def _require_open(self) -> None:
         if self._closed:
             raise QueryError("this Explorer is closed: open another one, or ask inside its with block.")
@@ -153,6 +188,9 @@ class Explorer:
         topk: int | None = None,
         *,
         exclude_self: bool = False,
+        merge: str = ANY,
+        negative: QueryLike = (),
+        rescore: bool = False,
         filter: ItemFilter | None = None,
         max_distance: int | None = None,
     ) -> Result:
@@ -167,6 +205,14 @@ class Explorer:
             How many hits; more than there are items gives all. None takes the explorer's.
         exclude_self
             Leave out the items that are asked with.
+        merge
+            How a list is merged: ``any``, near to any of the queries; ``all``, near to all of them; ``rank``, by the
+            places that the queries give an item (see ``clipdex.ranking``).
+        negative
+            Like ``query``: push away items that are like these. None by default.
+        rescore
+            Put the ten times ``topk`` nearest by Hamming distance in order by the asymmetric distance, which uses more
+            of a text or an image than its bits (see ``clipdex.rescoring``).
         filter
             What may be found; the hits are the nearest of that.
         max_distance
@@ -182,56 +228,60 @@ class Explorer:
         ------
         QueryError
             When the query cannot be answered: an empty text, an unreadable image, an unknown or ambiguous item, a topk
-            below 1, a filter by a name that there is not.
+            below 1, an unknown way to merge, a filter by a name that there is not.
         ModelError
             When the model of the index cannot be used.
         """
         self._require_open()
         k = _checked_topk(self.topk if topk is None else topk)
+        if merge not in MERGES:
+            raise QueryError(f"merge is {merge!r}, and must be one of {', '.join(MERGES)}.")
+        given = [(one, False) for one in as_queries(query)] + [(one, True) for one in as_negatives(negative)]
+        asked = [
+            replace(one, negative=pushed_away)
+            for number, (each, pushed_away) in enumerate(given)
+            for one in self._resolve(each, number)
+        ]
         farthest = checked_distance(max_distance)
-        selections = selections_of(self.datasets, filter)
-        asked = [one for number, given in enumerate(as_queries(query)) for one in self._resolve(given, number)]
-        excluded = {one.item for one in asked if one.item is not None} if exclude_self else set()
-        keys = np.stack([one.key for one in asked])
-        found = search([dataset.index for dataset in self.datasets], keys, k + len(excluded), selections)
-        rows = self._rows({(one.index, one.location) for answer in found for one in answer})
-        answers = []
-        for answer in found:
-            items = []
-            for one in answer:
-                row = rows[one.index, one.location]
-                item = ItemKey(one.index, row.id, row.subset)
-                if item not in excluded and (farthest is None or one.distance <= farthest):
-                    items.append((item, one.distance))
-            answers.append(items[:k])
-        by_item = {ItemKey(index, row.id, row.subset): row for (index, _), row in rows.items()}
-        rule = rule_for([one.record.kind for one in asked])
-        hits = []
-        for rank, merged in enumerate(merge(answers, rule, k), start=1):
-            dataset, row = self.datasets[merged.item.dataset], by_item[merged.item]
-            path = dataset.media(row)
-            hits.append(
-                Hit(
-                    rank,
-                    merged.distance,
-                    merged.query,
-                    merged.place,
-                    dataset.name,
-                    row.id,
-                    row.subset,
-                    path,
-                    row.labels,
-                )
-            )
+        rule, ranked = rank(
+            [dataset.index for dataset in self.datasets],
+            [one.question for one in asked],
+            k,
+            mode=merge,
+            rescore=rescore,
+            excluded={one.item for one in asked if one.item is not None} if exclude_self else (),
+            selections=selections_of(self.datasets, filter),
+            max_distance=farthest,
+        )
         return Result(
             topk=k,
             merge=rule,
-            queries=tuple(one.record for one in asked),
-            datasets=tuple(self._record(dataset) for dataset in self.datasets),
-            hits=tuple(hits),
+            queries=tuple(replace(one.record, negative=one.negative) for one in asked),
+            datasets=tuple(dataset.record for dataset in self.datasets),
+            hits=tuple(self._hit(number, one) for number, one in enumerate(ranked, start=1)),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
             filter=describe(filter) if filter else {},
             max_distance=farthest,
+            mode=merge,
+            rescored=rescore,
+        )
+
+    def _hit(self, number: int, found: Ranked) -> Hit:
+        dataset, row = self.datasets[found.item.dataset], found.row
+        path = dataset.media(row)
+        return Hit(
+            rank=number,
+            distance=found.distance,
+            query=found.query,
+            query_rank=found.place,
+            dataset=dataset.name,
+            id=row.id,
+            subset=row.subset,
+            path=path,
+            labels=row.labels,
+            score=found.score,
+            merged=found.merged,
+            missing=not is_media_there(path),
         )
 
     def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:
@@ -251,14 +301,6 @@ class Explorer:
         path = Path(found.media(row))
         return DatasetItem(row.id, row.subset, row.labels, found.name, path, found.index.key(location), digest)
 
-    def _rows(self, places: set[tuple[int, Location]]) -> dict[tuple[int, Location], ItemRow]:
-        rows = {}
-        for number, dataset in enumerate(self.datasets):
-            here = [location for index, location in places if index == number]
-            for location, row in zip(here, dataset.index.rows(here), strict=True):
-                rows[number, location] = row
-        return rows
-
     def _resolve(self, query: Query | DatasetItem, number: int) -> list[_Asked]:
         """Turn one query into what is searched for: an id may be that of items in several subsets."""
         if isinstance(query, DatasetItem):
@@ -268,7 +310,7 @@ class Explorer:
             record = QueryRecord(
                 "text", query.text, encoded=encoded.encoded, ensemble=encoded.ensemble, truncated=encoded.truncated
             )
-            return [_Asked(record, encoded.key)]
+            return [_Asked(record, encoded.key, encoded.embedding)]
         if isinstance(query, ImageQuery):
             return [self._resolve_image(query, number)]
         return [self._resolve_item(found) for found in find_items(self.datasets, query)]
@@ -303,29 +345,22 @@ class Explorer:
                 image = from_memory(query.image, settings.background, max_pixels=self._max_pixels)
             except ImageError as error:
                 raise QueryImageError(f"query image {number + 1} cannot be used: {error}.") from error
-            return _Asked(QueryRecord("image", f"image {number + 1}"), self._encoder.image_key(image), image=image)
+            return self._asked_image(QueryRecord("image", f"image {number + 1}"), image, keep=True)
         try:
             image = load_image(expanded(query.image), settings.background, max_pixels=self._max_pixels)
         except ImageError as error:
             raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: {error}.") from error
         record = QueryRecord("image", str(query.image), path=str(expanded(query.image).absolute()))
-        return _Asked(record, self._encoder.image_key(image))
+        return self._asked_image(record, image)
 
-    def _record(self, dataset: Dataset) -> DatasetRecord:
-        stamp = dataset.index.manifest.model
-        return DatasetRecord(dataset.name, str(dataset.root), len(dataset.index), stamp.name, stamp.digest, stamp.bits)
+    def _asked_image(self, record: QueryRecord, image: Image.Image, *, keep: bool = False) -> _Asked:
+        embedding, centre = self._encoder.image_embedding(image), self._encoder.image_centre
+        return _Asked(record, hash_key(embedding, centre), embedding - centre, image=image if keep else None)
 
     def _check_models(self, model: str | None) -> None:
+        require_same_model(self.datasets)
         first = self.datasets[0]
         stamp = first.index.manifest.model
-        for other in self.datasets[1:]:
-            theirs = other.index.manifest.model
-            if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
-                raise ModelMismatch(
-                    f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
-                    f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
-                    "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
-                )
         if model is not None:
             self._model = find_model(model)
         if self._model is not None and self._model.digest != stamp.digest:
@@ -363,12 +398,18 @@ class Explorer:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A query that was resolved: its record, hash key, and the item or image in memory that it is."""
+    """A query that was resolved: its record, hash key, what that was made from, the item or image in memory it is."""
 
     record: QueryRecord
     key: Keys
+    embedding: npt.NDArray[np.float32] | None = None
     item: ItemKey | None = None
     image: Image.Image | None = None
+    negative: bool = False
+
+    @property
+    def question(self) -> Question:
+        return Question(self.key, self.record.kind, self.embedding, self.negative)
 
 
 def _checked_topk(topk: int) -> int:

@@ -47,6 +47,11 @@ def split_locator(where: str) -> tuple[Path, str]:
     return Path(where), ""
 
 
+def is_media_there(where: str) -> bool:
+    """Tell whether the file of a locator is there; whether an archive has the member is not looked at."""
+    return os.path.exists(where) or is_there(split_locator(where)[0])  # noqa: PTH110 - a text, for each hit
+
+
 def _positions(where: str) -> Iterator[int]:
     cut = where.find(MEMBER)
     while cut >= 0:

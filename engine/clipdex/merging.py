@@ -1,4 +1,4 @@
-"""Merging the answers to a list of queries into one.
+"""Merging the answers to a list of queries into one: by what they are compared, and the rules that need little.
 
 One kind: an item's distance is its best over the queries, and the k nearest items win. Texts and images (or items,
 which are images) are on different scales: the distances of a text query are all larger, so by distance only the image's
@@ -7,7 +7,8 @@ counts, and equal places go in the order of the queries. That gives each query i
 "Efficient similarity search and classification via rank aggregation", call merging by place rank aggregation).
 
 Both are exact from the k nearest of each query alone: an item among the k best of the list is among the k best of the
-query that put it there, because whatever is before it in that query's answer is before it in the merged one.
+query that put it there, because whatever is before it in that query's answer is before it in the merged one. Rules that
+compare the distances to all queries are in ``clipdex.ranking``.
 """
 
 from __future__ import annotations
@@ -15,8 +16,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from clipdex.defaults import ALL, ANY, RANK
+
 BY_DISTANCE = "distance"
 BY_RANK = "rank"
+# The best again, on scales that make what is taken off for negative queries comparable.
+CALIBRATED = "calibrated"
+BY_MEAN = "mean"
+BY_FUSION = "fusion"
 
 
 class ItemKey(NamedTuple):
@@ -35,7 +42,7 @@ class Merged(NamedTuple):
     item
         Which item.
     distance
-        Its distance to the query that it matched best.
+        Its distance to the query that it matched best: a whole number for Hamming distances.
     query
         Number of that query, from 0.
     place
@@ -43,17 +50,40 @@ class Merged(NamedTuple):
     """
 
     item: ItemKey
-    distance: int
+    distance: float
     query: int
     place: int
 
 
-def rule_for(kinds: Sequence[str]) -> str:
-    """Return how the answers to queries of these kinds are compared: by distance, or by rank where they are mixed."""
-    return BY_RANK if len({kind == "text" for kind in kinds}) > 1 else BY_DISTANCE
+def mixed(kinds: Sequence[str]) -> bool:
+    """Return whether there are texts and others, whose distances are on different scales."""
+    return len({kind == "text" for kind in kinds}) > 1
 
 
-def merge(answers: Sequence[Sequence[tuple[ItemKey, int]]], rule: str, k: int) -> list[Merged]:
+def rule_for(kinds: Sequence[str], mode: str = ANY, *, negatives: bool = False) -> str:
+    """Return how the answers to queries of these kinds are compared.
+
+    Parameters
+    ----------
+    kinds
+        Of the queries that are not negative.
+    mode
+        One of ``defaults.MERGES``.
+    negatives
+        Whether there are negative queries too.
+    """
+    if len(kinds) == 1 and not negatives:
+        return BY_DISTANCE
+    if mode == ALL:
+        return BY_MEAN
+    if mode == RANK:
+        return BY_FUSION
+    if negatives:
+        return CALIBRATED
+    return BY_RANK if mixed(kinds) else BY_DISTANCE
+
+
+def merge(answers: Sequence[Sequence[tuple[ItemKey, float]]], rule: str, k: int) -> list[Merged]:
     """Merge the nearest items of each query into the k best, each item once.
 
     Parameters
@@ -65,7 +95,7 @@ def merge(answers: Sequence[Sequence[tuple[ItemKey, int]]], rule: str, k: int) -
     k
         How many items to return at most.
     """
-    best: dict[ItemKey, tuple[tuple[int, int], Merged]] = {}
+    best: dict[ItemKey, tuple[tuple[float, int], Merged]] = {}
     for query, answer in enumerate(answers):
         for place, (item, distance) in enumerate(answer, start=1):
             score = (distance if rule == BY_DISTANCE else place, query)

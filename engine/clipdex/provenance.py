@@ -48,10 +48,11 @@ def model_of(index: Index, root: Path) -> Model:
     )
 
 
-def model_for_new_index(name: str | None) -> tuple[Model, str]:
+def model_for_new_index(name: str | None, of_project: str | None = None) -> tuple[Model, str]:
     """Return the model that hashes a dataset without an index, and who chose it, as the end of a sentence.
 
-    That is the one called ``name``; without one, the one that the variable ``CLIPDEX_MODEL`` names; else the bundled.
+    That is the one called ``name``; without one, the one that the variable ``CLIPDEX_MODEL`` names, the one of the
+    project, or the bundled one.
 
     Raises
     ------
@@ -62,6 +63,8 @@ def model_for_new_index(name: str | None) -> tuple[Model, str]:
         return find_model(name), "as asked for"
     if named := os.environ.get(MODEL_VARIABLE, ""):
         return find_model(named), f"named by ${MODEL_VARIABLE}"
+    if of_project is not None:
+        return find_model(of_project), "that of the project"
     return find_model(None), "bundled"
 
 

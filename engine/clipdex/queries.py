@@ -91,11 +91,26 @@ def as_queries(query: QueryLike) -> list[Query | DatasetItem]:
     QueryError
         When there is no query, or something that stands for none.
     """
-    several = isinstance(query, Sequence) and not isinstance(query, str | bytes)
-    queries = [_as_query(one) for one in (query if several else [query])]
+    queries = _as_list(query)
     if not queries:
         raise QueryError("there is nothing to search for: give a text, an image or an item.")
     return queries
+
+
+def as_negatives(query: QueryLike) -> list[Query | DatasetItem]:
+    """Turn what a caller gave into negative queries, as ``as_queries`` does; an empty list or None is none.
+
+    Raises
+    ------
+    QueryError
+        When something stands for no query.
+    """
+    return [] if query is None else _as_list(query)
+
+
+def _as_list(query: QueryLike) -> list[Query | DatasetItem]:
+    several = isinstance(query, Sequence) and not isinstance(query, str | bytes)
+    return [_as_query(one) for one in (query if several else [query])]
 
 
 def _as_query(query: Any) -> Query | DatasetItem:  # noqa: ANN401

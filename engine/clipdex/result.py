@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from clipdex.defaults import ANY
 from clipdex.errors import IndexCorrupt, OutputError
 from clipdex_indexes.files import read_bounded
 
@@ -37,6 +39,12 @@ class Hit:
         Which item it is.
     path
         Its file.
+    score
+        Where candidates were compared again: asymmetric distance to that query, in bits.
+    merged
+        Where neither distance, score nor place say by what the hits are in order: the value that does, lower first.
+    missing
+        Whether that was not there, when the query was answered.
     """
 
     rank: int
@@ -48,6 +56,9 @@ class Hit:
     subset: str
     path: str
     labels: tuple[str, ...]
+    score: float | None = None
+    merged: float | None = None
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,8 @@ class QueryRecord:
         Whether the text was cut to the length that the model takes.
     dataset, subset
         Of an item.
+    negative
+        Whether items like it were pushed away.
     """
 
     kind: str
@@ -80,6 +93,7 @@ class QueryRecord:
     truncated: bool = False
     dataset: str = ""
     subset: str = ""
+    negative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +117,19 @@ class Result(Sequence[Hit]):
     topk
         How many were asked for.
     merge
-        How the answers to several queries were compared: ``distance`` or ``rank``.
+        How the answers to several queries were compared: ``distance``, ``rank``, ``calibrated``, ``mean``, ``fusion``.
     queries, datasets, hits
-        In order.
+        In order; negative queries are the last.
     images
         Images of queries that are in no file, by number of the query; not part of the JSON.
     filter
         What could be found, as the values of an ``ItemFilter`` by name; empty for everything.
     max_distance
         Distance, in bits, beyond which nothing was; None without such a limit.
+    mode
+        What was asked of the merging: ``any``, ``all`` or ``rank``.
+    rescored
+        Whether candidates were compared again by asymmetric distance.
     """
 
     topk: int
@@ -122,6 +140,8 @@ class Result(Sequence[Hit]):
     images: Mapping[int, Image.Image] = field(default_factory=dict, compare=False, repr=False)
     filter: Mapping[str, list[str]] = field(default_factory=dict)
     max_distance: int | None = None
+    mode: str = ANY
+    rescored: bool = False
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -144,9 +164,11 @@ class Result(Sequence[Hit]):
             "merge": self.merge,
             **({"filter": dict(self.filter)} if self.filter else {}),
             **({"max_distance": self.max_distance} if self.max_distance is not None else {}),
+            "mode": self.mode,
+            "rescored": self.rescored,
             "queries": [_query_dict(query) for query in self.queries],
-            "datasets": [_plain(dataset) for dataset in self.datasets],
-            "hits": [{**_plain(hit), "labels": list(hit.labels)} for hit in self.hits],
+            "datasets": [plain(dataset) for dataset in self.datasets],
+            "hits": [_hit_dict(hit) for hit in self.hits],
         }
 
     def to_json(self) -> str:
@@ -157,14 +179,20 @@ class Result(Sequence[Hit]):
         return f'{head},\n "hits": [\n  {hits}\n ]\n}}' if hits else f'{head},\n "hits": []\n}}'
 
 
-def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
+def plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the attributes of a record, by name."""
     return {name: getattr(record, name) for name in record.__slots__}
 
 
 def _query_dict(query: QueryRecord) -> dict[str, Any]:
     always = ("kind", "value")
-    values = {**_plain(query), "ensemble": list(query.ensemble)}
+    values = {**plain(query), "ensemble": list(query.ensemble)}
     return {name: value for name, value in values.items() if name in always or value}
+
+
+def _hit_dict(hit: Hit) -> dict[str, Any]:
+    values = {**plain(hit), "labels": list(hit.labels)}
+    return {name: value for name, value in values.items() if value is not None and (name != "missing" or value)}
 
 
 def read_result(path: Path) -> Result:
@@ -200,6 +228,7 @@ def _from_dict(body: dict[str, Any]) -> Result:
             truncated=bool(query.get("truncated", False)),
             dataset=_typed(query.get("dataset", ""), str),
             subset=_typed(query.get("subset", ""), str),
+            negative=bool(query.get("negative", False)),
         )
         for query in body["queries"]
     )
@@ -226,6 +255,8 @@ def _from_dict(body: dict[str, Any]) -> Result:
             for name, values in _typed(body.get("filter", {}), dict).items()
         },
         max_distance=_number(body["max_distance"]) if "max_distance" in body else None,
+        mode=_typed(body.get("mode", ANY), str),
+        rescored=bool(body.get("rescored", False)),
     )
 
 
@@ -243,6 +274,9 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
         subset=_typed(hit["subset"], str),
         path=_typed(hit["path"], str),
         labels=tuple(_typed(label, str) for label in _typed(hit["labels"], list)),
+        score=_real(hit.get("score")),
+        merged=_real(hit.get("merged")),
+        missing=bool(hit.get("missing", False)),
     )
 
 
@@ -250,6 +284,14 @@ def _typed(value: object, kind: type[_T]) -> _T:
     if not isinstance(value, kind):
         raise ValueError(f"{value!r} is not a {kind.__name__}")
     return value
+
+
+def _real(value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)
 
 
 def _number(value: object) -> int:

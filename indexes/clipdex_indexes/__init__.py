@@ -20,10 +20,13 @@ from clipdex_indexes.errors import (
 )
 
 if TYPE_CHECKING:
+    from clipdex_indexes.answers import Answers, Written
     from clipdex_indexes.filters import ItemFilter
     from clipdex_indexes.index import Found, Index, Location, search
     from clipdex_indexes.manifest import Manifest, ModelStamp, read_manifest
+    from clipdex_indexes.memory import MemoryIndex
     from clipdex_indexes.table import ItemRow, TableCounts, valid_item_id
+    from clipdex_indexes.verifying import Verification
     from clipdex_indexes.writer import Commit, IndexWriter
 
 _LAZY = {
@@ -38,12 +41,20 @@ _LAZY = {
     "ItemRow": "table",
     "TableCounts": "table",
     "valid_item_id": "table",
+    "MemoryIndex": "memory",
+    "Answers": "answers",
+    "Written": "answers",
+    "Verification": "verifying",
     "Commit": "writer",
     "IndexWriter": "writer",
 }
 
 __all__ = [
     "Index",
+    "MemoryIndex",
+    "Answers",
+    "Written",
+    "Verification",
     "IndexWriter",
     "search",
     "ItemFilter",

@@ -10,13 +10,25 @@ import contextlib
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from clipdex_indexes.errors import IndexCorrupt, IndexFailure, IndexWriteFailed
 
 TEMPORARY_PREFIX = ".tmp-"
 _BLOCK = 1 << 20
+_SAMPLE_BLOCK = 4096
+_SAMPLE_BLOCKS = 16
+
+
+# Tests stop the process here and there in the middle of a write: called with the name of each step, where it is set.
+on_step: Callable[[str], None] | None = None
+
+
+def step(name: str) -> None:
+    """Say that a write has come to the step ``name``."""
+    if on_step is not None:
+        on_step(name)
 
 
 def temporary_beside(path: Path) -> Path:
@@ -34,8 +46,9 @@ def fsync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _fsync_file(path: Path) -> None:
-    with path.open("rb+") as handle:
+def fsync_file(path: Path) -> None:
+    """Make the content of a file durable; it may be one that cannot be written, such as a link to it elsewhere."""
+    with path.open("rb+" if os.name == "nt" else "rb") as handle:
         os.fsync(handle.fileno())
 
 
@@ -50,10 +63,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     temporary = temporary_beside(path)
     try:
+        step(f"begin {path.suffix}")
         yield temporary
-        _fsync_file(temporary)
+        step(f"written {path.suffix}")
+        fsync_file(temporary)
+        step(f"synced {path.suffix}")
         temporary.replace(path)
+        step(f"renamed {path.suffix}")
         fsync_folder(path.parent)
+        step(f"done {path.suffix}")
     except OSError as error:
         raise IndexWriteFailed(
             f"cannot write {path}: {error.strerror or error}. What was there is unchanged."
@@ -92,6 +110,23 @@ def sha256_of(path: Path) -> str:
     with path.open("rb") as handle:
         while block := handle.read(_BLOCK):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def sample_of(path: Path) -> str:
+    """Return the SHA-256 of a sample of a file, in hexadecimal: of 16 blocks of 4 KiB, and of all of a small file.
+
+    Block ``i`` of 0 to 15 begins at ``(size - 4096) * i // 15``: the first one at the beginning, the last one at the
+    end. A file of at most 64 KiB is taken whole, so that its sample is its checksum.
+    """
+    size = path.stat().st_size
+    if size <= _SAMPLE_BLOCKS * _SAMPLE_BLOCK:
+        return sha256_of(path)
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as handle:
+        for number in range(_SAMPLE_BLOCKS):
+            handle.seek((size - _SAMPLE_BLOCK) * number // (_SAMPLE_BLOCKS - 1))
+            digest.update(handle.read(_SAMPLE_BLOCK))
     return digest.hexdigest()
 
 

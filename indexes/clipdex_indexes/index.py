@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import heapq
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +15,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from clipdex_indexes.answers import (
+    SUBSET,
+    Answers,
+    Texts,
+    Written,
+    checked_bits,
+    checked_ids,
+    checked_k,
+    checked_keys,
+    checked_rows,
+)
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.files import require_utf8
 from clipdex_indexes.hamming import Candidates, Masks, candidates
-from clipdex_indexes.manifest import Manifest, read_manifest, rebuild_advice
+from clipdex_indexes.manifest import Manifest, ModelStamp, read_manifest, rebuild_advice
 from clipdex_indexes.segment import Segment
 from clipdex_indexes.table import ItemRow, TableCounts, TableReader
+from clipdex_indexes.verifying import Verification, verify_segments
 
 SEGMENTS_FOLDER = "segments"
 _ATTEMPTS = 5
@@ -46,8 +60,15 @@ _new_location: Callable[[Iterable[Any]], Location] = functools.partial(tuple.__n
 _new_found: Callable[[Iterable[Any]], Found] = functools.partial(tuple.__new__, Found)
 
 
+class _State(NamedTuple):
+    manifest: Manifest
+    segments: list[Segment]
+
+
 class Index:
-    """A snapshot of an index on disk.
+    """A snapshot of an index on disk, which any number of threads can read.
+
+    It stays as it is while others write; ``refresh``, and writing through it, make it see what there is then.
 
     Parameters
     ----------
@@ -57,12 +78,41 @@ class Index:
     Raises
     ------
     IndexNotFound, IndexTooNew, IndexCorrupt
-        When there is none, or it cannot be read. All files are checked against the checksums in the manifest.
+        When there is none, or it cannot be read. Sizes, headers and a sample of the bytes are checked against the
+        manifest, which has a checksum of its own.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manifest, self.segments = _open(folder)
+        self._state = _open(folder)
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Index:
+        """Open the index in ``folder``."""
+        return cls(Path(folder))
+
+    @classmethod
+    def create(cls, folder: str | os.PathLike[str], bits: int, *, model: ModelStamp | None = None) -> Index:
+        """Make an empty index, and open it.
+
+        Parameters
+        ----------
+        folder
+            A folder that is empty or not there yet.
+        bits
+            Length of a hash key, a multiple of 8.
+        model
+            What makes the keys, where that is to be remembered.
+
+        Raises
+        ------
+        IndexWriteFailed
+            When there is something in the folder, or it cannot be written.
+        """
+        from clipdex_indexes.changing import create
+
+        create(Path(folder), model or ModelStamp("keys", "", checked_bits(bits), ""))
+        return cls(Path(folder))
 
     def __enter__(self) -> Index:
         return self
@@ -75,10 +125,155 @@ class Index:
     def __len__(self) -> int:
         return self.manifest.items
 
+    @property
+    def manifest(self) -> Manifest:
+        """What the index says of itself, in this snapshot."""
+        return self._state.manifest
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The open segments of this snapshot; a ``Location`` counts in it."""
+        return self._state.segments
+
+    @property
+    def bits(self) -> int:
+        """Length of a hash key."""
+        return self.manifest.model.bits
+
     def close(self) -> None:
         """Close the files."""
         for segment in self.segments:
             segment.close()
+
+    def refresh(self) -> bool:
+        """See the index as it is on disk now; return whether that is another one.
+
+        Locations of before are no longer valid. Threads that are reading go on with what they began with.
+
+        Raises
+        ------
+        IndexNotFound, IndexTooNew, IndexCorrupt
+            When it cannot be read any more; what was open stays open.
+        """
+        state = _open(self.folder, self._state)
+        changed = state.manifest != self.manifest
+        self._state = state
+        return changed
+
+    def snapshot(self) -> Index:
+        """Return this index as it is now: ``refresh`` changes neither through the other. It shares the open files."""
+        other = copy.copy(self)
+        other._state = self._state
+        return other
+
+    def add(
+        self,
+        ids: Sequence[str] | Texts,
+        keys: npt.ArrayLike,
+        *,
+        subset: str = SUBSET,
+        labels: Sequence[Sequence[str]] | None = None,
+        wait: bool = True,
+    ) -> Written:
+        """Add items, or give those that are there another key and labels; committed, and seen here, when it returns.
+
+        Parameters
+        ----------
+        ids
+            ``n`` texts like relative paths, each once.
+        keys
+            uint8 ``[n, bits / 8]``, as ``numpy.packbits`` makes them.
+        subset
+            Subset of all of them: an item is an id in a subset.
+        labels
+            ``n`` lists of names.
+        wait
+            Wait while another process is writing.
+
+        Raises
+        ------
+        ValueError
+            When an argument is not as described; nothing is written.
+        IndexLocked, IndexWriteFailed
+            When another process is writing and ``wait`` is off; when it cannot be written.
+        """
+        from clipdex_indexes.changing import add
+
+        return self._changed(add(self.folder, checked_rows(ids, keys, self.bits, subset, labels), wait=wait))
+
+    def remove(self, ids: Sequence[str] | Texts, *, subset: str = SUBSET, wait: bool = True) -> Written:
+        """Remove items; ids that no item of the subset has are counted as missing."""
+        from clipdex_indexes.changing import remove
+
+        return self._changed(remove(self.folder, checked_ids(ids), subset, wait=wait))
+
+    def optimize(self, *, wait: bool = True) -> Written:
+        """Write everything into one segment, without removed items."""
+        from clipdex_indexes.changing import optimize
+
+        return self._changed(optimize(self.folder, wait=wait))
+
+    def _changed(self, written: Written) -> Written:
+        self.refresh()
+        return written
+
+    def search(self, queries: npt.ArrayLike, k: int = 10) -> Answers:
+        """Find the items whose keys are nearest, exactly.
+
+        Parameters
+        ----------
+        queries
+            uint8 ``[q, bits / 8]``, or one key.
+        k
+            How many, at least 1; more than there are items gives all of them.
+
+        Returns
+        -------
+        Answers
+            By distance, then item order (id, subset), which decides at the k-th place too.
+        """
+        here, array, most = self.snapshot(), checked_keys(queries, self.bits), checked_k(k)
+        if not len(array):
+            return Answers.of([])
+        answers = search([here], array, most)
+        rows = here.rows([one.location for answer in answers for one in answer])
+        following = iter(rows)
+        return Answers.of([[(one.distance, next(following)) for one in answer] for answer in answers])
+
+    def keys(self, ids: Sequence[str] | Texts, *, subset: str = SUBSET) -> Keys:
+        """Return the hash keys of items, uint8 ``[n, bits / 8]``.
+
+        Raises
+        ------
+        KeyError
+            When no item has such an id; it holds id and subset.
+        """
+        here = self.snapshot()
+        keys = np.empty((len(ids), self.bits // 8), np.uint8)
+        for number, one in enumerate(checked_ids(ids)):
+            location = here.locate(one, subset)
+            if location is None:
+                raise KeyError((one, subset))
+            keys[number] = here.key(location)
+        return keys
+
+    def verify(self, progress: Callable[[str, int, int], None] | None = None) -> Verification:
+        """Check every byte of the files of this snapshot, and what they say; opening checks a sample.
+
+        Parameters
+        ----------
+        progress
+            Called with what is counted (``bytes``, then ``items``), how many are done, and of how many.
+        """
+        return verify_segments(self.folder / SEGMENTS_FOLDER, self.segments, progress)
+
+    def locate(self, item_id: str, subset: str) -> Location | None:
+        """Return where the item is, if it is."""
+        for number, segment in enumerate(self.segments):
+            for position, row in segment.table.find(item_id):
+                if row.subset == subset:
+                    return Location(number, position)
+        return None
 
     def key(self, location: Location) -> Keys:
         """Return a copy of the hash key at ``location``, uint8 ``[bits / 8]``."""
@@ -126,7 +321,7 @@ class Index:
 
     def size_on_disk(self) -> int:
         """Return the bytes of all segment files."""
-        return sum(segment.keys.size + segment.table.size for segment in self.manifest.segments)
+        return sum(segment.size for segment in self.manifest.segments)
 
 
 def search(
@@ -160,10 +355,11 @@ def searched(
 ) -> tuple[list[tuple[int, int]], list[Keys], list[Bools | None]]:
     """Return number of the index and of the segment, hash keys, and items that count, of each segment to search."""
     places = [(number, part) for number, index in enumerate(indexes) for part in range(len(index.segments))]
-    arrays, masks = [], []
+    arrays: list[Keys] = []
+    masks: list[Bools | None] = []
     for number, part in places:
         segment = indexes[number].segments[part]
-        live: Bools | None = getattr(segment, "live", None)
+        live = segment.live
         selected = selections[number][part] if selections is not None else None
         arrays.append(segment.keys)
         masks.append(live if selected is None else selected if live is None else live & selected)
@@ -195,22 +391,27 @@ def _item(pair: tuple[ItemRow, Found]) -> tuple[str, ...]:
 
 
 def _rows_of(number: int, segment: Segment) -> Iterator[tuple[Location, ItemRow]]:
-    for position, row in enumerate(segment.table.iterate()):
+    for position, row in segment.table.iterate():
         yield Location(number, position), row
 
 
-def _open(folder: Path) -> tuple[Manifest, list[Segment]]:
+def _open(folder: Path, before: _State | None = None) -> _State:
+    """Open an index, taking over the segments of ``before`` that are still as they were."""
     manifest = read_manifest(folder)
     require_utf8(folder)
+    known = {segment.stamp: segment for segment in before.segments} if before is not None else {}
     for _ in range(_ATTEMPTS):
         segments: list[Segment] = []
         try:
             for stamp in manifest.segments:
-                segments.append(Segment(folder / SEGMENTS_FOLDER, stamp, manifest.model.bits))  # noqa: PERF401
-            return manifest, segments
+                segments.append(  # noqa: PERF401
+                    known.get(stamp) or Segment(folder / SEGMENTS_FOLDER, stamp, manifest.model.bits)
+                )
+            return _State(manifest, segments)
         except BaseException as error:
             for segment in segments:
-                segment.close()
+                if segment.stamp not in known:
+                    segment.close()
             if not isinstance(error, FileNotFoundError):
                 raise
         # A writer may have replaced the segments between our reading of the manifest and of them.

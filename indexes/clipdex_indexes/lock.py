@@ -11,6 +11,8 @@ import os
 import re
 import socket
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -46,6 +48,9 @@ _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 _OWNER = re.compile(r"(?:process \d+ on .*)?", re.DOTALL)
 
 
+_POLL_SECONDS = 0.1
+
+
 class WriterLock:
     """Exclusive lock of an index folder, held while the object is entered.
 
@@ -53,48 +58,79 @@ class WriterLock:
     ----------
     folder
         The index folder; it must exist.
+    wait
+        Wait, as long as it takes, while another process holds it.
+    waiting
+        Called with the owner, such as ``process 7 on host``, when waiting for it begins.
 
     Raises
     ------
     IndexLocked
-        On entering, when another process holds it; the message names its process id and host.
+        On entering, when another process holds it and ``wait`` is off; the message names its process id and host.
     IndexWriteFailed
         On entering, when the lock file cannot be made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, wait: bool = False, waiting: Callable[[str], None] | None = None) -> None:
         self._path = folder / "lock"
+        self._wait = wait
+        self._waiting = waiting
         self._handle: IO[str] | None = None
 
     def __enter__(self) -> WriterLock:
-        try:
-            handle = open(self._path, "a+", encoding="utf-8", errors="replace", opener=_open)
-        except OSError as error:
-            raise self._failed(error) from error
-        try:
-            _acquire(handle)
-        except OSError as error:
-            if error.errno not in _HELD:
-                handle.close()
-                raise self._failed(error) from error
-            handle.seek(0)
-            owner = handle.read(200).strip() or "another process"
-            handle.close()
-            raise IndexLocked(
-                f"{self._path.parent} is being written by {owner}. Wait for it to end, then try again."
-            ) from error
+        handle = self._acquired()
         try:
             handle.seek(0)
             if not _OWNER.fullmatch(handle.read(400)):
-                handle.close()
                 raise IndexWriteFailed(f"{self._path} is a file of somebody else's: name another folder with --index.")
             handle.truncate(0)
             os.write(handle.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
         except OSError as error:
             handle.close()
             raise self._failed(error) from error
+        except BaseException:
+            handle.close()
+            raise
         self._handle = handle
         return self
+
+    def _acquired(self) -> IO[str]:
+        told = ""
+        while True:
+            try:
+                handle = open(self._path, "a+", encoding="utf-8", errors="replace", opener=_open)  # noqa: SIM115
+            except OSError as error:
+                raise self._failed(error) from error
+            try:
+                _acquire(handle)
+                if self._is_in_place(handle):
+                    return handle
+                handle.close()
+                continue
+            except OSError as error:
+                if error.errno not in _HELD:
+                    handle.close()
+                    raise self._failed(error) from error
+                handle.seek(0)
+                owner = handle.read(200).strip() or "another process"
+                handle.close()
+                if not self._wait:
+                    raise IndexLocked(
+                        f"{self._path.parent} is being written by {owner}. Wait for it to end, then try again."
+                    ) from error
+            except BaseException:
+                handle.close()
+                raise
+            if owner != told and self._waiting is not None:
+                self._waiting(owner)
+            told = owner
+            time.sleep(_POLL_SECONDS)
+
+    def _is_in_place(self, handle: IO[str]) -> bool:
+        """Tell whether the file that was locked is still the one that others would lock."""
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(handle.fileno()), self._path.stat())
+        return False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -23,25 +23,58 @@ MAX_BITS = 8192
 _MAX_BYTES = 16 << 20
 _MAX_ITEMS = 1 << 40
 _SEGMENT_NAME = re.compile(r"[0-9a-f]{32}")
+_REMOVED_NAME = re.compile(r"([0-9a-f]{32})-[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """Size in bytes and SHA-256 (hexadecimal) of one file of a segment."""
+    """What one file of a segment must be.
 
+    Attributes
+    ----------
+    size
+        In bytes.
+    sha256
+        SHA-256 of all of it, hexadecimal.
+    sample
+        SHA-256 of some blocks of it (``files.sample_of``), which is what opening an index has time for.
+    """
+
+    size: int
+    sha256: str
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedStamp:
+    """Which items of a segment are gone: the file that marks them, how many they are, and what that file must be."""
+
+    name: str
+    count: int
     size: int
     sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentStamp:
-    """One live segment: its name, number of items, and the stamps of its two files."""
+    """One segment: its name, number of items, the stamps of its two files, and the items that were removed since."""
 
     name: str
     items: int
     keys: FileStamp
     table: FileStamp
+    removed: RemovedStamp | None = None
+
+    @property
+    def live_items(self) -> int:
+        """Number of items that are not removed."""
+        return self.items - (self.removed.count if self.removed is not None else 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return self.keys.size + self.table.size + (self.removed.size if self.removed is not None else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +122,8 @@ class Manifest:
         Root of the dataset, absolute, where the index is not beside it; otherwise empty.
     source_options
         How the dataset is read, for its reader: texts by name.
+    complete
+        Whether the writer had come to its end, or was in the middle of its work and would go on.
     """
 
     model: ModelStamp
@@ -98,16 +133,17 @@ class Manifest:
     writer: str
     root: str = ""
     source_options: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = True
     format: int = FORMAT_VERSION
 
     @property
     def items(self) -> int:
-        """Number of items in all segments."""
-        return sum(segment.items for segment in self.segments)
+        """Number of items in all segments, without those that are removed."""
+        return sum(segment.live_items for segment in self.segments)
 
-    def with_segments(self, segments: tuple[SegmentStamp, ...]) -> Manifest:
+    def following(self, segments: tuple[SegmentStamp, ...], complete: bool) -> Manifest:
         """Return the next generation, made of ``segments``."""
-        return replace(self, segments=segments, generation=self.generation + 1)
+        return replace(self, segments=segments, generation=self.generation + 1, complete=complete)
 
 
 def _checksum(body: dict[str, Any]) -> str:
@@ -166,26 +202,46 @@ def rebuild_advice(folder: Path) -> str:
 
 def _from_body(body: dict[str, Any]) -> Manifest:
     model = ModelStamp(**body["model"])
-    segments = tuple(
-        SegmentStamp(segment["name"], segment["items"], FileStamp(**segment["keys"]), FileStamp(**segment["table"]))
-        for segment in body["segments"]
-    )
+    segments = tuple(_segment_from(entry) for entry in body["segments"])
     _require(all(isinstance(v, str) for v in (model.name, model.digest, model.precision, model.location)), "model")
     _require(_is_count(model.bits, MAX_BITS) and model.bits > 0 and model.bits % 8 == 0, "number of bits")
-    for segment in segments:
-        _require(bool(_SEGMENT_NAME.fullmatch(segment.name)), "segment name")
-        _require(_is_count(segment.items, _MAX_ITEMS), "number of items")
-        for stamp in (segment.keys, segment.table):
-            _require(_is_count(stamp.size, 1 << 62) and bool(_SHA256.fullmatch(stamp.sha256)), "file stamp")
     _require(len({segment.name for segment in segments}) == len(segments), "list of segments")
     _require(body["format"] == FORMAT_VERSION and _is_count(body["generation"], 1 << 62), "format or generation")
     _require(all(isinstance(body[name], str) for name in ("source_format", "writer", "root")), "text")
+    _require(isinstance(body["complete"], bool), "value of complete")
     options = body["source_options"]
     _require(isinstance(options, dict) and all(isinstance(value, str) for value in options.values()), "source options")
     # A lone surrogate, which JSON can hold, could not be shown.
     texts = (model.name, model.digest, model.precision, body["source_format"], body["writer"], body["root"])
     "".join((*texts, *options, *options.values())).encode()
-    return Manifest(model, body["source_format"], body["generation"], segments, body["writer"], body["root"], options)
+    return Manifest(
+        model,
+        body["source_format"],
+        body["generation"],
+        segments,
+        body["writer"],
+        body["root"],
+        options,
+        body["complete"],
+    )
+
+
+def _segment_from(entry: dict[str, Any]) -> SegmentStamp:
+    removed = RemovedStamp(**entry["removed"]) if entry["removed"] is not None else None
+    segment = SegmentStamp(
+        entry["name"], entry["items"], FileStamp(**entry["keys"]), FileStamp(**entry["table"]), removed
+    )
+    _require(bool(_SEGMENT_NAME.fullmatch(segment.name)), "segment name")
+    _require(_is_count(segment.items, _MAX_ITEMS) and segment.items > 0, "number of items")
+    for stamp in (segment.keys, segment.table):
+        _require(_is_count(stamp.size, 1 << 62), "file size")
+        _require(bool(_SHA256.fullmatch(stamp.sha256)) and bool(_SHA256.fullmatch(stamp.sample)), "file checksum")
+    if removed is not None:
+        match = _REMOVED_NAME.fullmatch(removed.name)
+        _require(match is not None and match[1] == segment.name, "name of removed items")
+        _require(_is_count(removed.count, segment.items) and removed.count > 0, "number of removed items")
+        _require(removed.size == -(-segment.items // 8) and bool(_SHA256.fullmatch(removed.sha256)), "removed items")
+    return segment
 
 
 def _is_count(value: object, limit: int) -> bool:

@@ -1,33 +1,38 @@
-"""Segments: the immutable parts of an index, each one FAISS file of hash keys and one item table."""
+"""Segments: the immutable parts of an index, each a FAISS file of hash keys and an item table.
+
+Items that were removed since are marked in a bitmap of its own, beside the segment: it is immutable too, and a commit
+that removes more of them writes another.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import errno
+import hashlib
+import mmap
 import os
 import sqlite3
 import stat
 import struct
 import uuid
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
-from clipdex_indexes.files import atomic_path, sha256_of
-from clipdex_indexes.manifest import FileStamp, SegmentStamp
+from clipdex_indexes.files import atomic_path, atomic_write, read_bounded, sample_of, sha256_of, step
+from clipdex_indexes.manifest import FileStamp, RemovedStamp, SegmentStamp
 from clipdex_indexes.table import ItemRow, TableReader, TableWriter
 
 Keys = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 # An IndexBinaryFlat file of FAISS: "IBxF", d (bits), code size (bytes), number of vectors, is_trained, metric,
 # length of the key bytes, then the key bytes.
 _HEADER = struct.Struct("<4siiqBiQ")
+_TRAINED, _METRIC = 1, 1
 
 
 def keys_path(folder: Path, name: str) -> Path:
@@ -40,8 +45,15 @@ def table_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.sqlite"
 
 
+def removed_path(folder: Path, name: str) -> Path:
+    """Return the path of the bitmap called ``name`` in a ``RemovedStamp``."""
+    return folder / f"{name}.removed"
+
+
 def write_segment(folder: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]]) -> SegmentStamp | None:
     """Write one segment durably and return its stamp; no rows make no segment.
+
+    Both files are written as the rows come, in bounded memory.
 
     Parameters
     ----------
@@ -57,87 +69,112 @@ def write_segment(folder: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]]
     IndexWriteFailed
         When a file cannot be written; nothing of the segment is then left.
     """
+    remaining = iter(rows)
+    first = next(remaining, None)
+    if first is None:
+        return None
     name = uuid.uuid4().hex
-    code = bytearray()
+    keys_file, table_file = keys_path(folder, name), table_path(folder, name)
     try:
-        with atomic_path(table_path(folder, name)) as path:
-            items = _write_table(path, rows, code)
-        if items == 0:
-            remove_segment(folder, name)
-            return None
-        with atomic_path(keys_path(folder, name)) as path:
-            flat = faiss.IndexBinaryFlat(bits)
-            flat.add(np.frombuffer(code, np.uint8).reshape(items, bits // 8))
-            try:
-                faiss.write_index_binary(flat, str(path))
-            except RuntimeError as error:
-                raise OSError(str(error)) from error
-            # FAISS does not notice when the last block cannot be written, as on a full disk.
-            if path.stat().st_size != _HEADER.size + len(code):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return SegmentStamp(name, items, _stamp(keys_path(folder, name)), _stamp(table_path(folder, name)))
+        with atomic_path(keys_file) as keys, atomic_path(table_file) as table:
+            items = _write_files(keys, table, bits, first, remaining)
+        return SegmentStamp(name, items, stamp_of(keys_file), stamp_of(table_file))
     except BaseException as error:
-        remove_segment(folder, name)
+        delete_files([keys_file, table_file])
         if isinstance(error, OSError):
             raise IndexWriteFailed(f"cannot write the index in {folder}: {error.strerror or error}.") from error
         raise
 
 
-def _write_table(path: Path, rows: Iterable[tuple[ItemRow, bytes]], code: bytearray) -> int:
+def _write_files(
+    keys: Path, table: Path, bits: int, first: tuple[ItemRow, bytes], rows: Iterator[tuple[ItemRow, bytes]]
+) -> int:
+    code_size = bits // 8
     try:
-        table = TableWriter(path)
+        with keys.open("wb") as codes, contextlib.closing(TableWriter(table)) as writer:
+            codes.write(bytes(_HEADER.size))
+            pair: tuple[ItemRow, bytes] | None = first
+            while pair is not None:
+                row, key = pair
+                if len(key) != code_size:
+                    raise ValueError(f"the hash key of {row.id!r} has {len(key)} bytes, and not {code_size}")
+                writer.add(row)
+                codes.write(key)
+                pair = next(rows, None)
+            writer.finish()
+            step("rows written")
+            codes.seek(0)
+            codes.write(_HEADER.pack(b"IBxF", bits, code_size, writer.rows, _TRAINED, _METRIC, writer.rows * code_size))
+            return writer.rows
     except sqlite3.Error as error:
         raise OSError(str(error)) from error
-    try:
-        for row, key in rows:
-            table.add(row)
-            code += key
-        table.close()
-    except sqlite3.Error as error:
-        table.abort()
-        raise OSError(str(error)) from error
-    except BaseException:
-        table.abort()
-        raise
-    return table.rows
 
 
-def _stamp(path: Path) -> FileStamp:
-    return FileStamp(path.stat().st_size, sha256_of(path))
+def write_removed(folder: Path, segment: SegmentStamp, live: Bools) -> SegmentStamp:
+    """Mark which items of a segment are removed, durably, and return its new stamp.
+
+    Parameters
+    ----------
+    folder
+        The ``segments`` folder of the index.
+    segment
+        The segment as it is.
+    live
+        bool ``[items]``: False where an item is removed.
+
+    Raises
+    ------
+    IndexWriteFailed
+        When the file cannot be written.
+    """
+    name = f"{segment.name}-{uuid.uuid4().hex}"
+    data = np.packbits(~live).tobytes()
+    atomic_write(removed_path(folder, name), data)
+    stamp = RemovedStamp(name, int(len(live) - live.sum()), len(data), hashlib.sha256(data).hexdigest())
+    return SegmentStamp(segment.name, segment.items, segment.keys, segment.table, stamp)
 
 
-def remove_segment(folder: Path, name: str) -> None:
-    """Delete the files of a segment that no manifest names."""
-    for path in (keys_path(folder, name), table_path(folder, name)):
+def stamp_of(path: Path) -> FileStamp:
+    """Return what a manifest says of a file of a segment."""
+    return FileStamp(path.stat().st_size, sha256_of(path), sample_of(path))
+
+
+def files_of(folder: Path, stamp: SegmentStamp) -> list[Path]:
+    """Return the files that a segment is made of."""
+    removed = [removed_path(folder, stamp.removed.name)] if stamp.removed is not None else []
+    return [keys_path(folder, stamp.name), table_path(folder, stamp.name), *removed]
+
+
+def delete_files(paths: Iterable[Path]) -> None:
+    """Delete files that no manifest names, as far as the operating system lets us."""
+    for path in paths:
+        step(f"delete {path.suffix}")
         with contextlib.suppress(OSError):
             path.unlink()
 
 
-class _MappedKeys:
-    """Keys in memory that belongs to an index of FAISS, which lives as long as an array made of this."""
-
-    def __init__(self, flat: Any, items: int, code_size: int) -> None:  # noqa: ANN401
-        self._flat = flat
-        view = faiss.rev_swig_ptr(flat.xb.data(), items * code_size)
-        self.__array_interface__ = {**view.__array_interface__, "shape": (items, code_size)}
-
-
 class Segment:
     """One segment, open for reading: its hash keys mapped into memory, its item table open.
+
+    Sizes, headers and a sample of the bytes are checked, and nothing is read whole but the marks of removed items:
+    opening takes the same time whatever the number of items. ``files_of`` says what a whole check is made of. On
+    systems like Linux it can be used after its files were deleted.
 
     Attributes
     ----------
     stamp
         What the manifest says of it.
     keys
-        Hash keys, uint8 ``[items, bits / 8]``; a view of the mapped file, not a copy.
+        Hash keys, uint8 ``[items, bits / 8]``, removed ones too; a view of the mapped file, not a copy.
+    live
+        bool ``[items]``, False where an item is removed; None where none is.
     table
-        Its item table.
+        Its item table, which does not show removed items.
 
     Raises
     ------
     IndexCorrupt
-        When a file has another size or checksum, or is not what it should be.
+        When a file has another size or sample, or is not what it should be.
     FileNotFoundError
         When a file is missing: a writer may have replaced the segment.
     """
@@ -145,64 +182,84 @@ class Segment:
     def __init__(self, folder: Path, stamp: SegmentStamp, bits: int) -> None:
         self.stamp = stamp
         keys_file, table_file = keys_path(folder, stamp.name), table_path(folder, stamp.name)
-        _check_files([(keys_file, stamp.keys), (table_file, stamp.table)])
-        _check_header(keys_file, stamp, bits)
+        for path, expected in ((keys_file, stamp.keys), (table_file, stamp.table)):
+            _check_sample(path, expected)
+        self.keys = _map_keys(keys_file, stamp, bits)
+        self.live = _read_live(folder, stamp)
         try:
-            flat: Any = faiss.read_index_binary(str(keys_file), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            keys_file.stat()  # gone since it was checked?
-            raise _damaged(keys_file, "FAISS cannot read it") from error
-        if flat.ntotal != stamp.items or flat.d != bits:
-            raise _damaged(keys_file, "it holds other keys than the manifest says")
-        self.keys: Keys = np.asarray(_MappedKeys(flat, stamp.items, bits // 8))
-        try:
-            self.table = TableReader(table_file, stamp.items)
+            self.table = TableReader(table_file, stamp.items, self.live)
         except IndexCorrupt:
             table_file.stat()  # gone since it was checked?
             raise
 
     def __len__(self) -> int:
-        return self.stamp.items
+        """Return the number of items that are not removed."""
+        return self.stamp.live_items
+
+    def __del__(self) -> None:
+        if hasattr(self, "table"):
+            self.table.close()
 
     def close(self) -> None:
         """Close the item table; the mapping goes with the last view of the keys."""
         self.table.close()
 
 
-def _check_files(files: list[tuple[Path, FileStamp]]) -> None:
-    for path, stamp in files:
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise _damaged(path, error.strerror or str(error)) from error
+def _check_sample(path: Path, stamp: FileStamp) -> None:
+    try:
+        status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise _damaged(path, "it is not a regular file")
         if status.st_size != stamp.size:
             raise _damaged(path, f"it has {status.st_size:,} bytes and not {stamp.size:,}")
+        if sample_of(path) != stamp.sample:
+            raise _damaged(path, "its checksum is not the one in the manifest")
+    except FileNotFoundError:
+        raise
+    except PermissionError as error:
+        raise IndexCorrupt(f"{path} cannot be read: {error.strerror}. Ask its owner to let you.") from error
+    except OSError as error:
+        raise _damaged(path, error.strerror or str(error)) from error
+
+
+def _map_keys(path: Path, stamp: SegmentStamp, bits: int) -> Keys:
+    code_size = bits // 8
+    length = stamp.items * code_size
+    if stamp.keys.size != _HEADER.size + length:
+        raise _damaged(path, f"{stamp.items:,} keys of {bits} bits do not make its size")
     try:
-        with ThreadPoolExecutor(min(len(files), os.cpu_count() or 1)) as pool:
-            sums = list(pool.map(sha256_of, [path for path, _ in files]))
+        with path.open("rb") as handle:
+            if os.fstat(handle.fileno()).st_size != stamp.keys.size:
+                raise _damaged(path, "it changes while it is read")
+            mapped = mmap.mmap(handle.fileno(), stamp.keys.size, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, OverflowError) as error:
+        raise _damaged(path, str(error)) from error
+    kind, dimension, code, count, trained, _, size = _HEADER.unpack(mapped[: _HEADER.size])
+    if (kind, dimension, code, count, trained, size) != (b"IBxF", bits, code_size, stamp.items, _TRAINED, length):
+        raise _damaged(path, "its header does not describe the keys in the manifest")
+    keys = np.frombuffer(mapped, np.uint8, length, _HEADER.size)
+    return keys.reshape(stamp.items, code_size)
+
+
+def _read_live(folder: Path, stamp: SegmentStamp) -> Bools | None:
+    if stamp.removed is None:
+        return None
+    path = removed_path(folder, stamp.removed.name)
+    try:
+        data = read_bounded(path, stamp.removed.size)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _damaged(files[0][0], error.strerror or str(error)) from error
-    for (path, stamp), found in zip(files, sums, strict=True):
-        if found != stamp.sha256:
-            raise _damaged(path, "its checksum is not the one in the manifest")
-
-
-def _check_header(path: Path, stamp: SegmentStamp, bits: int) -> None:
-    code_size = bits // 8
-    with path.open("rb") as handle:
-        header = handle.read(_HEADER.size)
-    expected_size = _HEADER.size + stamp.items * code_size
-    if len(header) < _HEADER.size or stamp.keys.size != expected_size:
-        raise _damaged(path, f"{stamp.items:,} keys of {bits} bits do not make its size")
-    kind, dimension, code, count, _, _, length = _HEADER.unpack(header)
-    if (kind, dimension, code, count, length) != (b"IBxF", bits, code_size, stamp.items, stamp.items * code_size):
-        raise _damaged(path, "its header does not describe the keys in the manifest")
+        raise _damaged(path, error.strerror or str(error)) from error
+    if len(data) != stamp.removed.size or hashlib.sha256(data).hexdigest() != stamp.removed.sha256:
+        raise _damaged(path, "it is not what the manifest says")
+    marks = np.unpackbits(np.frombuffer(data, np.uint8)).view(np.bool_)
+    if marks[stamp.items :].any() or int(marks.sum()) != stamp.removed.count:
+        raise _damaged(path, f"it does not mark {stamp.removed.count:,} of {stamp.items:,} items")
+    live: Bools = ~marks[: stamp.items]
+    return live
 
 
 def _damaged(path: Path, reason: str) -> IndexCorrupt:

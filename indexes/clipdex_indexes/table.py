@@ -11,17 +11,20 @@ import contextlib
 import json
 import re
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from clipdex_indexes.errors import IndexCorrupt
+from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    Bools = npt.NDArray[np.bool_]
 
 APPLICATION_ID = 0x636C6978  # "clix"
 _SCHEMA = """
@@ -45,6 +48,13 @@ _NO_ID = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)")
 _ROWS_AT_ONCE = 500
 _KNOWN_LABELS = 10_000
 _POSITIONS_AT_ONCE = 1 << 16
+_ROWS_A_READ = 1024
+# Bounds on what a table is believed: rows that share pages could make a small file endless to read.
+_MAX_TEXT = 1 << 16
+_MAX_SAME_ID = 10_000
+_STEPS_A_CALL = 100_000
+_STEPS_A_ROW = 1000
+_FREE_CALLS = 200
 _T = TypeVar("_T")
 
 
@@ -117,12 +127,19 @@ class TableWriter:
         ------
         ValueError
             When it does not come after the row before it, in item order.
+        IndexWriteFailed
+            When its id, subset, labels (as JSON) or media has more than 64 KiB.
         """
         if self._last is not None and row[:2] <= self._last:
             raise ValueError(f"{row[:2]} comes after {self._last}: rows must be in item order, each once")
         self._last = row[:2]
         folder, name = _split(row.id)
         labels = json.dumps(row.labels, ensure_ascii=False)
+        for what, text in (("id", row.id), ("subset", row.subset), ("labels", labels), ("media", row.media)):
+            if len(text) * 4 > _MAX_TEXT and len(text.encode()) > _MAX_TEXT:
+                raise IndexWriteFailed(
+                    f"the {what} of item {row.id[:200]!r} have more than {_MAX_TEXT:,} bytes, which no index can hold."
+                )
         self._pending.append(
             (
                 self.rows,
@@ -140,15 +157,14 @@ class TableWriter:
         if len(self._pending) >= 10_000:
             self._flush()
 
-    def close(self) -> None:
-        """Write what is pending, make the id index, and close the file."""
+    def finish(self) -> None:
+        """Write what is pending, and make the id index; the table is then whole."""
         self._flush()
         self._db.execute("COMMIT")
         self._db.executescript(_INDEXES)
-        self._db.close()
 
-    def abort(self) -> None:
-        """Close the file without finishing it."""
+    def close(self) -> None:
+        """Close the file, finished or not."""
         self._db.close()
 
     def _flush(self) -> None:
@@ -172,8 +188,14 @@ class TableCounts:
     labels: dict[str, int]
 
 
+def _positive(counts: dict[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count > 0}
+
+
 class TableReader:
     """Reads one item table; safe to use from several threads.
+
+    Items that were removed since are never returned, but by ``rows``, which is asked for positions.
 
     Parameters
     ----------
@@ -181,6 +203,8 @@ class TableReader:
         The SQLite file.
     items
         Number of rows it must have.
+    live
+        bool ``[items]``, False where an item was removed; None where none was.
 
     Raises
     ------
@@ -188,16 +212,21 @@ class TableReader:
         On opening and from every method, when the file is not such a table.
     """
 
-    def __init__(self, path: Path, items: int) -> None:
+    def __init__(self, path: Path, items: int, live: Bools | None = None) -> None:
         self._path = path
+        self._live = live
         self._lock = threading.Lock()
         self._known_labels: dict[str, tuple[str, ...]] = {}
+        self._calls_left = 0
         self.items = items
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
             self._db = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
         except sqlite3.Error as error:
             raise self._corrupt(str(error)) from error
+        self._db.set_progress_handler(self._out_of_steps, _STEPS_A_CALL)
+        if sys.version_info >= (3, 11):
+            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT)
         try:
             self._check()
         except BaseException:
@@ -222,6 +251,12 @@ class TableReader:
         with self._lock:
             self._db.close()
 
+    def check(self) -> None:
+        """Let SQLite check the structure of the whole file."""
+        found = self._query("PRAGMA integrity_check(1)", steps_a_row=10 * _STEPS_A_ROW)
+        if found != [("ok",)]:
+            raise self._corrupt(str(found[0][0]) if found else "SQLite cannot check it")
+
     def rows(self, positions: Sequence[int]) -> list[ItemRow]:
         """Return the rows at ``positions``, in the order given."""
         found: dict[int, ItemRow] = {}
@@ -237,32 +272,33 @@ class TableReader:
         except KeyError as error:
             raise self._corrupt(f"row {error.args[0]} is missing") from error
 
-    def iterate(self) -> Iterator[ItemRow]:
-        """Yield all rows in item order, reading a few thousand at a time."""
-        for start in range(0, self.items, 4096):
+    def iterate(self) -> Iterator[tuple[int, ItemRow]]:
+        """Yield position and row of all items in item order, reading a few thousand at a time."""
+        for start in range(0, self.items, _ROWS_A_READ):
             records = self._query(
-                f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position", (start, start + 4095)
+                f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position",
+                (start, start + _ROWS_A_READ - 1),
             )
-            if len(records) != min(4096, self.items - start):
+            if len(records) != min(_ROWS_A_READ, self.items - start):
                 raise self._corrupt("rows are missing")
-            for record in records:
-                yield self._row(record)[1]
+            yield from self._live_rows(records)
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id (one for each subset that has it)."""
         folder, name = _split(item_id)
-        records = self._query(f"{_SELECT} WHERE folder.path = ? AND item.name = ?", (folder, name))
-        rows = (self._row(record) for record in records)
-        return [found for found in rows if found[1].id == item_id]
+        records = self._query(f"{_SELECT} WHERE folder.path = ? AND item.name = ?", (folder, name), most=_MAX_SAME_ID)
+        return [found for found in self._live_rows(records) if found[1].id == item_id]
 
     def find_without_extension(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
         folder, stem = _split(item_id)
         records = self._query(
-            f"{_SELECT} WHERE folder.path = ? AND item.name >= ? AND item.name < ?", (folder, f"{stem}.", f"{stem}/")
+            f"{_SELECT} WHERE folder.path = ? AND item.name >= ? AND item.name < ? "
+            "AND instr(substr(item.name, ?), '.') = 0",
+            (folder, f"{stem}.", f"{stem}/", len(stem) + 2),
+            most=_MAX_SAME_ID,
         )
-        rows = (self._row(record) for record in records)
-        return [found for found in rows if found[1].id.rpartition(".")[0] == item_id]
+        return [found for found in self._live_rows(records) if found[1].id.rpartition(".")[0] == item_id]
 
     def ids_like(self, item_id: str, limit: int) -> list[str]:
         """Return up to ``limit`` ids that may be what a mistyped ``item_id`` meant: candidates, not ranked."""
@@ -278,7 +314,7 @@ class TableReader:
         ids: dict[str, None] = {}
         for condition, parameters in attempts:
             records = self._query(f"{_SELECT} WHERE {condition} LIMIT ?", (*parameters, limit))
-            ids.update((self._row(record)[1].id, None) for record in records)
+            ids.update((row.id, None) for _, row in self._live_rows(records))
             if len(ids) >= limit:
                 break
         return list(ids)[:limit]
@@ -311,26 +347,60 @@ class TableReader:
 
     def counts(self) -> TableCounts:
         """Count the items of each subset and each label."""
-        subsets = self._query("SELECT subset.name, count(*) FROM item JOIN subset USING (subset) GROUP BY subset")
+        subsets = {
+            self._text(name): count
+            for name, count in self._query(
+                "SELECT subset.name, count(*) FROM item JOIN subset USING (subset) GROUP BY subset"
+            )
+        }
         labels: dict[str, int] = {}
         for names, count in self._query(
             "SELECT labels.names, count(*) FROM item JOIN labels USING (labels) GROUP BY labels"
         ):
             for name in dict.fromkeys(self._labels(names)):
                 labels[name] = labels.get(name, 0) + count
-        return TableCounts({self._text(name): count for name, count in subsets}, labels)
+        removed: list[int] = [] if self._live is None else (~self._live).nonzero()[0].tolist()
+        for start in range(0, len(removed), _ROWS_AT_ONCE):
+            for row in self.rows(removed[start : start + _ROWS_AT_ONCE]):
+                subsets[row.subset] -= 1
+                for name in dict.fromkeys(row.labels):
+                    labels[name] -= 1
+        return TableCounts(_positive(subsets), _positive(labels))
 
-    def _query(self, statement: str, parameters: Iterable[Any] = ()) -> list[Any]:
+    def _query(
+        self, statement: str, parameters: Iterable[Any] = (), most: int | None = None, steps_a_row: int = _STEPS_A_ROW
+    ) -> list[Any]:
+        """Return all records, at most ``most`` of them, or a few more than there are items."""
+        limit = min(self.items, 1 << 30) + _ROWS_A_READ if most is None else most
+        parameters = tuple(parameters)
+        if any(isinstance(one, str) and len(one) * 4 > _MAX_TEXT for one in parameters):
+            return []  # nor a text that is as long
         try:
             with self._lock:
-                return self._db.execute(statement, tuple(parameters)).fetchall()
+                self._calls_left = _FREE_CALLS + self.items * steps_a_row // _STEPS_A_CALL
+                records = self._db.execute(statement, parameters).fetchmany(limit + 1)
         except UnicodeEncodeError:
             return []  # no text in SQLite has a lone surrogate, as in an argument that is not UTF-8
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
             raise self._corrupt(str(error)) from error
+        if len(records) > limit:
+            raise self._corrupt("it has more rows than it can have")
+        return records
+
+    def _out_of_steps(self) -> bool:
+        self._calls_left -= 1
+        return self._calls_left < 0
+
+    def _live_rows(self, records: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, ItemRow]]:
+        for record in records:
+            position, row = self._row(record)
+            if self._live is None or self._live[position]:
+                yield position, row
 
     def _row(self, record: tuple[Any, ...]) -> tuple[int, ItemRow]:
         position, folder, name, subset, labels, size, mtime, content, media = record
+        if not 0 <= position < self.items:
+            raise self._corrupt("a row is at no position of a hash key")
         folder, name = self._text(folder), self._text(name)
         item_id = f"{folder}/{name}" if folder else name
         if not valid_item_id(item_id):

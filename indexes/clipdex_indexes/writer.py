@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import heapq
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -14,17 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
-from clipdex_indexes.files import TEMPORARY_PREFIX, require_utf8
+from clipdex_indexes.files import TEMPORARY_PREFIX, require_utf8, step
 from clipdex_indexes.index import SEGMENTS_FOLDER, Index, Location
 from clipdex_indexes.lock import WriterLock
 from clipdex_indexes.manifest import FILE_NAME, Manifest, ModelStamp, SegmentStamp, read_manifest, write_manifest
-from clipdex_indexes.segment import Segment, remove_segment, write_segment
+from clipdex_indexes.policy import Extent, to_rewrite
+from clipdex_indexes.segment import Segment, delete_files, files_of, write_removed, write_segment
 from clipdex_indexes.table import ItemRow
 
-_OWN_FILE = re.compile(rf"(?:{re.escape(TEMPORARY_PREFIX)})?([0-9a-f]{{32}})\.(?:faiss|sqlite)(?:-journal)?")
+_OWN_FILE = re.compile(
+    rf"(?:{re.escape(TEMPORARY_PREFIX)})?[0-9a-f]{{32}}(?:-[0-9a-f]{{32}})?\.(?:faiss|sqlite|removed)(?:-journal)?"
+)
 _OWN_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]{{32}}\.json")
 
-Keys = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Commit:
 
 
 class IndexWriter:
-    """Changes to the index in a folder, made visible all at once by ``commit``.
+    """Changes to the index in a folder, made visible all at once by ``checkpoint`` and ``commit``.
 
     Parameters
     ----------
@@ -46,38 +49,55 @@ class IndexWriter:
         The index folder; made when it does not exist.
     fresh
         Start a new index, which replaces what is there, readable or not, when it is committed.
+    wait, waiting
+        Whether to wait while another process is writing, and what to call then (see ``WriterLock``).
 
     Attributes
     ----------
     base
-        The index as it is, open for reading while the writer is entered; None when there is none or ``fresh``.
+        The index as it was on entering, open for reading while the writer is entered; None when there is none or
+        ``fresh``.
 
     Raises
     ------
     IndexLocked
-        On entering, when another process is writing.
+        On entering, when another process is writing and ``wait`` is off.
     IndexCorrupt, IndexTooNew
         On entering, when there is an index that cannot be read (and not ``fresh``).
     IndexWriteFailed
         When the operating system refuses; the index is then as it was.
     """
 
-    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fresh: bool = False,
+        wait: bool = False,
+        waiting: Callable[[str], None] | None = None,
+    ) -> None:
         self._folder = folder
+        self._segments_folder = folder / SEGMENTS_FOLDER
         self._fresh = fresh
         self._manifest: Manifest | None = None
-        self._removed: dict[int, set[int]] = {}
+        # Of the segments of ``base``, by number: how they are now, those that lost items, and what is left of those.
+        self._old: dict[int, SegmentStamp] = {}
+        self._live: dict[int, Bools] = {}
+        self._dirty: set[int] = set()
+        # Segments of this writer: in the manifest already, and not yet.
+        self._own: list[SegmentStamp] = []
         self._added: list[SegmentStamp] = []
-        self._written: list[str] = []
+        self._written: list[Path] = []
+        self._additions = self._removals = 0
         self._replacing = self._committed = False
-        self._lock = WriterLock(folder)
+        self._lock = WriterLock(folder, wait=wait, waiting=waiting)
         self.base: Index | None = None
 
     def __enter__(self) -> IndexWriter:
         require_utf8(self._folder)
         self._refuse_what_is_not_ours()
         try:
-            (self._folder / SEGMENTS_FOLDER).mkdir(parents=True, exist_ok=True)
+            self._segments_folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise IndexWriteFailed(
                 f"cannot make the index folder {self._folder}: {error.strerror or error}. "
@@ -89,6 +109,7 @@ class IndexWriter:
                 with contextlib.suppress(IndexNotFound):
                     self.base = Index(self._folder)
                     self._manifest = self.base.manifest
+                    self._old = dict(enumerate(self._manifest.segments))
         except BaseException:
             self._lock.__exit__(None, None, None)
             raise
@@ -131,48 +152,53 @@ class IndexWriter:
 
     def remove(self, location: Location) -> None:
         """Leave out the item at ``location`` of the base index."""
-        self._removed.setdefault(location.segment, set()).add(location.position)
+        if location.segment not in self._live:
+            segment = self._segments_of_base[location.segment]
+            self._live[location.segment] = (
+                segment.live.copy() if segment.live is not None else np.ones(segment.stamp.items, np.bool_)
+            )
+        live = self._live[location.segment]
+        self._removals += int(live[location.position])
+        live[location.position] = False
+        self._dirty.add(location.segment)
 
     def add(self, rows: Iterable[tuple[ItemRow, bytes]]) -> int:
         """Write new items, in item order, with their hash keys; return how many there were.
 
         An item that has the id and subset of one in the base index needs that one removed.
         """
-        stamp = write_segment(self._folder / SEGMENTS_FOLDER, self._started().model.bits, rows)
+        stamp = write_segment(self._segments_folder, self._started().model.bits, rows)
         if stamp is None:
             return 0
         self._added.append(stamp)
-        self._written.append(stamp.name)
+        self._additions += stamp.items
+        self._written.extend(files_of(self._segments_folder, stamp))
         return stamp.items
 
-    def commit(self) -> Commit:
+    def checkpoint(self) -> Commit:
+        """Make the changes so far visible, as an index that is not complete, and go on.
+
+        ``base`` and the locations in it stay as they are. Only segments of this writer are merged.
+        """
+        return self._publish(complete=False)
+
+    def commit(self, *, optimize: bool = False) -> Commit:
         """Make all changes visible at once, then delete the files that no manifest names any more.
 
         The last thing that a writer does: ``base`` is then out of date, and more changes need another writer.
+
+        Parameters
+        ----------
+        optimize
+            Write everything into one segment without removed items.
         """
-        manifest = self._started()
-        kept = self.base.segments if self.base is not None else []
-        added = sum(stamp.items for stamp in self._added)
-        removed = sum(len(positions) for positions in self._removed.values())
-        if self.base is not None and not added and not removed:
-            self._collect_garbage(manifest)
-            return Commit(0, 0, manifest.items, changed=False)
-        merged = self._to_merge(kept, added)
-        if merged or len(self._added) > 1:
-            segments = [segment.stamp for number, segment in enumerate(kept) if number not in merged]
-            rows = self._merged_rows(kept, merged, manifest.model.bits)
-            whole = write_segment(self._folder / SEGMENTS_FOLDER, manifest.model.bits, rows)
-            if whole is not None:
-                segments.append(whole)
-                self._written.append(whole.name)
-        else:
-            segments = [segment.stamp for segment in kept] + self._added
-        manifest = manifest.with_segments(tuple(segments))
-        self._replacing = True
-        write_manifest(self._folder, manifest)
+        done = self._publish(complete=True, optimize=optimize)
         self._committed = True
-        self._collect_garbage(manifest)
-        return Commit(added, removed, manifest.items, changed=True)
+        return done
+
+    @property
+    def _segments_of_base(self) -> Sequence[Segment]:
+        return self.base.segments if self.base is not None else ()
 
     def _started(self) -> Manifest:
         if self._committed:
@@ -181,29 +207,72 @@ class IndexWriter:
             raise ValueError("start() says what a new index holds, before items are added")
         return self._manifest
 
-    def _to_merge(self, kept: list[Segment], added: int) -> set[int]:
-        """Choose the segments to write anew, so that few segments are left.
+    def _publish(self, *, complete: bool, optimize: bool = False) -> Commit:
+        manifest = self._started()
+        now = (*self._old.values(), *self._own)
+        pending = self._added or self._dirty or now != manifest.segments
+        if pending or optimize or (complete and (self._own or not manifest.complete)) or manifest.generation == 0:
+            now = self._settled(manifest.model.bits, with_base=complete, everything=optimize)
+        done = Commit(self._additions, self._removals, sum(stamp.live_items for stamp in now), changed=True)
+        if now == manifest.segments and complete <= manifest.complete and manifest.generation:
+            self._collect_garbage(manifest)
+            return replace(done, added=0, removed=0, changed=False)
+        step("segments settled")
+        self._replacing = True
+        following = manifest.following(now, complete)
+        write_manifest(self._folder, following)
+        self._manifest = following
+        self._replacing = False
+        self._written.clear()
+        self._additions = self._removals = 0
+        step("committed")
+        self._collect_garbage(following)
+        step("collected")
+        return done
 
-        Those that lose items and, smallest first, those not clearly larger than what is written anyway. Sizes then at
-        least double from one segment to the next.
-        """
-        merged = {number for number in range(len(kept)) if self._removed.get(number)}
-        size = added + sum(len(kept[number]) - len(self._removed[number]) for number in merged)
-        for number in sorted(set(range(len(kept))) - merged, key=lambda one: len(kept[one])):
-            if len(kept[number]) > 2 * size:
-                break
-            merged.add(number)
-            size += len(kept[number])
-        return merged
+    def _settled(self, bits: int, *, with_base: bool, everything: bool) -> tuple[SegmentStamp, ...]:
+        """Write what is to be written of the changes so far, and return the segments that there are then."""
+        left = {number: self._left(number) for number in self._old}
+        old = [number for number in self._old if left[number]]
+        candidates = [Extent(self._old[number].items, left[number]) for number in old if with_base]
+        candidates += [Extent(stamp.items, stamp.items) for stamp in self._own]
+        chosen = to_rewrite(candidates, sum(stamp.items for stamp in self._added))
+        if everything:
+            chosen = set(range(len(candidates)))
+        rewritten = [number for place, number in enumerate(old if with_base else ()) if place in chosen]
+        first_own = len(candidates) - len(self._own)
+        own = [stamp for place, stamp in enumerate(self._own, first_own) if place in chosen] + self._added
+        whole = len(rewritten) + len(own) == 1 and all(left[number] == self._old[number].items for number in rewritten)
+        if not whole and (rewritten or len(own) > 1):
+            self._own = [stamp for stamp in self._own if stamp not in own] + self._merged(rewritten, own, bits)
+            old = [number for number in old if number not in rewritten]
+        else:
+            self._own = [stamp for stamp in self._own if stamp not in own] + own
+            rewritten = []
+        self._added = []
+        for number in self._dirty.intersection(old):
+            self._old[number] = write_removed(self._segments_folder, self._old[number], self._live[number])
+            self._written.extend(files_of(self._segments_folder, self._old[number])[2:])
+        self._dirty.clear()
+        self._old = {number: self._old[number] for number in old}
+        return (*self._old.values(), *self._own)
 
-    def _merged_rows(self, kept: list[Segment], merged: set[int], bits: int) -> Iterator[tuple[ItemRow, bytes]]:
+    def _left(self, number: int) -> int:
+        """Count the items that segment ``number`` of the base has now."""
+        return int(self._live[number].sum()) if number in self._live else self._old[number].live_items
+
+    def _merged(self, old: list[int], own: list[SegmentStamp], bits: int) -> list[SegmentStamp]:
         with contextlib.ExitStack() as stack:
-            streams = [_live_rows(kept[number], self._removed.get(number, set())) for number in sorted(merged)]
-            for stamp in self._added:
-                segment = Segment(self._folder / SEGMENTS_FOLDER, stamp, bits)
+            streams = [_rows(self._segments_of_base[number], self._live.get(number)) for number in old]
+            for stamp in own:
+                segment = Segment(self._segments_folder, stamp, bits)
                 stack.callback(segment.close)
-                streams.append(_live_rows(segment, set()))
-            yield from heapq.merge(*streams, key=lambda pair: pair[0][:2])
+                streams.append(_rows(segment, None))
+            merged = write_segment(self._segments_folder, bits, heapq.merge(*streams, key=lambda pair: pair[0][:2]))
+        if merged is None:
+            return []
+        self._written.extend(files_of(self._segments_folder, merged))
+        return [merged]
 
     def _refuse_what_is_not_ours(self) -> None:
         """Refuse a folder of somebody else's files, and links that lead out of the index."""
@@ -222,35 +291,28 @@ class IndexWriter:
 
     def _discard(self) -> None:
         """Delete what was written and not committed."""
-        if self._committed:
-            return
-        live: set[str] = set()
+        live: set[Path] = set()
         if self._replacing:
             # What interrupted the commit may have come just after the new manifest was in place.
             try:
-                live = {stamp.name for stamp in read_manifest(self._folder).segments}
+                live = self._files_of(read_manifest(self._folder))
             except IndexNotFound:
                 pass
             except ClipdexError:
                 return  # the next commit collects it
-        for name in self._written:
-            if name not in live:
-                remove_segment(self._folder / SEGMENTS_FOLDER, name)
+        delete_files(path for path in self._written if path not in live)
+
+    def _files_of(self, manifest: Manifest) -> set[Path]:
+        return {path for stamp in manifest.segments for path in files_of(self._segments_folder, stamp)}
 
     def _collect_garbage(self, manifest: Manifest) -> None:
-        live = {stamp.name for stamp in manifest.segments}
-        for folder, pattern in ((self._folder / SEGMENTS_FOLDER, _OWN_FILE), (self._folder, _OWN_TEMPORARY)):
-            paths: list[Path] = []
+        live = self._files_of(manifest) | set(self._written)
+        for folder, pattern in ((self._segments_folder, _OWN_FILE), (self._folder, _OWN_TEMPORARY)):
             with contextlib.suppress(OSError):
-                paths.extend(folder.iterdir())
-            for path in paths:
-                match = pattern.fullmatch(path.name)
-                if match and not (match.lastindex and match[1] in live):
-                    with contextlib.suppress(OSError):
-                        path.unlink()
+                delete_files(path for path in folder.iterdir() if pattern.fullmatch(path.name) and path not in live)
 
 
-def _live_rows(segment: Segment, removed: set[int]) -> Iterator[tuple[ItemRow, bytes]]:
-    for position, row in enumerate(segment.table.iterate()):
-        if position not in removed:
+def _rows(segment: Segment, live: Bools | None) -> Iterator[tuple[ItemRow, bytes]]:
+    for position, row in segment.table.iterate():
+        if live is None or live[position]:
             yield row, segment.keys[position].tobytes()

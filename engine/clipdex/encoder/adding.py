@@ -318,8 +318,8 @@ def _convert(
             f"the image tower gives embeddings of {bits} dimensions and the text tower of {other}: they are not of one "
             "dual encoder."
         )
-    if ir.takes_one_batch_size(image):
-        image_settings = replace(image_settings, batch=image.inputs[0].get_partial_shape()[0].get_length())
+    if ir.takes_one_image(image):
+        image_settings = replace(image_settings, batch=1)
     if choices.quantize != "none":
         image, text = _quantized(image, text, image_settings, choices, progress)
     progress("write", 0, None)

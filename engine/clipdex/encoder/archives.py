@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -14,11 +15,25 @@ from clipdex.errors import ModelCorrupt
 _MAX_FILES = 1000
 _MAX_BYTES = 16 << 30
 _BLOCK = 1 << 20
+# What the libraries raise for damaged archives.
+DAMAGES = (
+    OSError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def is_archive(path: Path) -> bool:
-    """Tell whether a file is a ZIP or a TAR archive."""
-    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    """Tell whether a file is a ZIP or a TAR archive; one that ends in its first block is taken for none."""
+    try:
+        return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    except DAMAGES:
+        return False
 
 
 def unpack(archive: Path, into: Path) -> Path:
@@ -39,7 +54,7 @@ def unpack(archive: Path, into: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             with stream, target.open("xb") as file:
                 left = _copy(stream, file, left, archive)
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError, ValueError) as error:
+    except DAMAGES as error:
         raise ModelCorrupt(f"{archive} cannot be unpacked: {error}.") from error
     entries = list(into.iterdir())
     return entries[0] if len(entries) == 1 and entries[0].is_dir() else into

@@ -69,9 +69,16 @@ def assemble(folder: Path, blueprint: Blueprint, progress: Progress) -> Model:
 
 
 def recentre(
-    folder: Path, model: Model, images: Sequence[Path], texts: Sequence[str], progress: Progress, *, note: str
+    folder: Path,
+    model: Model,
+    images: Sequence[Path],
+    texts: Sequence[str],
+    progress: Progress,
+    *,
+    name: str,
+    note: str,
 ) -> Model:
-    """Write new centres, from images (and from texts, where there are any), into a copy of a model folder.
+    """Write new centres, from images (and from texts, where there are any), into a copy that is to be called ``name``.
 
     Raises
     ------
@@ -79,7 +86,7 @@ def recentre(
         When none of the images can be read.
     """
     blueprint = Blueprint(
-        name=folder.name if model.name == "" else model.name,
+        name=name,
         embedding_size=model.embedding_size,
         image=model.image,
         text=model.text,

@@ -60,6 +60,8 @@ def unit(embeddings: Floats) -> Floats:
 class EncodedText:
     """The hash key of a text, uint8 ``[bytes]``, what was encoded after the prompt, and whether it was cut.
 
+    ``embedding`` is what the key was made from, centred, float32 ``[embedding_size]``.
+
     Where the embeddings of several texts were averaged, those are in ``ensemble``, and ``encoded`` is the first.
     """
 
@@ -67,6 +69,7 @@ class EncodedText:
     encoded: str
     ensemble: tuple[str, ...]
     truncated: bool
+    embedding: Floats
 
 
 class Encoder:
@@ -148,8 +151,13 @@ class Encoder:
         tokens = [self._text_preparation(one) for one in texts]
         embeddings = np.stack([self._text_tower(one) for one in tokens])
         embedding = embeddings[0] if len(texts) == 1 else unit(embeddings)
-        key = hash_key(embedding, self.text_centre)
-        return EncodedText(key, texts[0], texts if len(texts) > 1 else (), any(one.truncated for one in tokens))
+        return EncodedText(
+            hash_key(embedding, self.text_centre),
+            texts[0],
+            texts if len(texts) > 1 else (),
+            any(one.truncated for one in tokens),
+            embedding - self.text_centre,
+        )
 
     def image_embedding(self, image: Image.Image) -> Floats:
         """Embed one RGB image: float32 ``[embedding_size]``, not centred."""

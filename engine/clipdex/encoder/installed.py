@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clipdex.errors import ModelError, ModelExists, ModelNotFound, OutputError
 from clipdex.places import data_folder
-from clipdex_indexes.files import TEMPORARY_PREFIX, fsync_folder
+from clipdex_indexes.files import TEMPORARY_PREFIX, fsync_file, fsync_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 # Names that mean something else, to clipdex or to some file system.
@@ -107,8 +107,7 @@ def staged(name: str, *, replace: bool = False) -> Iterator[Path]:
 
 def _put_in_place(folder: Path, target: Path, *, replace: bool) -> None:
     for path in folder.iterdir():
-        with path.open("rb+") as handle:
-            os.fsync(handle.fileno())
+        fsync_file(path)
     old = folder.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
     if replace and target.exists():
         target.rename(old)

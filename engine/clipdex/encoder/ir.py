@@ -75,7 +75,11 @@ def image_tower(model: Any, settings: ImageSettings, what: str, *, pooled: bool 
     try:
         tower.reshape([-1, side, side, 3] if last else [-1, 3, side, side])
         if batch > 0 and not _takes_any_batch(tower):
-            tower.reshape([batch, side, side, 3] if last else [batch, 3, side, side])
+            if batch > 1:
+                raise ModelUnsupported(
+                    f"{what} takes {batch} images at once and no other number: export it for any number, or for one."
+                )
+            tower.reshape([1, side, side, 3] if last else [1, 3, side, side])
     except RuntimeError as error:
         raise ModelUnsupported(f"{what} does not take images of {side} pixels: {_last_line(error)}") from error
     return take_pixels(tower, settings, "NHWC" if last else "NCHW")
@@ -163,8 +167,8 @@ def side_of(model: Any, what: str) -> int:  # noqa: ANN401
     raise ModelUnsupported(f"{what} does not say how large its images are: put its preprocessor_config.json beside it.")
 
 
-def takes_one_batch_size(tower: Any) -> bool:  # noqa: ANN401
-    """Tell whether an image tower was exported for one number of images, and cannot take others."""
+def takes_one_image(tower: Any) -> bool:  # noqa: ANN401
+    """Tell whether an image tower was exported for one image at a time, and cannot take several."""
     return bool(tower.inputs[0].get_partial_shape()[0].is_static)
 
 

@@ -29,8 +29,8 @@ from clipdex.encoder.installed import (
 )
 from clipdex.encoder.model import BUNDLED, FILES, Model, find_model, read_model
 from clipdex.encoder.selftest import SELF_TEST_IMAGES, self_test_pixels
-from clipdex.errors import ClipdexError, ModelError
-from clipdex_indexes.files import atomic_write
+from clipdex.errors import ClipdexError, IndexCorrupt, ModelError
+from clipdex_indexes.files import atomic_write, read_bounded
 
 if TYPE_CHECKING:
     from clipdex.encoder.assembling import Progress
@@ -41,6 +41,7 @@ Pixels = npt.NDArray[np.uint8]
 _RATES = "rates.json"
 _MAX_RATES = 1 << 20
 _MOST_IMAGES = 2000
+_MAX_TEXTS_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +155,15 @@ def calibrate(
     step = -(-len(found) // _MOST_IMAGES)
     chosen = found[::step]
     lines = read_texts(texts) if texts is not None else []
-    with staged(check_name(name if to is None else to), replace=to is None) as folder:
+    called = name if to is None else check_name(to)
+    with staged(called, replace=to is None) as folder:
         for file in FILES:
             model.check(file)
             if file != "centre.npz":
                 _link(model.folder / file, folder / file)
         note = f"{len(chosen)} images" + (f", {len(lines)} texts" if lines else "")
-        recentre(folder, model, chosen, lines, progress or (lambda what, done, total: None), note=note)
-    return read_model(models_folder() / (to or name))
+        recentre(folder, model, chosen, lines, progress or (lambda what, done, total: None), name=called, note=note)
+    return read_model(models_folder() / called)
 
 
 def read_texts(path: Path) -> list[str]:
@@ -173,8 +175,8 @@ def read_texts(path: Path) -> list[str]:
         When the file cannot be read, or holds none.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_bounded(path, _MAX_TEXTS_BYTES).decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError, IndexCorrupt) as error:
         raise ModelError(f"{path} cannot be read as a list of texts: {error}.") from error
     texts = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not texts:

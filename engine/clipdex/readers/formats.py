@@ -7,6 +7,8 @@ from pathlib import Path
 from clipdex.errors import DatasetError
 from clipdex.readers.base import Reader
 from clipdex.readers.folder import FORMAT, FolderReader
+from clipdex.readers.merged import FORMAT as MERGED
+from clipdex.readers.merged import MergedReader
 
 
 def reader_class(name: str) -> type[Reader]:
@@ -17,6 +19,8 @@ def reader_class(name: str) -> type[Reader]:
     DatasetError
         When there is no such format.
     """
+    if name == MERGED:
+        return MergedReader
     if name != FORMAT:
         raise DatasetError(f"there is no format {name!r}: the formats are {FORMAT}.")
     return FolderReader

@@ -12,10 +12,10 @@ import itertools
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TypeVar
 
 from clipdex.defaults import MAX_PIXELS
 from clipdex.encoder.images import is_image
@@ -24,7 +24,7 @@ from clipdex.media import open_media, split_locator
 from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
 from clipdex.report.sheet import draw_sheet
-from clipdex.result import Hit, Result
+from clipdex.result import DatasetRecord, Hit, Result
 from clipdex_indexes.files import TEMPORARY_PREFIX, atomic_path, atomic_write
 
 DEFAULT_FOLDER = "explore_result"
@@ -32,6 +32,7 @@ SHEET = "sheet.png"
 DATA = "result.json"
 _LONGEST_NAME = 240
 _BLOCK = 1 << 20
+_Saved = TypeVar("_Saved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Saved:
 
 def fresh_folder(folder: Path) -> Path:
     """Return ``folder``, or the first of ``folder-2``, ``folder-3`` ... that does not exist."""
-    return _free(folder)
+    return free_name(folder)
 
 
 def save_result(
@@ -72,8 +73,39 @@ def save_result(
     OutputError
         When the folder has something in it (without ``force``), is no folder, or cannot be written.
     """
-    if folder is None:
-        folder = fresh_folder(Path(DEFAULT_FOLDER))
+    return save_with(
+        lambda draft, target: _fill(result, draft, target, max_pixels),
+        fresh_folder(Path(DEFAULT_FOLDER)) if folder is None else folder,
+        result.datasets,
+        force=force,
+    )
+
+
+def save_with(
+    fill: Callable[[Path, Path], _Saved],
+    folder: str | os.PathLike[str],
+    datasets: Iterable[DatasetRecord],
+    *,
+    force: bool = False,
+) -> _Saved:
+    """Have ``fill(folder, target)`` write into a folder which will then be called ``target``, and return what it says.
+
+    Parameters
+    ----------
+    fill
+        Writes what is to be saved; it may replace nothing.
+    folder
+        Where to: a folder that is not there yet, or is empty; with ``force`` any.
+    datasets
+        Those that the results are of; nothing is added to a folder that is part of one.
+    force
+        Add to a folder that has something in it.
+
+    Raises
+    ------
+    OutputError
+        When the folder has something in it (without ``force``), is no folder, or cannot be written.
+    """
     target = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100 - shorter to read, and links stay
     try:
         if target.exists() and not target.is_dir():
@@ -81,19 +113,19 @@ def save_result(
         if target.is_dir() and any(target.iterdir()):
             if not force:
                 raise OutputError(f"{target} has something in it. Name another folder, or add to it with --force.")
-            _keep_out_of_datasets(result, target)
-            return _fill(result, target, target, max_pixels)
-        return _save_whole(result, target, max_pixels)
+            _keep_out_of_datasets(datasets, target)
+            return fill(target, target)
+        return _save_whole(fill, target)
     except OSError as error:
         raise OutputError(f"cannot save to {target}: {error.strerror or error}.") from error
     except IndexWriteFailed as error:
         raise OutputError(error.message) from error
 
 
-def _keep_out_of_datasets(result: Result, target: Path) -> None:
+def _keep_out_of_datasets(datasets: Iterable[DatasetRecord], target: Path) -> None:
     """Refuse a folder whose contents the next build would take for images of a dataset that was searched."""
     real = target.resolve()
-    for dataset in result.datasets:
+    for dataset in datasets:
         root = Path(dataset.root).resolve()
         if not real.is_relative_to(root):
             continue
@@ -105,7 +137,7 @@ def _keep_out_of_datasets(result: Result, target: Path) -> None:
             )
 
 
-def _save_whole(result: Result, target: Path, max_pixels: int) -> Saved:
+def _save_whole(fill: Callable[[Path, Path], _Saved], target: Path) -> _Saved:
     # An empty folder stays the one it is: it may be the working folder of a shell, or where a disk is mounted.
     there = target.is_dir()
     place = target if there else target.parent
@@ -114,7 +146,7 @@ def _save_whole(result: Result, target: Path, max_pixels: int) -> Saved:
     draft.mkdir()
     try:
         (draft / IGNORE_MARK).touch()
-        saved = _fill(result, draft, target, max_pixels)
+        saved = fill(draft, target)
         if there:
             _move_contents(draft, target)
         else:
@@ -151,9 +183,9 @@ def _fill(result: Result, folder: Path, target: Path, max_pixels: int) -> Saved:
             missing.append(hit)
         else:
             images.append(target / copied.relative_to(folder))
-    data = _free(folder / DATA)
+    data = free_name(folder / DATA)
     atomic_write(data, result.to_json().encode(errors="backslashreplace"))
-    sheet = _free(folder / SHEET)
+    sheet = free_name(folder / SHEET)
     with atomic_path(sheet) as temporary:
         draw_sheet(result, max_pixels=max_pixels).save(temporary, "PNG")
     return Saved(target, target / sheet.name, target / data.name, tuple(images), tuple(missing))
@@ -220,7 +252,7 @@ def _safe(name: str) -> str:
     return name if name.strip(".") and name else "_" * max(1, len(name))
 
 
-def _free(path: Path) -> Path:
+def free_name(path: Path) -> Path:
     """Return ``path``, or the first of ``path-2``, ``path-3`` ... (before the extension) that does not exist."""
     return next(one for one in _numbered(path) if not one.exists() and not one.is_symlink())
 

@@ -1,0 +1,167 @@
+"""Top-k by a value made of the distances to several queries, against brute force over every item."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from clipdex_indexes import Index, combining
+from clipdex_indexes.combining import Group, count_distances, count_in, distances_to, lowest, search_combined
+from helpers_index import random_pairs, split, write_index
+from test_index_search import random_keys
+
+RULES = {"min": min, "max": max, "sum": sum}
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Cut a few thousand keys into blocks, and into chunks for several threads."""
+    monkeypatch.setattr(combining, "_SMALLEST_CHUNK", 512)
+    monkeypatch.setattr(combining, "_BLOCK_ROWS", 100)
+    monkeypatch.setattr(combining, "_ONE_THREAD_BELOW", 0)
+
+
+def distance(one: bytes, other: bytes) -> int:
+    return bin(int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).count("1")
+
+
+def make_group(queries, rule: str, seed: int, largest: int = 9) -> Group:
+    """Queries with costs that have many ties."""
+    keys = np.stack([np.frombuffer(query, np.uint8) for query in queries])
+    costs = np.random.default_rng(seed).integers(-largest, largest + 1, (len(keys), 8 * keys.shape[1] + 1))
+    return Group(keys, costs, rule)
+
+
+def cost(key: bytes, groups) -> int:
+    return sum(
+        RULES[group.rule](
+            int(row[distance(key, query.tobytes())]) for query, row in zip(group.queries, group.costs, strict=True)
+        )
+        for group in groups
+    )
+
+
+def oracle(datasets, groups, k, kept=lambda number, item: True):
+    """Brute force: (cost, dataset, id, subset) of the k lowest, in the one order that is right."""
+    return sorted(
+        (cost(key, groups), number, item.id, item.subset)
+        for number, pairs in enumerate(datasets)
+        for item, key in pairs
+        if kept(number, item)
+    )[:k]
+
+
+def ask(indexes, groups, k, selections=None):
+    found = search_combined(indexes, groups, k, selections)
+    rows = [indexes[one.index].rows([one.location])[0] for one in found]
+    return [(one.distance, one.index, item.id, item.subset) for one, item in zip(found, rows, strict=True)]
+
+
+@pytest.mark.parametrize("bits", [8, 64, 72, 512, 768])
+def test_all_distances_are_counted_bit_by_bit(bits):
+    keys, queries = random_keys(50, bits, seed=bits), random_keys(3, bits, seed=1)
+    expected = [[distance(key.tobytes(), query.tobytes()) for key in keys] for query in queries]
+    assert distances_to(keys, queries).tolist() == expected
+    assert distances_to(keys[::2], queries[::2]).tolist() == [row[::2] for row in expected[::2]]
+    unaligned = np.frombuffer(b"x" + keys.tobytes(), np.uint8)[1:].reshape(keys.shape)
+    assert distances_to(unaligned, queries).tolist() == expected
+    assert distances_to(keys[:0], queries).shape == (3, 0)
+    assert distances_to(keys, queries[:0]).shape == (0, 50)
+
+
+@pytest.mark.parametrize("rules", [["min"], ["max"], ["sum"], ["min", "max"], ["sum", "max", "min"]], ids="-".join)
+@pytest.mark.parametrize("distinct", [0, 3], ids=["random keys", "3 distinct keys"])
+@pytest.mark.parametrize("bits", [8, 64, 72])
+def test_combined_search_equals_brute_force_over_datasets_and_segments(tmp_path, bits, distinct, rules):
+    datasets = [random_pairs(count, bits, seed=5, distinct=distinct) for count in (40, 1, 25)]
+    rng = random.Random(bits)
+    groups = [
+        make_group([rng.randbytes(bits // 8) for _ in range(number + 2)] + [datasets[0][number][1]], rule, number)
+        for number, rule in enumerate(rules)
+    ]
+    with contextlib.ExitStack() as stack:
+        indexes = [
+            stack.enter_context(Index(write_index(tmp_path / str(n), split(pairs, min(4, len(pairs)), n), bits)))
+            for n, pairs in enumerate(datasets)
+        ]
+        for k in (1, 3, 20, 65, 66, 100):
+            assert ask(indexes, groups, k) == oracle(datasets, groups, k)
+            assert ask(indexes[::-1], groups, k) == oracle(datasets[::-1], groups, k)
+
+
+def test_the_answer_does_not_depend_on_segments_blocks_and_threads(tmp_path, small_blocks, monkeypatch):
+    pairs = random_pairs(2500, 64, seed=1, distinct=40)
+    groups = [make_group([pairs[0][1], pairs[1][1]], "sum", 1, 3), make_group([pairs[2][1]], "max", 2, 2)]
+    expected = {k: oracle([pairs], groups, k) for k in (1, 60, 700, 2499, 5000)}
+    for segments in (1, 3):
+        write_index(tmp_path / str(segments), split(pairs, segments, seed=2), 64)
+        with Index(tmp_path / str(segments)) as index:
+            for k, answer in expected.items():
+                assert ask([index], groups, k) == answer
+            monkeypatch.setattr(combining, "_ONE_THREAD_BELOW", 1 << 30)
+            assert ask([index], groups, 700) == expected[700]
+            monkeypatch.setattr(combining, "_ONE_THREAD_BELOW", 0)
+
+
+def test_counts_are_of_every_item_at_each_distance(tmp_path, small_blocks):
+    pairs = random_pairs(900, 64, seed=1, distinct=30)
+    queries = np.stack([np.frombuffer(pairs[0][1], np.uint8), np.zeros(8, np.uint8)])
+    expected = np.zeros((2, 65), np.int64)
+    for number, query in enumerate(queries):
+        for _, key in pairs:
+            expected[number, distance(key, query.tobytes())] += 1
+    write_index(tmp_path / "i", split(pairs, 3, seed=2), 64)
+    with Index(tmp_path / "i") as index:
+        assert count_in([index], queries).tolist() == expected.tolist()
+        assert count_in([index, index], queries).tolist() == (2 * expected).tolist()
+    assert count_distances([], queries).tolist() == np.zeros((2, 65)).tolist()
+
+
+def test_only_selected_keys_are_counted_and_found(small_blocks):
+    arrays = [random_keys(count, 64, seed=count, distinct=25) for count in (1500, 3, 0, 700)]
+    rng = np.random.default_rng(3)
+    masks = [rng.random(1500) < 0.3, None, np.zeros(0, np.bool_), np.arange(700) == 650]
+    group = make_group([arrays[0][0].tobytes(), bytes(8)], "max", 4, 3)
+    kept = [
+        np.arange(len(keys)) if mask is None else np.flatnonzero(mask) for keys, mask in zip(arrays, masks, strict=True)
+    ]
+    for k in (1, 50, 2000):
+        for keys, positions, found in zip(arrays, kept, lowest(arrays, [group], k, masks), strict=True):
+            ordered = sorted((cost(keys[at].tobytes(), [group]), at) for at in positions.tolist())[:k]
+            assert found.distances.tolist() == [one for one, _ in ordered]
+            assert found.positions.tolist() == [at for _, at in ordered]
+    assert count_distances(arrays, group.queries, masks).sum(axis=1).tolist() == [sum(map(len, kept))] * 2
+
+
+def test_removed_and_unselected_items_of_an_index_are_left_out(tmp_path):
+    pairs = random_pairs(60, 64, seed=9, distinct=4)
+    write_index(tmp_path / "i", split(pairs, 2, seed=1), 64)
+    group = make_group([pairs[0][1]], "min", 1)
+    with Index(tmp_path / "i") as index:
+        items = dict(index.items())
+        live = [np.arange(len(segment)) % 3 > 0 for segment in index.segments]
+        selections = [[np.arange(len(index.segments[0])) % 2 > 0, None]]
+        parts = [SimpleNamespace(keys=one.keys, live=mask) for one, mask in zip(index.segments, live, strict=True)]
+        opened = SimpleNamespace(segments=parts, rows=index.rows)
+        by_item = {item: location for location, item in items.items()}
+
+        def kept(_, item):
+            segment, position = by_item[item].segment, by_item[item].position
+            return live[segment][position] and (segment == 1 or selections[0][0][position])
+
+        for k in (1, 10, 60):
+            assert ask([opened], [group], k, selections) == oracle([pairs], [group], k, kept)
+        assert count_in([opened], group.queries, selections).sum() == sum(kept(0, item) for item, _ in pairs)
+
+
+def test_combining_nothing_finds_nothing(tmp_path):
+    write_index(tmp_path / "empty", [], 64)
+    group = make_group([bytes(8)], "sum", 1)
+    assert search_combined([], [group], 5) == []
+    with Index(tmp_path / "empty") as index:
+        assert search_combined([index, index], [group], 5) == []
+        assert count_in([index], group.queries).sum() == 0

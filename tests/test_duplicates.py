@@ -1,0 +1,262 @@
+"""Groups of near-duplicates: against an oracle on made-up keys, and on pictures from the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from itertools import combinations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipdex import build
+from clipdex.dataset import Dataset
+from clipdex.duplicates import _components, _Places, default_distance, find_duplicates
+from clipdex.errors import ModelMismatch, QueryError
+from clipdex_indexes import Index
+from helpers_engine import PHOTOS, distance, renamed_model
+from helpers_index import random_pairs, split, write_index
+
+DOG, SEA, FIG = "animals/german-shepherd.jpg", "places/sea.jpg", "food/fig.jpg"
+
+
+def resave(source, target, quality=90):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(source) as image:
+        image.convert("RGB").save(target, "JPEG", quality=quality)
+
+
+def copy(source, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+
+
+@pytest.fixture(scope="module")
+def leaky(tmp_path_factory):
+    """A dog three times, one of them saved again and in another subset; a sea twice; a fig once."""
+    root = tmp_path_factory.mktemp("leaky") / "leaky"
+    copy(PHOTOS / DOG, root / "train/dog/a.jpg")
+    copy(PHOTOS / DOG, root / "train/dog/copy, of a.jpg")
+    resave(PHOTOS / DOG, root / "val/dog/again.jpg")
+    copy(PHOTOS / SEA, root / "train/sea/b.jpg")
+    copy(PHOTOS / SEA, root / "train/sea/c.jpg")
+    copy(PHOTOS / FIG, root / "val/fig/d.jpg")
+    build(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """Another dataset that has the fig, saved again, and nothing else of the first."""
+    root = tmp_path_factory.mktemp("other") / "other"
+    resave(PHOTOS / FIG, root / "fig.jpg")
+    copy(PHOTOS / "vehicles/bicycle.jpg", root / "bicycle.jpg")
+    build(root)
+    return root
+
+
+def ids(result):
+    return [[item.id for item in group.items] for group in result.groups]
+
+
+DOGS = ["train/dog/a.jpg", "train/dog/copy, of a.jpg", "val/dog/again.jpg"]
+SEAS = ["train/sea/b.jpg", "train/sea/c.jpg"]
+
+
+def test_a_copy_and_a_picture_saved_again_are_found_and_others_are_not(leaky):
+    result = find_duplicates(leaky)
+    assert ids(result) == [DOGS, SEAS]
+    assert (result.total_groups, result.total_items, result.max_distance) == (2, 5, 16)
+    assert [item.distance for item in result.groups[0].items][:2] == [0, 0]
+    assert result.groups[0].subsets == ("train", "val")
+    assert result.groups[0].items[2].labels == ("dog",)
+
+
+def test_an_image_that_was_removed_is_in_no_group(leaky, tmp_path):
+    root = shutil.copytree(leaky, tmp_path / "leaky")
+    (root / SEAS[1]).unlink()
+    build(root)
+    with Index(root / ".clipdex") as index:
+        assert [segment.live is not None for segment in index.segments] == [True]
+    assert ids(find_duplicates(root)) == [DOGS]
+
+
+def test_a_group_across_datasets(leaky, other):
+    result = find_duplicates(leaky, other)
+    assert ids(result) == [DOGS, SEAS, ["val/fig/d.jpg", "fig.jpg"]]
+    assert result.groups[2].datasets == ("leaky", "other")
+    assert (result.total_across_subsets, result.total_across_datasets) == (2, 1)
+    assert ids(find_duplicates(other, leaky))[1] == ["fig.jpg", "val/fig/d.jpg"]
+
+
+def test_only_groups_that_cross(leaky, other):
+    assert ids(find_duplicates(leaky, other, across="datasets")) == [["val/fig/d.jpg", "fig.jpg"]]
+    assert ids(find_duplicates(leaky, across="subsets")) == [DOGS]
+    assert ids(find_duplicates(leaky, across="datasets")) == []
+
+
+def test_the_largest_groups_and_how_many_there_are(leaky):
+    result = find_duplicates(leaky, limit=1)
+    assert ids(result) == [DOGS]
+    assert (result.total_groups, result.total_items) == (2, 5)
+
+
+def test_at_distance_0_only_equal_keys_are_near_and_at_the_highest_all_are(leaky):
+    assert ids(find_duplicates(leaky, max_distance=0))[-1] == SEAS
+    (group,) = find_duplicates(leaky, max_distance=512).groups
+    assert len(group.items) == 6
+
+
+def test_bad_arguments_are_refused(leaky):
+    for arguments in ({"max_distance": -1}, {"max_distance": 513}, {"across": "labels"}, {"limit": 0}):
+        with pytest.raises(QueryError):
+            find_duplicates(leaky, **arguments)
+
+
+def test_datasets_of_different_models_are_not_compared(leaky, tmp_path):
+    model = renamed_model(tmp_path / "model", "mine")
+    copy(PHOTOS / DOG, tmp_path / "photos/a.jpg")
+    build(tmp_path / "photos", model=str(model))
+    with pytest.raises(ModelMismatch):
+        find_duplicates(leaky, tmp_path / "photos")
+
+
+def test_the_default_distance_goes_with_the_bits():
+    assert [default_distance(bits) for bits in (512, 768, 64)] == [16, 24, 2]
+
+
+def oracle(keys, live, most):
+    """Connected components by brute force, each as positions."""
+    group = {position: {position} for position in live}
+    for one, other in combinations(live, 2):
+        if distance(keys[one], keys[other]) <= most and group[one] is not group[other]:
+            group[one] |= group[other]
+            for position in group[other]:
+                group[position] = group[one]
+    return {tuple(sorted(members)) for members in group.values() if len(members) > 1}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("bits", "most", "distinct"), [(64, 18, 0), (64, 4, 30), (16, 2, 0), (64, 0, 30)])
+def test_groups_over_segments_and_datasets_are_those_of_the_oracle(tmp_path, bits, most, distinct, masked):
+    datasets = []
+    for number in range(2):
+        parts = split(random_pairs(120, bits, seed=number, distinct=distinct), 3, seed=number)
+        folder = write_index(tmp_path / str(number), parts, bits)
+        datasets.append(Dataset(str(number), folder, Index(folder)))
+    places = _Places(datasets)
+    keys = [key.tobytes() for segment in places.keys for key in segment]
+    live = np.ones(len(keys), bool)
+    if masked:
+        live = np.random.default_rng(0).random(len(keys)) < 0.6
+        places.live = np.split(live, np.cumsum([len(part) for part in places.keys])[:-1])
+    found = _components(places, most, None)
+    expected = oracle(keys, np.flatnonzero(live).tolist(), most)
+    assert expected
+    assert {tuple(group.tolist()) for group in found} == expected
+    for group in found:
+        members = places.in_order(group)
+        assert [member.order for member in members] == sorted(member.order for member in members)
+        read = [datasets[member.dataset].index.key(member.location).tobytes() for member in members]
+        assert sorted(read) == sorted(keys[position] for position in group)
+    for dataset in datasets:
+        dataset.index.close()
+
+
+def test_table(cli, leaky, other):
+    done = cli("duplicates", leaky, other)
+    assert done.code == 0
+    assert done.lines[0].split() == ["group", "distance", "dataset", "id", "subset", "labels"]
+    assert [line.split()[0] for line in done.lines[1:]] == ["1", "1", "1", "2", "2", "3", "3"]
+    assert "7 of 8 images in 3 groups within 16 bits, 2 across subsets, 1 across datasets." in done.err
+
+
+def test_json_is_that_of_the_documentation(cli, leaky):
+    body = cli("duplicates", leaky, "--output", "json", "--limit", "1", "--quiet").json
+    assert {name: body[name] for name in body if name not in ("datasets", "groups")} == {
+        "schema": 1,
+        "max_distance": 16,
+        "across": "",
+        "total_groups": 2,
+        "total_items": 5,
+        "total_across_subsets": 1,
+        "total_across_datasets": 0,
+    }
+    assert body["datasets"][0]["name"] == "leaky"
+    (group,) = body["groups"]
+    assert (group["number"], group["datasets"], group["subsets"]) == (1, ["leaky"], ["train", "val"])
+    assert [item["id"] for item in group["items"]] == DOGS
+    assert group["items"][1] == {
+        "distance": 0,
+        "dataset": "leaky",
+        "id": DOGS[1],
+        "subset": "train",
+        "path": str(leaky / DOGS[1]),
+        "labels": ["dog"],
+    }
+
+
+def test_csv(cli, leaky):
+    rows = list(csv.DictReader(io.StringIO(cli("duplicates", leaky, "--output", "csv").out.decode())))
+    assert [(row["group"], row["id"]) for row in rows] == [*(("1", one) for one in DOGS), *(("2", one) for one in SEAS)]
+
+
+def test_paths_are_those_of_all_but_the_first_of_each_group(cli, leaky):
+    done = cli("duplicates", leaky, "--output", "paths", "-0")
+    expected = [str(leaky / one) for one in (*DOGS[1:], *SEAS[1:])]
+    assert done.out.decode().split("\0")[:-1] == expected
+
+
+def test_no_duplicates_print_nothing(cli, other):
+    done = cli("duplicates", other)
+    assert (done.code, done.out) == (0, b"")
+    assert "0 of 2 images in 0 groups" in done.err
+
+
+def test_saved_sheet_shows_the_pictures_of_each_group(cli, leaky, tmp_path):
+    out = tmp_path / "out"
+    done = cli("duplicates", leaky, "-o", out)
+    assert done.code == 0
+    assert {path.name for path in out.iterdir()} == {".clipdexignore", "groups-1.png", "duplicates.json"}
+    assert (out / "duplicates.json").read_bytes() + b"\n" == cli("duplicates", leaky, "--output", "json").out
+    with Image.open(out / "groups-1.png") as sheet:
+        sheet.load()
+        cells = [(column, row) for row in range(2) for column in range(6) if _middle(sheet, column, row).any()]
+    assert cells == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1)]
+    assert cli("duplicates", leaky, "-o", out).code == 1
+    assert cli("duplicates", leaky, "-o", out, "--force").code == 0
+    assert (out / "groups-1-2.png").is_file()
+
+
+def _middle(sheet, column, row):
+    """How the pixels in the middle of a picture of the sheet differ from paper; rows are as high on any sheet."""
+    from clipdex.report.drawing import CELL, GAP, MARGIN, PICTURE, line_height
+
+    head, name = line_height(22) + GAP, line_height(15) + GAP
+    height = name + PICTURE[1] + 3 * line_height(13) + 2 * GAP
+    x, y = MARGIN + column * CELL + PICTURE[0] // 2, MARGIN + head + row * height + name + PICTURE[1] // 2
+    return 255 - np.asarray(sheet.crop((x - 20, y - 20, x + 20, y + 20)).convert("RGB"))
+
+
+def test_more_groups_and_items_than_a_sheet_holds_are_named(leaky, tmp_path, monkeypatch):
+    from clipdex.report import groups
+
+    monkeypatch.setattr(groups, "_GROUPS_A_SHEET", 1)
+    monkeypatch.setattr(groups, "_MOST_OF_A_GROUP", 2)
+    result = find_duplicates(leaky)
+    assert groups._title(result, 0, result.groups[:1]) == "2 groups within 16 bits (here 1 to 1) in leaky"
+    assert groups._heading(1, result.groups[0]) == "1. 3 images (the first 2 shown), across subsets train, val"
+    saved = groups.save_duplicates(result, tmp_path / "out")
+    assert [path.name for path in saved.sheets] == ["groups-1.png", "groups-2.png"]
+    monkeypatch.setattr(groups, "_MOST_SHEETS", 1)
+    assert groups.save_duplicates(result, tmp_path / "fewer").drawn == 1
+
+
+def test_wrong_usage_is_refused(cli, leaky):
+    assert cli("duplicates").code == 2
+    assert cli("duplicates", leaky, "-0").code == 2
+    assert cli("duplicates", leaky, "--max-distance", "-1").code == 2
+    assert cli("duplicates", leaky, "--max-distance", "600").code == 1
+    assert cli("duplicates", leaky / "train").code == 1
