@@ -245,6 +245,26 @@ def named_values(given: tuple[str, ...]) -> dict[str, str]:
     return values
 
 
+def filters(command: Any) -> Any:  # noqa: ANN401
+    """Add the options that say what may be found; their names are those of the attributes of ``ItemFilter``."""
+    kinds = [
+        ("subset", "S", "items of this subset"),
+        ("label", "L", "items that have this label"),
+        ("path", "GLOB", "items whose id fits this pattern: * within a part of the path, ** across parts"),
+        ("dataset", "D", "items of the dataset of this name"),
+    ]
+    for kind, metavar, what in reversed(kinds):
+        for prefix, only in (("not-", "Leave out"), ("", "Only")):
+            command = click.option(
+                f"--{prefix}{kind}",
+                f"{prefix.replace('-', '_')}{kind}s",
+                metavar=metavar,
+                multiple=True,
+                help=f"{only} {what}. Can be repeated.",
+            )(command)
+    return command
+
+
 def one_index(targets: tuple[str, ...], index: Path | None) -> None:
     """Refuse one index folder for several targets."""
     if index is not None and len(targets) > 1:

@@ -66,6 +66,14 @@ SHOWING = ("output", "null", "save", "output_dir", "force", "stage")
 @click.option("--no-prompt", is_flag=True, help="Search for texts as they are, also short ones.")
 @click.option("--prompt-ensemble", is_flag=True, help="Search for short texts by the mean over the model's prompts.")
 @click.option("--exclude-self", is_flag=True, help="Leave out the items that are asked with.")
+@options.filters
+@click.option(
+    "--max-distance",
+    "max_distance",
+    metavar="D",
+    type=click.IntRange(min=0),
+    help="Leave out what is farther than D bits from the query that it matches best.",
+)
 @click.option(
     "--output",
     type=click.Choice(["table", "json", "csv", "paths"]),
@@ -116,8 +124,10 @@ def command(
 
     A list of one kind is merged by distance, best over its queries. A list of texts and images is merged by rank,
     because their distances are on different scales. --merge all and rank compare the distances to all queries, and so
-    do negative queries, which take from an item what it is nearer to them than the mean. All of it is exact. The result
-    is remembered: clipdex save -o DIR saves it as pictures.
+    do negative queries, which take from an item what it is nearer to them than the mean. All of it is exact. Filters
+    (--label, --path and so on) say what may be found, and the hits are the nearest of that; several values of one are
+    alternatives, and different filters must all agree. The result is remembered: clipdex save -o DIR saves it as
+    pictures.
 
     In a project the query is recorded in clipdex.toml, and repeated by clipdex project run.
     """
@@ -164,6 +174,7 @@ def ask(
     no_prompt: bool,
     prompt_ensemble: bool,
     exclude_self: bool,
+    max_distance: int | None,
     model: str | None,
     device: str,
     precision: str,
@@ -173,6 +184,7 @@ def ask(
     verbose: bool,
     *,
     build: bool = False,
+    **filters: tuple[str, ...],
 ) -> Answer:
     """Answer the query of a command line; with ``build``, bring the indexes up to date first.
 
@@ -201,11 +213,15 @@ def ask(
     if no_prompt and prompt_ensemble:
         raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
     prompting = "none" if no_prompt else "ensemble" if prompt_ensemble else "auto"
-    from clipdex import Explorer, ImageQuery, ItemQuery, TextQuery
+    from clipdex import Explorer, ImageQuery, ItemFilter, ItemQuery, TextQuery
     from clipdex.projects.outcomes import outcome_of
     from clipdex_cli import output as printer
     from clipdex_cli.building import build_all
 
+    try:
+        wanted = ItemFilter(**filters)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     queries, negative = (
         [
             TextQuery(value, prompting) if name.endswith("texts")
@@ -227,7 +243,13 @@ def ask(
             raise click.exceptions.Exit(code)
     with Explorer(*searched, topk=topk, max_pixels=max_pixels, **settings) as explorer:
         result = explorer.explore_topk(
-            queries, exclude_self=exclude_self, merge=merge, negative=negative, rescore=rescore
+            queries,
+            exclude_self=exclude_self,
+            merge=merge,
+            negative=negative,
+            rescore=rescore,
+            filter=wanted,
+            max_distance=max_distance,
         )
         if verbose:
             printer.explain(result, explorer.encoder)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clipdex.queries import ImageQuery, ItemQuery, TextQuery
     from clipdex.report.save import save_result
     from clipdex.result import Hit, Result, read_result
+    from clipdex_indexes import ItemFilter
 
 _LAZY = {
     "Explorer": "explorer",
@@ -41,6 +42,7 @@ _LAZY = {
     "TextQuery": "queries",
     "ImageQuery": "queries",
     "ItemQuery": "queries",
+    "ItemFilter": "filtering",
     "Result": "result",
     "Hit": "result",
     "read_result": "result",
@@ -56,6 +58,7 @@ __all__ = [
     "TextQuery",
     "ImageQuery",
     "ItemQuery",
+    "ItemFilter",
     "Result",
     "Hit",
     "read_result",

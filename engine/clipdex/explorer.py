@@ -19,6 +19,7 @@ from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, hash_key, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
+from clipdex.filtering import checked_distance, selections_of
 from clipdex.finding import FoundItem, find_item, find_items
 from clipdex.media import is_media_there
 from clipdex.merging import ItemKey
@@ -28,7 +29,8 @@ from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, 
 from clipdex.ranking import Question, Ranked, rank
 from clipdex.result import Hit, QueryRecord, Result
 from clipdex.sources import Target, locate
-from clipdex_indexes import ItemRow, Location
+from clipdex_indexes import ItemFilter, ItemRow, Location
+from clipdex_indexes.filters import describe
 
 Keys = npt.NDArray[np.uint8]
 
@@ -190,6 +192,8 @@ class Explorer:
         merge: str = ANY,
         negative: QueryLike = (),
         rescore: bool = False,
+        filter: ItemFilter | None = None,
+        max_distance: int | None = None,
     ) -> Result:
         """Find the items nearest to a query, exactly.
 
@@ -210,6 +214,10 @@ class Explorer:
         rescore
             Put the ten times ``topk`` nearest by Hamming distance in order by the asymmetric distance, which uses more
             of a text or an image than its bits (see ``clipdex.rescoring``).
+        filter
+            What may be found; the hits are the nearest of that.
+        max_distance
+            Leave out what is farther than so many bits from the query that it matches best.
 
         Returns
         -------
@@ -221,7 +229,7 @@ class Explorer:
         ------
         QueryError
             When the query cannot be answered: an empty text, an unreadable image, an unknown or ambiguous item, a topk
-            below 1, an unknown way to merge.
+            below 1, an unknown way to merge, a filter by a name that there is not.
         ModelError
             When the model of the index cannot be used.
         """
@@ -235,6 +243,7 @@ class Explorer:
             for number, (each, pushed_away) in enumerate(given)
             for one in self._resolve(each, number)
         ]
+        farthest = checked_distance(max_distance)
         rule, ranked = rank(
             [dataset.index for dataset in self.datasets],
             [one.question for one in asked],
@@ -242,6 +251,8 @@ class Explorer:
             mode=merge,
             rescore=rescore,
             excluded={one.item for one in asked if one.item is not None} if exclude_self else (),
+            selections=selections_of(self.datasets, filter),
+            max_distance=farthest,
         )
         return Result(
             topk=k,
@@ -250,6 +261,8 @@ class Explorer:
             datasets=tuple(dataset.record for dataset in self.datasets),
             hits=tuple(self._hit(number, one) for number, one in enumerate(ranked, start=1)),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
+            filter=describe(filter) if filter else {},
+            max_distance=farthest,
             mode=merge,
             rescored=rescore,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,11 +106,9 @@ def import_datumaro(
     ProjectError
         When no project can be made.
     """
-    try:
-        read = importlib.import_module("clipdex.readers.datumaro_project").read_datumaro_project
-    except ModuleNotFoundError as error:
-        raise ProjectError("this version of clipdex cannot read projects of Datumaro.") from error
-    sources: list[Source] = read(expanded(old).absolute())
+    from clipdex.readers.datumaro_project import read_datumaro_project
+
+    sources = read_datumaro_project(expanded(old).absolute())
     there = (expanded(folder) / FILE_NAME).is_file()
     project = open_project(folder) if there else create_project(folder)
     left_out = []
