@@ -106,6 +106,7 @@ def main() -> None:
             for _ in range(arguments.repeats):
                 for way in _WAYS:
                     found[way].append(measure(way, root))
+                    print(f"{items:,} {way}: {found[way][-1]}", file=sys.stderr)
             for way, runs in found.items():
                 seconds, peak, counts = zip(*runs, strict=True)
                 if counts[0] > 1 and set(counts) != {items}:

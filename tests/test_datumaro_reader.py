@@ -16,7 +16,7 @@ from clipdex import build
 from clipdex.errors import DatasetError, ExtraMissing, ImageError
 from clipdex.readers import ReadItem, UnreadableItem, datumaro_formats
 from clipdex.readers.datumaro_library import module, quiet
-from clipdex.readers.formats import detect
+from clipdex.readers.formats import choose
 from clipdex.readers.ordering import in_item_order
 from clipdex.sources import Source, open_reader
 from helpers_datumaro import ITEMS, LAYOUTS, export
@@ -62,7 +62,7 @@ def coco(
 def test_a_layout_is_told_by_its_files_of_annotations(exported, name):
     root = exported(name)
     expected = DETECTED.get(name, name)
-    assert detect(root) == expected
+    assert choose(root).format == expected
     said = datumaro_formats.detect(root)
     assert list(said) == ([] if expected == "folder" else [expected])
     assert all(text.startswith("it has ") for text in said.values())
@@ -203,7 +203,9 @@ def test_without_datumaro_its_formats_name_the_extra(exported, monkeypatch):
     monkeypatch.setitem(sys.modules, "datumaro", None)
     with pytest.raises(ExtraMissing, match=r"pip install 'clipdex\[datumaro\]'"):
         open_reader(Source(root, "coco"))
-    assert datumaro_formats.detect(root) == {}
+    chosen = choose(root)
+    assert chosen.format == "folder"
+    assert any("looks like coco" in notice and "clipdex[datumaro]" in notice for notice in chosen.notices)
     assert "voc" in datumaro_formats.names()
 
 
