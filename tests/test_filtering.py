@@ -140,3 +140,16 @@ def test_a_bad_filter_of_the_command_line_is_said(cli, halves):
     done = cli("query", str(halves[0]), "--item", "animals/koala", "--label", "foot")
     assert done.code == 1
     assert "Nearest: food" in done.err
+
+
+@pytest.mark.parametrize("merge", ["any", "all", "rank"])
+@pytest.mark.parametrize("negative", [(), ["a dog"]])
+def test_every_way_of_ranking_finds_only_what_a_filter_leaves(explorer, merge, negative):
+    queries = ["a train", ItemQuery("plants/dahlia")]
+    wanted = ItemFilter(labels=("plants", "vehicles"))
+    for rescore in (False, True):
+        result = explorer.explore_topk(queries, 5, merge=merge, negative=negative, rescore=rescore, filter=wanted)
+        assert len(result) == 5
+        assert {hit.labels for hit in result} <= {("plants",), ("vehicles",)}
+    nothing = ItemFilter(labels="plants", paths="food/")
+    assert not explorer.explore_topk(queries, 5, merge=merge, negative=negative, filter=nothing).hits

@@ -217,7 +217,8 @@ class Explorer:
         filter
             What may be found; the hits are the nearest of that.
         max_distance
-            Leave out what is farther than so many bits from the query that it matches best.
+            Leave out what is farther than so many bits from the query that it matches best. With ``merge`` other than
+            ``any``, and with ``negative``, that is taken from the ``topk`` best.
 
         Returns
         -------
