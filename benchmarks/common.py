@@ -92,16 +92,21 @@ def random_keys(number: int, seed: int = 0) -> Keys:
     return np.random.default_rng(seed).integers(0, 256, (number, BYTES), np.uint8)
 
 
-def write_index(folder: Path, keys: Keys) -> None:
-    """Write an index of ``keys`` with made-up items, in one segment, stamped by the bundled model."""
+def write_index(folder: Path, keys: Keys, segments: int = 1) -> None:
+    """Write an index of ``keys`` with made-up items, dealt out to segments, stamped by the bundled model."""
     from clipdex.encoder import Encoder, find_model
     from clipdex.version import WRITER
-    from clipdex_indexes import IndexWriter
+    from clipdex_indexes.manifest import Manifest, write_manifest
+    from clipdex_indexes.segment import write_segment
 
-    with IndexWriter(folder, fresh=True) as writer:
-        writer.start(Encoder(find_model(None)).stamp, "folder", WRITER)
-        writer.add(made_up_rows(keys))
-        writer.commit()
+    # Past the writer, which would merge the segments.
+    (folder / "segments").mkdir(parents=True)
+    stamps = [
+        write_segment(folder / "segments", 8 * BYTES, made_up_rows(keys, range(first, len(keys), segments)))
+        for first in range(segments)
+    ]
+    model = Encoder(find_model(None)).stamp
+    write_manifest(folder, Manifest(model, "folder", 1, tuple(stamp for stamp in stamps if stamp), WRITER))
 
 
 def item_id(number: int) -> str:
@@ -109,10 +114,11 @@ def item_id(number: int) -> str:
     return f"{number // 1000:05}/{number % 1000:03}.jpg"
 
 
-def made_up_rows(keys: Keys) -> Iterator[tuple[ItemRow, bytes]]:
-    """Yield made-up items with these hash keys."""
+def made_up_rows(keys: Keys, numbers: Sequence[int] | None = None) -> Iterator[tuple[ItemRow, bytes]]:
+    """Yield the made-up items of these numbers, by default of all, with their hash keys."""
     from clipdex_indexes import ItemRow
 
-    for number, key in enumerate(keys):
+    for number in numbers if numbers is not None else range(len(keys)):
         name = item_id(number)
-        yield ItemRow(name, "default", (name[:5],), 50_000 + number, 1_700_000_000_000_000_000 + number), key.tobytes()
+        row = ItemRow(name, "default", (name[:5],), 50_000 + number, 1_700_000_000_000_000_000 + number)
+        yield row, keys[number].tobytes()

@@ -1,9 +1,15 @@
-"""Time of an exact search, k nearest of N random keys of 512 bits, against FAISS, NumPy and ``datum explore``.
+"""The index at ten million: exact search, k nearest of N random keys of 512 bits, against FAISS, usearch and NumPy.
 
-All ways search the same keys, in turn, and must give the same distances. ``datum explore`` kept every key unpacked to
-one byte for each bit, and sorted all distances. Its algorithm is run as it was over a million keys, and over more in
-blocks of a million, unpacked as they come. "Streaming" is the time that two threads take to read the same bytes once,
-which no search can beat. The index on disk is a real one: one segment, with an item table of made-up items.
+All ways search the same keys, in turn, and must give the same distances. "Streaming" is the time that two threads take
+to read the same bytes once, which no search can beat. The index on disk is a real one, with made-up items.
+
+Parts: ``single`` (one query), ``many`` (128 queries), ``filter`` (one query among a random 10 % and 0.1 % of the
+items), ``k`` (k = 10,000), ``segments`` (the smaller number of keys in 1, 10 and 100 segments), ``open`` (opening an
+index and answering the first item query, in a process of its own, and its private memory), ``process`` (``clipdex query
+--output json`` for an item), ``disk`` (bytes on disk for an item of a typical folder). Bars are those for 10 M keys.
+
+``datum explore`` kept every key unpacked to one byte for each bit, and sorted all distances: its algorithm is run over
+keys that are unpacked as they come, a million at a time.
 """
 
 from __future__ import annotations
@@ -11,11 +17,16 @@ from __future__ import annotations
 import argparse
 import functools
 import gc
+import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -28,6 +39,7 @@ from common import (
     BYTES,
     Keys,
     interleaved,
+    item_id,
     medians,
     milliseconds,
     random_keys,
@@ -41,72 +53,241 @@ Distances = npt.NDArray[np.int64]
 Ways = dict[str, Callable[[], Distances]]
 
 K = 50
+LARGE_K = 10_000
 BLOCK = 1_000_000
-BAR_KEYS = 10_000_000
-BAR = 0.65
+SEGMENTS = (1, 10, 100)
+SHARES = (0.1, 0.001)
+PARTS = ("single", "many", "filter", "k", "segments", "open", "process", "disk")
 # Of a made-up item on disk, its key included; with room for the temporary files.
 _BYTES_PER_ITEM = 400
 FAISS = "faiss `IndexBinaryFlat.search`"
+SELECTOR = "faiss, `IDSelectorBitmap`"
+SEARCH = "clipdex `search`, index on disk"
 STREAMING = "streaming the bytes, 2 threads"
+
+# Runs in a process of its own: prints seconds and bytes as JSON.
+_OPEN = """
+import json, sys, time
+from pathlib import Path
+import clipdex.explorer
+from clipdex import ItemQuery
+def private():
+    rollup = Path("/proc/self/smaps_rollup").read_text()
+    return sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Private_"))
+before = private()
+begin = time.perf_counter()
+explorer = clipdex.explorer.Explorer(sys.argv[1])
+opened = time.perf_counter()
+result = explorer.explore_topk(ItemQuery(sys.argv[2]))
+answered = time.perf_counter()
+print(json.dumps([opened - begin, answered - opened, answered - begin, private(), private() - before]))
+"""
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--keys", type=int, nargs="+", default=[BLOCK, BAR_KEYS], metavar="N", help="numbers of keys")
-    parser.add_argument("--queries", type=int, nargs="+", default=[1, 128], metavar="Q", help="queries in one call")
+    parser.add_argument("--keys", type=int, nargs="+", default=[BLOCK, 10 * BLOCK], metavar="N", help="numbers of keys")
+    parser.add_argument("--parts", choices=PARTS, nargs="+", default=PARTS, metavar="PART", help="what to measure")
     parser.add_argument("--repeats", type=int, default=9, help="rounds of a single query (default: %(default)s)")
-    parser.add_argument("--no-disk", action="store_true", help="leave out the index on disk")
+    parser.add_argument(
+        "--folder", type=Path, help="where to write the indexes, for a while (default: a temporary folder)"
+    )
     arguments = parser.parse_args()
     show_command()
     for number in arguments.keys:
-        with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-") as folder:
-            measure(number, arguments.queries, arguments.repeats, None if arguments.no_disk else Path(folder))
+        with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-", dir=arguments.folder) as folder:
+            if shutil.disk_usage(folder).free < number * _BYTES_PER_ITEM:
+                raise SystemExit(f"{folder} has no room for an index of {number:,} items: name another with --folder")
+            measure(number, set(arguments.parts), arguments.repeats, Path(folder))
         gc.collect()
+    if "segments" in arguments.parts:
+        with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-", dir=arguments.folder) as folder:
+            measure_segments(min(arguments.keys), arguments.repeats, Path(folder))
 
 
-def measure(number: int, counts: list[int], repeats: int, folder: Path | None) -> None:
-    """Time all ways over ``number`` keys, for each number of queries."""
+def measure(number: int, parts: set[str], repeats: int, folder: Path) -> None:
+    """Measure everything but segments with ``number`` keys."""
     keys = random_keys(number)
-    index = None
-    if folder is not None and shutil.disk_usage(folder).free > number * _BYTES_PER_ITEM:
-        write_index(folder / "index", keys)
-        opening = medians(interleaved({"open": lambda: Index(folder / "index").close()}, 3))["open"]
-        index = Index(folder / "index")
-        size = index.size_on_disk() / 1e6
-        print(f"{number:,} items: {size:,.0f} MB on disk, opened in {milliseconds(opening)} ms.\n")
-    flat = faiss.IndexBinaryFlat(8 * BYTES)
-    flat.add(keys)
-    for count in counts:
-        queries = random_keys(count, seed=1)
-        ways = _ways(keys, index, flat, queries)
-        if count == 1:
-            ways.update(_slow_ways(keys, queries[0]))
+    write_index(folder / ".clipdex", keys)
+    with Index(folder / ".clipdex") as index:
+        if parts & {"single", "many", "filter", "k"}:
+            flat = faiss.IndexBinaryFlat(8 * BYTES)
+            flat.add(keys)
+            measured: dict[str, Callable[[], None]] = {
+                "single": lambda: measure_single(keys, index, flat, repeats),
+                "many": lambda: measure_many(keys, index, flat, max(3, repeats // 3)),
+                "filter": lambda: measure_filters(keys, index, flat, repeats),
+                "k": lambda: measure_large_k(index, flat, repeats),
+            }
+            for name, run in measured.items():
+                if name in parts:
+                    run()
+        if "disk" in parts:
+            size = index.size_on_disk()
+            print(f"{number:,} items: {size / 1e6:,.0f} MB on disk.\n")
+            show_bar("disk, beyond the keys", size / number - BYTES, 70, at_most=True, unit="bytes an item")
+    if "open" in parts:
+        measure_open(folder, number, repeats)
+    if "process" in parts:
+        measure_process(folder, number, repeats)
+
+
+def measure_single(keys: Keys, index: Index, flat: Any, repeats: int) -> None:  # noqa: ANN401
+    """One query, by all ways."""
+    query = random_keys(1, seed=1)
+    ways = {**_ways(keys, index, flat, query, K), **_slow_ways(keys, query[0])}
+    found = _compare(f"{len(keys):,} keys, a single query, k={K}", ways, repeats, keys)
+    show_bar("`search`, of streaming", found[SEARCH] / found[STREAMING], 1.3, at_most=True)
+    show_bar("`search`, of faiss", found[SEARCH] / found[FAISS], 0.62, at_most=True)
+
+
+def measure_many(keys: Keys, index: Index, flat: Any, repeats: int) -> None:  # noqa: ANN401
+    """128 queries in one call."""
+    ways = _ways(keys, index, flat, random_keys(128, seed=1), K)
+    found = _compare(f"{len(keys):,} keys, 128 queries, k={K}", ways, repeats, keys)
+    show_bar("`search`, of faiss", found[SEARCH] / found[FAISS], 0.95, at_most=True)
+
+
+def measure_filters(keys: Keys, index: Index, flat: Any, repeats: int) -> None:  # noqa: ANN401
+    """One query among a random share of the items; the masks are made before."""
+    query = random_keys(1, seed=1)
+    rng = np.random.default_rng(2)
+    for share, limit in zip(SHARES, (1.2, 0.2), strict=True):
+        mask = rng.random(len(keys)) < share
+        ends = np.cumsum([len(segment.keys) for segment in index.segments])[:-1]
+        selection = np.split(mask, ends)
+        bits = np.packbits(mask, bitorder="little")
+        parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(len(mask), faiss.swig_ptr(bits)))
+        filtered, unfiltered = f"{SEARCH}, filtered", f"{SEARCH}, unfiltered"
+        ways: Ways = {
+            filtered: lambda selection=selection: _distances(search_indexes([index], query, K, [selection])),
+            SELECTOR: lambda parameters=parameters: flat.search(query, K, params=parameters)[0].astype(np.int64),
+        }
         _check_equal(ways)
-        rounds = repeats if count == 1 else max(3, repeats // 3)
-        found = medians(interleaved({**ways, STREAMING: functools.partial(_stream, keys)}, rounds, warm=False))
-        print(f"{number:,} keys, {'a single query' if count == 1 else f'{count} queries'}, k={K}:\n")
-        show_table(
-            ["way", "median ms", "of faiss"],
-            [[name, milliseconds(value), f"{value / found[FAISS]:.2f}"] for name, value in found.items()],
+        found = medians(
+            interleaved(
+                {
+                    **ways,
+                    unfiltered: lambda: search_indexes([index], query, K),
+                    FAISS: lambda: flat.search(query, K),
+                },
+                repeats,
+                warm=False,
+            )
         )
-        if count == 1 and number == BAR_KEYS:
-            for name in (name for name in found if name.startswith("clipdex")):
-                show_bar(f"{name}, of faiss", found[name] / found[FAISS], BAR, at_most=True)
-    if index is not None:
+        print(f"{len(keys):,} keys, a single query among {share:.1%} of them, k={K}:\n")
+        rows = [
+            *((name, found[unfiltered]) for name in (filtered, unfiltered)),
+            *((name, found[FAISS]) for name in (SELECTOR, FAISS)),
+        ]
+        show_table(
+            ["way", "median ms", "of unfiltered"],
+            [[name, milliseconds(found[name]), f"{found[name] / whole:.2f}"] for name, whole in rows],
+        )
+        show_bar(f"{share:.1%} of the items, of unfiltered", found[filtered] / found[unfiltered], limit, at_most=True)
+
+
+def measure_large_k(index: Index, flat: Any, repeats: int) -> None:  # noqa: ANN401
+    """One query with a large k."""
+    query = random_keys(1, seed=1)
+    found = medians(
+        interleaved(
+            {
+                f"{SEARCH}, k={K}": lambda: search_indexes([index], query, K),
+                f"{SEARCH}, k={LARGE_K}": lambda: search_indexes([index], query, LARGE_K),
+                f"{FAISS}, k={LARGE_K}": lambda: flat.search(query, LARGE_K),
+            },
+            repeats,
+        )
+    )
+    print(f"{len(index):,} keys, a single query, k={LARGE_K}:\n")
+    show_table(["way", "median ms"], [[name, milliseconds(value)] for name, value in found.items()])
+    small, large, _ = found.values()
+    show_bar(f"k={LARGE_K}, of k={K}", large / small, 2, at_most=True)
+
+
+def measure_segments(number: int, repeats: int, folder: Path) -> None:
+    """One query over the same keys in 1, 10 and 100 segments."""
+    keys, query = random_keys(number), random_keys(1, seed=1)
+    indexes = {}
+    for count in SEGMENTS:
+        write_index(folder / str(count), keys, segments=count)
+        indexes[f"{count} segments"] = Index(folder / str(count))
+    ways = {name: functools.partial(_search, index, query) for name, index in indexes.items()}
+    _check_equal(ways)
+    found = medians(interleaved(ways, 3 * repeats, warm=False))
+    print(f"{number:,} keys in several segments, a single query, k={K}:\n")
+    whole = found[f"{SEGMENTS[0]} segments"]
+    show_table(
+        ["segments", "median ms", "of one"],
+        [[len(indexes[name].segments), milliseconds(value), f"{value / whole:.2f}"] for name, value in found.items()],
+    )
+    show_bar("most of segments, of one", max(found.values()) / whole, 1.1, at_most=True)
+    for index in indexes.values():
         index.close()
 
 
-def _ways(keys: Keys, index: Index | None, flat: faiss.IndexBinaryFlat, queries: Keys) -> Ways:
+def measure_open(folder: Path, number: int, repeats: int) -> None:
+    """Open an index and answer the first item query, each time in a new process."""
+    command = [sys.executable, "-c", _OPEN, str(folder), item_id(number // 2)]
+    runs = [
+        json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(max(3, repeats // 2))
+    ]
+    opening, answering, both, private, more = (float(np.median(values)) for values in zip(*runs, strict=True))
+    print(f"{number:,} items, a new process, the first item query:\n")
+    show_table(
+        ["stage", "median"],
+        [
+            ["open the index, ms", milliseconds(opening)],
+            ["answer, ms", milliseconds(answering)],
+            ["private memory of the process, MB", f"{private / 1e6:.0f}"],
+            ["of that since the imports, MB", f"{more / 1e6:.0f}"],
+        ],
+    )
+    show_bar("open and answer", both, 0.3, at_most=True, unit="s")
+    show_bar("private memory", private / 1e6, 150, at_most=True, unit="MB")
+
+
+def measure_process(folder: Path, number: int, repeats: int) -> None:
+    """Time whole processes of an item query."""
+    command = [sys.executable, "-m", "clipdex_cli", "query", str(folder), "--item", item_id(number // 2)]
+    # The last result is remembered there: not in the user's own folder.
+    environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
+    run = functools.partial(
+        subprocess.run, [*command, "--output", "json"], check=True, stdout=subprocess.DEVNULL, env=environment
+    )
+    name = "`clipdex query --item ... --output json`"
+    found = medians(interleaved({name: run}, max(3, repeats // 2)))[name]
+    show_bar(f"{number:,} items, {name}, whole process", found, 1.0, at_most=True, unit="s")
+
+
+def _ways(keys: Keys, index: Index, flat: Any, queries: Keys, k: int) -> Ways:  # noqa: ANN401
     ways: Ways = {
-        "clipdex `hamming.nearest`": lambda: np.stack([found[0].distances for found in nearest([keys], queries, K)])
+        SEARCH: lambda: _distances(search_indexes([index], queries, k)),
+        "clipdex `hamming.nearest`, keys in memory": lambda: np.stack(
+            [found[0].distances for found in nearest([keys], queries, k)]
+        ),
+        FAISS: lambda: flat.search(queries, k)[0].astype(np.int64),
     }
-    if index is not None:
-        ways["clipdex `search`, index on disk"] = lambda: np.array(
-            [[one.distance for one in found] for found in search_indexes([index], queries, K)]
-        )
-    ways[FAISS] = lambda: flat.search(queries, K)[0].astype(np.int64)
+    try:
+        from usearch.index import MetricKind
+        from usearch.index import search as exact
+    except ImportError:
+        print("usearch is not installed, and not compared.\n")
+        return ways
+    ways["usearch, exact"] = lambda: np.atleast_2d(
+        exact(keys, queries, k, MetricKind.Hamming, exact=True).distances
+    ).astype(np.int64)
     return ways
+
+
+def _search(index: Index, query: Keys) -> Distances:
+    return _distances(search_indexes([index], query, K))
+
+
+def _distances(answers: list[list[Any]]) -> Distances:
+    return np.array([[one.distance for one in found] for found in answers])
 
 
 def _slow_ways(keys: Keys, query: Keys) -> Ways:
@@ -134,6 +315,18 @@ def _slow_ways(keys: Keys, query: Keys) -> Ways:
 def _explore(unpacked: npt.NDArray[np.uint8], query: npt.NDArray[np.uint8]) -> Distances:
     distances = np.count_nonzero(unpacked != query, axis=1)
     return distances[np.argsort(distances)][:K]
+
+
+def _compare(title: str, ways: Ways, repeats: int, keys: Keys) -> dict[str, float]:
+    """Time all ways, print them, and return their medians."""
+    _check_equal(ways)
+    found = medians(interleaved({**ways, STREAMING: functools.partial(_stream, keys)}, repeats, warm=False))
+    print(f"{title}:\n")
+    show_table(
+        ["way", "median ms", "of faiss"],
+        [[name, milliseconds(value), f"{value / found[FAISS]:.2f}"] for name, value in found.items()],
+    )
+    return found
 
 
 def _stream(keys: Keys) -> None:

@@ -11,10 +11,21 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 
 from clipdex_indexes import Index, IndexWriter, ItemRow, ModelStamp, read_manifest, search
+from clipdex_indexes.hamming import Masks
 from clipdex_indexes.manifest import Manifest, write_manifest
 from clipdex_indexes.segment import files_of, keys_path, stamp_of, table_path, write_segment
 
 POPCOUNT = np.array([bin(value).count("1") for value in range(256)], np.int64)
+
+# Settings of ``clipdex_indexes.hamming`` that cut a few hundred keys into chunks and blocks.
+SMALL_CHUNKS = {
+    "_SMALLEST_CHUNK": 300,
+    "_ONE_THREAD_BELOW": 0,
+    "_FIRST_ROWS": 20,
+    "_ROWS_OF_ONE_QUERY": 100,
+    "_ROWS_OF_SEVERAL": 64,
+    "_QUERIES_AT_ONCE": 2,
+}
 
 # The same examples on every run and every machine, and no file left behind.
 DETERMINISTIC = settings(
@@ -106,11 +117,13 @@ def oracle(datasets: Sequence[Sequence[Pair]], query: bytes, k: int) -> list[tup
     return sorted(everything)[:k]
 
 
-def ask(indexes: Sequence[Index], queries: Sequence[bytes], k: int) -> list[list[tuple[int, int, str, str]]]:
+def ask(
+    indexes: Sequence[Index], queries: Sequence[bytes], k: int, selections: Sequence[Masks] | None = None
+) -> list[list[tuple[int, int, str, str]]]:
     """What ``search`` answers, in the terms of the oracle."""
     keys = np.frombuffer(b"".join(queries), np.uint8).reshape(len(queries), -1)
     answers = []
-    for found in search(indexes, keys, k):
+    for found in search(indexes, keys, k, selections):
         rows = [indexes[one.index].rows([one.location])[0] for one in found]
         answers.append([(one.distance, one.index, item.id, item.subset) for one, item in zip(found, rows, strict=True)])
     return answers

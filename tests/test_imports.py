@@ -35,6 +35,11 @@ def command(*arguments: str) -> str:
         command("build", "--help"),
         command("save", "--help"),
         command("info", "--help"),
+        command("explore", "--help"),
+        command("merge", "--help"),
+        command("project", "--help"),
+        command("project", "run", "--help"),
+        command("formats", "--help"),
     ],
 )
 def test_help_and_plain_imports_load_nothing_heavy(code):

@@ -19,6 +19,7 @@ from clipdex_indexes import ClipdexError, Index, IndexWriter, hamming
 from helpers_index import (
     DETERMINISTIC,
     POPCOUNT,
+    SMALL_CHUNKS,
     all_bytes,
     ask,
     contents,
@@ -31,7 +32,6 @@ from helpers_index import (
 )
 
 BITS = 16
-SMALL_CHUNKS = {"_SMALLEST_CHUNK": 300, "_ONE_THREAD_BELOW": 0, "_SCAN_ROWS": 64}
 
 
 @st.composite
@@ -44,19 +44,22 @@ def key_arrays(draw):
     sizes = draw(st.lists(st.integers(0, 2000), min_size=1, max_size=3))
     arrays = [pool[rng.integers(0, len(pool), size)] for size in sizes]
     queries = pool[rng.integers(0, len(pool), draw(st.integers(1, 3)))] ^ draw(st.sampled_from([0, 1, 255]))
-    return arrays, queries.astype(np.uint8), draw(st.integers(1, 2500))
+    shares = draw(st.lists(st.sampled_from([None, 0, 0.01, 0.2, 0.9, 1]), min_size=len(sizes), max_size=len(sizes)))
+    masks = [None if share is None else rng.random(size) < share for share, size in zip(shares, sizes, strict=True)]
+    return arrays, queries.astype(np.uint8), draw(st.integers(1, 2500)), masks
 
 
 @given(key_arrays())
 @settings(DETERMINISTIC, max_examples=120)
-def test_nearest_is_brute_force_whatever_the_keys_chunks_and_k(case):
-    arrays, queries, k = case
+def test_nearest_is_brute_force_whatever_the_keys_masks_chunks_and_k(case):
+    arrays, queries, k, masks = case
     with mock.patch.multiple(hamming, **SMALL_CHUNKS):
-        answer = hamming.nearest(arrays, queries, k)
+        answer = hamming.nearest(arrays, queries, k, masks)
     for query, by_array in zip(queries, answer, strict=True):
-        for keys, found in zip(arrays, by_array, strict=True):
+        for keys, mask, found in zip(arrays, masks, by_array, strict=True):
             distances = POPCOUNT[keys ^ query].sum(axis=1)
-            order = np.argsort(distances, kind="stable")[:k]
+            order = np.argsort(distances, kind="stable")
+            order = (order if mask is None else order[mask[order]])[:k]
             assert found.positions.tolist() == order.tolist()
             assert found.distances.tolist() == distances[order].tolist()
 

@@ -12,21 +12,20 @@ import numpy as np
 import pytest
 
 from clipdex_indexes import Index, hamming, search
-from helpers_index import POPCOUNT, ask, oracle, random_pairs, row, split, write_index
+from helpers_index import POPCOUNT, SMALL_CHUNKS, ask, oracle, random_pairs, row, split, write_index
 
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """Cut a few thousand keys into chunks for several threads."""
-    monkeypatch.setattr(hamming, "_SMALLEST_CHUNK", 512)
-    monkeypatch.setattr(hamming, "_ONE_THREAD_BELOW", 0)
-    monkeypatch.setattr(hamming, "_SCAN_ROWS", 100)
+    """Cut a few thousand keys into chunks for several threads, and those into many blocks."""
+    for name, value in SMALL_CHUNKS.items():
+        monkeypatch.setattr(hamming, name, value)
 
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Count which ways the search goes, and on which threads."""
-    counted = {"heap": 0, "sort": 0, "tie scan": 0, "threads": set(), "chunks": 0}
+    """Count the ways in which rows are read, and on which threads."""
+    counted = {"blocks": 0, "gathered": 0, "threads": set(), "chunks": 0}
     lock = threading.Lock()
 
     def count(owner, name, what):
@@ -40,30 +39,30 @@ def calls(monkeypatch):
 
         monkeypatch.setattr(owner, name, wrapper)
 
-    count(hamming.faiss, "knn_hamming", "heap")
-    count(hamming, "_by_sorting", "sort")
-    count(hamming, "_first_at_distance", "tie scan")
-    count(hamming, "_nearest_in_chunk", "chunks")
+    count(hamming, "_distances", "blocks")
+    count(hamming._Scan, "_scattered", "gathered")
+    count(hamming._Scan, "nearest_in", "chunks")
     return counted
 
 
-def reference(arrays, queries, k):
+def reference(arrays, queries, k, masks=None):
     """For each query and array, positions and distances by brute force over bytes."""
     answer = []
     for query in queries:
         found = []
-        for keys in arrays:
+        for keys, mask in zip(arrays, masks or [None] * len(arrays), strict=True):
             distances = POPCOUNT[keys ^ query].sum(axis=1)
-            order = np.argsort(distances, kind="stable")[:k]
+            order = np.argsort(distances, kind="stable")
+            order = (order if mask is None else order[mask[order]])[:k]
             found.append((distances[order].tolist(), order.tolist()))
         answer.append(found)
     return answer
 
 
-def nearest(arrays, queries, k):
+def nearest(arrays, queries, k, masks=None):
     return [
         [(part.distances.tolist(), part.positions.tolist()) for part in found]
-        for found in hamming.nearest(arrays, queries, k)
+        for found in hamming.nearest(arrays, queries, k, masks)
     ]
 
 
@@ -171,33 +170,44 @@ def test_hamming_counts_the_differing_bits(bits):
     assert hamming.hamming(keys[:0], query).tolist() == []
 
 
-def test_many_keys_are_searched_in_chunks_by_several_threads_with_the_heap_of_faiss(calls):
+def test_many_keys_are_searched_in_chunks_by_several_threads(calls):
     keys = random_keys(300_000, 64, seed=1)
     queries = random_keys(2, 64, seed=2)
     assert nearest([keys], queries, 50) == reference([keys], queries, 50)
     assert calls["chunks"] >= 4
-    assert calls["heap"] == calls["chunks"]
-    assert calls["sort"] == 0
+    assert calls["blocks"] > calls["chunks"]
     assert all(name.startswith("clipdex-search") for name in calls["threads"])
 
 
-def test_many_ties_at_the_last_place_are_settled_in_order_of_position(calls):
+def test_many_ties_at_the_last_place_are_settled_in_order_of_position():
     # 2 distinct keys, so k is in the middle of tens of thousands of equal distances, in every chunk.
     keys = random_keys(200_000, 8, seed=1, distinct=2)
     queries = keys[:2]
     assert nearest([keys], queries, 100) == reference([keys], queries, 100)
-    assert calls["heap"] > 1
-    assert calls["tie scan"] >= calls["heap"]
 
 
-def test_many_keys_of_few_bits_equal_brute_force(calls):
+def test_many_keys_of_few_bits_equal_brute_force():
     arrays = [random_keys(count, 8, seed=count) for count in (150_000, 70_000, 3)]
     queries = random_keys(3, 8, seed=9)
     for k in (1, 1000, 20_000):
         assert nearest(arrays, queries, k) == reference(arrays, queries, k)
-    assert calls["heap"]
-    assert calls["tie scan"]
-    assert calls["sort"]
+
+
+def test_more_queries_than_go_at_once_equal_brute_force():
+    keys = random_keys(20_000, 512, seed=1)
+    queries = np.concatenate([random_keys(40, 512, seed=2), keys[-3:]])
+    for k in (1, 50, 3000):
+        assert nearest([keys], queries, k) == reference([keys], queries, k)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.03, 0.3, 0.999, 1])
+def test_only_keys_that_a_mask_selects_are_found_and_few_are_gathered(calls, share):
+    arrays = [random_keys(count, 64, seed=count) for count in (150_000, 3)]
+    masks = [np.random.default_rng(1).random(150_000) < share, None]
+    queries = random_keys(2, 64, seed=2)
+    for k in (1, 50, 7000):
+        assert nearest(arrays, queries, k, masks) == reference(arrays, queries, k, masks)
+    assert bool(calls["gathered"]) == (0 < share < 0.1)
 
 
 @pytest.mark.parametrize("distinct", [0, 1, 2, 3])
@@ -207,20 +217,31 @@ def test_chunks_and_threads_do_not_change_the_answer(small_chunks, calls, bits, 
     queries = np.concatenate([random_keys(2, bits, seed=3), arrays[0][:1]])
     for k in (1, 50, 400, 2999, 5000):
         assert nearest(arrays, queries, k) == reference(arrays, queries, k)
-    assert calls["heap"]
-    assert calls["sort"]
-    assert bool(calls["tie scan"]) == bool(distinct) or bits == 8
+    assert calls["blocks"] > calls["chunks"]
     assert any(name.startswith("clipdex-search") for name in calls["threads"])
 
 
-def test_tie_scan_stops_as_soon_as_it_has_enough(small_chunks, monkeypatch):
-    keys = np.zeros((5000, 8), np.uint8)
-    scanned = []
-    original = hamming.hamming
-    monkeypatch.setattr(hamming, "hamming", lambda part, query: scanned.append(len(part)) or original(part, query))
-    found = hamming._first_at_distance(keys, keys[0], 0, 150)
-    assert found[:150].tolist() == list(range(150))
-    assert sum(scanned) == 200
+@pytest.mark.parametrize("distinct", [0, 1, 3])
+def test_candidates_of_several_arrays_hold_the_nearest_and_few_others(small_chunks, distinct):
+    arrays = [random_keys(count, 64, seed=count, distinct=distinct) for count in (900, 1, 0, 313, 700)]
+    masks = [np.arange(900) % 3 > 0, None, None, np.arange(313) % 40 == 0, np.zeros(700, bool)]
+    queries = random_keys(5, 64, seed=3)
+    for k in (1, 20, 200, 5000):
+        for found, by_array in zip(
+            hamming.candidates(arrays, queries, k, masks), reference(arrays, queries, k, masks), strict=True
+        ):
+            everything = sorted(
+                (distance, number, position)
+                for number, part in enumerate(by_array)
+                for distance, position in zip(*part, strict=True)
+            )
+            kth = everything[:k][-1][0]
+            nearer = sum(one[0] < kth for one in everything)
+            first = {
+                number: [one for one in everything if one[:2] == (kth, number)][: k - nearer] for number in range(5)
+            }
+            expected = everything[:nearer] + [one for number in range(5) for one in first[number]]
+            assert list(zip(found.distances, found.arrays, found.positions, strict=True)) == expected
 
 
 def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path, small_chunks, calls):
@@ -230,8 +251,7 @@ def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path, sm
     with Index(tmp_path / "i") as index:
         for k in (1, 60, 1500):
             assert ask([index], queries, k) == [oracle([pairs], query, k) for query in queries]
-    assert calls["tie scan"]
-    assert calls["sort"]
+    assert calls["blocks"] > calls["chunks"]
 
 
 def test_searches_from_many_threads_at_once_agree(tmp_path, small_chunks):

@@ -7,38 +7,42 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
-
-_SHOWN_FAILURES = 5
-_AFTER_BUILD = "What was hashed is in the index; the same command goes on from there."
-_AFTER_REBUILD = "An index that was there is as it was before."
+from clipdex_cli.in_project import PROJECT
 
 
 @click.command("build")
-@click.argument(
-    "targets", metavar="TARGET...", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False)
-)
+@options.TARGETS
 @options.FORMAT
+@options.FORMAT_OPTIONS
 @options.MODEL
 @options.DEVICE
 @options.PRECISION
 @options.INDEX
+@PROJECT
 @click.option("--rebuild", is_flag=True, help="Hash every image again and replace the index that is there.")
 @options.WAIT
 @options.max_pixels
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; failed files are still named.")
 def command(
-    targets: tuple[Path, ...],
+    targets: tuple[str, ...],
     format_name: str,
+    format_options: tuple[str, ...],
     model: str | None,
     device: str,
     precision: str,
     index: Path | None,
+    project_dir: Path | None,
     rebuild: bool,
     wait: bool,
     max_pixels: int,
     quiet: bool,
 ) -> int:
-    """Hash every image below each TARGET, once, into an index beside it.
+    """Hash every image of each TARGET, once, into an index beside it.
+
+    A TARGET is a folder of images, or another dataset: an archive, a list, a pattern, Parquet, annotated images
+    (clipdex formats lists what can be read).
+
+    In a project, a TARGET may be the name of a source, and without any all sources are built.
 
     Run again, it hashes only images with new content, finds renamed ones again, and drops those that are gone. What is
     hashed is committed every 30 seconds, and on Ctrl-C: the same command goes on from there. Files that cannot be read
@@ -47,64 +51,24 @@ def command(
     Exit code: 0 when each target has at least one image in its index, otherwise 1.
     """
     options.one_index(targets, index)
-    from clipdex import build
-    from clipdex.errors import ClipdexError
-    from clipdex_cli.output import printable
-    from clipdex_cli.progress import BuildDisplay
-    from clipdex_cli.stopping import exit_code_of, stoppable
+    values = options.named_values(format_options)
+    from clipdex_cli.building import build_all
+    from clipdex_cli.in_project import resolve
 
-    exit_code = 0
-    for target in targets:
-        try:
-            with stoppable(), BuildDisplay(str(target), quiet=quiet) as display:
-                report = build(
-                    target,
-                    format=format_name,
-                    index=index,
-                    model=model,
-                    device=device,
-                    precision=precision,
-                    rebuild=rebuild,
-                    wait=wait,
-                    waiting=options.say_waiting(target),
-                    max_pixels=max_pixels,
-                    progress=display,
-                )
-        except ClipdexError as error:
-            click.echo(f"clipdex: {error.message}", err=True)
-            exit_code = error.exit_code
-            continue
-        except KeyboardInterrupt as stop:
-            click.echo(f"\nInterrupted. {_AFTER_REBUILD if rebuild else _AFTER_BUILD}", err=True)
-            return exit_code_of(stop)
-        for failure in report.failed[:_SHOWN_FAILURES]:
-            click.echo(f"failed: {printable(failure.id)}: {printable(failure.reason)}", err=True)
-        if len(report.failed) > _SHOWN_FAILURES:
-            more = len(report.failed) - _SHOWN_FAILURES
-            click.echo(f"failed: {more} more, all listed in {report.index / 'failed.json'}", err=True)
-        if report.precision != report.index_precision and report.added + report.changed:
-            click.echo(
-                f"{report.root}: hashed in {report.precision}, because {report.device} does not compute in "
-                f"{report.index_precision} like the rest of the index: a few bits differ.",
-                err=True,
-            )
-        if report.items == 0:
-            click.echo(f"clipdex: no image in {report.root} could be indexed.", err=True)
-            exit_code = 1
-        elif not quiet:
-            counts = [f"{report.added:,} added"]
-            counts += [f"{report.changed:,} changed"] if report.changed else []
-            counts += [f"{report.touched:,} touched"] if report.touched else []
-            counts += [f"{report.renamed:,} renamed"] if report.renamed else []
-            counts += [f"{report.unchanged:,} unchanged"]
-            counts += [f"{report.removed:,} removed"] if report.removed else []
-            counts += [f"{len(report.failed):,} failed"]
-            hashed = report.added + report.changed
-            rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
-            click.echo(
-                f"{report.root}: {', '.join(counts)}; {report.items:,} images in the index "
-                f"({report.seconds:.1f} s{rate}; model {printable(report.model)}, {report.model_choice}, "
-                f"{report.precision} on {report.device})",
-                err=True,
-            )
-    return exit_code
+    found = resolve(targets, project_dir)
+    if not found.targets:
+        raise click.UsageError("name a TARGET: the current folder is in no project.")
+    return build_all(
+        found.targets,
+        quiet=quiet,
+        format=format_name,
+        options=values,
+        index=index,
+        model=model,
+        project_model=found.model,
+        device=device,
+        precision=precision,
+        rebuild=rebuild,
+        wait=wait,
+        max_pixels=max_pixels,
+    )

@@ -11,6 +11,7 @@ import click
 
 from clipdex.defaults import INDEX_FOLDER
 from clipdex_cli import options
+from clipdex_cli.in_project import PROJECT, resolve
 from clipdex_cli.output import printable, table, write
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ if TYPE_CHECKING:
 )
 @options.FORCE
 @options.INDEX
+@PROJECT
 @options.max_pixels
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 def command(
-    targets: tuple[Path, ...],
+    targets: tuple[str, ...],
     max_distance: int | None,
     across: str | None,
     limit: int | None,
@@ -64,26 +66,29 @@ def command(
     output_dir: Path | None,
     force: bool,
     index: Path | None,
+    project_dir: Path | None,
     max_pixels: int,
     quiet: bool,
 ) -> int:
     """Show groups of images that are nearly the same, within and across each TARGET and its subsets.
 
     Only the hash keys in the indexes are compared, all with all. A group holds every image that is near another one of
-    it, so its ends may be farther apart than D. --output paths leaves out the first image of each group, so that
+    it, so its ends may be farther apart than D. In a project, a TARGET may be the name of a source, and without any all
+    sources are compared. --output paths leaves out the first image of each group, so that
     what it prints can be deleted: look at the groups (--save) before you pipe it into rm.
     """
     options.one_index(targets, index)
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
-    if not targets and not (index or Path(INDEX_FOLDER)).exists():
-        raise click.UsageError("name a TARGET: the current folder has no index.")
+    found = resolve(targets, project_dir).targets
+    if not found and not (index or Path(INDEX_FOLDER)).exists():
+        raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
     from clipdex.duplicates import find_duplicates
     from clipdex_cli.progress import WorkDisplay
 
     with WorkDisplay("duplicates", quiet=quiet) as display:
         result = find_duplicates(
-            *(targets or (Path(),)),
+            *(found or (Path(),)),
             max_distance=max_distance,
             across=across,
             limit=limit,

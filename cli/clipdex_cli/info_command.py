@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
+from clipdex_cli.in_project import PROJECT
 from clipdex_cli.output import printable, size, write
 
 _LABELS_SHOWN = 10
@@ -16,16 +17,19 @@ _FAILURES_SHOWN = 5
 @click.command("info")
 @options.TARGETS
 @options.INDEX
+@PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(targets: tuple[Path, ...], index: Path | None, as_json: bool) -> int:
+def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None, as_json: bool) -> int:
     """Show what the index of each TARGET holds, what made it, and whether it is up to date.
 
-    Without a TARGET, the current folder.
+    Without a TARGET, the current folder; in a project all its sources, which can be named.
     """
     options.one_index(targets, index)
     from clipdex.info import describe
+    from clipdex_cli.in_project import resolve
 
-    described = [describe(target, index=index) for target in targets or (Path(),)]
+    found = resolve(targets, project_dir)
+    described = [describe(target, index=index) for target in found.targets or (Path(),)]
     if as_json:
         import json
 

@@ -9,7 +9,10 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are the attribute ``command`` of modules ``<name>_command`` in one package."""
+    """A group whose commands are the attribute ``command`` of modules ``<name>_command`` in one package.
+
+    A dash in a name is an underscore in that of its module.
+    """
 
     def __init__(self, *args: Any, package: str = "", names: tuple[str, ...] = (), **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
@@ -24,5 +27,5 @@ class LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in self._names:
             return None
-        command = importlib.import_module(f"{self._package}.{cmd_name}_command").command
+        command = importlib.import_module(f"{self._package}.{cmd_name.replace('-', '_')}_command").command
         return command if isinstance(command, click.Command) else None

@@ -17,7 +17,10 @@ from clipdex_cli.stopping import INTERRUPTED
 @click.group(
     cls=LazyGroup,
     package="clipdex_cli",
-    names=("build", "query", "duplicates", "save", "info", "verify", "optimize", "model"),
+    names=(
+        *("build", "query", "explore", "duplicates", "save", "info", "merge", "verify", "optimize", "project"),
+        *("export", "import-hash-keys", "formats", "model"),
+    ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "-V", "--version", prog_name="clipdex", message="%(prog)s %(version)s")

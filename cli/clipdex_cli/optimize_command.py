@@ -7,27 +7,30 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
+from clipdex_cli.in_project import PROJECT, name_of, resolve
 from clipdex_cli.output import printable, size
 
 
 @click.command("optimize")
 @options.TARGETS
 @options.INDEX
+@PROJECT
 @options.WAIT
-def command(targets: tuple[Path, ...], index: Path | None, wait: bool) -> int:
+def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None, wait: bool) -> int:
     """Merge the segments of the index of each TARGET into one, and drop what was removed from them.
 
     A build merges small segments as it goes: this is for an index that will be read a lot and not changed soon. Without
-    a TARGET, the current folder.
+    a TARGET, the current folder; in a project all its sources, which can be named.
     """
     options.one_index(targets, index)
     from clipdex.errors import ClipdexError
     from clipdex.maintenance import optimize
 
     exit_code = 0
-    for target in targets or (Path(),):
+    for target in resolve(targets, project_dir).targets or (Path(),):
+        name = printable(name_of(target))
         try:
-            done = optimize(target, index=index, wait=wait, waiting=options.say_waiting(target))
+            done = optimize(target, index=index, wait=wait, waiting=options.say_waiting(name))
         except ClipdexError as error:
             click.echo(f"clipdex: {error.message}", err=True)
             exit_code = error.exit_code

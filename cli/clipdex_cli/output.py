@@ -104,6 +104,8 @@ def _columns(result: Result) -> dict[str, list[str]]:
     if len({hit.subset for hit in hits}) > 1:
         columns["subset"] = [printable(hit.subset) for hit in hits]
     columns["labels"] = [printable(", ".join(hit.labels)) for hit in hits]
+    if any(hit.missing for hit in hits):
+        columns["image"] = ["missing" if hit.missing else "" for hit in hits]
     return columns
 
 
@@ -141,7 +143,17 @@ def warn(result: Result) -> None:
     """Say which texts were longer than the model takes, and that there is nothing to find where that is so."""
     if not result.hits:
         names = ", ".join(printable(dataset.name) for dataset in result.datasets)
-        click.echo(f"No hits: there is no other image in the index of {names}.", err=True)
+        filtered = [
+            f"{name.replace('_', ' ')}: {', '.join(map(printable, one))}" for name, one in result.filter.items()
+        ]
+        if result.max_distance is not None:
+            filtered.append(f"distance: at most {result.max_distance}")
+        if filtered:
+            click.echo(
+                f"No hits: no image in the index of {names} passes the filter ({'; '.join(filtered)}).", err=True
+            )
+        else:
+            click.echo(f"No hits: there is no other image in the index of {names}.", err=True)
     for query in result.queries:
         if query.truncated:
             start = printable(query.value[:40])

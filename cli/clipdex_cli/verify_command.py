@@ -7,16 +7,19 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
+from clipdex_cli.in_project import PROJECT, name_of, resolve
 from clipdex_cli.output import printable, size
 
 
 @click.command("verify")
 @options.TARGETS
 @options.INDEX
-def command(targets: tuple[Path, ...], index: Path | None) -> int:
+@PROJECT
+def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None) -> int:
     """Check the whole index of each TARGET: checksums of all files, every row, and that no item is twice there.
 
-    Opening an index checks only sizes, headers and a sample of the bytes. Without a TARGET, the current folder.
+    Opening an index checks only sizes, headers and a sample of the bytes. Without a TARGET, the current folder;
+    in a project all its sources, which can be named.
 
     Exit code: 0 when all is well, otherwise 1.
     """
@@ -25,7 +28,8 @@ def command(targets: tuple[Path, ...], index: Path | None) -> int:
     from clipdex.maintenance import verify
 
     exit_code = 0
-    for target in targets or (Path(),):
+    for target in resolve(targets, project_dir).targets or (Path(),):
+        name = printable(name_of(target))
         try:
             checked = verify(target, index=index)
         except ClipdexError as error:
@@ -33,11 +37,11 @@ def command(targets: tuple[Path, ...], index: Path | None) -> int:
             exit_code = error.exit_code
             continue
         for problem in checked.problems:
-            click.echo(f"{target}: {printable(problem)}", err=True)
+            click.echo(f"{name}: {printable(problem)}", err=True)
         if checked.ok:
             what = f"{checked.items:,} items, {size(checked.bytes)} in {checked.files} files"
-            click.echo(f"{printable(str(target))}: all is well ({what})")
+            click.echo(f"{name}: all is well ({what})")
         else:
-            click.echo(f"{target}: the index is damaged. Make it again: clipdex build --rebuild", err=True)
+            click.echo(f"{name}: the index is damaged. Make it again: clipdex build --rebuild", err=True)
             exit_code = 1
     return exit_code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from clipdex.encoder import (
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
 from clipdex.pipeline import BuildProgress, Run
 from clipdex.provenance import model_for_new_index, model_of
+from clipdex.readers.base import NO_OPTIONS
 from clipdex.sources import AUTO as AUTO_FORMAT
-from clipdex.sources import Source, Target, index_folder, locate, open_reader
+from clipdex.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
 from clipdex.unchanged import is_unchanged, remember
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, read_manifest
@@ -80,8 +81,10 @@ def build(
     target: Target,
     *,
     format: str = AUTO_FORMAT,
+    options: Mapping[str, str] = NO_OPTIONS,
     index: str | os.PathLike[str] | None = None,
     model: str | None = None,
+    project_model: str | None = None,
     device: str = CPU,
     precision: str = AUTO,
     rebuild: bool = False,
@@ -90,6 +93,7 @@ def build(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[BuildProgress], None] | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> BuildReport:
     """Make the index of a dataset, or bring it up to date.
 
@@ -102,11 +106,15 @@ def build(
         A folder of images, another dataset, ``path:format``, or a pattern.
     format
         Format of the dataset; ``auto`` takes that of the index, and for a new one what fits.
+    options
+        Options of the format, texts by name; the index remembers them.
     index
         Index folder, where it is not ``.clipdex`` in the target.
     model
         Name or folder of the model; None takes the one of the index, and for a new index the one that the variable
-        ``CLIPDEX_MODEL`` names, or the bundled one.
+        ``CLIPDEX_MODEL`` names, ``project_model``, or the bundled one.
+    project_model
+        Name or folder of the model that the project of the dataset has for new indexes.
     device
         What computes, as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
     precision
@@ -122,13 +130,15 @@ def build(
         Images of more pixels are failed, not decoded.
     progress
         Called now and then, from this thread.
+    notice
+        Called before anything is hashed, with what the user should know of how the dataset is read, as sentences.
 
     Raises
     ------
     DatasetNotFound, DatasetEmpty
         When there is no such dataset; when it holds no image at all and there is no index either.
     DatasetError
-        When its format is not known, or not the one of the index.
+        When its format is not known, or format or options are not those of the index.
     ModelError
         When the model cannot be used, or is not the one of the index, or was not run in that precision for it; when
         there is no such device.
@@ -136,17 +146,20 @@ def build(
         When the index is damaged, locked by another process, or cannot be written.
     """
     begin = time.perf_counter()
-    source = locate(target, format)
+    source = locate(target, format, options)
     root = source.location
     folder = index_folder(source, index)
     replaces = (folder / FILE_NAME).exists()
     reader = open_reader(_as_before(source, folder, rebuild=rebuild) if replaces else source)
     if not replaces and next(reader.read(), None) is None:
-        raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.")
+        raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.{tried_in_vain(reader)}")
+    if notice is not None:
+        for sentence in reader.notices:
+            notice(sentence)
     with IndexWriter(folder, fresh=rebuild, wait=wait, waiting=waiting) as writer:
         if writer.base is not None:
             require_same_root(writer.base, root)
-        chosen, why = _model_for(writer.base, model, root)
+        chosen, why = _model_for(writer.base, model, project_model, root)
         wanted = _precision_for(writer.base, precision, device, root)
         encoder = Encoder(chosen, many=True, device=device, precision=wanted)
         if writer.base is None:
@@ -190,16 +203,17 @@ def _as_before(source: Source, folder: Path, *, rebuild: bool) -> Source:
     """Return the source in the format of the index that is there; one that is replaced need not be readable."""
     try:
         manifest = read_manifest(folder)
-        return source if rebuild and source.format != AUTO_FORMAT else remembered(source, manifest)
+        anew = rebuild and (source.format != AUTO_FORMAT or source.options)
+        return source if anew else remembered(source, manifest)
     except IndexFailure:
         if not rebuild:
             raise
         return source
 
 
-def _model_for(base: Index | None, name: str | None, root: Path) -> tuple[Model, str]:
+def _model_for(base: Index | None, name: str | None, of_project: str | None, root: Path) -> tuple[Model, str]:
     if base is None:
-        return model_for_new_index(name)
+        return model_for_new_index(name, of_project)
     stamp = base.manifest.model
     model = find_model(name) if name is not None else model_of(base, root)
     if model.digest != stamp.digest:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 
-from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound
+from clipdex.defaults import INDEX_FOLDER
+from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound, ModelMismatch
 from clipdex.media import locator
-from clipdex.paths import is_there
+from clipdex.paths import expanded, is_there
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.base import UNREADABLE
 from clipdex.readers.ordering import in_item_order
@@ -106,7 +107,7 @@ def remembered(source: Source, manifest: Manifest) -> Source:
     Raises
     ------
     DatasetError
-        When it says another format than that of the index.
+        When it says another format, or other options, than those of the index.
     """
     if source.format not in (AUTO, manifest.source_format):
         raise DatasetError(
@@ -114,7 +115,18 @@ def remembered(source: Source, manifest: Manifest) -> Source:
             f"{source.format}. Leave the format out, or hash it again: clipdex build --rebuild --format "
             f"{source.format} {_quoted(source.location)}"
         )
-    return Source(source.location, manifest.source_format, source.options or dict(manifest.source_options), source.name)
+    options = dict(manifest.source_options)
+    if source.options and dict(source.options) != options:
+        raise DatasetError(
+            f"the index of {source.location} was made of it with {_options(options)}, and not with "
+            f"{_options(source.options)}. Leave the options out, or hash it again: clipdex build --rebuild"
+        )
+    return Source(source.location, manifest.source_format, options, source.name)
+
+
+def _options(options: Mapping[str, str]) -> str:
+    given = " ".join(f"--option {name}={value}" for name, value in options.items())
+    return given or "no options"
 
 
 def _quoted(path: Path) -> str:
@@ -142,6 +154,50 @@ def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | Non
             dataset.index.close()
         raise
     return datasets
+
+
+def open_alone(index: str | os.PathLike[str]) -> Dataset:
+    """Open an index by itself, such as one that was copied away from its images.
+
+    Its dataset is where the index says that it is or, where it does not say, what it is beside. What is neither is
+    taken to be in the index folder, where it will not be found.
+
+    Raises
+    ------
+    IndexFailure
+        When there is no index, or it cannot be read.
+    """
+    opened = Index(expanded(index).absolute())
+    folder = opened.folder
+    if opened.manifest.root:
+        root = Path(opened.manifest.root)
+    elif folder.name == INDEX_FOLDER:
+        root = folder.parent
+    elif folder.name.endswith(INDEX_FOLDER):
+        root = folder.with_name(folder.name.removesuffix(INDEX_FOLDER))
+    else:
+        root = folder
+    return Dataset(root.name or "dataset", root, opened)
+
+
+def require_same_model(datasets: Sequence[Dataset]) -> None:
+    """Refuse datasets whose hash keys cannot be compared.
+
+    Raises
+    ------
+    ModelMismatch
+        When they were; the message names two of them.
+    """
+    first = datasets[0]
+    stamp = first.index.manifest.model
+    for other in datasets[1:]:
+        theirs = other.index.manifest.model
+        if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
+            raise ModelMismatch(
+                f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
+                f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
+                "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
+            )
 
 
 class Change(Enum):

@@ -23,6 +23,9 @@
     │   ├── ItemNotFound         no item has that id
     │   └── ItemAmbiguous        several items have that id
     ├── ImageError               an image that cannot be decoded; during a build it is reported, not raised
+    ├── ProjectError             a project, or what is asked of it
+    │   ├── ProjectNotFound      no such project
+    │   └── ProjectFileInvalid   its clipdex.toml is not what it should be; the message names the line
     └── OutputError              results that cannot be written, or a saved result that cannot be read
 
 Every error carries one message, made to be shown. All of them pickle.
@@ -66,6 +69,9 @@ __all__ = [
     "ModelNotFound",
     "ModelUnsupported",
     "OutputError",
+    "ProjectError",
+    "ProjectFileInvalid",
+    "ProjectNotFound",
     "QueryError",
     "QueryImageError",
 ]
@@ -145,6 +151,18 @@ class ItemAmbiguous(QueryError):
 
 class ImageError(ClipdexError):
     """An image cannot be decoded."""
+
+
+class ProjectError(ClipdexError):
+    """A project cannot do what was asked of it."""
+
+
+class ProjectNotFound(ProjectError):
+    """There is no project."""
+
+
+class ProjectFileInvalid(ProjectError):
+    """A ``clipdex.toml`` is not what it should be."""
 
 
 class OutputError(ClipdexError):

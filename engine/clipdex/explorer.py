@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.dataset import Dataset, open_datasets
+from clipdex.dataset import Dataset, open_alone, open_datasets, require_same_model
 from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, hash_key, load_image, nearest_precision
 from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
+from clipdex.filtering import checked_distance, selections_of
 from clipdex.finding import FoundItem, find_item, find_items
+from clipdex.media import is_media_there
 from clipdex.merging import ItemKey
 from clipdex.paths import expanded
 from clipdex.provenance import model_of
@@ -26,6 +29,8 @@ from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, 
 from clipdex.ranking import Question, Ranked, rank
 from clipdex.result import Hit, QueryRecord, Result
 from clipdex.sources import Target, locate
+from clipdex_indexes import ItemFilter, ItemRow, Location
+from clipdex_indexes.filters import describe
 
 Keys = npt.NDArray[np.uint8]
 
@@ -75,7 +80,8 @@ class Explorer:
     precision
         ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the indexes, where the device has it.
     index
-        Index folder, where it is not ``.clipdex`` in the one target.
+        Index folder, where it is not ``.clipdex`` in the one target. Without a target, the index alone is searched: its
+        images may be on another machine.
     max_pixels
         Query images (and with ``build`` all) of more pixels are refused.
 
@@ -100,7 +106,7 @@ class Explorer:
         index: str | os.PathLike[str] | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        if not targets:
+        if not targets and index is None:
             raise QueryError("there is no dataset to search: name at least one folder.")
         if index is not None and len(targets) > 1:
             raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
@@ -118,7 +124,11 @@ class Explorer:
 
             for target in targets:
                 build_index(target, index=index, model=model, device=device, precision=precision, max_pixels=max_pixels)
-        self.datasets: list[Dataset] = open_datasets([locate(target) for target in targets], index)
+        self.datasets: list[Dataset]
+        if index is not None and not targets:
+            self.datasets = [open_alone(index)]
+        else:
+            self.datasets = open_datasets([locate(target) for target in targets], index)
         try:
             self._check_models(model)
         except BaseException:
@@ -182,6 +192,8 @@ class Explorer:
         merge: str = ANY,
         negative: QueryLike = (),
         rescore: bool = False,
+        filter: ItemFilter | None = None,
+        max_distance: int | None = None,
     ) -> Result:
         """Find the items nearest to a query, exactly.
 
@@ -202,6 +214,11 @@ class Explorer:
         rescore
             Put the ten times ``topk`` nearest by Hamming distance in order by the asymmetric distance, which uses more
             of a text or an image than its bits (see ``clipdex.rescoring``).
+        filter
+            What may be found; the hits are the nearest of that.
+        max_distance
+            Leave out what is farther than so many bits from the query that it matches best. With ``merge`` other than
+            ``any``, and with ``negative``, that is taken from the ``topk`` best.
 
         Returns
         -------
@@ -213,7 +230,7 @@ class Explorer:
         ------
         QueryError
             When the query cannot be answered: an empty text, an unreadable image, an unknown or ambiguous item, a topk
-            below 1, an unknown way to merge.
+            below 1, an unknown way to merge, a filter by a name that there is not.
         ModelError
             When the model of the index cannot be used.
         """
@@ -227,6 +244,7 @@ class Explorer:
             for number, (each, pushed_away) in enumerate(given)
             for one in self._resolve(each, number)
         ]
+        farthest = checked_distance(max_distance)
         rule, ranked = rank(
             [dataset.index for dataset in self.datasets],
             [one.question for one in asked],
@@ -234,6 +252,8 @@ class Explorer:
             mode=merge,
             rescore=rescore,
             excluded={one.item for one in asked if one.item is not None} if exclude_self else (),
+            selections=selections_of(self.datasets, filter),
+            max_distance=farthest,
         )
         return Result(
             topk=k,
@@ -242,12 +262,15 @@ class Explorer:
             datasets=tuple(dataset.record for dataset in self.datasets),
             hits=tuple(self._hit(number, one) for number, one in enumerate(ranked, start=1)),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
+            filter=describe(filter) if filter else {},
+            max_distance=farthest,
             mode=merge,
             rescored=rescore,
         )
 
     def _hit(self, number: int, found: Ranked) -> Hit:
         dataset, row = self.datasets[found.item.dataset], found.row
+        path = dataset.media(row)
         return Hit(
             rank=number,
             distance=found.distance,
@@ -256,10 +279,11 @@ class Explorer:
             dataset=dataset.name,
             id=row.id,
             subset=row.subset,
-            path=dataset.media(row),
+            path=path,
             labels=row.labels,
             score=found.score,
             merged=found.merged,
+            missing=not is_media_there(path),
         )
 
     def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:
@@ -274,10 +298,14 @@ class Explorer:
         number, location, row = find_item(
             self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)
         )
-        found = self.datasets[number]
-        digest = found.index.manifest.model.digest
-        path = Path(found.media(row))
-        return DatasetItem(row.id, row.subset, row.labels, found.name, path, found.index.key(location), digest)
+        return _dataset_item(self.datasets[number], location, row)
+
+    def items(self) -> Iterator[DatasetItem]:
+        """Yield every item with its hash key: dataset by dataset, in item order, in bounded memory."""
+        self._require_open()
+        for dataset in self.datasets:
+            for location, row in dataset.index.items():
+                yield _dataset_item(dataset, location, row)
 
     def _resolve(self, query: Query | DatasetItem, number: int) -> list[_Asked]:
         """Turn one query into what is searched for: an id may be that of items in several subsets."""
@@ -336,16 +364,9 @@ class Explorer:
         return _Asked(record, hash_key(embedding, centre), embedding - centre, image=image if keep else None)
 
     def _check_models(self, model: str | None) -> None:
+        require_same_model(self.datasets)
         first = self.datasets[0]
         stamp = first.index.manifest.model
-        for other in self.datasets[1:]:
-            theirs = other.index.manifest.model
-            if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
-                raise ModelMismatch(
-                    f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
-                    f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
-                    "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
-                )
         if model is not None:
             self._model = find_model(model)
         if self._model is not None and self._model.digest != stamp.digest:
@@ -395,6 +416,12 @@ class _Asked:
     @property
     def question(self) -> Question:
         return Question(self.key, self.record.kind, self.embedding, self.negative)
+
+
+def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:
+    digest = dataset.index.manifest.model.digest
+    path = Path(dataset.media(row))
+    return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)
 
 
 def _checked_topk(topk: int) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clipdex.dataset import Change, Failure, compare, open_index, read_failures, remembered
-from clipdex.errors import DatasetError, ModelError
+from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.provenance import model_of
 from clipdex.readers import UnreadableItem
 from clipdex.sources import Source, Target, locate, open_reader
@@ -86,7 +86,7 @@ def describe(target: Target, *, index: str | os.PathLike[str] | None = None) -> 
         try:
             changes = _changes(source, opened, failures)
             not_compared = ""
-        except DatasetError as error:
+        except (DatasetError, ExtraMissing) as error:
             changes, not_compared = Counter(), error.message
         counts = opened.counts()
         stamp = opened.manifest.model

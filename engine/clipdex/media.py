@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from clipdex.errors import ImageError
-from clipdex.paths import is_there
+from clipdex.paths import base_of, is_there
 
 MEMBER = "!/"
 
@@ -31,8 +31,7 @@ def locator(location: Path, item_id: str, media: str) -> str:
     """
     if media.startswith(MEMBER):
         return f"{location}{MEMBER}{media[len(MEMBER) :] or item_id}"
-    root = location.parent if location.is_file() else location
-    return os.path.join(root, media or item_id)  # noqa: PTH118 - a text, for each hit
+    return os.path.join(base_of(location), media or item_id)  # noqa: PTH118 - a text, for each hit
 
 
 def split_locator(where: str) -> tuple[Path, str]:
@@ -45,6 +44,11 @@ def split_locator(where: str) -> tuple[Path, str]:
             if is_there(Path(where[:cut])):
                 return Path(where[:cut]), where[cut + len(MEMBER) :]
     return Path(where), ""
+
+
+def is_media_there(where: str) -> bool:
+    """Tell whether the file of a locator is there; whether an archive has the member is not looked at."""
+    return os.path.exists(where) or is_there(split_locator(where)[0])  # noqa: PTH110 - a text, for each hit
 
 
 def _positions(where: str) -> Iterator[int]:
@@ -62,10 +66,23 @@ def open_media(where: str) -> IO[bytes]:
     ImageError
         When it is not there or cannot be read.
     """
+    path, member = split_locator(where)
+    if member:
+        from clipdex.containers import open_member
+
+        return open_member(path, member)
+    return open_regular(path)
+
+
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file that may be anything, for reading.
+
+    Raises
+    ------
+    ImageError
+        When it is not there, is no regular file, or cannot be read.
+    """
     try:
-        path, member = split_locator(where)
-        if member:
-            raise ImageError(f"{path.name} is no archive that can be read")
         # Opening a pipe would wait for somebody to write to it.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError as error:

@@ -10,6 +10,8 @@ from clipdex.errors import ModelError, ModelNotFound
 from clipdex_indexes import Index
 
 MODEL_VARIABLE = "CLIPDEX_MODEL"
+# How the digest of an index begins whose hash keys were imported, and made by no model of ours.
+ELSEWHERE = "elsewhere:"
 
 
 def model_of(index: Index, root: Path) -> Model:
@@ -25,6 +27,12 @@ def model_of(index: Index, root: Path) -> Model:
         When it cannot be used.
     """
     stamp = index.manifest.model
+    if stamp.digest.startswith(ELSEWHERE):
+        raise ModelNotFound(
+            f"the hash keys of {root} come from elsewhere (imported as those of {stamp.name!r}), and no model here "
+            "makes such keys: only items can be asked for. To ask for texts and images, hash it here: "
+            f"clipdex build --rebuild {root}"
+        )
     if not stamp.location and stamp.name == BUNDLED:
         return find_model(BUNDLED)
     here = _installed(stamp.name, stamp.digest)
@@ -48,10 +56,11 @@ def model_of(index: Index, root: Path) -> Model:
     )
 
 
-def model_for_new_index(name: str | None) -> tuple[Model, str]:
+def model_for_new_index(name: str | None, of_project: str | None = None) -> tuple[Model, str]:
     """Return the model that hashes a dataset without an index, and who chose it, as the end of a sentence.
 
-    That is the one called ``name``; without one, the one that the variable ``CLIPDEX_MODEL`` names; else the bundled.
+    That is the one called ``name``; without one, the one that the variable ``CLIPDEX_MODEL`` names, the one of the
+    project, or the bundled one.
 
     Raises
     ------
@@ -62,6 +71,8 @@ def model_for_new_index(name: str | None) -> tuple[Model, str]:
         return find_model(name), "as asked for"
     if named := os.environ.get(MODEL_VARIABLE, ""):
         return find_model(named), f"named by ${MODEL_VARIABLE}"
+    if of_project is not None:
+        return find_model(of_project), "that of the project"
     return find_model(None), "bundled"
 
 

@@ -24,6 +24,7 @@ from clipdex.merging import (
 from clipdex.rescoring import asymmetric_distances, weights_of
 from clipdex_indexes import Index, ItemRow, Location, search
 from clipdex_indexes.combining import Group, Joining, count_in, distances_to, search_combined
+from clipdex_indexes.hamming import Masks
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -99,6 +100,12 @@ class _Searched(NamedTuple):
     indexes: Sequence[Index]
     questions: Sequence[Question]
     excluded: Collection[ItemKey]
+    selections: Sequence[Masks] | None
+    max_distance: int | None
+
+    def is_near(self, distance: int) -> bool:
+        """Tell whether an item at this distance from the query that it matches best may be found."""
+        return self.max_distance is None or distance <= self.max_distance
 
     @property
     def keys(self) -> Keys:
@@ -135,6 +142,8 @@ def rank(
     mode: str,
     rescore: bool = False,
     excluded: Collection[ItemKey] = (),
+    selections: Sequence[Masks] | None = None,
+    max_distance: int | None = None,
 ) -> tuple[str, list[Ranked]]:
     """Return by what rule the answers to several queries are compared, and the k best items by it.
 
@@ -156,8 +165,13 @@ def rank(
         Whether to compare candidates by asymmetric distance.
     excluded
         Items to leave out.
+    selections
+        For each index and segment which items may be found, bool ``[items]``; None for all. What a distance is worth is
+        counted over all.
+    max_distance
+        Leave out items that are farther, in bits, from the query that they match best.
     """
-    searched = _Searched(indexes, questions, excluded)
+    searched = _Searched(indexes, questions, excluded, selections, max_distance)
     positive = [question.kind for question in questions if not question.negative]
     rule = rule_for(positive, mode, negatives=len(positive) < len(questions))
     by = _by_best if rule in (BY_DISTANCE, BY_RANK) else _by_costs
@@ -167,13 +181,13 @@ def rank(
 def _by_best(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ranked]:
     """Rank by the best distance or place; the nearest of each query alone are enough for that."""
     wanted = k * CANDIDATES if rescore else k
-    found = search(searched.indexes, searched.keys, wanted + len(searched.excluded))
+    found = search(searched.indexes, searched.keys, wanted + len(searched.excluded), searched.selections)
     at = searched.candidates({(one.index, one.location) for answer in found for one in answer})
     answers = [
         [
             (at[one.index, one.location].item, one.distance)
             for one in answer
-            if (one.index, one.location) in at
+            if (one.index, one.location) in at and searched.is_near(one.distance)
         ][:wanted]
         for answer in found
     ]  # fmt: skip
@@ -216,7 +230,7 @@ def _by_costs(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ran
     groups = _groups(searched.questions, rule, tables)
     wanted = k * CANDIDATES if rescore else k
     found = search_combined(
-        searched.indexes, [group for _, group in groups], wanted + len(searched.excluded)
+        searched.indexes, [group for _, group in groups], wanted + len(searched.excluded), searched.selections
     )  # fmt: skip
     at = searched.candidates({(one.index, one.location) for one in found})
     places_found = [(one.index, one.location) for one in found]
@@ -235,6 +249,8 @@ def _by_costs(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ran
     for number in order[:k]:
         query = int(matched[number])
         distance = int(distances[query, number])
+        if not searched.is_near(distance):
+            continue
         ranked.append(
             Ranked(
                 candidates[number].item,

@@ -43,6 +43,8 @@ class Hit:
         Where candidates were compared again: asymmetric distance to that query, in bits.
     merged
         Where neither distance, score nor place say by what the hits are in order: the value that does, lower first.
+    missing
+        Whether that was not there, when the query was answered.
     """
 
     rank: int
@@ -56,6 +58,7 @@ class Hit:
     labels: tuple[str, ...]
     score: float | None = None
     merged: float | None = None
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,10 @@ class Result(Sequence[Hit]):
         In order; negative queries are the last.
     images
         Images of queries that are in no file, by number of the query; not part of the JSON.
+    filter
+        What could be found, as the values of an ``ItemFilter`` by name; empty for everything.
+    max_distance
+        Distance, in bits, beyond which nothing was; None without such a limit.
     mode
         What was asked of the merging: ``any``, ``all`` or ``rank``.
     rescored
@@ -131,6 +138,8 @@ class Result(Sequence[Hit]):
     datasets: tuple[DatasetRecord, ...]
     hits: tuple[Hit, ...]
     images: Mapping[int, Image.Image] = field(default_factory=dict, compare=False, repr=False)
+    filter: Mapping[str, list[str]] = field(default_factory=dict)
+    max_distance: int | None = None
     mode: str = ANY
     rescored: bool = False
 
@@ -153,6 +162,8 @@ class Result(Sequence[Hit]):
             "schema": SCHEMA,
             "topk": self.topk,
             "merge": self.merge,
+            **({"filter": dict(self.filter)} if self.filter else {}),
+            **({"max_distance": self.max_distance} if self.max_distance is not None else {}),
             "mode": self.mode,
             "rescored": self.rescored,
             "queries": [_query_dict(query) for query in self.queries],
@@ -181,7 +192,7 @@ def _query_dict(query: QueryRecord) -> dict[str, Any]:
 
 def _hit_dict(hit: Hit) -> dict[str, Any]:
     values = {**plain(hit), "labels": list(hit.labels)}
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None and (name != "missing" or value)}
 
 
 def read_result(path: Path) -> Result:
@@ -239,6 +250,11 @@ def _from_dict(body: dict[str, Any]) -> Result:
         queries,
         datasets,
         hits,
+        filter={
+            name: [_typed(value, str) for value in _typed(values, list)]
+            for name, values in _typed(body.get("filter", {}), dict).items()
+        },
+        max_distance=_number(body["max_distance"]) if "max_distance" in body else None,
         mode=_typed(body.get("mode", ANY), str),
         rescored=bool(body.get("rescored", False)),
     )
@@ -260,6 +276,7 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
         labels=tuple(_typed(label, str) for label in _typed(hit["labels"], list)),
         score=_real(hit.get("score")),
         merged=_real(hit.get("merged")),
+        missing=bool(hit.get("missing", False)),
     )
 
 

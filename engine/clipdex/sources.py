@@ -11,14 +11,12 @@ from pathlib import Path
 
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetNotFound
-from clipdex.paths import expanded, is_folder, is_there
-from clipdex.readers.base import Reader
-from clipdex.readers.formats import detect, reader_class
+from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there
+from clipdex.readers.base import NO_OPTIONS, Reader
+from clipdex.readers.formats import GLOB, choose, reader_class
 
 AUTO = "auto"
-GLOB = "glob"
-_WITH_FORMAT = re.compile(r"(?P<path>.+):(?P<format>[A-Za-z][A-Za-z0-9_]*)", re.DOTALL)
-_WILDCARD = re.compile(r"[*?\[]")
+_WITH_FORMAT = re.compile(r"(?P<path>.+):(?P<format>[A-Za-z][A-Za-z0-9_-]*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ class Source:
 Target = str | os.PathLike[str] | Source
 
 
-def locate(target: Target, format: str = AUTO) -> Source:
+def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_OPTIONS) -> Source:
     """Return the source that ``target`` names.
 
     Parameters
@@ -60,6 +58,8 @@ def locate(target: Target, format: str = AUTO) -> Source:
         A path, ``path:format``, a pattern such as ``photos/**/*.jpg``, or a source.
     format
         Format, where the target does not say one.
+    options
+        Options of the format, where the target is no source.
 
     Raises
     ------
@@ -69,18 +69,19 @@ def locate(target: Target, format: str = AUTO) -> Source:
     if isinstance(target, Source):
         return target
     path = expanded(target)
+    format = _format_name(format)
     if is_there(path):
-        return Source(_absolute(path), format)
+        return Source(_absolute(path), format, options)
     named = _WITH_FORMAT.fullmatch(os.fspath(target))
-    if named and (is_there(expanded(named["path"])) or _is_pattern(named["path"])):
-        return Source(_absolute(expanded(named["path"])), named["format"].lower())
-    if _is_pattern(os.fspath(target)):
-        return Source(_absolute(path), GLOB if format == AUTO else format)
+    if named and (is_there(expanded(named["path"])) or is_pattern(named["path"])):
+        return Source(_absolute(expanded(named["path"])), _format_name(named["format"]), options)
+    if is_pattern(os.fspath(target)):
+        return Source(_absolute(path), GLOB if format == AUTO else format, options)
     raise DatasetNotFound(f"the dataset {os.fspath(target)!r} does not exist.")
 
 
-def _is_pattern(text: str) -> bool:
-    return _WILDCARD.search(text) is not None
+def _format_name(text: str) -> str:
+    return text.lower().replace("-", "_")
 
 
 def _absolute(path: Path) -> Path:
@@ -98,17 +99,10 @@ def index_folder(source: Source, index: str | os.PathLike[str] | None = None) ->
     location = source.location
     if is_folder(location):
         return location / INDEX_FOLDER
-    if not is_there(location) and _is_pattern(str(location)):
+    if not is_there(location) and is_pattern(str(location)):
         digest = hashlib.sha256(os.fsencode(location)).hexdigest()[:8]
         return before_wildcards(location) / f"{INDEX_FOLDER}-{digest}"
     return location.with_name(location.name + INDEX_FOLDER)
-
-
-def before_wildcards(pattern: Path) -> Path:
-    """Return the folder that a pattern starts from: its parts before the first one with a wildcard."""
-    parts = pattern.parts
-    fixed = next((number for number, part in enumerate(parts) if _is_pattern(part)), len(parts))
-    return Path(*parts[:fixed])
 
 
 def open_reader(source: Source) -> Reader:
@@ -119,5 +113,14 @@ def open_reader(source: Source) -> Reader:
     DatasetError
         When there is no such format, when none fits or several do, or when the dataset cannot be read.
     """
-    name = detect(source.location) if source.format == AUTO else source.format
-    return reader_class(name)(source.location, source.options)
+    if source.format != AUTO:
+        return reader_class(source.format)(source.location, source.options)
+    choice = choose(source.location)
+    reader = reader_class(choice.format)(source.location, source.options)
+    reader.notices, reader.tried = choice.notices, choice.tried
+    return reader
+
+
+def tried_in_vain(reader: Reader) -> str:
+    """Say which formats were looked for before a reader without items was taken; nothing where none was."""
+    return f" It is of no known format either (tried: {', '.join(reader.tried)})." if reader.tried else ""

@@ -21,6 +21,7 @@ from clipdex_indexes.errors import (
 
 if TYPE_CHECKING:
     from clipdex_indexes.answers import Answers, Written
+    from clipdex_indexes.filters import ItemFilter
     from clipdex_indexes.index import Found, Index, Location, search
     from clipdex_indexes.manifest import Manifest, ModelStamp, read_manifest
     from clipdex_indexes.memory import MemoryIndex
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Index": "index",
+    "ItemFilter": "filters",
     "Found": "index",
     "Location": "index",
     "search": "index",
@@ -55,6 +57,7 @@ __all__ = [
     "Verification",
     "IndexWriter",
     "search",
+    "ItemFilter",
     "Found",
     "Location",
     "ItemRow",

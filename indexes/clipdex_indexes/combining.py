@@ -16,13 +16,12 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.hamming import Neighbours, _pool, available_threads, hamming
-from clipdex_indexes.index import Found, Index, Location
+from clipdex_indexes.hamming import Masks, Neighbours, _pool, available_threads, hamming
+from clipdex_indexes.index import Found, Index, Location, searched
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-Masks = Sequence[Bools | None]
 Joining = Literal["min", "max", "sum"]
 T = TypeVar("T")
 
@@ -144,7 +143,7 @@ def count_in(indexes: Sequence[Index], queries: Keys, selections: Sequence[Masks
 
     ``selections`` has for each index and segment which items count, bool ``[items]``; None for all.
     """
-    _, arrays, masks = _parts(indexes, selections)
+    _, arrays, masks = searched(indexes, selections)
     return count_distances(arrays, queries, masks)
 
 
@@ -159,7 +158,7 @@ def search_combined(
         With costs as distances; by cost, then order of the indexes, then item order: the same whatever the segments
         and threads.
     """
-    places, arrays, masks = _parts(indexes, selections)
+    places, arrays, masks = searched(indexes, selections)
     found = sorted(
         (cost, *place, position)
         for place, part in zip(places, lowest(arrays, groups, k, masks), strict=True)
@@ -175,20 +174,6 @@ def search_combined(
         if len(answer) >= k:
             break
     return answer[:k]
-
-
-def _parts(
-    indexes: Sequence[Index], selections: Sequence[Masks] | None
-) -> tuple[list[tuple[int, int]], list[Keys], list[Bools | None]]:
-    places = [(number, part) for number, index in enumerate(indexes) for part in range(len(index.segments))]
-    arrays, masks = [], []
-    for number, part in places:
-        segment = indexes[number].segments[part]
-        live: Bools | None = getattr(segment, "live", None)
-        selected = selections[number][part] if selections is not None else None
-        arrays.append(segment.keys)
-        masks.append(live if selected is None else selected if live is None else live & selected)
-    return places, arrays, masks
 
 
 def _costs(keys: Keys, groups: Sequence[Group]) -> Ints:

@@ -1,16 +1,16 @@
 """Exact Hamming top-k over hash keys, in item order among equal distances.
 
-FAISS computes the distances (``hammings_knn_hc``: one pass over the keys with a heap); this module cuts the keys into
-chunks for a pool of threads, because FAISS runs a single query on one thread, and settles ties, because FAISS returns
-equal distances in no promised order. Asking for a few more than k shows, nearly always, every tie at the k-th place;
-where it does not, the chunk is scanned once more for exactly that distance, in order, until enough are found.
+FAISS computes distances (``hammings``), a block of keys at a time that stays in the cache; NumPy picks those that are
+not farther than the k-th nearest so far. That takes no longer than reading the keys, whatever k is, and leaves nothing
+to chance: equal distances are seen in order of position, and rows that a mask excludes are never candidates. The blocks
+are dealt out to a pool of threads, which share the distance of the k-th nearest that any of them has found.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,13 +20,23 @@ import numpy.typing as npt
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Masks = Sequence[Bools | None]
+Piece = tuple[int, int, int]  # number of the array, first row, end
 
 _SMALLEST_CHUNK = 1 << 16
-# Several chunks a thread even out the threads; with many queries the neighbours found in each chunk cost more.
+# Several chunks a thread even out the threads.
 _CHUNKS_PER_THREAD = 4
-_MANY_QUERIES = 16
-_SCAN_ROWS = 1 << 14
 _ONE_THREAD_BELOW = 1 << 15
+# A single query reads each key once, so that only the distances must stay in the cache; several queries read the keys
+# of a block again.
+_ROWS_OF_ONE_QUERY = 1 << 16
+_ROWS_OF_SEVERAL = 1 << 13
+_QUERIES_AT_ONCE = 16
+# The first rows of a chunk, of which most are candidates, show what is near.
+_FIRST_ROWS = 1 << 11
+# Time, in nanoseconds, of fetching a row that is scattered in memory, of reading one among all, of one distance.
+_FETCH, _READ, _COMPARE = 80, 3, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +46,28 @@ class Neighbours:
     Attributes
     ----------
     distances, positions
-        int64 ``[m]``, with m = min(k, number of keys).
+        int64 ``[m]``, with m = min(k, number of keys that count).
     """
 
     distances: Ints
+    positions: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What the k nearest of one query in several arrays are among, by distance, then array, then position.
+
+    All keys that are nearer than the k-th, and of those that are as near, the first few of each array: as many as could
+    be among the k nearest, whatever the order of the arrays.
+
+    Attributes
+    ----------
+    distances, arrays, positions
+        int64 ``[m]``, with m at least min(k, number of keys that count).
+    """
+
+    distances: Ints
+    arrays: Ints
     positions: Ints
 
 
@@ -81,7 +109,7 @@ def hamming(keys: Keys, query: Keys) -> Ints:
     return distances
 
 
-def nearest(arrays: Sequence[Keys], queries: Keys, k: int) -> list[list[Neighbours]]:
+def nearest(arrays: Sequence[Keys], queries: Keys, k: int, masks: Masks | None = None) -> list[list[Neighbours]]:
     """Find the k nearest keys of each array for each query, exactly.
 
     Parameters
@@ -92,93 +120,254 @@ def nearest(arrays: Sequence[Keys], queries: Keys, k: int) -> list[list[Neighbou
         uint8 ``[q, bytes]``.
     k
         How many, at least 1; more than there are keys gives all of them.
+    masks
+        For each array which keys count, bool ``[n_i]``; None for all.
 
     Returns
     -------
     list of list of Neighbours
         ``[query][array]``. Equal distances are in order of position, also at the k-th place.
     """
-    queries = np.ascontiguousarray(queries)
-    total = sum(len(keys) for keys in arrays)
-    per_thread = _CHUNKS_PER_THREAD if len(queries) < _MANY_QUERIES else 1
-    size = max(_SMALLEST_CHUNK, -(-total // (available_threads() * per_thread)))
-    chunks = [
-        (number, start, min(start + size, len(keys)))
-        for number, keys in enumerate(arrays)
-        for start in range(0, len(keys), size)
+    by_array = [
+        candidates([keys], queries, k, None if masks is None else [masks[number]]) for number, keys in enumerate(arrays)
+    ]
+    return [
+        [Neighbours(one[query].distances, one[query].positions) for one in by_array] for query in range(len(queries))
     ]
 
-    def run(chunk: tuple[int, int, int]) -> list[Neighbours]:
-        number, start, end = chunk
-        return [
-            Neighbours(part.distances, part.positions + start)
-            for part in _nearest_in_chunk(arrays[number][start:end], queries, k)
-        ]
 
-    if total * len(queries) < _ONE_THREAD_BELOW:
-        parts = [run(chunk) for chunk in chunks]
-    else:
-        parts = list(_pool().map(run, chunks))
-    answer: list[list[Neighbours]] = []
-    for query in range(len(queries)):
-        by_array: list[list[Neighbours]] = [[] for _ in arrays]
-        for (number, _, _), part in zip(chunks, parts, strict=True):
-            by_array[number].append(part[query])
-        answer.append([_merge_chunks(found, k) for found in by_array])
+def candidates(arrays: Sequence[Keys], queries: Keys, k: int, masks: Masks | None = None) -> list[Candidates]:
+    """Find what the k nearest keys of all arrays are among, for each query, exactly.
+
+    The parameters are those of ``nearest``. Of a single array, the candidates are its k nearest.
+    """
+    queries = np.ascontiguousarray(queries)
+    scan = _Scan(arrays, masks, k, 8 * queries.shape[1])
+    size = max(_SMALLEST_CHUNK, -(-scan.rows // (available_threads() * _CHUNKS_PER_THREAD)))
+    chunks = list(_chunks([len(keys) for keys in arrays], size))
+    blocks = [queries[first : first + _QUERIES_AT_ONCE] for first in range(0, len(queries), _QUERIES_AT_ONCE)]
+    bounds = [np.full(len(block), scan.bits + 1, np.int32) for block in blocks]
+
+    def run(chunk: list[Piece]) -> list[_Near]:
+        return [scan.nearest_in(chunk, block, bound) for block, bound in zip(blocks, bounds, strict=True)]
+
+    parts = list(map(run, chunks) if scan.rows * len(queries) < _ONE_THREAD_BELOW else _pool().map(run, chunks))
+    answer: list[Candidates] = []
+    for number, block in enumerate(blocks):
+        near = scan.best([part[number] for part in parts], len(block))[0]
+        cuts = np.searchsorted(near.queries, np.arange(1, len(block)))
+        for distances, places in zip(np.split(near.distances, cuts), np.split(near.places, cuts), strict=True):
+            owners = scan.arrays_of(places)
+            answer.append(Candidates(distances.astype(np.int64), owners, places - scan.starts[owners]))
     return answer
 
 
-def _merge_chunks(parts: list[Neighbours], k: int) -> Neighbours:
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        return Neighbours(np.empty(0, np.int64), np.empty(0, np.int64))
-    return _in_order(
-        np.concatenate([part.distances for part in parts]), np.concatenate([part.positions for part in parts]), k
-    )
+def _chunks(lengths: Sequence[int], size: int) -> Iterator[list[Piece]]:
+    """Deal rows out in chunks of ``size``, in order: parts of large arrays, or several small ones."""
+    chunk: list[Piece] = []
+    room = size
+    for number, length in enumerate(lengths):
+        start = 0
+        while start < length:
+            end = min(length, start + room)
+            chunk.append((number, start, end))
+            room -= end - start
+            start = end
+            if not room:
+                yield chunk
+                chunk, room = [], size
+    if chunk:
+        yield chunk
 
 
-def _in_order(distances: Ints, positions: Ints, k: int) -> Neighbours:
-    order = np.lexsort((positions, distances))[:k]
-    return Neighbours(distances[order], positions[order])
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Keys that are near to a block of queries: number of the query, distance, place; all ``[m]``.
+
+    The place of a key counts the rows of all arrays, one after the other.
+    """
+
+    queries: npt.NDArray[np.intp]
+    distances: npt.NDArray[np.int32]
+    places: Ints
 
 
-def _nearest_in_chunk(keys: Keys, queries: Keys, k: int) -> list[Neighbours]:
-    k = min(k, len(keys))
-    asked = k + 64 + k // 4
-    if asked * 4 >= len(keys):
-        return [_by_sorting(keys, query, k) for query in queries]
-    distances, positions = faiss.knn_hamming(queries, keys, asked, variant="hc")
-    return [
-        _settle_ties(keys, query, found.astype(np.int64), at, k)
-        for query, found, at in zip(queries, distances, positions, strict=True)
-    ]
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Rows whose distances are compared at once: keys, which of them count, and their places (the first, or all)."""
+
+    keys: Keys
+    mask: Bools | None
+    places: int | Ints
 
 
-def _by_sorting(keys: Keys, query: Keys, k: int) -> Neighbours:
-    distances = hamming(keys, query)
-    order = np.argsort(distances, kind="stable")[:k]
-    return Neighbours(distances[order], order.astype(np.int64))
+class _Scan:
+    """One search: what is searched, and how many are wanted."""
+
+    def __init__(self, arrays: Sequence[Keys], masks: Masks | None, k: int, bits: int) -> None:
+        self.bits = bits
+        self._arrays = arrays
+        self._masks = masks if masks is not None else [None] * len(arrays)
+        ends = np.cumsum([len(keys) for keys in arrays], dtype=np.int64)
+        self.rows = int(ends[-1]) if len(arrays) else 0
+        self.starts: Ints = np.concatenate([np.zeros(1, np.int64), ends])[: len(arrays)]
+        self._k = min(k, max(self.rows, 1))
+
+    def arrays_of(self, places: Ints) -> Ints:
+        """Return the number of the array that each place is in."""
+        if len(self._arrays) == 1:
+            return np.zeros(len(places), np.int64)
+        owners: Ints = np.searchsorted(self.starts, places, side="right") - 1
+        return owners
+
+    def nearest_in(self, chunk: list[Piece], queries: Keys, bounds: npt.NDArray[np.int32]) -> _Near:
+        """Find what may be among the k nearest in a chunk.
+
+        ``bounds`` has for each query a distance that the k-th nearest of all chunks is at most at, and is lowered.
+        """
+        count = len(queries)
+        room = count * (_ROWS_OF_ONE_QUERY if count == 1 else _ROWS_OF_SEVERAL)
+        distances, near = np.empty(room, np.int32), np.empty(room, np.bool_)
+        limits = bounds.copy()
+        parts: list[_Near] = []
+        pending, most = 0, count * (2 * self._k + 64)
+        for group in self._groups(chunk, count):
+            filled = 0
+            for block in group:
+                rows = len(block.keys)
+                part = slice(filled, filled + count * rows)
+                found, is_near = distances[part].reshape(count, rows), near[part].reshape(count, rows)
+                _distances(block.keys, queries, found)
+                np.less_equal(found, limits[:, None], out=is_near)
+                if block.mask is not None:
+                    is_near &= block.mask
+                filled += count * rows
+            at = np.flatnonzero(near[:filled])
+            if not len(at):
+                continue
+            parts.append(_located(group, at, distances[at], count))
+            pending += len(at)
+            if pending > most:
+                best, kth = self.best(parts, count)
+                parts, pending = [best], len(best.places)
+                # Threads may undo each other's changes here, which leaves a bound higher, and as true.
+                np.minimum(bounds, kth, out=bounds)
+                # In the same array, keys as near as the k-th that come later are not among the k nearest.
+                limits = np.minimum(bounds, kth - 1) if len(self._arrays) == 1 else bounds.copy()
+        return self.best(parts, count)[0]
+
+    def _groups(self, chunk: list[Piece], count: int) -> Iterator[list[_Block]]:
+        """Yield the rows of a chunk that count, in order, in blocks; together those of a group fit the buffers."""
+        most = _ROWS_OF_ONE_QUERY if count == 1 else _ROWS_OF_SEVERAL
+        group: list[_Block] = []
+        room = min(most, _FIRST_ROWS)
+        for number, first, end in chunk:
+            mask = self._masks[number]
+            selected = end - first if mask is None else int(np.count_nonzero(mask[first:end]))
+            if not selected:
+                continue
+            if selected * (_FETCH + _COMPARE * count) < (end - first) * (_READ + _COMPARE * count):
+                if group:
+                    yield group
+                    group = []
+                yield from ([block] for block in self._scattered(number, first, end, most))
+                room = most
+                continue
+            keys, place = self._arrays[number], int(self.starts[number])
+            if mask is not None and selected == end - first:
+                mask = None
+            while first < end:
+                stop = min(end, first + room)
+                group.append(_Block(keys[first:stop], None if mask is None else mask[first:stop], place + first))
+                room -= stop - first
+                first = stop
+                if not room:
+                    yield group
+                    group, room = [], most
+        if group:
+            yield group
+
+    def _scattered(self, number: int, first: int, end: int, most: int) -> Iterator[_Block]:
+        mask = self._masks[number]
+        rows = np.flatnonzero(mask[first:end]) + first  # type: ignore[index]
+        keys = self._arrays[number]
+        width = keys.shape[1]
+        whole = keys.view(f"V{width}")[:, 0]
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
+            taken = whole.take(some).view(np.uint8).reshape(len(some), width)
+            yield _Block(taken, None, some + self.starts[number])
+
+    def best(self, parts: list[_Near], count: int) -> tuple[_Near, npt.NDArray[np.int32]]:
+        """Keep what may be among the k nearest; return it, and the distances of the k-th, ``[count]``.
+
+        Parts, and what is in them of each query and distance, come in order of their places; what is returned is
+        ordered by query, distance, place. A query that has fewer than k gets a distance that no key is at.
+        """
+        if not parts:
+            nothing = np.empty(0, np.int64)
+            return _Near(nothing, nothing.astype(np.int32), nothing), np.full(count, self.bits + 1, np.int32)
+        queries = np.concatenate([part.queries for part in parts])
+        distances = np.concatenate([part.distances for part in parts])
+        places = np.concatenate([part.places for part in parts])
+        # NumPy sorts 16 bits by their digits, in linear time.
+        largest = count * (self.bits + 1)
+        ranked = (queries * (self.bits + 1) + distances).astype(np.uint16 if largest < 1 << 16 else np.int64)
+        order = np.argsort(ranked, kind="stable")
+        queries, distances, places = queries[order], distances[order], places[order]
+        starts = np.searchsorted(queries, np.arange(count + 1))
+        enough = np.diff(starts) >= self._k
+        kth = np.full(count, self.bits + 1, np.int32)
+        kth[enough] = distances[starts[:-1][enough] + self._k - 1]
+        if len(self._arrays) == 1:
+            kept = np.arange(len(places)) - starts[queries] < self._k
+        else:
+            kept = distances <= kth[queries]
+            kept[kept] = self._may_win(queries[kept], distances[kept], places[kept], kth)
+        return _Near(queries[kept], distances[kept], places[kept]), kth
+
+    def _may_win(
+        self,
+        queries: npt.NDArray[np.intp],
+        distances: npt.NDArray[np.int32],
+        places: Ints,
+        kth: npt.NDArray[np.int32],
+    ) -> Bools:
+        """Tell of keys at most as far as the k-th which may be among the k nearest: of each array only the first."""
+        tied = distances == kth[queries]
+        room = self._k - np.bincount(queries[~tied], minlength=len(kth))
+        at = np.flatnonzero(tied)
+        group = queries[at] * len(self._arrays) + self.arrays_of(places[at])
+        begins = np.flatnonzero(np.diff(group, prepend=-1))
+        numbers = np.arange(len(at)) - np.repeat(begins, np.diff(begins, append=len(at)))
+        wins: Bools = ~tied
+        wins[at] = numbers < room[queries[at]]
+        return wins
 
 
-def _settle_ties(keys: Keys, query: Keys, distances: Ints, positions: Ints, k: int) -> Neighbours:
-    last = np.partition(distances, k - 1)[k - 1]
-    if distances.max() > last:
-        return _in_order(distances, positions, k)
-    # Every key nearer than the k-th is known, but not every key exactly as near: find the first of those.
-    nearer = distances < last
-    ties = _first_at_distance(keys, query, int(last), k - int(nearer.sum()))
-    return _in_order(
-        np.concatenate([distances[nearer], np.full(len(ties), last)]), np.concatenate([positions[nearer], ties]), k
-    )
+def _distances(keys: Keys, queries: Keys, into: npt.NDArray[np.int32]) -> None:
+    """Compute all distances, int32 ``[q, n]``."""
+    if keys.shape[1] % 8:
+        for query, row in zip(queries, into, strict=True):
+            row[:] = hamming(keys, query)
+        return
+    pointers = faiss.swig_ptr(queries), faiss.swig_ptr(keys)
+    faiss.hammings(*pointers, len(queries), len(keys), keys.shape[1], faiss.swig_ptr(into))
 
 
-def _first_at_distance(keys: Keys, query: Keys, distance: int, wanted: int) -> Ints:
-    found: list[Ints] = []
-    for start in range(0, len(keys), _SCAN_ROWS):
-        at = np.flatnonzero(hamming(keys[start : start + _SCAN_ROWS], query) == distance) + start
-        found.append(at)
-        wanted -= len(at)
-        if wanted <= 0:
-            break
-    return np.concatenate(found)
+def _located(group: list[_Block], at: npt.NDArray[np.intp], distances: npt.NDArray[np.int32], count: int) -> _Near:
+    """Say of which query and at which places the distances are that were found ``at`` these places of the buffer."""
+    if len(group) == 1:
+        rows: int | Ints = len(group[0].keys)
+        places: int | Ints = group[0].places
+    else:
+        lengths = np.array([len(block.keys) for block in group])
+        firsts = count * (np.cumsum(lengths) - lengths)
+        blocks = np.searchsorted(firsts, at, side="right") - 1
+        at = at - firsts[blocks]
+        rows, places = lengths[blocks], np.array([block.places for block in group])[blocks]
+    queries: Ints = at // rows if count > 1 else np.zeros(len(at), np.int64)
+    row: Ints = at - queries * rows
+    if len(group) == 1 and not isinstance(places, int):
+        return _Near(queries, distances, places[row])
+    return _Near(queries, distances, row + places)

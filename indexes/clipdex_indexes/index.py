@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
+import functools
 import heapq
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ from clipdex_indexes.answers import (
 )
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.files import require_utf8
-from clipdex_indexes.hamming import Neighbours, nearest
+from clipdex_indexes.hamming import Candidates, Masks, candidates
 from clipdex_indexes.manifest import Manifest, ModelStamp, read_manifest, rebuild_advice
 from clipdex_indexes.segment import Segment
 from clipdex_indexes.table import ItemRow, TableCounts, TableReader
@@ -38,24 +38,26 @@ SEGMENTS_FOLDER = "segments"
 _ATTEMPTS = 5
 
 Keys = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """Where an item is in an open index: number of the segment, and position in it."""
 
     segment: int
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One neighbour: number of the index in the list that was searched, location in it, distance in bits."""
 
     distance: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides a method of tuples
     location: Location
+
+
+_new_location: Callable[[Iterable[Any]], Location] = functools.partial(tuple.__new__, Location)
+_new_found: Callable[[Iterable[Any]], Found] = functools.partial(tuple.__new__, Found)
 
 
 class _State(NamedTuple):
@@ -280,11 +282,11 @@ class Index:
 
     def rows(self, locations: Sequence[Location]) -> list[ItemRow]:
         """Return the items at ``locations``, in the order given."""
-        rows: dict[Location, ItemRow] = {}
-        for number, segment in enumerate(self.segments):
-            here = [location for location in locations if location.segment == number]
-            rows.update(zip(here, segment.table.rows([location.position for location in here]), strict=True))
-        return [rows[location] for location in locations]
+        by_segment: dict[int, list[int]] = {}
+        for segment, position in locations:
+            by_segment.setdefault(segment, []).append(position)
+        rows = {number: iter(self.segments[number].table.rows(here)) for number, here in by_segment.items()}
+        return [next(rows[segment]) for segment, _ in locations]
 
     def items(self) -> Iterator[tuple[Location, ItemRow]]:
         """Yield every item with its location, in item order, in bounded memory."""
@@ -322,7 +324,9 @@ class Index:
         return sum(segment.size for segment in self.manifest.segments)
 
 
-def search(indexes: Sequence[Index], queries: Keys, k: int) -> list[list[Found]]:
+def search(
+    indexes: Sequence[Index], queries: Keys, k: int, selections: Sequence[Masks] | None = None
+) -> list[list[Found]]:
     """Find the exact Hamming top-k over several indexes at once.
 
     Parameters
@@ -333,6 +337,8 @@ def search(indexes: Sequence[Index], queries: Keys, k: int) -> list[list[Found]]
         uint8 ``[q, bits / 8]``.
     k
         At least 1; more than there are items gives all of them.
+    selections
+        For each index and segment which items may be found, bool ``[items]``; None for all.
 
     Returns
     -------
@@ -340,46 +346,48 @@ def search(indexes: Sequence[Index], queries: Keys, k: int) -> list[list[Found]]
         For each query at most k neighbours, by distance, then order of the indexes, then item order: the same
         whatever the segments and threads.
     """
+    places, arrays, masks = searched(indexes, selections)
+    return [_in_item_order(indexes, places, found, k) for found in candidates(arrays, queries, k, masks)]
+
+
+def searched(
+    indexes: Sequence[Index], selections: Sequence[Masks] | None = None
+) -> tuple[list[tuple[int, int]], list[Keys], list[Bools | None]]:
+    """Return number of the index and of the segment, hash keys, and items that count, of each segment to search."""
     places = [(number, part) for number, index in enumerate(indexes) for part in range(len(index.segments))]
-    segments = [indexes[number].segments[part] for number, part in places]
-    # As many more as are removed: the k nearest of what is left are then among them.
-    spare = max((segment.stamp.items - len(segment) for segment in segments), default=0)
-    found = nearest([segment.keys for segment in segments], queries, k + spare)
-    return [
-        _merge(indexes, places, [_of_live(part, segment) for part, segment in zip(parts, segments, strict=True)], k)
-        for parts in found
-    ]
+    arrays: list[Keys] = []
+    masks: list[Bools | None] = []
+    for number, part in places:
+        segment = indexes[number].segments[part]
+        live = segment.live
+        selected = selections[number][part] if selections is not None else None
+        arrays.append(segment.keys)
+        masks.append(live if selected is None else selected if live is None else live & selected)
+    return places, arrays, masks
 
 
-def _of_live(part: Neighbours, segment: Segment) -> Neighbours:
-    if segment.live is None:
-        return part
-    kept = segment.live[part.positions]
-    return Neighbours(part.distances[kept], part.positions[kept])
+def _in_item_order(indexes: Sequence[Index], places: list[tuple[int, int]], found: Candidates, k: int) -> list[Found]:
+    """Return the k nearest: positions are in item order within a segment, and rows say the order between segments."""
+    owners = np.array(places, np.int64).reshape(-1, 2)[found.arrays]
+    numbers, segments = owners[:, 0], owners[:, 1]
+    begins = np.flatnonzero(np.diff(found.distances, prepend=-1) | np.diff(numbers, prepend=-1))
+    ends = np.append(begins[1:], len(numbers))[: len(begins)]
+    mixed = (segments[begins] != segments[ends - 1]) & (begins < k)
+    # Without a call into Python for each of ten thousand neighbours.
+    locations = map(_new_location, zip(segments.tolist(), found.positions.tolist(), strict=True))
+    everything = list(map(_new_found, zip(found.distances.tolist(), numbers.tolist(), locations, strict=True)))
+    groups = list(zip(begins[mixed].tolist(), ends[mixed].tolist(), strict=True))
+    for number, index in enumerate(indexes):
+        tied = [(begin, end) for begin, end in groups if everything[begin].index == number]
+        rows = iter(index.rows([one.location for begin, end in tied for one in everything[begin:end]]))
+        for begin, end in tied:
+            of_group = sorted(zip(itertools.islice(rows, end - begin), everything[begin:end], strict=True), key=_item)
+            everything[begin:end] = [one for _, one in of_group]
+    return everything[:k]
 
 
-def _merge(indexes: Sequence[Index], places: list[tuple[int, int]], parts: list[Neighbours], k: int) -> list[Found]:
-    # Stable, so equal distances stay in order of index and segment; within a segment positions are in item order.
-    distances = np.concatenate([part.distances for part in parts] or [np.empty(0, np.int64)])
-    positions = np.concatenate([part.positions for part in parts] or [np.empty(0, np.int64)])
-    owners = np.repeat(np.arange(len(parts)), [len(part.distances) for part in parts])
-    order = np.argsort(distances, kind="stable")
-    if len(order) > k:
-        order = order[distances[order] <= distances[order[k - 1]]]
-    found = [
-        Found(int(distances[at]), places[owners[at]][0], Location(places[owners[at]][1], int(positions[at])))
-        for at in order
-    ]
-    answer: list[Found] = []
-    for (_, number), group in itertools.groupby(found, key=lambda one: (one.distance, one.index)):
-        tied = list(group)
-        if len({one.location.segment for one in tied}) > 1:
-            rows = indexes[number].rows([one.location for one in tied])
-            tied = [one for _, one in sorted(zip(rows, tied, strict=True), key=lambda pair: pair[0][:2])]
-        answer.extend(tied)
-        if len(answer) >= k:
-            break
-    return answer[:k]
+def _item(pair: tuple[ItemRow, Found]) -> tuple[str, ...]:
+    return pair[0][:2]
 
 
 def _rows_of(number: int, segment: Segment) -> Iterator[tuple[Location, ItemRow]]:

@@ -43,7 +43,7 @@ _MOST_PART_BITS = 24
 _PART_PROBES = 4
 # Nanoseconds, roughly: a candidate from two runs, a key in one step over all runs, a key sorted by a part, a pair in a
 # matrix. Only their ratios matter.
-_CANDIDATE, _VISIT, _SORT, _CELL = 30.0, 60.0, 300.0, 3.0
+_CANDIDATE, _VISIT, _SORT, _CELL = 70.0, 100.0, 800.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)

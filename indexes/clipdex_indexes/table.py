@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 import sys
 import threading
@@ -43,7 +44,10 @@ _SELECT = (
 _SELECT_ID = "SELECT folder.path, item.name FROM item JOIN folder USING (folder) WHERE item.position = ?"
 # Both in one SELECT would read the whole table.
 _SELECT_ENDS = "SELECT (SELECT min(position) FROM item), (SELECT max(position) FROM item)"
+_NO_ID = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)")
 _ROWS_AT_ONCE = 500
+_KNOWN_LABELS = 10_000
+_POSITIONS_AT_ONCE = 1 << 16
 _ROWS_A_READ = 1024
 # Bounds on what a table is believed: rows that share pages could make a small file endless to read.
 _MAX_TEXT = 1 << 16
@@ -85,7 +89,7 @@ class ItemRow(NamedTuple):
 
 def valid_item_id(item_id: str) -> bool:
     """Tell whether an id is a relative POSIX path that stays below the root (no empty part, ``.`` or ``..``)."""
-    return "\0" not in item_id and all(part not in ("", ".", "..") for part in item_id.split("/"))
+    return _NO_ID.search(item_id) is None
 
 
 def _split(item_id: str) -> tuple[str, str]:
@@ -212,6 +216,7 @@ class TableReader:
         self._path = path
         self._live = live
         self._lock = threading.Lock()
+        self._known_labels: dict[str, tuple[str, ...]] = {}
         self._calls_left = 0
         self.items = items
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
@@ -255,7 +260,7 @@ class TableReader:
     def rows(self, positions: Sequence[int]) -> list[ItemRow]:
         """Return the rows at ``positions``, in the order given."""
         found: dict[int, ItemRow] = {}
-        wanted = list(dict.fromkeys(int(position) for position in positions))
+        wanted = sorted({int(position) for position in positions})
         for start in range(0, len(wanted), _ROWS_AT_ONCE):
             part = wanted[start : start + _ROWS_AT_ONCE]
             marks = ",".join("?" * len(part))
@@ -338,6 +343,32 @@ class TableReader:
                 break
         return list(ids)[:limit]
 
+    def subsets(self) -> dict[int, str]:
+        """Return the names of the subsets, by the number that stands for each in the column ``subset``."""
+        return {self._typed(number, int): self._text(name) for number, name in self._query("SELECT * FROM subset")}
+
+    def label_lists(self) -> dict[int, tuple[str, ...]]:
+        """Return the lists of labels, by the number that stands for each in the column ``labels``."""
+        return {self._typed(number, int): self._labels(names) for number, names in self._query("SELECT * FROM labels")}
+
+    def folders(self) -> dict[int, str]:
+        """Return the paths of the folders, by the number that stands for each in the column ``folder``."""
+        return {self._typed(number, int): self._text(path) for number, path in self._query("SELECT * FROM folder")}
+
+    def where(self, condition: str, parameters: Sequence[str] = ()) -> npt.NDArray[np.bool_]:
+        """Return which rows satisfy a condition on the columns of ``item``, in SQL: bool ``[items]``."""
+        import numpy as np
+
+        mask = np.zeros(self.items, np.bool_)
+        for start in range(0, self.items, _POSITIONS_AT_ONCE):
+            end = min(start + _POSITIONS_AT_ONCE, self.items)
+            found = self._query(
+                f"SELECT position FROM item WHERE position >= {start} AND position < {end} AND ({condition})",
+                parameters,
+            )
+            mask[np.fromiter((position for (position,) in found), np.int64, len(found))] = True
+        return mask
+
     def counts(self) -> TableCounts:
         """Count the items of each subset and each label."""
         subsets = {
@@ -410,6 +441,14 @@ class TableReader:
         return position, row
 
     def _labels(self, names: object) -> tuple[str, ...]:
+        if isinstance(names, str) and (known := self._known_labels.get(names)) is not None:
+            return known
+        labels = self._read_labels(names)
+        if len(self._known_labels) < _KNOWN_LABELS and isinstance(names, str):
+            self._known_labels[names] = labels
+        return labels
+
+    def _read_labels(self, names: object) -> tuple[str, ...]:
         with contextlib.suppress(ValueError, TypeError, RecursionError):
             labels = json.loads(names)  # type: ignore[arg-type]
             if isinstance(labels, list) and all(isinstance(label, str) for label in labels):

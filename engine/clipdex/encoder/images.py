@@ -118,11 +118,16 @@ def load_image(
 
 def is_image(file: IO[bytes]) -> bool:
     """Tell from its header whether an open file is an image that ``load_image`` takes; nothing is decoded."""
+    return image_format(file) is not None
+
+
+def image_format(file: IO[bytes]) -> str | None:
+    """Return Pillow's name of the format of an open file, from its header; None where it is no image."""
     try:
-        with own_pixel_limit(), _image_errors(), Image.open(file, formats=_formats()):
-            return True
+        with own_pixel_limit(), _image_errors(), Image.open(file, formats=_formats()) as image:
+            return image.format
     except ImageError:
-        return False
+        return None
 
 
 def from_memory(

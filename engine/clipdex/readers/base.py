@@ -9,6 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, ClassVar, NamedTuple
 
+from clipdex.errors import DatasetError
+from clipdex.paths import base_of
+
 DEFAULT_SUBSET = "default"
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
@@ -72,7 +75,7 @@ class Reader(ABC):
     location
         Where the dataset is: a folder or a file, absolute.
     options
-        Options of the format, texts by name.
+        Options of the format, texts by name: some of ``option_names``.
 
     Attributes
     ----------
@@ -80,34 +83,58 @@ class Reader(ABC):
         Name of the format: lower case, digits and underscores.
     about
         The format in a few words, for lists.
+    option_names
+        The options of the format: what each says, by name.
     in_order
         Whether ``read`` yields items in item order (code points of the id, then of the subset), each once.
     location, options
         As given.
     root
         The folder that paths of media are relative to: the location, or the folder that it is in.
+    notices
+        What the user should know of how this reader was chosen, as sentences.
+    tried
+        The formats that were looked for before it, in vain.
 
     Raises
     ------
     DatasetError
-        From anywhere, when the dataset cannot be read.
+        From anywhere, when the dataset cannot be read, or there is no such option.
     """
 
     format: ClassVar[str]
     about: ClassVar[str] = ""
+    option_names: ClassVar[Mapping[str, str]] = NO_OPTIONS
     in_order: ClassVar[bool] = False
 
     def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
         self.location = location
         self.options = dict(options)
-        self.root = location if location.is_dir() else location.parent
+        self.root = base_of(location)
+        self.notices: tuple[str, ...] = ()
+        self.tried: tuple[str, ...] = ()
+        for name in options:
+            if name not in self.option_names:
+                known = f"its options are {', '.join(self.option_names)}" if self.option_names else "it has none"
+                raise DatasetError(f"the format {self.format} has no option {name!r}: {known}.")
 
     @classmethod
     @abstractmethod
     def detect(cls, location: Path) -> str | None:
         """Say what speaks for ``location`` being in this format, such as "it has annotations/*.json"; None: nothing.
 
-        Looks at names and a little content, never at the whole dataset.
+        Looks at names and a little content, never at the whole dataset. The location may be anything: a folder, a
+        file, a pattern, or nothing that is there.
+        """
+
+    @classmethod  # noqa: B027 - most need nothing
+    def check_installed(cls) -> None:
+        """Find out whether the packages that this format needs are there.
+
+        Raises
+        ------
+        ExtraMissing
+            When one is not.
         """
 
     @abstractmethod

@@ -1,7 +1,6 @@
 """Reading a plain folder: any tree of images.
 
-Item id: POSIX path relative to the root. Subset: the first folder where that is a usual name of one, otherwise
-``default``. Label: name of the parent folder, unless that is the root or the folder of the subset.
+Item id: POSIX path relative to the root. Subset and label: what ``naming`` makes of it.
 """
 
 from __future__ import annotations
@@ -14,21 +13,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clipdex.errors import DatasetNotFound
-from clipdex.readers.base import DEFAULT_SUBSET, NO_OPTIONS, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
+from clipdex.readers.naming import (
+    IGNORE_MARK,
+    IMAGE_SUFFIXES,
+    START,
+    looks_like_image,
+    shown,
+    subset_and_labels,
+    suffix_of,
+)
 from clipdex.version import WRITER
 
 FORMAT = "folder"
-SUBSETS = frozenset({"train", "val", "validation", "test", "training", "testing"})
-# A folder with a file of this name is passed over; saved results carry it, so that they are not indexed in turn.
-IGNORE_MARK = ".clipdexignore"
-IMAGE_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "tga", "pcx"),
-        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jpx", "avif", "avifs", "heic", "heif"),
-    )
-)
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
 
 
 class FolderReader(Reader):
@@ -54,12 +51,16 @@ class FolderReader(Reader):
             what = "is a file, and not a folder of images" if location.exists() else "does not exist"
             raise DatasetNotFound(f"{location} {what}.")
         super().__init__(location, options)
-        self._real_root = Path(os.path.realpath(location))
+        self._real_root = Path(os.path.realpath(self.root))
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
-        """Every folder will do, where no other format fits better."""
-        return "it is a folder" if location.is_dir() else None
+        """Every folder with something in it will do, where no other format fits better."""
+        try:
+            with os.scandir(location) as entries:
+                return "it is a folder" if next(entries, None) is not None else None
+        except OSError:
+            return None
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in item order (code points of the id), in bounded memory.
@@ -76,9 +77,14 @@ class FolderReader(Reader):
             if step is None:
                 stack.pop()
             elif isinstance(step, str):
-                stack.append(self._entries(os.path.join(self.root, step), step))  # noqa: PTH118
+                if self._enters(step):
+                    stack.append(self._entries(os.path.join(self.root, step), step))  # noqa: PTH118
             else:
                 yield step
+
+    def _enters(self, folder: str) -> bool:
+        """Tell whether there may be items in a folder, whose path below the root ends in a slash."""
+        return True
 
     def fingerprint(self) -> str | None:
         """Return a hash of the names, sizes and times of everything below the folder; None where a link leads away."""
@@ -117,15 +123,14 @@ class FolderReader(Reader):
         # The root was named by the user, who wants it.
         if prefix and any(entry.name == IGNORE_MARK for entry in listed):
             return
-        shown = [entry for entry in listed if not entry.name.startswith(".")]
+        visible = [entry for entry in listed if not entry.name.startswith(".")]
         # Sorting folders by their name with the slash makes the ids below come out in their own order.
-        for name, entry in sorted((entry.name + "/" if _is_folder(entry) else entry.name, entry) for entry in shown):
+        for name, entry in sorted((entry.name + "/" if _is_folder(entry) else entry.name, entry) for entry in visible):
             try:
                 name.encode()
             except UnicodeEncodeError:
-                if name.endswith("/") or _suffix(name) in IMAGE_SUFFIXES:
-                    readable = (prefix + name).encode(errors="backslashreplace").decode()
-                    yield UnreadableItem(readable, "the name is not valid UTF-8; rename it")
+                if name.endswith("/") or suffix_of(name) in IMAGE_SUFFIXES:
+                    yield UnreadableItem(shown(prefix + name), "the name is not valid UTF-8; rename it")
                 continue
             if not name.endswith("/"):
                 yield from self._file(entry, prefix + name)
@@ -148,7 +153,7 @@ class FolderReader(Reader):
         return True
 
     def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterator[ReadItem | UnreadableItem]:
-        suffix = _suffix(entry.name)
+        suffix = suffix_of(entry.name)
         if suffix and suffix not in IMAGE_SUFFIXES:
             return
         try:
@@ -157,22 +162,14 @@ class FolderReader(Reader):
                 if suffix:
                     yield UnreadableItem(item_id, "not a regular file")
                 return
-            if not suffix and not _looks_like_image(entry.path):
+            if not suffix and not looks_like_image(_start(entry.path)):
                 return
         except OSError as error:
             if suffix:
                 yield UnreadableItem(item_id, f"cannot be read: {error.strerror or error}")
             return
-        folders = item_id.split("/")[:-1]
-        subset = folders[0] if folders and folders[0] in SUBSETS else DEFAULT_SUBSET
-        labelled = len(folders) > (subset != DEFAULT_SUBSET)
-        yield ReadItem(
-            item_id, subset, (folders[-1],) if labelled else (), size=status.st_size, mtime_ns=status.st_mtime_ns
-        )
-
-
-def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - millions of them: no Path object for each
+        subset, labels = subset_and_labels(item_id)
+        yield ReadItem(item_id, subset, labels, size=status.st_size, mtime_ns=status.st_mtime_ns)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -182,7 +179,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _looks_like_image(path: str) -> bool:
+def _start(path: str) -> bytes:
     with open(path, "rb") as handle:  # noqa: PTH123 - millions of them: no Path object for each
-        start = handle.read(12)
-    return start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
+        return handle.read(START)

@@ -2,11 +2,107 @@
 
 from __future__ import annotations
 
+import difflib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from clipdex.errors import DatasetError
-from clipdex.readers.base import Reader
-from clipdex.readers.folder import FORMAT, FolderReader
+from clipdex.errors import ClipdexError, DatasetError, DatasetNotFound, ExtraMissing
+from clipdex.paths import is_folder, is_pattern, is_there
+from clipdex.readers import plugins
+from clipdex.readers.base import NO_OPTIONS, Reader
+from clipdex.readers.naming import IMAGE_SUFFIXES, suffix_of
+from clipdex.readers.providers import Core, Datumaro, Folder, Installed, Provider
+
+FOLDER = "folder"
+GLOB = "glob"
+
+
+@dataclass(frozen=True, slots=True)
+class FormatInfo:
+    """A format: its name, what it is, where it comes from, its options, and why it cannot be used now, if so."""
+
+    name: str
+    about: str
+    origin: str
+    options: Mapping[str, str]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The format that fits a location.
+
+    Attributes
+    ----------
+    format
+        Its name.
+    notices
+        What the user should know of the choice, as sentences.
+    tried
+        The formats that did not fit, where nothing but a plain folder did.
+    """
+
+    format: str
+    notices: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+
+
+class _Registry:
+    """The providers, found when the first format is asked for that is not of clipdex itself."""
+
+    def __init__(self) -> None:
+        self.core = Core()
+        self._lock = threading.Lock()
+        self._folders: dict[Path, plugins.FolderPlugins] = {}
+        self._others: list[Provider] | None = None
+
+    def providers(self) -> list[Provider]:
+        with self._lock:
+            if self._others is None:
+                datumaro = Datumaro()
+                taken = {*self.core.known(), *datumaro.known()}
+                folders = [Folder(loaded, taken) for loaded in self._folders.values()]
+                named = {name for folder in folders for name in folder.known()}
+                self._others = [*folders, Installed(taken | named), datumaro]
+            return [self.core, *self._others]
+
+    def add_folder(self, folder: Path) -> plugins.FolderPlugins:
+        key = folder.absolute()
+        with self._lock:
+            if key not in self._folders:
+                self._folders[key] = plugins.load_folder(key)
+                self._others = None
+            return self._folders[key]
+
+    def forget(self) -> None:
+        with self._lock:
+            self._folders.clear()
+            self._others = None
+
+
+_registry = _Registry()
+
+
+def use_folder(folder: Path) -> list[str]:
+    """Take formats from the modules in a folder, in this process; return what was left out, and why, as sentences.
+
+    This runs their code: call it for a folder that the user has named, or stands in.
+    """
+    _registry.add_folder(folder)
+    there = folder.absolute()
+    return [
+        problem
+        for provider in _registry.providers()
+        if isinstance(provider, Folder) and provider.folder == there
+        for problem in provider.problems()
+    ]
+
+
+def reload() -> None:
+    """Forget the formats of others: they are looked for again, and folders of plugins must be named again."""
+    _registry.forget()
 
 
 def reader_class(name: str) -> type[Reader]:
@@ -15,13 +111,113 @@ def reader_class(name: str) -> type[Reader]:
     Raises
     ------
     DatasetError
-        When there is no such format.
+        When there is no such format, or it cannot be imported.
+    ExtraMissing
+        When a package that it needs is not installed.
     """
-    if name != FORMAT:
-        raise DatasetError(f"there is no format {name!r}: the formats are {FORMAT}.")
-    return FolderReader
+    if name in _registry.core.known():
+        return _registry.core.reader_class(name)
+    providers = _registry.providers()
+    for provider in providers:
+        if name in provider.known():
+            return provider.reader_class(name)
+    names = [known for provider in providers for known in provider.known()]
+    near = difflib.get_close_matches(name, names, n=3)
+    raise DatasetError(
+        f"there is no format {name!r}. "
+        + (f"Did you mean {' or '.join(near)}? " if near else "")
+        + "clipdex formats lists what there is."
+    )
 
 
-def detect(location: Path) -> str:
-    """Return the name of the format that fits ``location``."""
-    return FORMAT
+def available() -> Iterator[FormatInfo]:
+    """Yield all formats, those of clipdex first."""
+    for provider in _registry.providers():
+        for name in provider.known():
+            problem, options, about = "", NO_OPTIONS, ""
+            try:
+                about = provider.about(name)
+                reader = provider.reader_class(name)
+                options = reader.option_names
+                reader.check_installed()
+            except ClipdexError as error:
+                problem = error.message
+            yield FormatInfo(name, about, provider.origin(name), options, problem)
+
+
+def problems() -> list[str]:
+    """Return which formats of others were left out, and why, as sentences."""
+    return [problem for provider in _registry.providers() for problem in provider.problems()]
+
+
+def choose(location: Path) -> Choice:
+    """Choose the format that fits a location: a known layout that fits alone, and else a plain folder.
+
+    Raises
+    ------
+    DatasetNotFound
+        When there is nothing.
+    DatasetError
+        When several formats fit, or a file fits none.
+    ExtraMissing
+        When the only one that fits a file needs a package that is not installed.
+    """
+    if not is_there(location):
+        if is_pattern(str(location)):
+            return Choice(GLOB)
+        raise DatasetNotFound(f"{location} does not exist.")
+    notices: list[str] = []
+    found: dict[str, str] = {}
+    tried: list[str] = []
+    for provider in _registry.providers():
+        found.update(provider.detect(location, notices))
+        tried += [name for name in provider.tried() if name not in (FOLDER, GLOB)]
+    found.pop(FOLDER, None)
+    missing = {name: error for name in found if (error := _missing(name)) is not None}
+    usable = {name: why for name, why in found.items() if name not in missing}
+    folder = is_folder(location)
+    if len(usable) > 1:
+        raise DatasetError(_several(location, usable, folder=folder))
+    if usable:
+        ((name, why),) = usable.items()
+        if folder:
+            notices.append(f"{location} is read as {name}: {why}; --format {FOLDER} reads the images alone.")
+        return Choice(name, tuple(notices))
+    if folder:
+        hints = [
+            f"{location} looks like {name}: {found[name]}. {error.message} Until then it is read as a folder of images."
+            for name, error in missing.items()
+        ]
+        return Choice(FOLDER, (*notices, *hints[:1]), tuple(tried))
+    for error in missing.values():
+        raise error
+    raise DatasetError(_none(location, tried, notices))
+
+
+def _missing(name: str) -> ExtraMissing | None:
+    """Return the error that says which package a format needs and does not find."""
+    try:
+        reader_class(name).check_installed()
+    except ExtraMissing as error:
+        return error
+    return None
+
+
+def _several(location: Path, found: Mapping[str, str], *, folder: bool) -> str:
+    lines = [f"  --format {name}: {why}" for name, why in found.items()]
+    if folder:
+        lines.append(f"  --format {FOLDER}: the images alone, without annotations")
+    return f"{location} may be of several formats. Say which one it is:\n" + "\n".join(lines)
+
+
+def _none(location: Path, tried: list[str], notices: list[str]) -> str:
+    if suffix_of(location.name) in IMAGE_SUFFIXES:
+        return (
+            f"{location} is an image, and not a dataset. Index the folder that it is in ({location.parent}), or search "
+            f"with it: clipdex query TARGET --image {location}"
+        )
+    left_out = "".join(f" ({notice})" for notice in notices)
+    return (
+        f"the format of {location} is not recognised: it is none of {', '.join(tried)}.{left_out} Name it with "
+        f"--format FORMAT, or index the images of its folder: clipdex build {location.parent} --format {FOLDER}"
+    )

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from clipdex.readers.base import DUPLICATE, Reader, ReadItem, UnreadableItem
+from clipdex.readers.naming import shown
 from clipdex_indexes import valid_item_id
 
 _BATCH = 10_000
@@ -32,7 +33,7 @@ def in_item_order(reader: Reader) -> Iterator[ReadItem | UnreadableItem]:
         for item in reader.read():
             problem = _problem(item)
             if isinstance(item, UnreadableItem) or problem:
-                yield item if isinstance(item, UnreadableItem) else UnreadableItem(_shown(item.id), problem)
+                yield item if isinstance(item, UnreadableItem) else UnreadableItem(shown(item.id), problem)
                 continue
             batch.append((item.id, item.subset, json.dumps(item.labels), *item[3:]))
             if len(batch) == _BATCH:
@@ -52,10 +53,6 @@ def _problem(item: ReadItem | UnreadableItem) -> str:
     except UnicodeEncodeError:
         return "a name is not valid UTF-8"
     return "" if "\0" not in item.media else "the path of the media has a NUL in it"
-
-
-def _shown(item_id: str) -> str:
-    return item_id.encode(errors="backslashreplace").decode()
 
 
 def _insert(database: sqlite3.Connection, batch: list[tuple[object, ...]]) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
 from clipdex.defaults import MAX_PIXELS
-from clipdex.encoder.images import is_image
+from clipdex.encoder.images import image_format
 from clipdex.errors import ImageError, IndexWriteFailed, OutputError
 from clipdex.media import open_media, split_locator
 from clipdex.paths import expanded
@@ -32,6 +32,7 @@ SHEET = "sheet.png"
 DATA = "result.json"
 _LONGEST_NAME = 240
 _BLOCK = 1 << 20
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
 _Saved = TypeVar("_Saved")
 
 
@@ -194,17 +195,20 @@ def _fill(result: Result, folder: Path, target: Path, max_pixels: int) -> Saved:
 def _copy(hit: Hit, folder: Path) -> Path | None:
     """Copy the image of one hit; None when it is not there, or is no image: a result may come from elsewhere."""
     source, member = split_locator(hit.path)
-    wanted = folder.joinpath(*_safe_parts(hit, PurePosixPath(member or source).suffix))
-    for parent in _folders_between(folder, wanted):
-        if parent.is_symlink():
-            raise OutputError(f"{parent} is a link that leads out of the folder to save to; name another folder.")
     try:
         content = open_media(hit.path)
     except ImageError:
         return None
     with content:
-        if not is_image(content):
+        kind = image_format(content)
+        if kind is None:
             return None
+        # Members of some containers are called by a number.
+        suffix = PurePosixPath(member or source).suffix or (_SUFFIXES.get(kind, "") if member else "")
+        wanted = folder.joinpath(*_safe_parts(hit, suffix))
+        for parent in _folders_between(folder, wanted):
+            if parent.is_symlink():
+                raise OutputError(f"{parent} is a link that leads out of the folder to save to; name another folder.")
         wanted.parent.mkdir(parents=True, exist_ok=True)
         for copied in _numbered(wanted):
             if not copied.exists() and not copied.is_symlink():

@@ -1,0 +1,119 @@
+"""Time and peak memory of reading a COCO dataset: clipdex's reader, against Datumaro's own ways to import it.
+
+Makes datasets of two sizes, with seven boxes an image and one tiny image file for each, and reads each in processes of
+their own, in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from common import show_command, show_table
+
+BOXES = 7
+CATEGORIES = 80
+# One pixel.
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8ffff3f0005fe02fe"
+    "0def46b80000000049454e44ae426082"
+)
+# Run in a process of its own: prints seconds, peak memory in MB, and the number of items, as JSON.
+_WAYS = {
+    "`import datumaro`": "import datumaro; count = 0",
+    "clipdex, finding the format": (
+        "from clipdex.readers.datumaro_formats import detect; count = len(detect(path)); assert count == 1"
+    ),
+    "clipdex, all items in order": (
+        "from clipdex.sources import Source, open_reader\n"
+        "from clipdex.readers.ordering import in_item_order\n"
+        "count = sum(1 for item in in_item_order(open_reader(Source(path, 'coco'))))"
+    ),
+    "Datumaro `StreamDataset`, iterated": (
+        "from datumaro.components.dataset import StreamDataset\n"
+        "count = sum(1 for item in StreamDataset.import_from(str(path), 'coco'))"
+    ),
+    "Datumaro `Dataset`, iterated": (
+        "from datumaro.components.dataset import Dataset\n"
+        "count = sum(1 for item in Dataset.import_from(str(path), 'coco'))"
+    ),
+}
+_FRAME = """
+import json, resource, sys, time
+from pathlib import Path
+path = Path(sys.argv[1])
+begin = time.perf_counter()
+{way}
+seconds = time.perf_counter() - begin
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, count]))
+"""
+
+
+def make_coco(root: Path, items: int) -> Path:
+    """Write a COCO dataset of this many images."""
+    images = root / "images" / "train"
+    images.mkdir(parents=True)
+    (root / "annotations").mkdir()
+    for number in range(items):
+        (images / f"{number:012}.png").write_bytes(PNG)
+    with (root / "annotations" / "instances_train.json").open("w") as handle:
+        categories = [{"id": one + 1, "name": f"class {one}", "supercategory": ""} for one in range(CATEGORIES)]
+        handle.write(f'{{"info": {{}}, "licenses": [], "categories": {json.dumps(categories)}, "images": [')
+        for number in range(items):
+            image = {"id": number + 1, "file_name": f"{number:012}.png", "width": 640, "height": 480}
+            handle.write(f"{',' if number else ''}\n{json.dumps(image)}")
+        handle.write('], "annotations": [')
+        for number in range(items * BOXES):
+            box = {
+                "id": number + 1,
+                "image_id": number % items + 1,
+                "category_id": number * 7 % CATEGORIES + 1,
+                "bbox": [10.5, 20.5, 100.0, 50.0],
+                "area": 5000.0,
+                "iscrowd": 0,
+                "segmentation": [],
+            }
+            handle.write(f"{',' if number else ''}\n{json.dumps(box)}")
+        handle.write("]}")
+    return root
+
+
+def measure(way: str, root: Path) -> tuple[float, float, int]:
+    """Return seconds, peak memory in MB and number of items of one way, in a process of its own."""
+    code = _FRAME.format(way=_WAYS[way])
+    done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True)
+    seconds, peak, count = json.loads(done.stdout.splitlines()[-1])
+    return seconds, peak, count
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--items", type=int, nargs="+", default=[12_000, 120_000], help="sizes of the datasets")
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    show_command()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = []
+        for items in arguments.items:
+            root = make_coco(Path(folder) / str(items), items)
+            found: dict[str, list[tuple[float, float, int]]] = {way: [] for way in _WAYS}
+            for _ in range(arguments.repeats):
+                for way in _WAYS:
+                    found[way].append(measure(way, root))
+                    print(f"{items:,} {way}: {found[way][-1]}", file=sys.stderr)
+            for way, runs in found.items():
+                seconds, peak, counts = zip(*runs, strict=True)
+                if counts[0] > 1 and set(counts) != {items}:
+                    sys.exit(f"{way} found {counts} items of {items}")
+                rows.append([way, f"{items:,}", f"{statistics.median(seconds):.2f}", f"{statistics.median(peak):,.0f}"])
+        show_table(["way", "items", "seconds", "peak MB"], rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""``clipdex formats``."""
+
+from __future__ import annotations
+
+import click
+
+from clipdex_cli.output import printable, table, write
+
+
+@click.command("formats")
+@click.argument("names", metavar="[FORMAT]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def command(names: tuple[str, ...], as_json: bool) -> int:
+    """List the formats of datasets that can be read, and where they come from; with FORMAT, their options too.
+
+    Exit code: 0, or 1 where there is no such FORMAT.
+    """
+    from clipdex.errors import DatasetError
+    from clipdex.readers.formats import available, problems
+
+    formats = list(available())
+    for problem in problems():
+        click.echo(printable(problem), err=True)
+    unknown = [name for name in names if name not in {one.name for one in formats}]
+    if unknown:
+        raise DatasetError(f"there is no format {', '.join(unknown)}: clipdex formats lists what there is.")
+    wanted = [one for one in formats if not names or one.name in names]
+    if as_json:
+        import json
+
+        rows = [
+            {
+                "name": one.name,
+                "about": one.about,
+                "from": one.origin,
+                "options": dict(one.options),
+                "problem": one.problem,
+            }
+            for one in wanted
+        ]
+        write(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
+        return 0
+    columns = {
+        "format": [one.name for one in wanted],
+        "from": [printable(one.origin) for one in wanted],
+        "about": [printable(one.about) for one in wanted],
+    }
+    write(table(columns, numbers=()))
+    for one in wanted if names else []:
+        for name, about in one.options.items():
+            click.echo(f"  --option {name}=...  {printable(about)}")
+        if one.problem:
+            click.echo(printable(one.problem), err=True)
+    missing = sorted({one.problem.rpartition("Install it: ")[2] for one in wanted if "Install it: " in one.problem})
+    if missing and not names:
+        click.echo(f"Some need a package that is not installed: {'; '.join(missing)}", err=True)
+    return 0

@@ -1,0 +1,1 @@
+"""The commands of ``clipdex project``, one module each."""

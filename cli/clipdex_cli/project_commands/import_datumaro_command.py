@@ -1,0 +1,25 @@
+"""``clipdex project import-datumaro``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("import-datumaro")
+@click.argument("old", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output-dir", metavar="DIR", type=click.Path(path_type=Path), help="The new project. [default: DIR itself]"
+)
+def command(old: Path, output_dir: Path | None) -> None:
+    """Make a project of the sources of an old project of Datumaro (a folder with .datumaro)."""
+    from clipdex.projects.adding import import_datumaro
+
+    project, left_out = import_datumaro(old, output_dir or old)
+    names = ", ".join(source.name for source in project.sources) or "none"
+    click.echo(f"Made {project.file} with the sources: {names}", err=True)
+    for source in filter(project.is_missing, project.sources):
+        click.echo(f"missing: {source.name}: {project.location(source)} does not exist", err=True)
+    for name, reason in left_out:
+        click.echo(f"left out: {name}: {reason}", err=True)

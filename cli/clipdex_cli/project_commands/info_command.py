@@ -1,0 +1,58 @@
+"""``clipdex project info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from clipdex_cli.in_project import PROJECT, the_project
+from clipdex_cli.output import printable, write
+
+if TYPE_CHECKING:
+    from clipdex.projects.info import ProjectInfo
+
+_QUERIES_SHOWN = 3
+
+
+@click.command("info")
+@PROJECT
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(project_dir: Path | None, as_json: bool) -> None:
+    """Show the sources of the project and whether their indexes are up to date, its model, and its stages."""
+    from clipdex.projects.info import describe_project
+
+    info = describe_project(the_project(project_dir))
+    if as_json:
+        import json
+
+        write(json.dumps(info.to_dict(), ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
+        return
+    for line in _lines(info):
+        click.echo(line)
+
+
+def _lines(info: ProjectInfo) -> list[str]:
+    project = info.project
+    lines = [f"project  {printable(str(project.folder))}", f"model    {printable(info.model)}"]
+    if project.plugins_folder is not None:
+        lines.append(f"plugins  {printable(str(project.plugins_folder))}")
+    lines.append(f"sources  {len(info.sources)}")
+    for one in info.sources:
+        source = one.source
+        lines.append(f"  {printable(source.name)}: {printable(source.path)} ({printable(one.format)})")
+        lines.append(f"      {printable(one.state)}")
+    lines.append(f"stages   {len(project.stages)}")
+    for number, stage in enumerate(project.stages, start=1):
+        shown = [f"{kind} {value!r}" for kind, value in stage.queries[:_QUERIES_SHOWN]]
+        more = f" and {len(stage.queries) - _QUERIES_SHOWN} more" if len(stage.queries) > _QUERIES_SHOWN else ""
+        where = f" in {', '.join(stage.targets)}" if stage.targets else ""
+        name = f" {stage.name}:" if stage.name else ""
+        options = "".join(f", {key} {_value(value)}" for key, value in stage.options.items())
+        lines.append(printable(f"  {number}{name} {', '.join(shown)}{more}{where}{options}"))
+    return lines
+
+
+def _value(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()

@@ -1,0 +1,77 @@
+"""Files that hold the media of many items: ZIP, TAR, Parquet.
+
+A *kind* of container is a module of two functions: ``fits(path, member)`` says, from names and the beginning of the
+file, whether it is of that kind, and ``open_container(path)`` opens it. What it opens has ``open(member)``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Protocol
+
+from clipdex.errors import DatasetError, ExtraMissing, ImageError
+
+# Modules, imported when a member is asked for, in the order in which they are.
+KINDS = [
+    "clipdex.readers.datumaro_media",
+    "clipdex.containers.zips",
+    "clipdex.containers.tars",
+    "clipdex.containers.parquet",
+]
+# Containers kept open: opening one reads the names of all its members.
+_KEPT = 4
+
+
+class Container(Protocol):
+    """An open container; several threads may use it at once."""
+
+    def open(self, member: str) -> IO[bytes]:
+        """Open one member, for reading; it can seek. Raises ``ImageError`` where that is impossible."""
+        ...
+
+
+class Kept:
+    """The containers that were used last, by path, size and modification time of their files."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: OrderedDict[tuple[object, ...], Container] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, path: Path, opener: Callable[[Path], Container]) -> Container:
+        """Return the container at ``path``, opened by ``opener`` where it is not open, or has changed."""
+        status = path.stat()
+        key = (path, opener, status.st_size, status.st_mtime_ns, status.st_ino)
+        with self._lock:
+            container = self._open.pop(key, None) or opener(path)
+            self._open[key] = container
+            if len(self._open) > self._most:
+                self._open.popitem(last=False)
+            return container
+
+
+_kept = Kept(_KEPT)
+
+
+def open_member(path: Path, member: str) -> IO[bytes]:
+    """Open a member of a container of any kind, for reading; it can seek.
+
+    Raises
+    ------
+    ImageError
+        When the file is no container, has no such member, or it cannot be read.
+    """
+    try:
+        for name in KINDS:
+            kind = importlib.import_module(name)
+            if kind.fits(path, member):
+                return _kept.get(path, kind.open_container).open(member)
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}") from error
+    except (DatasetError, ExtraMissing) as error:
+        raise ImageError(error.message.rstrip(".")) from error
+    raise ImageError(f"{path.name} is no archive that can be read")

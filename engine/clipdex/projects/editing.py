@@ -1,0 +1,220 @@
+"""Changing ``clipdex.toml``: what people wrote in it stays, and two commands at once lose nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipdex.errors import IndexLocked, ProjectError
+from clipdex.paths import expanded
+from clipdex.projects.model import Outcome, Project, ProjectSource, Stage
+from clipdex.projects.places import FILE_NAME, STATE_FOLDER
+from clipdex.projects.reading import bad_name, open_project, parse_project, read_project
+from clipdex.sources import AUTO
+from clipdex_indexes.files import atomic_write
+from clipdex_indexes.lock import WriterLock
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+    from tomlkit.items import Table
+
+_START = """# A project of clipdex: datasets with names, and the queries that were asked of them.
+version = 1
+"""
+_PATIENCE = 30.0
+_POLL = 0.05
+
+
+def create_project(folder: str | os.PathLike[str], *, model: str = "") -> Project:
+    """Make a project in a folder, which is made too where it is not there.
+
+    Raises
+    ------
+    ProjectError
+        When there is one already, or it cannot be made.
+    """
+    place = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100
+    path = place / FILE_NAME
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        text = _START
+        if model:
+            from tomlkit import item
+
+            text += f"model = {item(model).as_string()}\n"
+        with _locked(place):
+            if os.path.lexists(path):
+                raise ProjectError(f"{place} is a project already: see it with clipdex project info -p {place}")
+            atomic_write(path, text.encode())
+    except OSError as error:
+        raise ProjectError(f"no project can be made in {place}: {error.strerror or error}.") from error
+    return open_project(place)
+
+
+def add_source(project: Project, source: ProjectSource) -> ProjectSource | None:
+    """Add a source; one of that name that is not there any more has been moved, and is found in its new place.
+
+    Returns
+    -------
+    ProjectSource or None
+        The source of that name as it was, where it has been moved.
+
+    Raises
+    ------
+    ProjectError
+        When the name is taken, or cannot be one, or another source is the same dataset.
+    """
+    if reason := bad_name(source.name):
+        raise ProjectError(f"the source {source.name!r} {reason}. Give another one: --name NAME")
+    with _editing(project) as (document, now):
+        from tomlkit import nl, table
+
+        real = os.path.realpath(now.location(source))
+        for other in now.sources:
+            if other.name != source.name and os.path.realpath(now.location(other)) == real:
+                raise ProjectError(_already(now, other))
+        old = now.source(source.name)
+        if old is not None and not now.is_missing(old):
+            same = os.path.realpath(now.location(old)) == real
+            raise ProjectError(
+                _already(now, old)
+                if same
+                else f"there is a source {old.name!r} already: {now.location(old)}. Give another name: --name NAME"
+            )
+        sources: Any = document.setdefault("sources", table(is_super_table=True))
+        entry: Any = sources[source.name] if old is not None else table()
+        entry["path"] = source.path
+        if source.format != AUTO:
+            entry["format"] = source.format
+        if source.options:
+            entry["options"] = _inline(source.options)
+        if old is None:
+            entry.add(nl())
+            sources[source.name] = entry
+    return old
+
+
+def _already(project: Project, source: ProjectSource) -> str:
+    return f"{project.location(source)} is in the project already: it is the source {source.name!r}."
+
+
+def remove_source(project: Project, name: str) -> ProjectSource:
+    """Take a source out of the project; the dataset and its index stay.
+
+    Raises
+    ------
+    ProjectError
+        When there is none of that name, or a stage searches it.
+    """
+    with _editing(project) as (document, now):
+        source = now.source(name)
+        if source is None:
+            known = ", ".join(one.name for one in now.sources) or "none"
+            raise ProjectError(f"the project has no source {name!r}: its sources are {known}.")
+        using = [str(number) for number, stage in enumerate(now.stages, start=1) if name in stage.targets]
+        if using:
+            raise ProjectError(
+                f"stage {', '.join(using)} searches the source {name!r}: take it out of {now.file} first."
+            )
+        sources: Any = document["sources"]
+        del sources[name]
+    return source
+
+
+def record_stage(project: Project, stage: Stage) -> int:
+    """Write a stage at the end of the file; where one asks the same, write what came out of that.
+
+    Returns
+    -------
+    int
+        Its number, from 1.
+    """
+    with _editing(project) as (document, now):
+        from tomlkit import aot, array, nl, table
+
+        number = next((at for at, one in enumerate(now.stages) if one.question == stage.question), None)
+        if number is not None:
+            _set_outcome(document["stages"][number], stage.outcome)
+            return number + 1
+        entry = table()
+        if stage.name:
+            entry["name"] = stage.name
+        queries = array()
+        for kind, value in stage.queries:
+            queries.append(_inline({kind: value}))
+        entry["queries"] = queries
+        if stage.targets:
+            entry["targets"] = list(stage.targets)
+        for key, option in stage.options.items():
+            entry[key] = list(option) if isinstance(option, tuple) else option
+        _set_outcome(entry, stage.outcome)
+        entry.add(nl())
+        stages: Any = document.setdefault("stages", aot())
+        stages.append(entry)
+    return len(now.stages) + 1
+
+
+def _set_outcome(entry: Table, outcome: Outcome | None) -> None:
+    from tomlkit import table
+
+    if outcome is None:
+        return
+    result = table()
+    result["model"] = outcome.model
+    result["hits"] = outcome.hits
+    result["sources"] = _inline(outcome.sources)
+    if outcome.images:
+        result["images"] = _inline(outcome.images)
+    entry["result"] = result
+
+
+def _inline(values: Mapping[str, str]) -> Any:  # noqa: ANN401
+    from tomlkit import inline_table
+
+    inline = inline_table()
+    inline.update(values)
+    return inline
+
+
+@contextlib.contextmanager
+def _editing(project: Project) -> Iterator[tuple[TOMLDocument, Project]]:
+    """Yield the document to change, and the project as it is now; the changed document is checked, and replaces it."""
+    import tomlkit
+
+    with _locked(project.folder):
+        now = read_project(project.folder)
+        text = now.file.read_bytes().decode("utf-8")
+        document = tomlkit.parse(text)
+        yield document, now
+        changed = tomlkit.dumps(document)
+        parse_project(project.folder, changed)
+        if changed != text:
+            atomic_write(Path(os.path.realpath(now.file)), changed.encode())
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of the project's state folder, waiting for whoever holds it."""
+    state = folder / STATE_FOLDER
+    try:
+        state.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ProjectError(f"the project {folder} cannot be changed: {error.strerror or error}.") from error
+    begin = time.monotonic()
+    while True:
+        lock = WriterLock(state)
+        try:
+            lock.__enter__()
+            break
+        except IndexLocked:
+            if time.monotonic() - begin > _PATIENCE:
+                raise
+            time.sleep(_POLL)
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)

@@ -1,0 +1,100 @@
+"""What there is to know about a project: its sources, how fresh their indexes are, its model, its stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from clipdex.errors import ClipdexError, DatasetNotFound, DatasetNotIndexed, ModelError
+from clipdex.info import describe
+from clipdex.projects.model import Project, ProjectSource
+from clipdex.provenance import model_for_new_index
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A source of a project.
+
+    Attributes
+    ----------
+    source
+        As the project has it.
+    format
+        Its format: that of its index, where it has one.
+    items
+        Number of items in its index.
+    state
+        In words: whether it is there, indexed, by which model, and up to date.
+    fresh
+        Whether its index is there and up to date.
+    """
+
+    source: ProjectSource
+    format: str
+    items: int
+    state: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectInfo:
+    """A project; ``model`` says in words which model hashes new sources."""
+
+    project: Project
+    model: str
+    sources: tuple[SourceInfo, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return {
+            "project": str(self.project.folder),
+            "model": self.model,
+            "sources": [
+                {
+                    "name": one.source.name,
+                    "path": str(self.project.location(one.source)),
+                    "format": one.format,
+                    "items": one.items,
+                    "state": one.state,
+                    "fresh": one.fresh,
+                }
+                for one in self.sources
+            ],
+            "stages": [
+                {
+                    "number": number,
+                    "name": stage.name,
+                    "queries": [{kind: value} for kind, value in stage.queries],
+                    "targets": list(stage.targets),
+                    "options": dict(stage.options),
+                }
+                for number, stage in enumerate(self.project.stages, start=1)
+            ],
+        }
+
+
+def describe_project(project: Project) -> ProjectInfo:
+    """Describe a project, comparing its sources with their indexes."""
+    try:
+        model, why = model_for_new_index(None, project.model_name)
+        chosen = f"{model.name}, {why}"
+    except ModelError as error:
+        chosen = error.message
+    return ProjectInfo(project, chosen, tuple(_source(project, source) for source in project.sources))
+
+
+def _source(project: Project, source: ProjectSource) -> SourceInfo:
+    try:
+        info = describe(project.open(source))
+    except DatasetNotFound as error:
+        return SourceInfo(source, source.format, 0, f"missing: {error.message}", fresh=False)
+    except DatasetNotIndexed:
+        state = f"not indexed yet: clipdex project build {source.name}"
+        return SourceInfo(source, source.format, 0, state, fresh=False)
+    except ClipdexError as error:
+        return SourceInfo(source, source.format, 0, error.message, fresh=False)
+    counts = ((info.new, "new"), (info.changed, "changed"), (info.gone, "gone"))
+    changes = ", ".join(f"{count:,} {name}" for count, name in counts if count)
+    freshness = info.not_compared or (f"{changes} since the last build" if changes else "up to date")
+    state = f"{info.items:,} items, hashed by {info.model} ({info.digest[:12]}, {info.precision}); {freshness}"
+    return SourceInfo(source, info.format, info.items, state, fresh=not changes and not info.not_compared)

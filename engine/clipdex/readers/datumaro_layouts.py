@@ -1,0 +1,181 @@
+"""Telling the formats that Datumaro reads by the files that are typical of them.
+
+Datumaro's own detection walks through the whole dataset, takes any folder of folders for ImageNet, and costs seconds to
+import. This one looks for files of annotations that hardly anything else has, in the places where they belong, and at
+the first bytes of a few of them. Folders that are nothing but images are left to our own reader.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+# Of a folder no more names are looked at, of what a pattern matches no more paths, and of a file no more bytes.
+_MOST_NAMES = 2000
+_MOST_PATHS = 50
+_MOST_BYTES = 4096
+_SUBSET = "*"
+
+
+class _Layout:
+    """What is in and below a location, looked up when it is asked for; nothing where it cannot be read."""
+
+    def __init__(self, location: Path) -> None:
+        self.location = location
+        self._listed: dict[str, list[os.DirEntry[str]]] = {}
+
+    def entries(self, folder: str = "") -> list[os.DirEntry[str]]:
+        """Return what is in a folder below the location, but for hidden files, by name."""
+        if folder not in self._listed:
+            try:
+                with os.scandir(self.location / folder) as found:
+                    listed = [one for one in itertools.islice(found, _MOST_NAMES) if not one.name.startswith(".")]
+            except (OSError, ValueError):
+                listed = []
+            self._listed[folder] = sorted(listed, key=lambda entry: entry.name)
+        return self._listed[folder]
+
+    def find(self, pattern: str) -> list[str]:
+        """Return the paths that a pattern matches, part by part; ``*`` matches no slash."""
+        found = [""]
+        for part in pattern.split("/"):
+            found = [f"{folder}/{name}" if folder else name for folder in found for name in self._matches(folder, part)]
+            found = found[:_MOST_PATHS]
+        return found
+
+    def _matches(self, folder: str, part: str) -> list[str]:
+        if "*" not in part:
+            return [part] if os.path.lexists(self.location / folder / part) else []
+        return [entry.name for entry in self.entries(folder) if fnmatch.fnmatchcase(entry.name, part)]
+
+    def start(self, path: str) -> str:
+        """Return the beginning of a file, as text."""
+        try:
+            target = self.location / path if path else self.location
+            if not target.is_file():
+                return ""
+            with target.open("rb") as handle:
+                return handle.read(_MOST_BYTES).decode("utf-8", "replace")
+        except (OSError, ValueError):
+            return ""
+
+
+_Test = Callable[[_Layout], str | None]
+
+
+def _files(*patterns: str, starts: str = "") -> _Test:
+    """Make a test: each pattern matches, the last one a file whose beginning has ``starts``, a regular expression."""
+
+    def test(layout: _Layout) -> str | None:
+        shown = []
+        for pattern in patterns:
+            found = layout.find(pattern)
+            if pattern == patterns[-1] and starts:
+                found = [path for path in found[:5] if re.search(starts, layout.start(path))]
+            if not found:
+                return None
+            shown.append(found[0])
+        return f"it has {' and '.join(shown)}"
+
+    return test
+
+
+def _any(*tests: _Test) -> _Test:
+    def test(layout: _Layout) -> str | None:
+        return next((said for said in (one(layout) for one in tests) if said), None)
+
+    return test
+
+
+def _without(marker: str, then: _Test) -> _Test:
+    def test(layout: _Layout) -> str | None:
+        return None if layout.find(marker) else then(layout)
+
+    return test
+
+
+_ROBOFLOW = "README.roboflow.txt"
+_DATUMARO_JSON = r'^\s*\{\s*"(dm_format_version|infos|media_type|categories)"'
+_COCO_TASKS = ("instances", "person_keypoints", "captions", "labels", "image_info", "panoptic", "stuff")
+_CVAT_XML = r"<annotations>\s*<version>\s*1\.1"
+_YOLO_NAMES = r"(?m)^\s*names\s*:"
+_KITTI_DETECTION = _files(f"{_SUBSET}/image_2", f"{_SUBSET}/label_2/*.txt")
+_TESTS: dict[str, _Test] = {
+    "camvid": _files("label_colors.txt", "train.txt", starts=r"\.(png|jpg)"),
+    "celeba": _any(_files("Anno/identity_CelebA.txt"), _files("Anno/list_attr_celeba.txt")),
+    "cifar": _any(_files("batches.meta"), _files("test", "train", "meta", starts="fine_label_names")),
+    "cityscapes": _files("leftImg8bit", "gtFine"),
+    "coco": _any(*(_files(f"annotations/{task}_*.json") for task in _COCO_TASKS)),
+    "cvat": _files("*.xml", starts=_CVAT_XML),
+    "datumaro": _files("annotations/*.json", starts=_DATUMARO_JSON),
+    "datumaro_binary": _files("annotations/*.datum"),
+    "kitti_detection": _KITTI_DETECTION,
+    "kitti_segmentation": _without(
+        f"{_SUBSET}/label_2/*.txt", _files(f"{_SUBSET}/image_2", f"{_SUBSET}/instance/*.png")
+    ),
+    "label_me": _any(
+        *(
+            _files(pattern, starts=r"<annotation>[\s\S]*<(sourceAnnotation|deleted|submittedBy|verified)>")
+            for pattern in ("*.xml", "Annotations/*.xml", "Annotations/*/*.xml", "*/*.xml")
+        )
+    ),
+    "lfw": _any(_files("annotations/pairs.txt"), _files(f"{_SUBSET}/annotations/pairs.txt")),
+    "mapillary_vistas": _any(_files("config_v*.json", "*/images"), _files("config_v*.json", "*/v*/labels")),
+    "market1501": _any(
+        _files("bounding_box_*", "images_*.txt"), _files("bounding_box_train", "bounding_box_test", "query")
+    ),
+    "mnist": _files("*-labels-idx1-ubyte.gz"),
+    "mnist_csv": _files("mnist_*.csv"),
+    "mot_seq": _files("gt/gt.txt"),
+    "open_images": _any(
+        _files("annotations/*class-descriptions*.csv"), _files("annotations/*-annotations-human-imagelabels*.csv")
+    ),
+    "roboflow_coco": _files(f"{_SUBSET}/_annotations.coco.json"),
+    "roboflow_create_ml": _files(f"{_SUBSET}/_annotations.createml.json"),
+    "roboflow_multiclass": _files(f"{_SUBSET}/_classes.csv"),
+    "roboflow_voc": _files(_ROBOFLOW, f"{_SUBSET}/*.xml", starts="<annotation>"),
+    "roboflow_yolo": _files(_ROBOFLOW, "data.yaml", starts=_YOLO_NAMES),
+    "vgg_face2": _files("bb_landmark/loose_bb_*.csv"),
+    "voc": _files("ImageSets/*/*.txt", "Annotations/*.xml", starts="<annotation"),
+    "wider_face": _files("wider_face_split/wider_face_*.txt"),
+    "yolo": _any(
+        _files("obj.data", starts=r"(?m)^\s*(names|classes|train|valid)\s*="),
+        _without(_ROBOFLOW, _any(*(_files(name, starts=_YOLO_NAMES) for name in ("data.yaml", "data.yml")))),
+    ),
+}
+# Of a single file.
+_FILE_TESTS = {
+    ".xml": ("cvat", _CVAT_XML, "it begins as CVAT's XML"),
+    ".json": ("datumaro", _DATUMARO_JSON, "it begins as Datumaro's JSON"),
+}
+
+
+def evidence(location: Path) -> dict[str, str]:
+    """Return the formats that fit a location, and what speaks for each, such as "it has annotations/train.json"."""
+    layout = _Layout(location)
+    if location.is_file():
+        name, starts, said = _FILE_TESTS.get(location.suffix.lower(), ("", "", ""))
+        fits = bool(name) and re.search(starts, layout.start("")) is not None
+        if fits and name == "datumaro":  # the images are beside the folder of the annotations
+            fits = location.parent.name == "annotations"
+        return {name: said} if fits else {}
+    if not location.is_dir():
+        return {}
+    found = {name: what for name, test in _TESTS.items() if (what := test(layout)) is not None}
+    if "coco" in found:  # its annotations begin as those of Datumaro may
+        found.pop("datumaro", None)
+    return found
+
+
+def importer_for(format_name: str, location: Path) -> str:
+    """Return the importer that reads a format: of the format that is KITTI in general, that of the part that is there.
+
+    Where a folder has room for both, Datumaro's general importer loses all subsets but one.
+    """
+    if format_name != "kitti":
+        return format_name
+    return "kitti_detection" if _KITTI_DETECTION(_Layout(location)) else "kitti_segmentation"

@@ -1,0 +1,88 @@
+"""Reading the images that a pattern matches, such as ``photos/**/*.jpg``."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from clipdex.errors import DatasetNotFound
+from clipdex.paths import before_wildcards, is_pattern, is_there
+from clipdex.readers.base import NO_OPTIONS, ReadItem, UnreadableItem
+from clipdex.readers.folder import FolderReader
+
+_ANY_DEPTH = "**"
+
+
+class GlobReader(FolderReader):
+    """The images below a folder whose paths match a pattern.
+
+    ``*``, ``?`` and ``[...]`` match within a name, and ``**`` any number of folders. Items are as in the folder before
+    the first wildcard.
+
+    Parameters
+    ----------
+    location
+        The pattern.
+
+    Raises
+    ------
+    DatasetNotFound
+        When the folder before its first wildcard does not exist.
+    """
+
+    format = "glob"
+    about = "the images that a pattern matches, such as 'photos/**/*.jpg'"
+
+    def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
+        start = before_wildcards(location)
+        super().__init__(start, options)
+        self.location = location
+        parts = location.parts[len(start.parts) :]
+        if not parts:
+            raise DatasetNotFound(f"{location} is no pattern: it has no wildcard, such as *, in it.")
+        self._names = [re.compile(fnmatch.translate(part)).match if part != _ANY_DEPTH else None for part in parts]
+
+    @classmethod
+    def detect(cls, location: Path) -> str | None:
+        """Take what has a wildcard in it and is not there under that name."""
+        if is_there(location) or not is_pattern(os.fspath(location)):
+            return None
+        return "it has a wildcard in it"
+
+    def read(self) -> Iterator[ReadItem | UnreadableItem]:
+        """Yield the images that match, in item order, in bounded memory."""
+        for item in super().read():
+            failed = isinstance(item, UnreadableItem)
+            if self._matches(item.id.split("/"), whole=True) or (failed and self._enters(item.id + "/")):
+                yield item
+
+    def _enters(self, folder: str) -> bool:
+        return self._matches(folder[:-1].split("/"), whole=False)
+
+    def _matches(self, parts: list[str], *, whole: bool) -> bool:
+        """Tell whether names match the pattern, or (not ``whole``) may be followed by names so that they do."""
+        last = len(self._names)
+        places = self._past_any_depth({0})
+        for part in parts:
+            reached = set()
+            for place in places:
+                name = self._names[place] if place < last else None
+                if place < last and (name is None or name(part)):
+                    reached.add(place if name is None else place + 1)
+            places = self._past_any_depth(reached)
+        if whole:
+            # A pattern that ends in ** matches whatever is below.
+            return last in places
+        return any(place < last for place in places)
+
+    def _past_any_depth(self, places: set[int]) -> set[int]:
+        """Add the places after each ``**``, which matches no folder as well as any number."""
+        todo = list(places)
+        for place in todo:
+            if place < len(self._names) and self._names[place] is None and place + 1 not in places:
+                places.add(place + 1)
+                todo.append(place + 1)
+        return places

@@ -1,0 +1,157 @@
+"""What lists of images have in common: reading their lines, and from a row to an item."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from clipdex.errors import DatasetError, DatasetNotFound
+from clipdex.media import MEMBER
+from clipdex.readers.base import (
+    DEFAULT_SUBSET,
+    MISSING,
+    NO_IMAGE,
+    NO_OPTIONS,
+    UNREADABLE,
+    Reader,
+    ReadItem,
+    UnreadableItem,
+)
+from clipdex.readers.naming import OTHER_SUFFIXES, subset_and_labels, suffix_of
+
+MAX_LINE_BYTES = 1 << 20
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Row(NamedTuple):
+    """One image as a list names it; None where the list does not say.
+
+    Attributes
+    ----------
+    line
+        Number of the line, from 1.
+    path
+        Of the image: absolute, or relative to the folder of the list.
+    id, subset, labels
+        As the list says them.
+    """
+
+    line: int
+    path: str
+    id: str | None = None
+    subset: str | None = None
+    labels: tuple[str, ...] | None = None
+
+
+class BadLine(NamedTuple):
+    """A line that is no row, and why, as the end of a sentence."""
+
+    line: int
+    reason: str
+
+
+class ListedReader(Reader):
+    """Images that a file names.
+
+    The id of an item is its path relative to the folder of the list; of an image elsewhere, its absolute path without
+    the first slash. Where the list does not say them, subset and label are what the path says, as in a folder.
+
+    Raises
+    ------
+    DatasetNotFound
+        When there is no such file.
+    """
+
+    def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
+        super().__init__(location, options)
+        if not location.is_file():
+            what = "is no file" if location.exists() else "does not exist"
+            raise DatasetNotFound(f"the list {location} {what}.")
+
+    @abstractmethod
+    def rows(self) -> Iterator[Row | BadLine]:
+        """Yield what the list names, line by line."""
+
+    def read(self) -> Iterator[ReadItem | UnreadableItem]:
+        """Yield the items in the order of the list, in bounded memory."""
+        for row in self.rows():
+            if isinstance(row, BadLine):
+                yield UnreadableItem(f"{self.location.name}, line {row.line}", row.reason)
+            else:
+                yield self._item(row)
+
+    def _item(self, row: Row) -> ReadItem | UnreadableItem:
+        path = row.path
+        if _ADDRESS.match(path):
+            return UnreadableItem(row.id or path, f"line {row.line}: addresses are not fetched", MISSING)
+        relative = self._relative(path)
+        item_id = row.id or relative
+        if suffix_of(path) in OTHER_SUFFIXES:
+            return UnreadableItem(item_id, f"line {row.line}: a {suffix_of(path)} file is no image", NO_IMAGE)
+        try:
+            status = os.stat(os.path.join(self.root, path))  # noqa: PTH116, PTH118 - millions of them
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return UnreadableItem(item_id, f"line {row.line}: no such file: {path}", MISSING)
+        except OSError as error:
+            return UnreadableItem(item_id, f"line {row.line}: {path}: {error.strerror or error}", UNREADABLE)
+        if not stat.S_ISREG(status.st_mode):
+            return UnreadableItem(item_id, f"line {row.line}: {path} is not a regular file", UNREADABLE)
+        subset, labels = subset_and_labels(relative)
+        return ReadItem(
+            item_id,
+            subset if row.subset is None else row.subset or DEFAULT_SUBSET,
+            labels if row.labels is None else row.labels,
+            status.st_size,
+            status.st_mtime_ns,
+            _media(path, relative, item_id),
+        )
+
+    def _relative(self, path: str) -> str:
+        """Return a path as an id: below the folder of the list, or else from the root of all."""
+        whole = PurePath(os.path.abspath(os.path.join(self.root, path)))  # noqa: PTH100, PTH118
+        if whole.is_relative_to(self.root):
+            return whole.relative_to(self.root).as_posix()
+        return whole.as_posix().lstrip("/").replace(":", "")
+
+
+def _media(path: str, relative: str, item_id: str) -> str:
+    """Return where the media is, as an item keeps it: nothing where the id says it."""
+    if not os.path.isabs(path) and os.path.normpath(path) == os.path.normpath(relative):  # noqa: PTH117
+        path = relative
+    if path == item_id:
+        return ""
+    return f"./{path}" if path.startswith(MEMBER) else path
+
+
+def lines(path: Path) -> Iterator[tuple[int, str | None]]:
+    """Yield the lines of a text file with their numbers; None for one that is not valid UTF-8.
+
+    Raises
+    ------
+    DatasetError
+        When the file cannot be read, or a line is longer than ``MAX_LINE_BYTES``.
+    """
+    try:
+        with path.open("rb") as handle:
+            number = 0
+            while line := handle.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(line) > MAX_LINE_BYTES:
+                    raise DatasetError(f"{path}, line {number}: it is longer than {MAX_LINE_BYTES:,} bytes.")
+                if number == 1:
+                    line = line.removeprefix(_BYTE_ORDER_MARK)
+                try:
+                    yield number, line.decode("utf-8")
+                except UnicodeDecodeError:
+                    yield number, None
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+NOT_UTF8 = "it is not valid UTF-8"

@@ -1,0 +1,89 @@
+"""Merged datasets: several datasets as one, which ``clipdex merge`` makes an index of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from clipdex.errors import DatasetError
+from clipdex.media import locator
+from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
+
+if TYPE_CHECKING:
+    from clipdex.sources import Source
+
+FORMAT = "merged"
+PARTS = "parts"
+
+
+class MergedReader(Reader):
+    """The items of several datasets: their ids have the name of their dataset and a slash in front.
+
+    Parameters
+    ----------
+    location
+        The folder that stands for all of them; only their index is in it.
+    options
+        ``parts``: where each dataset is and how it is read, as ``parts_option`` writes it.
+
+    Raises
+    ------
+    DatasetError
+        When the options are not those of a merged dataset.
+    """
+
+    format = FORMAT
+    about = "several datasets as one; made by clipdex merge"
+    option_names: ClassVar[Mapping[str, str]] = {PARTS: "where the datasets are; written by clipdex merge"}
+    in_order = True
+
+    def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
+        super().__init__(location, options)
+        if not options.get(PARTS):
+            raise DatasetError(f"{location} is no merged dataset: clipdex merge makes one.")
+        self._parts = _parts(location, options[PARTS])
+
+    @classmethod
+    def detect(cls, location: Path) -> str | None:
+        """Nothing can be seen of it but its index, which says the format."""
+        return None
+
+    def read(self) -> Iterator[ReadItem | UnreadableItem]:
+        """Yield the items of all datasets, in item order."""
+        from clipdex.readers.ordering import in_item_order
+        from clipdex.sources import open_reader
+
+        for name, source in self._parts:
+            for item in in_item_order(open_reader(source)):
+                if isinstance(item, UnreadableItem):
+                    yield UnreadableItem(f"{name}/{item.id}", item.reason, item.kind)
+                else:
+                    media = locator(source.location, item.id, item.media)
+                    yield item._replace(id=f"{name}/{item.id}", media=media)
+
+
+def parts_option(sources: Mapping[str, Source]) -> dict[str, str]:
+    """Return the options of the dataset that these make together, by the names in front of their ids."""
+    parts = {name: [str(one.location), one.format, dict(one.options)] for name, one in sources.items()}
+    return {PARTS: json.dumps(parts, ensure_ascii=False)}
+
+
+def _parts(location: Path, text: str) -> list[tuple[str, Source]]:
+    """Return the datasets with their names, in the order of their ids."""
+    from clipdex.sources import Source
+
+    try:
+        parts = [
+            (name, Source(Path(path), format_name, options, name))
+            for name, (path, format_name, options) in json.loads(text).items()
+        ]
+        texts = [text for _, part in parts for text in (part.format, *part.options, *part.options.values())]
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DatasetError(f"where the datasets of {location} are cannot be read: {error}.") from error
+    for name, part in parts:
+        if not part.location.is_absolute() or part.format == FORMAT or not all(isinstance(one, str) for one in texts):
+            raise DatasetError(f"where the dataset {name!r} of {location} is cannot be read: {text!r}.")
+    # With the slash, because that is how the ids sort.
+    return sorted(parts, key=lambda part: f"{part[0]}/")

@@ -1,0 +1,133 @@
+"""``clipdex explore``: each example of the documentation of the command that it takes over from, as written there."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+
+import pytest
+
+from clipdex import Explorer
+from clipdex.projects.reading import open_project
+from helpers_engine import PHOTOS, touch_later
+
+# As written, but for "datum" and with real paths and ids; some have one dash where the others have two.
+EXAMPLES = {
+    "image path": "explore -query-img-path {image1} -topk 10 {dataset}",
+    "item id": "explore --query-item-id {item} -topk 10 {dataset}",
+    "item id and subset": "explore --query-item-id {item} --query-item-subset {subset} -topk 10 {dataset}",
+    "text": "explore --query-str elephant -topk 10 {dataset}",
+    "list of images": "explore --query-img-path {image1} {image2} {image3} -topk 50 {dataset}",
+    "list of texts": "explore --query-str motorcycle bus train -topk 50 {dataset}",
+}
+
+
+@pytest.fixture(scope="module")
+def unbuilt(tmp_path_factory):
+    """Example photos that nobody has built, in two subsets."""
+    root = tmp_path_factory.mktemp("unbuilt") / "photos"
+    for number, name in enumerate(("animals", "vehicles")):
+        shutil.copytree(PHOTOS / name, root / ("train", "val")[number] / name)
+    return root
+
+
+@pytest.fixture
+def words(unbuilt):
+    return {
+        "image1": unbuilt / "train/animals/koala.jpg",
+        "image2": unbuilt / "train/animals/giraffes.jpg",
+        "image3": unbuilt / "val/vehicles/steam-train.jpg",
+        "item": "train/animals/koala",
+        "subset": "train",
+        "dataset": f"{unbuilt}/",
+    }
+
+
+def split(line, words):
+    return [part.format(**words) for part in shlex.split(line)]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_each_example_builds_where_needed_and_answers_as_a_query_does(cli, unbuilt, words, name):
+    arguments = split(EXAMPLES[name], words)
+    done = cli(*arguments, "--output", "json")
+    assert done.code == 0, done.err
+    topk = int(arguments[arguments.index("-topk") + 1])
+    with Explorer(unbuilt) as explorer:
+        assert len(done.ids) == min(topk, len(explorer))
+    assert done.json["topk"] == topk
+    again = cli("query", *arguments[1:], "--output", "json")
+    assert (again.out, again.code) == (done.out, 0)
+    nearest = {"text": "train/animals/elephant.png", "list of texts": "val/vehicles/steam-train.jpg"}
+    assert done.ids[0] == nearest.get(name, "train/animals/koala.jpg" if name != "list of images" else done.ids[0])
+    if name == "list of images":
+        assert [hit["distance"] for hit in done.json["hits"][:4]] == [0, 0, 0, done.json["hits"][3]["distance"]]
+
+
+def test_the_example_within_a_project(cli, unbuilt, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for line in (
+        "project create {project}",
+        "project import -p {project} -f folder {dataset}",
+        "explore -p {project} -query-img-path {image1} -topk 10",
+    ):
+        done = cli(*split(line, {**words, "project": tmp_path / "project"}))
+        assert done.code == 0, done.err
+    (stage,) = open_project(tmp_path / "project").stages
+    assert stage.options == {"topk": 10}
+    monkeypatch.chdir(tmp_path / "project")
+    done = cli("explore", "-query-img-path", words["image1"], "-topk", "10", "--output", "json")
+    assert done.ids[0] == "train/animals/koala.jpg"
+    assert len(open_project(tmp_path / "project").stages) == 1
+
+
+@pytest.mark.parametrize("save", [["-s"], ["-s", "true"], ["--save"], ["--save", "True"], ["-s", "1"]])
+def test_save_writes_to_explore_result_by_default(cli, words, tmp_path, save):
+    done = cli("explore", *save, "--query-item-id", words["item"], "-topk", "2", words["dataset"])
+    assert done.code == 0, done.err
+    saved = tmp_path / "here" / "explore_result"
+    assert {path.name for path in saved.iterdir()} >= {"sheet.png", "result.json", "photos"}
+    copied = saved / "photos" / "train" / "train" / "animals" / "koala.jpg"
+    assert copied.read_bytes() == words["image1"].read_bytes()
+
+
+def test_save_false_saves_nothing_and_o_says_where(cli, words, tmp_path):
+    arguments = ["explore", words["dataset"], "--query-item-id", words["item"], "-topk", "2"]
+    assert cli(*arguments, "-s", "false").code == 0
+    assert not list((tmp_path / "here").iterdir())
+    assert cli(*arguments, "-s", "true", "-o", "there", "--stage", "false").code == 0
+    assert (tmp_path / "here" / "there" / "sheet.png").is_file()
+
+
+def test_the_usage_line_in_its_order(cli, words, tmp_path):
+    cli("project", "create", tmp_path / "p")
+    done = cli(
+        *("explore", words["dataset"], "--query-img-path", words["image1"], "--query-item-id", words["item"]),
+        *("--query-item-subset", words["subset"], "--query-str", "a train", "-topk", "3", "-p", tmp_path / "p"),
+        *("-s", "true", "-o", "out", "--stage", "true", "--output", "json"),
+    )
+    assert done.code == 0, done.err
+    assert [one["kind"] for one in done.json["queries"]] == ["image", "item", "text"]
+    assert len(done.ids) == 3
+    assert (tmp_path / "here" / "out" / "result.json").is_file()
+
+
+def test_an_index_is_brought_up_to_date_and_nothing_is_said_when_it_is(cli, unbuilt, tmp_path):
+    copy = shutil.copytree(unbuilt, tmp_path / "copy")
+    arguments = ["explore", copy, "--query-str", "a dog", "-topk", "50", "--output", "json"]
+    count = len(cli(*arguments).ids)
+    touch_later(copy / "train/animals/koala.jpg")
+    (copy / "train/animals/giraffes.jpg").unlink()
+    done = cli(*arguments)
+    assert "0 added, 1 changed" in done.err and "1 removed" in done.err
+    assert len(done.ids) == count - 1
+    assert cli(*arguments).err == ""
+
+
+def test_what_cannot_be_explored_is_said(cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = cli("explore", tmp_path / "empty", "--query-str", "dog")
+    assert (done.code, done.out) == (1, b"")
+    assert "there are no images" in done.err
+    assert cli("explore", "--query-str", "dog").code == 2
+    assert cli("explore", tmp_path / "empty").code == 2
