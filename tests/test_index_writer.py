@@ -312,7 +312,7 @@ def test_a_manifest_that_cannot_be_replaced_leaves_the_old_index(index):
 
 FAILURES = {
     "keys": (segment, "_write_files", OSError(28, "No space left on device")),
-    "sync": (files, "_fsync_file", OSError(28, "No space left on device")),
+    "sync": (files, "fsync_file", OSError(28, "No space left on device")),
     "checksum": (segment, "stamp_of", OSError(5, "Input/output error")),
     "table": (segment.TableWriter, "finish", sqlite3.OperationalError("disk is full")),
     "manifest": (writer, "write_manifest", IndexWriteFailed("no")),
@@ -434,8 +434,8 @@ def test_garbage_that_cannot_be_deleted_does_not_fail_a_commit(index, monkeypatc
 
 def test_files_are_synced_before_they_are_renamed_and_the_manifest_is_last(index, monkeypatch):
     events = []
-    sync, rename = files._fsync_file, Path.replace
-    monkeypatch.setattr(files, "_fsync_file", lambda path: (events.append(("sync", path.suffix)), sync(path))[1])
+    sync, rename = files.fsync_file, Path.replace
+    monkeypatch.setattr(files, "fsync_file", lambda path: (events.append(("sync", path.suffix)), sync(path))[1])
     monkeypatch.setattr(
         Path, "replace", lambda self, to: (events.append(("rename", Path(to).suffix)), rename(self, to))[1]
     )
