@@ -1,7 +1,8 @@
 """Files that hold the media of many items: ZIP, TAR, Parquet.
 
 A *kind* of container is a module of two functions: ``fits(path, member)`` says, from names and the beginning of the
-file, whether it is of that kind, and ``open_container(path)`` opens it. What it opens has ``open(member)``.
+file, whether it is of that kind, and ``open_container(path)`` opens it. What it opens has ``open(member)``. A file may
+be of several kinds: an archive is one, and a dataset that Datumaro reads.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import IO, Protocol
 
 from clipdex.errors import DatasetError, ExtraMissing, ImageError
 
-# Modules, imported when a member is asked for, in the order in which they are.
+# Modules, imported when a member is asked for, in the order in which they are. What Datumaro reads is told by the name of
+# the member alone, which may be that of a file in an archive too.
 KINDS = [
-    "clipdex.readers.datumaro_media",
     "clipdex.containers.zips",
     "clipdex.containers.tars",
     "clipdex.containers.parquet",
+    "clipdex.readers.datumaro_media",
 ]
 # Containers kept open: opening one reads the names of all its members.
 _KEPT = 4
@@ -65,13 +67,16 @@ def open_member(path: Path, member: str) -> IO[bytes]:
     ImageError
         When the file is no container, has no such member, or it cannot be read.
     """
-    try:
-        for name in KINDS:
+    first: ImageError | None = None
+    for name in KINDS:
+        try:
             kind = importlib.import_module(name)
             if kind.fits(path, member):
                 return _kept.get(path, kind.open_container).open(member)
-    except OSError as error:
-        raise ImageError(f"cannot be read: {error.strerror or error}") from error
-    except (DatasetError, ExtraMissing) as error:
-        raise ImageError(error.message.rstrip(".")) from error
-    raise ImageError(f"{path.name} is no archive that can be read")
+        except ImageError as error:
+            first = first or error
+        except OSError as error:
+            raise ImageError(f"cannot be read: {error.strerror or error}") from error
+        except (DatasetError, ExtraMissing) as error:
+            first = first or ImageError(error.message.rstrip("."))
+    raise first or ImageError(f"{path.name} is no archive that can be read")
