@@ -16,8 +16,8 @@ from typing import IO, Protocol
 
 from clipdex.errors import DatasetError, ExtraMissing, ImageError
 
-# Modules, imported when a member is asked for, in the order in which they are. What Datumaro reads is told by the name of
-# the member alone, which may be that of a file in an archive too.
+# Modules, imported when a member is asked for, in the order in which they are. What Datumaro reads is told by the name
+# of the member alone, which may be that of a file in an archive too.
 KINDS = [
     "clipdex.containers.zips",
     "clipdex.containers.tars",
@@ -69,14 +69,22 @@ def open_member(path: Path, member: str) -> IO[bytes]:
     """
     first: ImageError | None = None
     for name in KINDS:
-        try:
-            kind = importlib.import_module(name)
-            if kind.fits(path, member):
-                return _kept.get(path, kind.open_container).open(member)
-        except ImageError as error:
-            first = first or error
-        except OSError as error:
-            raise ImageError(f"cannot be read: {error.strerror or error}") from error
-        except (DatasetError, ExtraMissing) as error:
-            first = first or ImageError(error.message.rstrip("."))
+        found = _open_as(name, path, member)
+        if isinstance(found, ImageError):
+            first = first or found
+        elif found is not None:
+            return found
     raise first or ImageError(f"{path.name} is no archive that can be read")
+
+
+def _open_as(kind: str, path: Path, member: str) -> IO[bytes] | ImageError | None:
+    """Open a member of a container of one kind; return why that is impossible, or None where it is of another kind."""
+    module = importlib.import_module(kind)
+    try:
+        return _kept.get(path, module.open_container).open(member) if module.fits(path, member) else None
+    except ImageError as error:
+        return error
+    except OSError as error:
+        return ImageError(f"cannot be read: {error.strerror or error}")
+    except (DatasetError, ExtraMissing) as error:
+        return ImageError(error.message.rstrip("."))
