@@ -352,3 +352,13 @@ def test_locator_of_an_archive_that_is_gone_is_missing(tmp_path):
     with pytest.raises(ImageError):
         open_media(f"{path}!/a.png")
     assert open_media(f"{tmp_path / 'b.zip'}!/a.png").read() == PNG
+
+
+@pytest.mark.parametrize("write", [write_zip, write_tar])
+def test_folder_in_an_archive_that_is_called_datumaro_is_a_folder(write, tmp_path):
+    archive = write(tmp_path / "photos", {"datumaro/coco/train/1.png": image(1), "datumaro/a/b/2": image(2)})
+    for name, seed in (("datumaro/coco/train/1.png", 1), ("datumaro/a/b/2", 2)):
+        with open_media(f"{archive}!/{name}") as file:
+            assert file.read() == image(seed)
+    with pytest.raises(ImageError, match="no such file in the archive"):
+        open_media(f"{archive}!/datumaro/coco/train/3")

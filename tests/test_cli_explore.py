@@ -119,7 +119,7 @@ def test_an_index_is_brought_up_to_date_and_nothing_is_said_when_it_is(cli, unbu
     touch_later(copy / "train/animals/koala.jpg")
     (copy / "train/animals/giraffes.jpg").unlink()
     done = cli(*arguments)
-    assert "0 added, 1 changed" in done.err and "1 removed" in done.err
+    assert "0 added, 1 touched" in done.err and "1 removed" in done.err
     assert len(done.ids) == count - 1
     assert cli(*arguments).err == ""
 

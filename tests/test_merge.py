@@ -113,7 +113,7 @@ def test_a_build_brings_it_up_to_date_with_the_images(cli, parts, tmp_path):
     touch_later(tmp_path / "c" / "twin.png")
     make_folder(tmp_path / "a", "new.png", seed=77)
     done = cli("build", tmp_path / "both")
-    assert "1 added, 1 changed, 5 unchanged, 1 removed, 0 failed; 7 images in the index" in done.err
+    assert "1 added, 1 touched, 5 unchanged, 1 removed, 0 failed; 7 images in the index" in done.err
     assert "c/twin.png" in cli("query", tmp_path / "both", "--item", "a/new", "--output", "json").ids
 
 

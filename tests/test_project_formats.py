@@ -89,6 +89,16 @@ def test_a_merged_index_of_several_formats_is_brought_up_to_date_and_saved_from(
     assert copied.read_bytes() == (mixed / "all" / "zipped" / "1.png").read_bytes()
 
 
+def test_an_index_away_from_its_archive_shows_its_images_as_missing(cli, mixed, tmp_path):
+    shutil.copytree(mixed / "zipped.zip.clipdex", tmp_path / "away")
+    done = cli("query", "--index", tmp_path / "away", "--item", "1.png", "-k", "4", "--output", "json")
+    assert [hit["missing"] for hit in done.json["hits"]] == [True] * 4
+    described = cli("info", "--index", tmp_path / "away")
+    assert described.code == 0, described.err
+    assert "items      4" in described.lines
+    assert described.lines[-1].endswith("the index does not say where its images are, and is not beside them.")
+
+
 def test_a_project_of_several_formats_reproduces_its_stages(cli, mixed, tmp_path, monkeypatch):
     project = tmp_path / "project"
     assert cli("project", "create", project).code == 0

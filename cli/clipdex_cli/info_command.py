@@ -22,14 +22,18 @@ _FAILURES_SHOWN = 5
 def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None, as_json: bool) -> int:
     """Show what the index of each TARGET holds, what made it, and whether it is up to date.
 
-    Without a TARGET, the current folder; in a project all its sources, which can be named.
+    Without a TARGET, the current folder; in a project all its sources, which can be named. With --index alone, that
+    index, whose images may be elsewhere.
     """
     options.one_index(targets, index)
-    from clipdex.info import describe
+    from clipdex.info import describe, describe_alone
     from clipdex_cli.in_project import resolve
 
-    found = resolve(targets, project_dir)
-    described = [describe(target, index=index) for target in found.targets or (Path(),)]
+    if index is not None and not targets:
+        described = [describe_alone(index)]
+    else:
+        found = resolve(targets, project_dir)
+        described = [describe(target, index=index) for target in found.targets or (Path(),)]
     if as_json:
         import json
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound, ModelMismatch
-from clipdex.media import locator
+from clipdex.media import MEMBER, is_media_there, locator
 from clipdex.paths import expanded, is_there
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.base import UNREADABLE
@@ -37,15 +37,23 @@ class Dataset:
         Where it is: a folder, a file or a pattern.
     index
         The snapshot of its index.
+    lost
+        Whether nothing says where it is: the index was opened alone, and the root is a stand-in.
     """
 
     name: str
     root: Path
     index: Index
+    lost: bool = False
 
     def media(self, row: ItemRow) -> str:
         """Return the locator of an item's media (see ``clipdex.media``)."""
         return locator(self.root, row.id, row.media)
+
+    def has_media(self, where: str) -> bool:
+        """Tell whether there is something at a locator of ``media``."""
+        # The folder of an index would pass for an archive, or for a dataset whose images are in files with others.
+        return not (self.lost and MEMBER in where) and is_media_there(where)
 
     @property
     def record(self) -> DatasetRecord:
@@ -177,7 +185,7 @@ def open_alone(index: str | os.PathLike[str]) -> Dataset:
         root = folder.with_name(folder.name.removesuffix(INDEX_FOLDER))
     else:
         root = folder
-    return Dataset(root.name or "dataset", root, opened)
+    return Dataset(root.name or "dataset", root, opened, lost=root == folder)
 
 
 def require_same_model(datasets: Sequence[Dataset]) -> None:

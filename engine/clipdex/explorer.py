@@ -21,7 +21,6 @@ from clipdex.encoder.images import from_memory
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
 from clipdex.filtering import checked_distance, selections_of
 from clipdex.finding import FoundItem, find_item, find_items
-from clipdex.media import is_media_there
 from clipdex.merging import ItemKey
 from clipdex.paths import expanded
 from clipdex.provenance import model_of
@@ -283,7 +282,7 @@ class Explorer:
             labels=row.labels,
             score=found.score,
             merged=found.merged,
-            missing=not is_media_there(path),
+            missing=not dataset.has_media(path),
         )
 
     def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:

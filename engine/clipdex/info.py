@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipdex.dataset import Change, Failure, compare, open_index, read_failures, remembered
+from clipdex.dataset import Change, Failure, compare, open_alone, open_index, read_failures, remembered
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.provenance import model_of
 from clipdex.readers import UnreadableItem
@@ -79,11 +79,29 @@ def describe(target: Target, *, index: str | os.PathLike[str] | None = None) -> 
         When there is no dataset, no index, or it cannot be read.
     """
     source = locate(target)
+    return _describe(source, open_index(source, index))
+
+
+def describe_alone(index: str | os.PathLike[str]) -> DatasetInfo:
+    """Describe an index by itself, such as one that was copied away from its images.
+
+    Raises
+    ------
+    IndexFailure
+        When there is no index, or it cannot be read.
+    """
+    alone = open_alone(index)
+    return _describe(Source(alone.root), alone.index, lost=alone.lost)
+
+
+def _describe(source: Source, index: Index, *, lost: bool = False) -> DatasetInfo:
     root = source.location
-    with open_index(source, index) as opened:
+    with index as opened:
         failures = read_failures(opened.folder)
         failed = {failure.id: failure.reason for failure in failures}
         try:
+            if lost:
+                raise DatasetError("the index does not say where its images are, and is not beside them.")
             changes = _changes(source, opened, failures)
             not_compared = ""
         except (DatasetError, ExtraMissing) as error:

@@ -1,7 +1,8 @@
 """Files that hold the media of many items: ZIP, TAR, Parquet.
 
 A *kind* of container is a module of two functions: ``fits(path, member)`` says, from names and the beginning of the
-file, whether it is of that kind, and ``open_container(path)`` opens it. What it opens has ``open(member)``.
+file, whether it is of that kind, and ``open_container(path)`` opens it. What it opens has ``open(member)``. A file may
+be of several kinds: an archive is one, and a dataset that Datumaro reads.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import IO, Protocol
 
 from clipdex.errors import DatasetError, ExtraMissing, ImageError
 
-# Modules, imported when a member is asked for, in the order in which they are.
+# Modules, imported when a member is asked for, in the order in which they are. What Datumaro reads is told by the name
+# of the member alone, which may be that of a file in an archive too.
 KINDS = [
-    "clipdex.readers.datumaro_media",
     "clipdex.containers.zips",
     "clipdex.containers.tars",
     "clipdex.containers.parquet",
+    "clipdex.readers.datumaro_media",
 ]
 # Containers kept open: opening one reads the names of all its members.
 _KEPT = 4
@@ -65,13 +67,24 @@ def open_member(path: Path, member: str) -> IO[bytes]:
     ImageError
         When the file is no container, has no such member, or it cannot be read.
     """
+    first: ImageError | None = None
+    for name in KINDS:
+        found = _open_as(name, path, member)
+        if isinstance(found, ImageError):
+            first = first or found
+        elif found is not None:
+            return found
+    raise first or ImageError(f"{path.name} is no archive that can be read")
+
+
+def _open_as(kind: str, path: Path, member: str) -> IO[bytes] | ImageError | None:
+    """Open a member of a container of one kind; return why that is impossible, or None where it is of another kind."""
+    module = importlib.import_module(kind)
     try:
-        for name in KINDS:
-            kind = importlib.import_module(name)
-            if kind.fits(path, member):
-                return _kept.get(path, kind.open_container).open(member)
+        return _kept.get(path, module.open_container).open(member) if module.fits(path, member) else None
+    except ImageError as error:
+        return error
     except OSError as error:
-        raise ImageError(f"cannot be read: {error.strerror or error}") from error
+        return ImageError(f"cannot be read: {error.strerror or error}")
     except (DatasetError, ExtraMissing) as error:
-        raise ImageError(error.message.rstrip(".")) from error
-    raise ImageError(f"{path.name} is no archive that can be read")
+        return ImageError(error.message.rstrip("."))
