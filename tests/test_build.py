@@ -440,7 +440,12 @@ def test_a_build_stopped_in_the_middle_is_finished_by_the_next_one(many, tmp_pat
     root = Path(shutil.copytree(many, tmp_path / "data"))
     before = contents(index_of(root))
     process = subprocess.Popen(
-        [sys.executable, "-c", _BUILD, "build", str(root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", _BUILD, "build", str(root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What runs these tests in the background may have let them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     done = 0

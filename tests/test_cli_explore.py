@@ -131,3 +131,19 @@ def test_what_cannot_be_explored_is_said(cli, tmp_path):
     assert "there are no images" in done.err
     assert cli("explore", "--query-str", "dog").code == 2
     assert cli("explore", tmp_path / "empty").code == 2
+
+
+def test_format_and_options_are_those_of_the_build(cli, unbuilt, tmp_path, monkeypatch):
+    (unbuilt.parent / "list.csv").write_text(
+        "where,kind\nphotos/train/animals/koala.jpg,bear\nphotos/val/vehicles/steam-train.jpg,train\n"
+    )
+    cli("project", "create", tmp_path / "p")
+    cli("project", "add", unbuilt, "-n", "photos", "-p", tmp_path / "p")
+    table = ("--format", "csv", "--option", "path=where", "--option", "label=kind")
+    words = ("explore", unbuilt.parent / "list.csv", "--query-str", "a train", "-topk", "1", "--output", "json")
+    done = cli(*words, *table)
+    assert (done.code, done.json["hits"][0]["labels"]) == (0, ["train"])
+    monkeypatch.chdir(tmp_path / "p")
+    assert cli("explore", "photos", "--format", "folder", "--query-str", "a koala", "-topk", "1").code == 0
+    assert open_project(tmp_path / "p").stages[0].options == {"topk": 1}
+    assert cli("explore", "photos", "--option", "nonsense", "--query-str", "a koala").code == 2

@@ -104,6 +104,13 @@ def test_on_the_command_line_it_is_searched_like_a_dataset(cli, parts, tmp_path)
     assert (info["format"], info["items"], info["new"] + info["changed"] + info["gone"]) == ("merged", 7, 0)
 
 
+def test_its_datasets_are_chosen_by_the_paths_of_ids(cli, parts, merged):
+    done = cli("query", merged, "--text", "a cat", "--path", "a/", "--output", "json")
+    assert done.ids and all(one.startswith("a/") for one in done.ids)
+    done = cli("query", merged, "--text", "a cat", "--dataset", "a")
+    assert (done.code, "--path 'NAME/'" in done.err) == (1, True)
+
+
 def test_a_build_brings_it_up_to_date_with_the_images(cli, parts, tmp_path):
     for name in ("a", "c"):
         shutil.copytree(parts / name, tmp_path / name)

@@ -136,6 +136,9 @@ def test_a_format_of_the_project_is_used_in_the_project_only(cli, tmp_path, monk
     assert done.code == 0, done.err
     assert f"Loaded the plugins in {project / 'plugins'}" in done.err
     assert "broken.py" in done.err and "ZeroDivisionError" in done.err
+    listed = cli("formats", "--json")
+    assert [one["from"] for one in listed.json if one["name"] == "pairs"] == [f"plugins in {project / 'plugins'}"]
+    assert listed.err.count("broken.py") == 1
     done = cli("explore", "--item", "a", "--output", "json")
     assert [(hit["id"], hit["labels"]) for hit in done.json["hits"]] == [("a.png", ["dog"]), ("b.png", ["cat"])]
     assert cli("project", "run").code == 0

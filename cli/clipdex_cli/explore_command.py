@@ -21,9 +21,17 @@ _HELP = """Build or bring up to date the index of each TARGET, then show the ima
     """
 
 
+@click.command()
+@options.FORMAT
+@options.FORMAT_OPTIONS
+def _of_builds(**_: Any) -> None:  # noqa: ANN401
+    """Hold the options of builds that queries do not have."""
+
+
 @click.pass_context
-def _explore(ctx: click.Context, /, **given: Any) -> int:  # noqa: ANN401
-    code: int = ctx.invoke(query.callback, build=True, **given)  # type: ignore[arg-type]
+def _explore(ctx: click.Context, /, format_name: str, format_options: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401
+    build = {"format": format_name, "options": options.named_values(format_options)}
+    code: int = ctx.invoke(query.callback, build=build, **given)  # type: ignore[arg-type]
     return code
 
 
@@ -31,7 +39,7 @@ command = options.SeveralValues(
     "explore",
     several=query.several,
     ordered=query.ordered,
-    params=query.params,
+    params=[*query.params, *_of_builds.params],
     callback=_explore,
     help=_HELP,
 )

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from clipdex_cli.in_project import PROJECT
 from clipdex_cli.output import printable, table, write
 
 
 @click.command("formats")
 @click.argument("names", metavar="[FORMAT]...", nargs=-1)
+@PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
-def command(names: tuple[str, ...], as_json: bool) -> int:
+def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> int:
     """List the formats of datasets that can be read, and where they come from; with FORMAT, their options too.
+
+    In a project, those of its plugins are among them.
 
     Exit code: 0, or 1 where there is no such FORMAT.
     """
     from clipdex.errors import DatasetError
+    from clipdex.projects.places import find_project
     from clipdex.readers.formats import available, problems
 
+    told: list[str] = []
+    if project_dir is not None or find_project() is not None:
+        from clipdex.projects.plugins import load_plugins
+        from clipdex.projects.reading import open_project
+
+        told = load_plugins(open_project(project_dir), named=project_dir is not None)
     formats = list(available())
-    for problem in problems():
-        click.echo(printable(problem), err=True)
+    for line in dict.fromkeys([*told, *problems()]):
+        click.echo(printable(line), err=True)
     unknown = [name for name in names if name not in {one.name for one in formats}]
     if unknown:
         raise DatasetError(f"there is no format {', '.join(unknown)}: clipdex formats lists what there is.")

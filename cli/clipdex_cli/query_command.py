@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -105,7 +106,7 @@ def command(
     output_dir: Path | None,
     force: bool,
     stage: bool | None,
-    build: bool = False,
+    build: Mapping[str, Any] | None = None,
     **question: Any,  # noqa: ANN401
 ) -> int:
     """Show the images nearest to a text, an image or an item, or to a list that mixes them.
@@ -183,10 +184,10 @@ def ask(
     max_pixels: int,
     verbose: bool,
     *,
-    build: bool = False,
+    build: Mapping[str, Any] | None = None,
     **filters: tuple[str, ...],
 ) -> Answer:
-    """Answer the query of a command line; with ``build``, bring the indexes up to date first.
+    """Answer the query of a command line; with ``build``, settings of builds, bring the indexes up to date first.
 
     Raises
     ------
@@ -235,10 +236,11 @@ def ask(
     place = Resolved(()) if index is not None and not targets else resolve(targets, project_dir)
     if not place.targets and index is None and not Path(INDEX_FOLDER).exists():
         raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
-    searched = place.targets or ((Path(),) if index is None or build else ())
+    searched = place.targets or ((Path(),) if index is None or build is not None else ())
     settings: dict[str, Any] = {"model": model, "device": device, "precision": precision, "index": index}
-    if build:
-        code = build_all(searched, only_news=True, max_pixels=max_pixels, project_model=place.model, **settings)
+    if build is not None:
+        told = {**settings, **build}
+        code = build_all(searched, only_news=True, max_pixels=max_pixels, project_model=place.model, **told)
         if code:
             raise click.exceptions.Exit(code)
     with Explorer(*searched, topk=topk, max_pixels=max_pixels, **settings) as explorer:

@@ -30,7 +30,7 @@ _PATHS = ("image", "img-path")
 # What does not change the answer, or says where things are on this machine.
 _NOT_RECORDED = (
     *("targets", "output", "null", "save", "output_dir", "force", "verbose", "stage", "project_dir"),
-    *("index", "model", "device"),
+    *("index", "model", "device", "format_name", "format_options"),
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from clipdex.dataset import Dataset
 from clipdex.errors import QueryError
 from clipdex.finding import nearest_names
+from clipdex.readers.merged import FORMAT as MERGED
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.filters import names_of, select
 from clipdex_indexes.hamming import Masks
@@ -23,7 +24,9 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
     """
     if not wanted:
         return None
-    _require("dataset", (*wanted.datasets, *wanted.not_datasets), [dataset.name for dataset in datasets])
+    _require(
+        "dataset", (*wanted.datasets, *wanted.not_datasets), [dataset.name for dataset in datasets], _parts(datasets)
+    )
     subsets, labels = (*wanted.subsets, *wanted.not_subsets), (*wanted.labels, *wanted.not_labels)
     if subsets or labels:
         known_subsets, known_labels = names_of(dataset.index for dataset in datasets)
@@ -51,10 +54,18 @@ def checked_distance(max_distance: int | None) -> int | None:
     return number
 
 
-def _require(kind: str, names: Sequence[str], known: Collection[str]) -> None:
+def _parts(datasets: Sequence[Dataset]) -> str:
+    """Say how to name a part of a merged dataset; nothing where none is merged."""
+    merged = [dataset.name for dataset in datasets if dataset.index.manifest.source_format == MERGED]
+    return (
+        f" {merged[0]} is merged of several: those are chosen by their ids, as with --path 'NAME/'." if merged else ""
+    )
+
+
+def _require(kind: str, names: Sequence[str], known: Collection[str], more: str = "") -> None:
     for name in names:
         if name not in known:
             close = nearest_names(name, sorted(known))
-            hint = f"Nearest: {', '.join(close)}." if close else f"There is no {kind} at all."
+            hint = (f"Nearest: {', '.join(close)}." if close else f"There is no {kind} at all.") + more
             what = "there is no dataset called" if kind == "dataset" else f"no item has the {kind}"
             raise QueryError(f"{what} {name!r}. {hint}")

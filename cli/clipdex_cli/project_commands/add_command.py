@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT, the_project
 
 
@@ -15,21 +16,19 @@ from clipdex_cli.in_project import PROJECT, the_project
 @click.option(
     "-f", "--format", "format_name", metavar="FORMAT", default="auto", show_default=True, help="Format of the dataset."
 )
-@click.option(
-    "--option", "options", metavar="KEY=VALUE", multiple=True, help="Option of the format; can be given several times."
-)
+@options.FORMAT_OPTIONS
 @PROJECT
-def command(path: str, name: str | None, format_name: str, options: tuple[str, ...], project_dir: Path | None) -> None:
+def command(
+    path: str, name: str | None, format_name: str, format_options: tuple[str, ...], project_dir: Path | None
+) -> None:
     """Add the dataset at PATH (or PATH:FORMAT) to the project, as a source with a name.
 
     A source whose dataset is not there any more has been moved: add it again, by its name, where it is now.
     """
     from clipdex.projects.adding import add_dataset
 
-    pairs = dict(option.partition("=")[::2] for option in options)
-    if not all("=" in option for option in options):
-        raise click.UsageError("--option is KEY=VALUE.")
-    added = add_dataset(the_project(project_dir), path, name=name, format=format_name, options=pairs)
+    values = options.named_values(format_options)
+    added = add_dataset(the_project(project_dir), path, name=name, format=format_name, options=values)
     if added.before is not None:
         click.echo(f"Moved the source {added.source.name}: {added.before.path} is now {added.source.path}", err=True)
     else:
