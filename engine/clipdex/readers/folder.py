@@ -88,7 +88,8 @@ class FolderReader(Reader):
 
     def fingerprint(self) -> str | None:
         """Return a hash of the names, sizes and times of everything below the folder; None where a link leads away."""
-        digest = hashlib.blake2b(f"{WRITER} {self.options}".encode(errors="surrogatepass"))
+        what = f"{WRITER} {self.format} {self.location} {self.options}"
+        digest = hashlib.blake2b(what.encode(errors="surrogatepass"))
         folders = [os.fspath(self.root)]
         try:
             while folders:
