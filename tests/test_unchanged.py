@@ -58,6 +58,15 @@ def test_any_change_is_noticed(root, change):
     assert build(root).unchanged == report.items
 
 
+def test_a_dataset_that_was_moved_with_its_index_is_not_compared(root, tmp_path, monkeypatch):
+    moved = root.rename(tmp_path / "moved")
+    before = every_file(moved)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "compare", None)
+        assert build(moved).unchanged == 3
+    assert every_file(moved) == before
+
+
 def test_another_pattern_with_the_same_index_is_compared(root, tmp_path):
     """All patterns look below the same folder."""
     index = tmp_path / "index"

@@ -88,9 +88,11 @@ class FolderReader(Reader):
 
     def fingerprint(self) -> str | None:
         """Return a hash of the names, sizes and times of everything below the folder; None where a link leads away."""
-        what = f"{WRITER} {self.format} {self.location} {self.options}"
+        # A dataset can be moved with its index: nothing here says where it is.
+        root = os.fspath(self.root)
+        what = f"{WRITER} {self.format} {os.path.relpath(self.location, root)} {self.options}"
         digest = hashlib.blake2b(what.encode(errors="surrogatepass"))
-        folders = [os.fspath(self.root)]
+        folders = [root]
         try:
             while folders:
                 folder = folders.pop()
@@ -107,7 +109,7 @@ class FolderReader(Reader):
                             return None
                         else:
                             folders.append(entry.path)
-                digest.update(marshal.dumps((folder, found), 0))
+                digest.update(marshal.dumps((folder[len(root) :], found), 0))
         except OSError:
             return None
         return digest.hexdigest()
