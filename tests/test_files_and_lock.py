@@ -215,15 +215,21 @@ def test_programs_started_by_a_writer_do_not_keep_its_lock(tmp_path):
 
 
 def test_a_second_writer_waits_and_says_for_whom(tmp_path):
-    told, got = [], threading.Event()
+    told, asked, got = [], threading.Event(), threading.Event()
+
+    def tell(owner):
+        told.append(owner)
+        asked.set()
 
     def take():
-        with WriterLock(tmp_path, wait=True, waiting=told.append):
+        with WriterLock(tmp_path, wait=True, waiting=tell):
             got.set()
 
     with WriterLock(tmp_path):
         thread = threading.Thread(target=take)
         thread.start()
+        assert asked.wait(10)
+        (tmp_path / "lock").write_text("")  # as it is just before it is given up
         assert not got.wait(0.3)
     thread.join(10)
     assert got.is_set()
