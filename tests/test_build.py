@@ -57,6 +57,7 @@ def test_counts_say_what_happened_to_each_file(tmp_path):
 
 
 def test_a_second_build_hashes_nothing_and_touches_no_file(odd_copy):
+    build(odd_copy)  # the files of a copy may be listed in another order
     before = every_file(index_of(odd_copy))
     phases = []
     report = build(odd_copy, progress=lambda progress: phases.append(progress.phase))
@@ -133,18 +134,57 @@ def test_a_second_copy_of_a_renamed_file_is_added_without_being_hashed(tmp_path,
     assert (counts(report), report.renamed) == ((1, 0, 0, 0, 0, 2), 1)
 
 
-def test_two_files_that_change_names_are_found_again(tmp_path):
-    root = make_folder(tmp_path / "data", "a.bmp", "b.bmp")
-    for number, name in enumerate(("a.bmp", "b.bmp")):
+def test_files_that_change_names_are_found_again_and_not_hashed(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "data", "a.bmp", "b.bmp", "c.png")
+    for number, name in enumerate(("a.bmp", "b.bmp")):  # of one size
         picture(number).save(root / name)
-    build(root)
-    (root / "a.bmp").rename(root / "c")
-    (root / "b.bmp").rename(root / "a.bmp")
-    (root / "c").rename(root / "b.bmp")
+        touch_later(root / name)
     touch_later(root / "a.bmp")
     build(root)
-    rows = rows_and_keys(index_of(root))
-    assert rows == rebuilt(root)
+    for before, after in (("a.bmp", "x"), ("b.bmp", "a.bmp"), ("c.png", "b.bmp"), ("x", "c.png")):
+        (root / before).rename(root / after)
+    with monkeypatch.context() as patch:
+        patch.setattr(Encoder, "image_keys", None)
+        report = build(root)
+    assert (counts(report), report.renamed) == ((0, 0, 0, 0, 0, 3), 3)
+    assert rows_and_keys(index_of(root)) == rebuilt(root)
+
+
+def test_files_that_are_numbered_anew_are_not_hashed(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "data", *(f"{number}.png" for number in range(6)))
+    build(root)
+    for number in range(1, 6):
+        (root / f"{number}.png").replace(root / f"{number - 1}.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(Encoder, "image_keys", None)
+        report = build(root)
+    assert (counts(report), report.renamed) == ((0, 0, 0, 1, 0, 5), 5)
+    assert rows_and_keys(index_of(root)) == rebuilt(root)
+
+
+def test_a_file_whose_old_content_is_elsewhere_now_is_hashed_and_the_other_one_is_not(tmp_path):
+    root = make_folder(tmp_path / "data", "a.png", "b.png")
+    build(root)
+    (root / "a.png").rename(root / "z.png")
+    make_folder(root, "a.png", seed=50)
+    report = build(root)
+    assert counts(report) == (1, 1, 1, 0, 0, 3)
+    assert rows_and_keys(index_of(root)) == rebuilt(root)
+
+
+def test_identical_files_are_found_again_each_under_its_new_name(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "data", "a.png", "z.png")
+    for name in ("b.png", "c.png"):
+        shutil.copy(root / "a.png", root / name)
+    build(root)
+    (root / "a.png").rename(root / "x.png")
+    (root / "b.png").rename(root / "y.png")
+    (root / "c.png").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Encoder, "image_keys", None)
+        report = build(root)
+    assert (counts(report), report.renamed) == ((0, 0, 1, 1, 0, 3), 2)
+    assert rows_and_keys(index_of(root)) == rebuilt(root)
 
 
 def test_other_labels_of_the_same_file_need_no_reading(tmp_path):

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -84,6 +85,17 @@ def test_reading_is_bounded(tmp_path):
         files.read_bounded(tmp_path / "missing", 4)
     with pytest.raises(IndexCorrupt, match="not a regular file"):
         files.read_bounded(tmp_path, 4)
+
+
+def test_reading_takes_the_memory_of_what_is_there_whatever_the_limit(tmp_path):
+    path = tmp_path / "f"
+    path.write_bytes(b"12345")
+    tracemalloc.start()
+    try:
+        assert files.read_bounded(path, 1 << 60) == b"12345"
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
@@ -203,15 +215,21 @@ def test_programs_started_by_a_writer_do_not_keep_its_lock(tmp_path):
 
 
 def test_a_second_writer_waits_and_says_for_whom(tmp_path):
-    told, got = [], threading.Event()
+    told, asked, got = [], threading.Event(), threading.Event()
+
+    def tell(owner):
+        told.append(owner)
+        asked.set()
 
     def take():
-        with WriterLock(tmp_path, wait=True, waiting=told.append):
+        with WriterLock(tmp_path, wait=True, waiting=tell):
             got.set()
 
     with WriterLock(tmp_path):
         thread = threading.Thread(target=take)
         thread.start()
+        assert asked.wait(10)
+        (tmp_path / "lock").write_text("")  # as it is just before it is given up
         assert not got.wait(0.3)
     thread.join(10)
     assert got.is_set()

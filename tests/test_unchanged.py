@@ -58,6 +58,24 @@ def test_any_change_is_noticed(root, change):
     assert build(root).unchanged == report.items
 
 
+def test_a_dataset_that_was_moved_with_its_index_is_not_compared(root, tmp_path, monkeypatch):
+    moved = root.rename(tmp_path / "moved")
+    before = every_file(moved)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "compare", None)
+        assert build(moved).unchanged == 3
+    assert every_file(moved) == before
+
+
+def test_another_pattern_with_the_same_index_is_compared(root, tmp_path):
+    """All patterns look below the same folder."""
+    index = tmp_path / "index"
+    assert build(str(root / "*.png"), index=index).items == 1
+    assert build(str(root / "**" / "*.png"), index=index).items == 3
+    report = build(str(root / "t*" / "*.png"), index=index)
+    assert (report.unchanged, report.removed, report.items) == (1, 2, 1)
+
+
 def test_hidden_files_do_not_matter(root):
     before = FolderReader(root).fingerprint()
     (root / ".hidden").mkdir()

@@ -45,10 +45,11 @@ class BuildReport:
     index_precision
         Precision in which the index says that its items were hashed: another one where this device does not have it.
     added, changed
-        Numbers of items that were hashed, because they are new or their content is another one.
+        Numbers of items that are new, and whose content is another one. These are hashed, but for second copies of what
+        the index has from a file that is gone or another one now.
     touched, renamed
-        Numbers of items that kept their hash key: only the time, the labels or the place of their media changed; or the
-        same content was found under another name.
+        Numbers of items that did not have to be hashed: only the time, the labels or the place of their media changed;
+        or the index has the same content under another name, from a file that is gone or another one now.
     unchanged, removed
         Numbers of items that are as they were, and that are in the dataset no more.
     failed

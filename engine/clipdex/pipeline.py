@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex.dataset import Change, Difference, Failure, compare
+from clipdex.departed import Departed
 from clipdex.encoder import Encoder, load_image, prepare
 from clipdex.errors import ImageError
 from clipdex.media import open_media
@@ -126,7 +127,7 @@ class Run:
         self._max_pixels = max_pixels
         self._seconds = checkpoint_seconds
         self._progress = progress
-        self._gone: dict[tuple[int, int], Location] = {}
+        self._departed = Departed()
         self._rows: list[tuple[ItemRow, bytes]] = []
         self._committed = time.monotonic()
         self._total = self._unreadable = 0
@@ -150,7 +151,7 @@ class Run:
                         self._flush()
                         self._checkpoint()
                     raise
-        for location in self._gone.values():
+        for location in self._departed.left():
             self._writer.remove(location)
 
     def _plan(self, todo: Spool) -> None:
@@ -166,18 +167,21 @@ class Run:
                 self._leave(found)
             else:
                 todo.append(_record(found.item, found))
+                if found.known is not None and found.known[3:6] != found.item[3:6]:
+                    self._leave(found)
             if number % 1000 == 0:
                 self._report("scan", number, None)
+        self._departed.settle()
 
     def _leave(self, found: Difference) -> None:
-        """Keep in mind an item that is gone: the same file may be found under another name."""
+        """Keep in mind an item that is gone or another one: the same file may be found under another name."""
         if found.known is None or found.location is None:
             return
-        key = (found.known.size, found.known.content)
-        if found.known.content == 0 or key in self._gone:
+        gone = found.change is Change.GONE
+        if found.known.content:
+            self._departed.add(found.known.size, found.known.content, found.location, gone=gone)
+        elif gone:
             self._writer.remove(found.location)
-        else:
-            self._gone[key] = found.location
 
     def _hash(self, todo: Iterator[_Work]) -> None:
         pixels = self._to_encode(todo)
@@ -205,13 +209,15 @@ class Run:
                 self._reuse(work, result.content, result.known)
 
     def _reuse(self, work: _Work, content: int, known: Location) -> None:
-        if work.old is not None:
+        if work.old == known:
             self.counts.touched += 1
-        elif self._gone.pop((work.item.size, content), None) is not None:
-            self._writer.remove(known)
+        elif work.old is not None:
+            self.counts.renamed += 1
+        elif (before := self._departed.take(work.item.size, content)) is not None:
+            self._writer.remove(before)
             self.counts.renamed += 1
             self.counts.removed -= 1
-        else:  # a second copy of a file that was renamed
+        else:  # a second copy of a file that was renamed, or that is still there under another name
             self.counts.added += 1
         base = self._writer.base
         if base is not None:
@@ -243,11 +249,10 @@ class Run:
 
     def _ahead(self, todo: Iterator[_Work]) -> Iterator[tuple[_Work, _Read | ImageError]]:
         """Read and decode in threads, a bounded number ahead, and yield the results in order."""
-        gone = dict(self._gone)
         pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="clipdex-decode")
 
         def submit(work: _Work) -> tuple[_Work, Future[_Read]]:
-            return work, pool.submit(self._read, work, gone)
+            return work, pool.submit(self._read, work)
 
         try:
             ahead = deque(submit(work) for work in itertools.islice(todo, _LOOK_AHEAD))
@@ -261,7 +266,7 @@ class Run:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _read(self, work: _Work, gone: dict[tuple[int, int], Location]) -> _Read:
+    def _read(self, work: _Work) -> _Read:
         """Read an item once, in any thread: its content decides whether it has to be decoded."""
         if work.as_is:
             return _Read(work.content, known=work.old)
@@ -270,8 +275,8 @@ class Run:
             content, image = _content(file)
             if work.content and content == work.content:
                 return _Read(content, known=work.old)
-            if work.old is None and (work.item.size, content) in gone:
-                return _Read(content, known=gone[work.item.size, content])
+            if (known := self._departed.find(work.item.size, content)) is not None:
+                return _Read(content, known=known)
             settings = self._encoder.model.image
             decoded = load_image(image, settings.background, max_pixels=self._max_pixels)
             return _Read(content, prepare(decoded, settings))

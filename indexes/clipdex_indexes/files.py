@@ -142,8 +142,11 @@ def read_bounded(path: Path, limit: int) -> bytes:
     """
     if not path.is_file() and path.exists():
         raise IndexCorrupt(f"{path} is not a regular file.")
+    data = bytearray()
     with path.open("rb") as handle:
-        data = handle.read(limit + 1)
+        # Python makes room for all that it is asked to read, which may be what a forged file says.
+        while block := handle.read(min(_BLOCK, limit + 1 - len(data))):
+            data += block
     if len(data) > limit:
         raise IndexCorrupt(f"{path} is larger than the {limit:,} bytes such a file can have.")
-    return data
+    return bytes(data)

@@ -112,7 +112,8 @@ class WriterLock:
                     handle.close()
                     raise self._failed(error) from error
                 handle.seek(0)
-                owner = handle.read(200).strip() or "another process"
+                # Just before it is given up, or written to, a lock names nobody.
+                owner = handle.read(200).strip() or told or "another process"
                 handle.close()
                 if not self._wait:
                     raise IndexLocked(

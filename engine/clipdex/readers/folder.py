@@ -88,8 +88,10 @@ class FolderReader(Reader):
 
     def fingerprint(self) -> str | None:
         """Return a hash of the names, sizes and times of everything below the folder; None where a link leads away."""
-        digest = hashlib.blake2b(f"{WRITER} {self.options}".encode(errors="surrogatepass"))
+        # A dataset can be moved with its index: nothing here says where it is.
         root = os.fspath(self.root)
+        what = f"{WRITER} {self.format} {os.path.relpath(self.location, root)} {self.options}"
+        digest = hashlib.blake2b(what.encode(errors="surrogatepass"))
         folders = [root]
         try:
             while folders:
