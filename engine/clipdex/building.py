@@ -51,8 +51,11 @@ class BuildReport:
         same content was found under another name.
     unchanged, removed
         Numbers of items that are as they were, and that are in the dataset no more.
+    kept
+        Number of items that stay in the index because what is there now cannot be looked at, such as those below a
+        folder without permission.
     failed
-        The files that are not in the index, with the reason.
+        The files that are not in the index, and what could not be looked at, with the reason.
     items
         Number of items in the index now.
     seconds
@@ -72,6 +75,7 @@ class BuildReport:
     renamed: int
     unchanged: int
     removed: int
+    kept: int
     failed: tuple[Failure, ...]
     items: int
     seconds: float
@@ -193,6 +197,7 @@ def build(
         renamed=run.counts.renamed,
         unchanged=run.counts.unchanged,
         removed=run.counts.removed,
+        kept=run.counts.kept,
         failed=tuple(run.failed),
         items=items,
         seconds=time.perf_counter() - begin,
