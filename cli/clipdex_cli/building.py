@@ -107,6 +107,7 @@ def _say_done(report: BuildReport) -> None:
     counts += [f"{report.renamed:,} renamed"] if report.renamed else []
     counts += [f"{report.unchanged:,} unchanged"]
     counts += [f"{report.removed:,} removed"] if report.removed else []
+    counts += [f"{report.kept:,} kept unseen"] if report.kept else []
     counts += [f"{len(report.failed):,} failed{_kinds(report.failed)}"]
     hashed = report.added + report.changed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""

@@ -8,7 +8,7 @@ import click
 
 from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT
-from clipdex_cli.output import printable, size, write
+from clipdex_cli.output import UNFINISHED, printable, size, write
 
 _LABELS_SHOWN = 10
 _FAILURES_SHOWN = 5
@@ -46,7 +46,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
         lines = [
             ("dataset", f"{printable(str(info.root))} ({printable(info.format)})"),
             ("index", f"{printable(str(info.index))}, {size(info.bytes)} in {_segments(info.segments)}"),
-            ("items", f"{info.items:,}"),
+            ("items", f"{info.items:,}" if info.complete else f"{info.items:,} so far: {UNFINISHED}"),
             ("subsets", _counts(info.subsets)),
             ("labels", _counts(info.labels)),
             ("model", printable(f"{info.model}, {info.bits} bits, {info.precision}, digest {info.digest[:12]}")),

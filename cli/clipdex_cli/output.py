@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -13,10 +14,12 @@ import click
 
 if TYPE_CHECKING:
     from clipdex import Result
+    from clipdex.dataset import Dataset
     from clipdex.encoder import Encoder
     from clipdex.report.save import Saved
     from clipdex.result import QueryRecord
 
+UNFINISHED = "its build was stopped, or is still running"
 _MISSING_SHOWN = 3
 _QUERY_WIDTH = 40
 _MOST_RICH_ROWS = 1000
@@ -158,6 +161,18 @@ def warn(result: Result) -> None:
         if query.truncated:
             start = printable(query.value[:40])
             click.echo(f"Only the beginning of this text was used, it is too long: {start}...", err=True)
+
+
+def warn_unfinished(datasets: Iterable[Dataset]) -> None:
+    """Say which indexes hold only what a build got to so far, and how to go on with it."""
+    for dataset in datasets:
+        if not dataset.index.manifest.complete:
+            count = len(dataset.index)
+            click.echo(
+                f"{printable(dataset.name)}: {count:,} image{'s'[: count != 1]} in the index so far, {UNFINISHED}. "
+                f"Go on with it: clipdex build {printable(shlex.quote(str(dataset.root)))}",
+                err=True,
+            )
 
 
 def explain(result: Result, encoder: Encoder | None) -> None:

@@ -253,6 +253,7 @@ def ask(
             filter=wanted,
             max_distance=max_distance,
         )
+        printer.warn_unfinished(explorer.datasets)
         if verbose:
             printer.explain(result, explorer.encoder)
         if place.project is None or place.names is None or index is not None:

@@ -52,8 +52,11 @@ class BuildReport:
         or the index has the same content under another name, from a file that is gone or another one now.
     unchanged, removed
         Numbers of items that are as they were, and that are in the dataset no more.
+    kept
+        Number of items that stay in the index because what is there now cannot be looked at, such as those below a
+        folder without permission.
     failed
-        The files that are not in the index, with the reason.
+        The files that are not in the index, and what could not be looked at, with the reason.
     items
         Number of items in the index now.
     seconds
@@ -73,6 +76,7 @@ class BuildReport:
     renamed: int
     unchanged: int
     removed: int
+    kept: int
     failed: tuple[Failure, ...]
     items: int
     seconds: float
@@ -194,6 +198,7 @@ def build(
         renamed=run.counts.renamed,
         unchanged=run.counts.unchanged,
         removed=run.counts.removed,
+        kept=run.counts.kept,
         failed=tuple(run.failed),
         items=items,
         seconds=time.perf_counter() - begin,

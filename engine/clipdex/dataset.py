@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound, ModelMismatch
@@ -216,6 +216,7 @@ class Change(Enum):
     UNCHANGED = "unchanged"
     GONE = "gone"
     UNREADABLE = "unreadable"
+    KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,16 +233,23 @@ def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
     """Compare a dataset with its index, item by item, in bounded memory: both come in item order.
 
     An item is unchanged when size, modification time, labels and place of its media are those of the index, and its
-    content, where the reader knows it.
+    content, where the reader knows it. One that is not found where nobody can look is kept.
     """
+    unseen: set[str] = set()
+
+    def missed(location: Location, row: ItemRow) -> Difference:
+        return Difference(Change.KEPT if _is_unseen(row.id, unseen) else Change.GONE, None, location, row)
+
     known = iter(index.items()) if index is not None else iter(())
     old = next(known, None)
     for item in in_item_order(reader):
         if isinstance(item, UnreadableItem):
+            if item.unseen:
+                unseen.add(item.id)
             yield Difference(Change.UNREADABLE, item, None)
             continue
         while old is not None and old[1][:2] < item[:2]:
-            yield Difference(Change.GONE, None, *old)
+            yield missed(*old)
             old = next(known, None)
         if old is None or old[1][:2] != item[:2]:
             yield Difference(Change.NEW, item, None)
@@ -250,8 +258,16 @@ def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
         yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, *old)
         old = next(known, None)
     while old is not None:
-        yield Difference(Change.GONE, None, *old)
+        yield missed(*old)
         old = next(known, None)
+
+
+def _is_unseen(item_id: str, unseen: set[str]) -> bool:
+    """Tell whether an item, or a folder that it is in, is among what could not be looked at."""
+    if not unseen:
+        return False
+    path = PurePosixPath(item_id)
+    return any(str(one) in unseen for one in (path, *path.parents))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class DatasetInfo:
         Format of the dataset.
     items, subsets, labels
         Number of items, of all and of each subset and label.
+    complete
+        Whether the last build came to its end; after one that was stopped, the items are those that it got to.
     segments, bytes
         Number of segments, and their size on disk.
     model, digest, bits, precision, model_kind, model_not_good_at
@@ -49,6 +51,7 @@ class DatasetInfo:
     items: int
     subsets: dict[str, int]
     labels: dict[str, int]
+    complete: bool
     segments: int
     bytes: int
     model: str
@@ -120,6 +123,7 @@ def _describe(source: Source, index: Index, *, lost: bool = False) -> DatasetInf
             items=len(opened),
             subsets=counts.subsets,
             labels=counts.labels,
+            complete=opened.manifest.complete,
             segments=len(opened.segments),
             bytes=opened.size_on_disk(),
             model=stamp.name,

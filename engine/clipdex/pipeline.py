@@ -86,6 +86,7 @@ class Counts:
     renamed: int = 0
     unchanged: int = 0
     removed: int = 0
+    kept: int = 0
 
     @property
     def written(self) -> int:
@@ -162,6 +163,8 @@ class Run:
                 self._unreadable += 1
             elif found.change is Change.UNCHANGED:
                 self.counts.unchanged += 1
+            elif found.change is Change.KEPT:
+                self.counts.kept += 1
             elif found.item is None:
                 self.counts.removed += 1
                 self._leave(found)

@@ -60,11 +60,15 @@ class UnreadableItem:
     kind
         ``unreadable``; ``missing``: there is no such file; ``duplicate``: another item has its id and subset;
         ``no image``: media of another kind, such as a video.
+    unseen
+        Whether nobody can tell what is there now, as where permission is denied: an index keeps its item of that id,
+        and those below it where it is a folder (``.`` is the whole dataset).
     """
 
     id: str
     reason: str
     kind: str = UNREADABLE
+    unseen: bool = False
 
 
 class Reader(ABC):

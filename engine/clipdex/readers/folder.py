@@ -120,7 +120,8 @@ class FolderReader(Reader):
             with os.scandir(folder) as entries:
                 listed = list(entries)
         except OSError as error:
-            yield UnreadableItem(prefix.rstrip("/") or ".", f"the folder cannot be read: {error.strerror or error}")
+            reason = f"the folder cannot be read: {error.strerror or error}"
+            yield UnreadableItem(prefix.rstrip("/") or ".", reason, unseen=_hides(error))
             return
         # The root was named by the user, who wants it.
         if prefix and any(entry.name == IGNORE_MARK for entry in listed):
@@ -168,10 +169,15 @@ class FolderReader(Reader):
                 return
         except OSError as error:
             if suffix:
-                yield UnreadableItem(item_id, f"cannot be read: {error.strerror or error}")
+                yield UnreadableItem(item_id, f"cannot be read: {error.strerror or error}", unseen=_hides(error))
             return
         subset, labels = subset_and_labels(item_id)
         yield ReadItem(item_id, subset, labels, size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+def _hides(error: OSError) -> bool:
+    """Tell whether there may be something all the same where looking at it failed."""
+    return not isinstance(error, (FileNotFoundError, NotADirectoryError))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -56,7 +56,8 @@ class GlobReader(FolderReader):
         """Yield the images that match, in item order, in bounded memory."""
         for item in super().read():
             failed = isinstance(item, UnreadableItem)
-            if self._matches(item.id.split("/"), whole=True) or (failed and self._enters(item.id + "/")):
+            above = failed and (item.id == "." or self._enters(item.id + "/"))
+            if above or self._matches(item.id.split("/"), whole=True):
                 yield item
 
     def _enters(self, folder: str) -> bool:

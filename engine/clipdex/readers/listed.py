@@ -99,7 +99,7 @@ class ListedReader(Reader):
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return UnreadableItem(item_id, f"line {row.line}: no such file: {path}", MISSING)
         except OSError as error:
-            return UnreadableItem(item_id, f"line {row.line}: {path}: {error.strerror or error}", UNREADABLE)
+            return UnreadableItem(item_id, f"line {row.line}: {path}: {error.strerror or error}", UNREADABLE, True)
         if not stat.S_ISREG(status.st_mode):
             return UnreadableItem(item_id, f"line {row.line}: {path} is not a regular file", UNREADABLE)
         subset, labels = subset_and_labels(relative)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -58,7 +59,8 @@ class MergedReader(Reader):
         for name, source in self._parts:
             for item in in_item_order(open_reader(source)):
                 if isinstance(item, UnreadableItem):
-                    yield UnreadableItem(f"{name}/{item.id}", item.reason, item.kind)
+                    whole = item.unseen and item.id == "."
+                    yield replace(item, id=name if whole else f"{name}/{item.id}")
                 else:
                     media = locator(source.location, item.id, item.media)
                     yield item._replace(id=f"{name}/{item.id}", media=media)
