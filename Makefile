@@ -20,7 +20,7 @@ demo: .venv/.installed ## Index the example photos, query them in all ways, and 
 	@ls $(DEMO)/*/sheet.png
 
 test: .venv/.installed-dev ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: .venv/.installed-dev ## Lint, formatting, types, generated docs
 	$(BIN)/ruff check .
