@@ -116,3 +116,43 @@ def test_every_public_name_is_there_and_listed():
     assert set(clipdex.__all__) <= set(dir(clipdex))
     for name in clipdex.__all__:
         assert getattr(clipdex, name) is not None
+
+
+def test_a_table_without_a_path_is_told_its_columns(cli, tmp_path):
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n")
+    done = cli("build", tmp_path / "t.csv")
+    assert done.code == 1
+    assert "there is no column called path" in done.err
+
+
+def test_a_damaged_zip_is_said_to_be_damaged(cli, tmp_path):
+    (tmp_path / "d.zip").write_bytes(b"PK garbage")
+    done = cli("build", tmp_path / "d.zip")
+    assert done.code == 1
+    assert "cannot be read as an archive" in done.err
+
+
+def test_advised_commands_can_be_pasted_where_paths_have_spaces(cli, tmp_path):
+    place = tmp_path / "a b"
+    place.mkdir()
+    done = cli("query", "-p", place, "--text", "x")
+    assert f"clipdex project create '{place}'" in done.err
+
+
+def test_rebuilding_is_advised_only_in_formats_and_with_options_that_there_are(cli, odd_copy):
+    assert cli("build", odd_copy).code == 0
+    assert "there is no format 'nope'" in cli("build", f"{odd_copy}:nope").err
+    assert "the format folder has no option 'label'" in cli("build", odd_copy, "--option", "label=x").err
+
+
+def test_merging_a_dataset_with_itself_says_that_it_is_named_twice(cli, odd_copy, tmp_path):
+    assert cli("build", odd_copy).code == 0
+    assert "is named 2 times" in cli("merge", odd_copy, odd_copy, "-o", tmp_path / "both").err
+
+
+def test_files_that_cannot_be_written_or_read_are_named_once(cli, odd_copy, tmp_path):
+    assert cli("build", odd_copy).code == 0
+    assert cli("export", "--hash-keys", tmp_path / "no" / "k.json", odd_copy).err.count("cannot write") == 1
+    (tmp_path / "no.json").write_text("not")
+    assert "it is not JSON" in cli("save", tmp_path / "no.json").err
+    assert "clip.zip does not exist" in cli("model", "add", tmp_path / "clip.zip").err

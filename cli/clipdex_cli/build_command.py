@@ -44,9 +44,10 @@ def command(
 
     In a project, a TARGET may be the name of a source, and without any all sources are built.
 
-    Run again, it hashes only images with new content, finds renamed ones again, and drops those that are gone. What is
-    hashed is committed every 30 seconds, and on Ctrl-C: the same command goes on from there. Files that cannot be read
-    are named, listed in the index folder (failed.json), and do not stop the others.
+    Run again, it hashes only images with new content, finds renamed ones again, and drops those that are gone. Touched
+    are those whose file has another time on disk and the same content. What is hashed is committed every 30 seconds,
+    and on Ctrl-C: the same command goes on from there. Files that cannot be read are named, listed in the index folder
+    (failed.json), and do not stop the others.
 
     Exit code: 0 when each target has at least one image in its index, otherwise 1.
     """

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from clipdex.paths import quoted
 from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT
 from clipdex_cli.output import UNFINISHED, printable, size, write
@@ -84,4 +85,4 @@ def _freshness(new: int, changed: int, gone: int, root: Path) -> str:
     if not new + changed + gone:
         return "up to date"
     counts = [f"{count:,} {name}" for count, name in ((new, "new"), (changed, "changed"), (gone, "gone")) if count]
-    return f"{', '.join(counts)} since the last build; bring it up to date: clipdex build {printable(str(root))}"
+    return f"{', '.join(counts)} since the last build; bring it up to date: clipdex build {printable(quoted(root))}"

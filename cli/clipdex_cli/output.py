@@ -201,7 +201,8 @@ def remember(result: Result) -> None:
     try:
         keep(result)
     except (OSError, ClipdexError) as error:
-        click.echo(f"The result could not be kept for clipdex save: {error}", err=True)
+        why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else error
+        click.echo(f"The result could not be kept for clipdex save: {why}", err=True)
 
 
 def say_saved(saved: Saved) -> int:

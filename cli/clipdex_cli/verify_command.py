@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from clipdex.paths import quoted
 from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT, name_of, resolve
 from clipdex_cli.output import printable, size
@@ -42,6 +43,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             what = f"{checked.items:,} items, {size(checked.bytes)} in {checked.files} files"
             click.echo(f"{name}: all is well ({what})")
         else:
-            click.echo(f"{name}: the index is damaged. Make it again: clipdex build --rebuild", err=True)
+            again = printable(quoted(name_of(target)) + (f" --index {quoted(index)}" if index is not None else ""))
+            click.echo(f"{name}: the index is damaged. Make it again: clipdex build --rebuild {again}", err=True)
             exit_code = 1
     return exit_code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -12,9 +13,10 @@ from pathlib import Path, PurePosixPath
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound, ModelMismatch
 from clipdex.media import MEMBER, is_media_there, locator
-from clipdex.paths import expanded, is_there
+from clipdex.paths import expanded, is_there, quoted
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.base import UNREADABLE
+from clipdex.readers.formats import reader_class
 from clipdex.readers.ordering import in_item_order
 from clipdex.result import DatasetRecord
 from clipdex.sources import AUTO, Source, index_folder
@@ -77,8 +79,8 @@ def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> I
     try:
         opened = Index(folder)
     except IndexNotFound as error:
-        option = f" --index {folder}" if index is not None else ""
-        raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {_quoted(root)}{option}") from error
+        option = f" --index {quoted(folder)}" if index is not None else ""
+        raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {quoted(root)}{option}") from error
     try:
         require_same_root(opened, root)
         remembered(source, opened.manifest)
@@ -105,7 +107,7 @@ def require_same_root(index: Index, root: Path) -> None:
     if recorded and is_there(Path(recorded)) and os.path.realpath(recorded) != os.path.realpath(root):
         raise DatasetError(
             f"{index.folder} holds the index of {recorded}, and not of {root}. Name another folder with --index, or "
-            "replace it: clipdex build --rebuild"
+            f"replace it: clipdex build --rebuild {quoted(root)} --index {quoted(index.folder)}"
         )
 
 
@@ -115,32 +117,29 @@ def remembered(source: Source, manifest: Manifest) -> Source:
     Raises
     ------
     DatasetError
-        When it says another format, or other options, than those of the index.
+        When it says another format, or other options, than those of the index, or such as there are none.
     """
     if source.format not in (AUTO, manifest.source_format):
+        reader_class(source.format)
         raise DatasetError(
             f"the index of {source.location} was made of it in format {manifest.source_format}, and not "
             f"{source.format}. Leave the format out, or hash it again: clipdex build --rebuild --format "
-            f"{source.format} {_quoted(source.location)}"
+            f"{source.format} {quoted(source.location)}"
         )
     options = dict(manifest.source_options)
     if source.options and dict(source.options) != options:
+        reader_class(manifest.source_format).require_options(source.options)
         raise DatasetError(
             f"the index of {source.location} was made of it with {_options(options)}, and not with "
-            f"{_options(source.options)}. Leave the options out, or hash it again: clipdex build --rebuild"
+            f"{_options(source.options)}. Leave the options out, or hash it again: clipdex build --rebuild "
+            f"{quoted(source.location)} {_options(source.options)}"
         )
     return Source(source.location, manifest.source_format, options, source.name)
 
 
 def _options(options: Mapping[str, str]) -> str:
-    given = " ".join(f"--option {name}={value}" for name, value in options.items())
+    given = " ".join("--option " + shlex.quote(f"{name}={value}") for name, value in options.items())
     return given or "no options"
-
-
-def _quoted(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))
 
 
 def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | None = None) -> list[Dataset]:

@@ -22,7 +22,7 @@ from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageErro
 from clipdex.filtering import checked_distance, selections_of
 from clipdex.finding import FoundItem, find_item, find_items
 from clipdex.merging import ItemKey
-from clipdex.paths import expanded
+from clipdex.paths import expanded, quoted
 from clipdex.provenance import model_of
 from clipdex.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_negatives, as_queries
 from clipdex.ranking import Question, Ranked, rank
@@ -371,7 +371,8 @@ class Explorer:
         if self._model is not None and self._model.digest != stamp.digest:
             raise ModelMismatch(
                 f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}), and not by {model!r}. "
-                f"Leave out --model, or hash it again: clipdex build --rebuild --model {model} {first.root}"
+                "Leave out --model, or hash it again: clipdex build --rebuild "
+                f"--model {quoted(str(model))} {quoted(first.root)}"
             )
 
     @property
@@ -393,7 +394,7 @@ class Explorer:
             raise ModelMismatch(
                 f"{self.datasets[0].root} was hashed by another version of model {stamp.name!r} "
                 f"({stamp.digest[:12]}; here is {model.digest[:12]}). Item queries still work; for others hash it "
-                f"again: clipdex build --rebuild {self.datasets[0].root}"
+                f"again: clipdex build --rebuild {quoted(self.datasets[0].root)}"
             )
         precision = self._precision
         if precision == AUTO:

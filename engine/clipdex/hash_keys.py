@@ -130,8 +130,10 @@ def export_hash_keys(
         count = sum(len(dataset.index) for dataset in datasets)
         try:
             writer(path, datasets, stamp, count)
-        except (OSError, IndexWriteFailed) as error:
-            raise OutputError(f"cannot write {path}: {error}") from error
+        except IndexWriteFailed as error:  # which names the file
+            raise OutputError(error.message) from error
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}.") from error
     finally:
         for dataset in datasets:
             dataset.index.close()

@@ -56,7 +56,8 @@ def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
     datasets = open_datasets(sources)
     try:
         if len(datasets) < 2:
-            raise DatasetError("merging takes two datasets at least: name another one.")
+            again = f"{datasets[0].root} is named {len(sources)} times" if len(sources) > 1 else "one is named"
+            raise DatasetError(f"merging takes two datasets at least, and {again}: name another one.")
         require_same_model(datasets)
         for dataset in datasets:
             _require_mergeable(dataset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 _WILDCARD = re.compile(r"[*?\[]")
@@ -15,6 +16,11 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def quoted(path: str | os.PathLike[str]) -> str:
+    """Return ``path`` as a command line that is advised can have it: with quotes where a shell needs them."""
+    return shlex.quote(os.fspath(path))
 
 
 def is_folder(path: Path) -> bool:

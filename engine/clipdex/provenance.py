@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clipdex.encoder import BUNDLED, Model, find_model, installed_names
 from clipdex.errors import ModelError, ModelNotFound
+from clipdex.paths import quoted
 from clipdex_indexes import Index
 
 MODEL_VARIABLE = "CLIPDEX_MODEL"
@@ -31,7 +32,7 @@ def model_of(index: Index, root: Path) -> Model:
         raise ModelNotFound(
             f"the hash keys of {root} come from elsewhere (imported as those of {stamp.name!r}), and no model here "
             "makes such keys: only items can be asked for. To ask for texts and images, hash it here: "
-            f"clipdex build --rebuild {root}"
+            f"clipdex build --rebuild {quoted(root)}"
         )
     if not stamp.location and stamp.name == BUNDLED:
         return find_model(BUNDLED)

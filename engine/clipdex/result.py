@@ -211,6 +211,8 @@ def read_result(path: Path) -> Result:
         raise OutputError(f"the result cannot be read: {error}") from error
     except KeyError as error:
         raise OutputError(f"{path} is not a result of a query: it does not say {error}.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise OutputError(f"{path} is not a result of a query: it is not JSON.") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise OutputError(f"{path} is not a result of a query: {error}.") from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipdex.errors import IndexLocked, ProjectError
-from clipdex.paths import expanded
+from clipdex.paths import expanded, quoted
 from clipdex.projects.model import Outcome, Project, ProjectSource, Stage
 from clipdex.projects.places import FILE_NAME, STATE_FOLDER
 from clipdex.projects.reading import bad_name, open_project, parse_project, read_project
@@ -48,7 +48,7 @@ def create_project(folder: str | os.PathLike[str], *, model: str = "") -> Projec
             text += f"model = {item(model).as_string()}\n"
         with _locked(place):
             if os.path.lexists(path):
-                raise ProjectError(f"{place} is a project already: see it with clipdex project info -p {place}")
+                raise ProjectError(f"{place} is a project already: see it with clipdex project info -p {quoted(place)}")
             atomic_write(path, text.encode())
     except OSError as error:
         raise ProjectError(f"no project can be made in {place}: {error.strerror or error}.") from error

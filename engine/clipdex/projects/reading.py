@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from clipdex.errors import IndexCorrupt, ProjectFileInvalid, ProjectNotFound
-from clipdex.paths import expanded
+from clipdex.paths import expanded, quoted
 from clipdex.projects.lines import Where, line_of
 from clipdex.projects.model import OptionValue, Outcome, Project, ProjectSource, Stage
 from clipdex.projects.places import FILE_NAME, find_project
@@ -48,7 +48,9 @@ def open_project(folder: str | os.PathLike[str] | None = None) -> Project:
         return read_project(found)
     named = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100
     if not (named / FILE_NAME).is_file():
-        raise ProjectNotFound(f"{named} is no project: it has no {FILE_NAME}. Make one: clipdex project create {named}")
+        raise ProjectNotFound(
+            f"{named} is no project: it has no {FILE_NAME}. Make one: clipdex project create {quoted(named)}"
+        )
     return read_project(named)
 
 

@@ -149,6 +149,7 @@ class ZipReader(ArchiveReader):
 
     format = "zip"
     about = "a ZIP archive of images, read without unpacking it"
+    suffixes = (".zip",)
 
     @classmethod
     def detect(cls, location: Path) -> str | None:

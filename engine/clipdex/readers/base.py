@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -89,6 +89,9 @@ class Reader(ABC):
         The format in a few words, for lists.
     option_names
         The options of the format: what each says, by name.
+    suffixes
+        How names end, in lower case, of files that are meant to be in this format: one that no format fits is read as
+        such, so that it is said what is wrong with it.
     in_order
         Whether ``read`` yields items in item order (code points of the id, then of the subset), each once.
     location, options
@@ -109,6 +112,7 @@ class Reader(ABC):
     format: ClassVar[str]
     about: ClassVar[str] = ""
     option_names: ClassVar[Mapping[str, str]] = NO_OPTIONS
+    suffixes: ClassVar[tuple[str, ...]] = ()
     in_order: ClassVar[bool] = False
 
     def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -117,10 +121,21 @@ class Reader(ABC):
         self.root = base_of(location)
         self.notices: tuple[str, ...] = ()
         self.tried: tuple[str, ...] = ()
-        for name in options:
-            if name not in self.option_names:
-                known = f"its options are {', '.join(self.option_names)}" if self.option_names else "it has none"
-                raise DatasetError(f"the format {self.format} has no option {name!r}: {known}.")
+        self.require_options(options)
+
+    @classmethod
+    def require_options(cls, names: Iterable[str]) -> None:
+        """Refuse options that the format does not have.
+
+        Raises
+        ------
+        DatasetError
+            When there is no such option.
+        """
+        for name in names:
+            if name not in cls.option_names:
+                known = f"its options are {', '.join(cls.option_names)}" if cls.option_names else "it has none"
+                raise DatasetError(f"the format {cls.format} has no option {name!r}: {known}.")
 
     @classmethod
     @abstractmethod

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdex.errors import ClipdexError, DatasetError, DatasetNotFound, ExtraMissing
-from clipdex.paths import is_folder, is_pattern, is_there
+from clipdex.paths import is_folder, is_pattern, is_there, quoted
 from clipdex.readers import plugins
 from clipdex.readers.base import NO_OPTIONS, Reader
 from clipdex.readers.naming import IMAGE_SUFFIXES, suffix_of
@@ -191,7 +191,16 @@ def choose(location: Path) -> Choice:
         return Choice(FOLDER, (*notices, *hints[:1]), tuple(tried))
     for error in missing.values():
         raise error
+    meant = _meant_as(location)
+    if meant:
+        return Choice(meant, tuple(notices))
     raise DatasetError(_none(location, tried, notices))
+
+
+def _meant_as(location: Path) -> str:
+    """Return the format of clipdex that the name of a file ends like; empty: none."""
+    suffix = suffix_of(location.name)
+    return next((name for name in _registry.core.known() if suffix in reader_class(name).suffixes), "")
 
 
 def _missing(name: str) -> ExtraMissing | None:
@@ -214,10 +223,10 @@ def _none(location: Path, tried: list[str], notices: list[str]) -> str:
     if suffix_of(location.name) in IMAGE_SUFFIXES:
         return (
             f"{location} is an image, and not a dataset. Index the folder that it is in ({location.parent}), or search "
-            f"with it: clipdex query TARGET --image {location}"
+            f"with it: clipdex query {quoted(location.parent)} --image {quoted(location)}"
         )
     left_out = "".join(f" ({notice})" for notice in notices)
     return (
         f"the format of {location} is not recognised: it is none of {', '.join(tried)}.{left_out} Name it with "
-        f"--format FORMAT, or index the images of its folder: clipdex build {location.parent} --format {FOLDER}"
+        f"--format FORMAT, or index the images of its folder: clipdex build {quoted(location.parent)} --format {FOLDER}"
     )

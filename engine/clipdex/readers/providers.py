@@ -194,5 +194,5 @@ class Datumaro(Provider):
             return {}
 
     def tried(self) -> list[str]:
-        """Return how many there are: too many to name."""
-        return [f"the {len(self._names)} formats of Datumaro"] if self._names else []
+        """Return them in a word: they are too many to name."""
+        return ["the formats of Datumaro"] if self._names else []

@@ -71,6 +71,7 @@ class CsvReader(TableReader):
 
     format = "csv"
     about = "a table of paths, and ids, subsets and labels where it has them, as CSV or TSV"
+    suffixes = (".csv", ".tsv")
     option_names: ClassVar[Mapping[str, str]] = {
         **_ABOUT,
         "delimiter": "what is between columns: comma, tab, semicolon or bar [the likeliest]",
@@ -85,7 +86,7 @@ class CsvReader(TableReader):
     @classmethod
     def detect(cls, location: Path) -> str | None:
         """Take files called so whose first line has a column for the path."""
-        if suffix_of(location.name) not in (".csv", ".tsv") or not is_there(location) or not location.is_file():
+        if suffix_of(location.name) not in cls.suffixes or not is_there(location) or not location.is_file():
             return None
         try:
             reader = cls(location)
@@ -142,11 +143,12 @@ class JsonLinesReader(TableReader):
 
     format = "jsonl"
     about = "JSON lines: an object for each image, with path, and id, subset and labels where it has them"
+    suffixes = (".jsonl", ".ndjson")
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
         """Take files called so whose first line is an object with a path."""
-        if suffix_of(location.name) not in (".jsonl", ".ndjson") or not is_there(location) or not location.is_file():
+        if suffix_of(location.name) not in cls.suffixes or not is_there(location) or not location.is_file():
             return None
         try:
             reader = cls(location)

@@ -10,6 +10,7 @@ from pathlib import Path
 from clipdex.encoder.model import DESCRIPTION
 from clipdex.encoder.sources.reading import read_file, read_settings
 from clipdex.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
+from clipdex.paths import is_there
 
 _MAX_README = 1 << 20
 _SHOWN = 8
@@ -66,7 +67,8 @@ def recognise(folder: Path) -> Layout:
         When its configuration cannot be read.
     """
     if not folder.is_dir():
-        raise ModelNotFound(f"{folder} is no folder.")
+        what = "is no folder" if is_there(folder) else "does not exist"
+        raise ModelNotFound(f"{folder} {what}.")
     if _is(folder, DESCRIPTION):
         return Layout("model", folder)
     family = str((read_settings(folder / "config.json") or {}).get("model_type", ""))
