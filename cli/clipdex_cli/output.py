@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import shlex
 import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from clipdex.paths import quoted
 
 if TYPE_CHECKING:
     from clipdex import Result
@@ -170,7 +171,7 @@ def warn_unfinished(datasets: Iterable[Dataset]) -> None:
             count = len(dataset.index)
             click.echo(
                 f"{printable(dataset.name)}: {count:,} image{'s'[: count != 1]} in the index so far, {UNFINISHED}. "
-                f"Go on with it: clipdex build {printable(shlex.quote(str(dataset.root)))}",
+                f"Go on with it: clipdex build {printable(quoted(dataset.root))}",
                 err=True,
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,10 @@ class DatumaroReader(Reader):
     """
 
     in_order = False
+
+    @classmethod
+    def require_options(cls, names: Iterable[str]) -> None:
+        """Take any: they are those of Datumaro's importer, which refuses what it does not know."""
 
     def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
         # Which options there are is known by Datumaro's importer, which is not imported before something is read.
