@@ -184,6 +184,26 @@ def test_a_project_that_cannot_be_written_still_answers(cli, project, monkeypatc
     assert "could not be recorded" in done.err
 
 
+def test_an_item_that_is_named_by_its_path_is_recorded_by_its_id(cli, project, monkeypatch):
+    monkeypatch.chdir(project / "more")
+    assert cli("query", "-p", project, "more", "--item", "x/a.png", "./x/b.png", "-k", "1").code == 0
+    assert [stage.queries for stage in open_project(project).stages] == [
+        (("item", "x/a.png"), ("item", "more:x/b.png"))
+    ]
+    monkeypatch.chdir(project)
+    assert "the same as recorded" in cli("project", "run").lines[0]
+
+
+def test_a_stage_that_cannot_be_run_does_not_stop_those_after_it(cli, project):
+    file = project / "clipdex.toml"
+    assert cli("query", "more", "--item", "x/a").code == 0
+    first = '[[stages]]\nqueries = [{item = "not/there"}]\n\n[[stages]]'
+    file.write_text(file.read_text().replace("[[stages]]", first, 1))
+    done = cli("project", "run")
+    assert (done.code, "clipdex: stage 1: no item of" in done.err) == (1, True)
+    assert done.lines[0].endswith("the same as recorded")
+
+
 def test_a_project_without_stages_has_nothing_to_run(cli, project):
     done = cli("project", "run")
     assert (done.code, done.out) == (0, b"")

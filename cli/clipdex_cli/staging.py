@@ -27,6 +27,7 @@ STAGE = click.option(
 )
 # Ends of the names of options that are paths.
 _PATHS = ("image", "img-path")
+_ITEMS = ("item", "item-id")
 # What does not change the answer, or says where things are on this machine.
 _NOT_RECORDED = (
     *("targets", "output", "null", "save", "output_dir", "force", "verbose", "stage", "project_dir"),
@@ -34,7 +35,7 @@ _NOT_RECORDED = (
 )
 
 
-def stage_of(ctx: click.Context, project: Project, names: Sequence[str]) -> Stage:
+def stage_of(ctx: click.Context, project: Project, names: Sequence[str], result: Result) -> Stage:
     """Return what a command line asks, as a stage that searches these sources of a project (none: all)."""
     from clipdex.projects.model import Stage
 
@@ -42,7 +43,7 @@ def stage_of(ctx: click.Context, project: Project, names: Sequence[str]) -> Stag
     queries = []
     for name, value in ctx.meta[options.ORDER]:
         kind = keys[name]
-        queries.append((kind, _as_recorded(project, kind, value)))
+        queries.append((kind, _as_recorded(project, kind, value, result)))
     recorded: dict[str, OptionValue] = {}
     for option in ctx.command.params:
         if option.name in keys and option.name not in (*_NOT_RECORDED, *_ordered(ctx.command)):
@@ -86,7 +87,7 @@ def record(ctx: click.Context, project: Project, names: Sequence[str], result: R
     from clipdex.projects.editing import record_stage
     from clipdex.projects.outcomes import hits_of, keep_hits
 
-    stage = replace(stage_of(ctx, project, names), outcome=outcome)
+    stage = replace(stage_of(ctx, project, names, result), outcome=outcome)
     try:
         keep_hits(project, stage, hits_of(result))
         number = record_stage(project, stage)
@@ -111,7 +112,15 @@ def _ordered(command: click.Command) -> tuple[str, ...]:
     return command.ordered if isinstance(command, options.SeveralValues) else ()
 
 
-def _as_recorded(project: Project, kind: str, value: Any) -> str:  # noqa: ANN401
+def _as_recorded(project: Project, kind: str, value: Any, result: Result) -> str:  # noqa: ANN401
     from clipdex.paths import expanded
 
-    return project.relative(expanded(value)) if kind.endswith(_PATHS) else str(value)
+    if kind.endswith(_PATHS):
+        return project.relative(expanded(value))
+    if kind.endswith(_ITEMS):
+        # A path is relative to the current folder, which is another one the next time.
+        path = str(expanded(value).absolute().resolve())
+        for query in result.queries:
+            if query.kind == "item" and query.value != value and str(Path(query.path).resolve()) == path:
+                return f"{query.dataset}:{query.value}"
+    return str(value)

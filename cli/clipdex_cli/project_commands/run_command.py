@@ -43,7 +43,18 @@ def command(chosen: tuple[str, ...], project_dir: Path | None, no_build: bool, u
         code = build_all(project.chosen(project.targets_of(stages)), only_news=True, project_model=project.model_name)
         if code:
             return code
-    return max(_run(project, number, stage, update=update) for number, stage in stages)
+    return max(_run_or_say(project, number, stage, update=update) for number, stage in stages)
+
+
+def _run_or_say(project: Project, number: int, stage: Stage, *, update: bool) -> int:
+    """Run a stage; one that cannot be run is named, and does not stop those after it."""
+    from clipdex.errors import ClipdexError
+
+    try:
+        return _run(project, number, stage, update=update)
+    except ClipdexError as error:
+        click.echo(f"clipdex: stage {number}: {error.message}", err=True)
+        return error.exit_code
 
 
 def _run(project: Project, number: int, stage: Stage, *, update: bool) -> int:
