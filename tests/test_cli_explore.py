@@ -147,3 +147,22 @@ def test_format_and_options_are_those_of_the_build(cli, unbuilt, tmp_path, monke
     assert cli("explore", "photos", "--format", "folder", "--query-str", "a koala", "-topk", "1").code == 0
     assert open_project(tmp_path / "p").stages[0].options == {"topk": 1}
     assert cli("explore", "photos", "--option", "nonsense", "--query-str", "a koala").code == 2
+
+
+def test_an_image_that_is_not_there_is_found_out_before_anything_is_built(cli, unbuilt, tmp_path):
+    copy = shutil.copytree(unbuilt, tmp_path / "copy", ignore=shutil.ignore_patterns(".clipdex"))
+    done = cli("explore", "-query-img-path", "nothing.jpg", "-topk", "3", copy)
+    assert done.code == 1
+    assert "'nothing.jpg' cannot be used: no such file" in done.err
+    assert not (copy / ".clipdex").exists()
+
+
+def test_an_index_that_cannot_be_written_is_searched_as_it_is(cli, unbuilt, tmp_path):
+    copy = shutil.copytree(unbuilt, tmp_path / "copy")
+    arguments = ["explore", copy, "--query-str", "a dog", "-topk", "3", "--output", "json"]
+    before = cli(*arguments)
+    (copy / ".clipdex" / "lock").unlink()
+    (copy / ".clipdex" / "lock").mkdir()
+    done = cli(*arguments)
+    assert (done.code, done.ids) == (0, before.ids)
+    assert "copy: searched as it was built: cannot lock" in done.err

@@ -216,3 +216,28 @@ def test_few_images_are_in_memory_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr("clipdex.report.drawing.load_image", load)
     draw_sheet(result_of([tmp_path / "a.png"] * 30))
     assert most <= 2
+
+
+def test_captions_keep_to_their_column(tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(6)]
+    for path in paths:
+        solid((10, 120, 200)).save(path)
+    queries = (QueryRecord("text", "dog"), QueryRecord("text", "cat"))
+    result = result_of(paths, queries, ids=["a very long name of an image " * 4] * 6, labels=("a long label " * 9,))
+    hits = tuple(replace(hit, score=1234.5, distance=999, rank=hit.rank + 1000) for hit in result.hits)
+    sheet = np.asarray(draw_sheet(replace(result, hits=hits)))
+    captions = sheet[-4 * 18 :]
+    between = [20 + 196 * column + 182 for column in range(5)]
+    assert all((captions[:, left : left + 12] == 255).all() for left in between)
+
+
+def test_hits_of_several_datasets_and_subsets_are_told_apart(tmp_path):
+    solid((10, 120, 200)).save(tmp_path / "a.png")
+    result = result_of([tmp_path / "a.png", tmp_path / "a.png"])
+    second = replace(result.datasets[0], name="other")
+    one = replace(result, datasets=(*result.datasets, second))
+    two = replace(one, hits=(one.hits[0], replace(one.hits[1], dataset="other")))
+    three = replace(two, hits=(two.hits[0], replace(two.hits[1], subset="val")))
+    sheets = [np.asarray(draw_sheet(each)) for each in (one, two, three)]
+    assert not np.array_equal(sheets[0], sheets[1])
+    assert not np.array_equal(sheets[1], sheets[2])

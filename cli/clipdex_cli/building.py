@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,7 +42,7 @@ def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool
         The exit code: 0 when each target has at least one image in its index.
     """
     from clipdex import build
-    from clipdex.errors import ClipdexError
+    from clipdex.errors import ClipdexError, IndexWriteFailed
     from clipdex_cli.progress import BuildDisplay
     from clipdex_cli.stopping import exit_code_of, stoppable
 
@@ -57,6 +58,13 @@ def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool
                     notice=None if quiet else _say,
                     **settings,
                 )
+        except IndexWriteFailed as error:
+            if only_news and _is_built(target, settings.get("index")):
+                click.echo(f"{name}: searched as it was built: {error.message}", err=True)
+                continue
+            click.echo(f"clipdex: {error.message}", err=True)
+            exit_code = error.exit_code
+            continue
         except ClipdexError as error:
             click.echo(f"clipdex: {error.message}", err=True)
             exit_code = error.exit_code
@@ -74,6 +82,14 @@ def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool
         elif not quiet and (news or not only_news):
             _say_done(report)
     return exit_code
+
+
+def _is_built(target: Target, index: Path | None) -> bool:
+    """Tell whether a target has an index already."""
+    from clipdex.sources import index_folder, locate
+    from clipdex_indexes.manifest import FILE_NAME
+
+    return (index_folder(locate(target), index) / FILE_NAME).exists()
 
 
 def _say(sentence: str) -> None:

@@ -93,7 +93,13 @@ def command(
             across=across,
             limit=limit,
             index=index,
-            progress=lambda part: display("percent compared", round(100 * part), 100),
+            progress=lambda part: display("comparing, percent done", round(100 * part), 100) if part else None,
+        )
+    if across == "datasets" and len(result.datasets) < 2:
+        click.echo(
+            "There is one dataset only, so nothing can be across datasets. Name another one; of a merged dataset, name "
+            "those that it was made of.",
+            err=True,
         )
     _show(result, output, end="\0" if null else "\n")
     click.echo(_summary(result), err=True)

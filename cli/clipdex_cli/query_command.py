@@ -239,6 +239,7 @@ def ask(
     searched = place.targets or ((Path(),) if index is None or build is not None else ())
     settings: dict[str, Any] = {"model": model, "device": device, "precision": precision, "index": index}
     if build is not None:
+        _require_images(queries + negative)
         told = {**settings, **build}
         code = build_all(searched, only_news=True, max_pixels=max_pixels, project_model=place.model, **told)
         if code:
@@ -259,6 +260,17 @@ def ask(
         if place.project is None or place.names is None or index is not None:
             return Answer(result, place, None)
         return Answer(result, place, outcome_of(place.project, explorer, result))
+
+
+def _require_images(queries: list[Any]) -> None:
+    """Refuse images that are not there, before anything is built."""
+    from clipdex import ImageQuery
+    from clipdex.errors import QueryImageError
+    from clipdex.paths import expanded, is_there
+
+    for query in queries:
+        if isinstance(query, ImageQuery) and isinstance(query.image, Path) and not is_there(expanded(query.image)):
+            raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: no such file.")
 
 
 def _record(ctx: click.Context, answer: Answer, *, asked_for: bool) -> None:

@@ -35,13 +35,14 @@ def draw_picture(
     picture: Image.Image | None,
     corner: tuple[int, int],
     box: tuple[int, int],
+    instead: str = "cannot be read",
 ) -> None:
-    """Draw a picture in the middle of a box, or an empty frame where there is none."""
+    """Draw a picture in the middle of a box or, where there is none, an empty frame that says something instead."""
     left, top = corner
     if picture is None:
         draw.rectangle((left, top, left + box[0] - 1, top + box[1] - 1), outline=FRAME, width=2)
-        text = "cannot be read"
-        draw.text((left + (box[0] - text_width(text, 13)) // 2, top + box[1] // 2 - 8), text, font=font(13), fill=QUIET)
+        middle = left + (box[0] - text_width(instead, 13)) // 2
+        draw.text((middle, top + box[1] // 2 - 8), instead, font=font(13), fill=QUIET)
         return
     picture = fit(picture, box)
     sheet.paste(picture, (left + (box[0] - picture.width) // 2, top + (box[1] - picture.height) // 2))

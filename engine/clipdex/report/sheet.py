@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
@@ -38,6 +39,14 @@ _MOST_HITS = 400
 _AWAY = "#b42318"
 
 
+class _Names(NamedTuple):
+    """What has to be said of each hit, because the hits differ in it."""
+
+    query: bool
+    dataset: bool
+    subset: bool
+
+
 def draw_sheet(result: Result, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Draw the queries and the hits of a result, with rank, distance, id and labels under each picture.
 
@@ -59,11 +68,15 @@ def draw_sheet(result: Result, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     _draw_head(sheet, draw, result, asked)
     top = MARGIN + head
-    several = sum(not query.negative for query in result.queries) > 1
+    names = _Names(
+        query=sum(not query.negative for query in result.queries) > 1,
+        dataset=len(result.datasets) > 1,
+        subset=len({hit.subset for hit in hits}) > 1,
+    )
     draw.line([(MARGIN, top - GAP), (width - MARGIN, top - GAP)], fill=FRAME, width=2)
     for number, (hit, picture) in enumerate(zip(hits, pictures, strict=True)):
         left, upper = MARGIN + (number % columns) * CELL, top + (number // columns) * cell_height
-        _draw_hit(sheet, draw, hit, picture, (left, upper), several=several)
+        _draw_hit(sheet, draw, hit, picture, (left, upper), names)
     return sheet
 
 
@@ -77,6 +90,8 @@ def _draw_head(
         count += f" (the first {shown} shown)"
     items = counted(sum(dataset.items for dataset in result.datasets), "image")
     title = f"{count} in {names}  ({items})"
+    if len(asked) < len(result.queries):
+        title += f"; the first {len(asked)} of {len(result.queries)} queries are shown"
     room = sheet.width - 2 * MARGIN
     draw.text((MARGIN, MARGIN - 4), fitted(title, 18, room), font=font(18), fill=INK)
     top = MARGIN + line_height(22) + GAP
@@ -99,9 +114,6 @@ def _draw_head(
         name = {"text": "", "image": Path(query.value).name}.get(query.kind, query.value)
         text = f"{kind} {name}".rstrip()
         draw.text((left, top + box[1] + 2), fitted(text, 13, box[0]), font=font(13), fill=colour)
-    if len(result.queries) > len(asked):
-        more = f"+ {len(result.queries) - len(asked)} more"
-        draw.text((MARGIN + len(asked) * step, top + box[1] // 2), more, font=font(13), fill=QUIET)
 
 
 def _draw_text_query(draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], box: tuple[int, int]) -> None:
@@ -127,20 +139,22 @@ def _draw_hit(
     hit: Hit,
     picture: Image.Image | None,
     corner: tuple[int, int],
-    *,
-    several: bool,
+    names: _Names,
 ) -> None:
     left, top = corner
-    draw_picture(sheet, draw, picture, corner, PICTURE)
+    draw_picture(sheet, draw, picture, corner, PICTURE, "missing" if hit.missing else "cannot be read")
     line = line_height(13)
     rank = f"{hit.rank}."
     below = top + PICTURE[1] + 3
     draw.text((left, below), rank, font=font(13), fill=INK)
-    score = "" if hit.score is None else f" ({hit.score:.1f})"
-    distance = f"distance {hit.distance}{score}" + (f"  query {hit.query + 1}" if several else "")
-    draw.text((left + text_width(rank + " ", 13), below), distance, font=font(13), fill=ACCENT)
-    draw.text((left, below + line), fitted(hit.id, 13, PICTURE[0]), font=font(13), fill=INK)
-    draw.text((left, below + 2 * line), fitted(", ".join(hit.labels), 13, PICTURE[0]), font=font(13), fill=QUIET)
+    distance = f"distance {hit.distance}" if hit.score is None else f"{hit.distance}, score {hit.score:.1f}"
+    distance += f"  query {hit.query + 1}" if names.query else ""
+    indent = text_width(rank + " ", 13)
+    draw.text((left + indent, below), fitted(distance, 13, PICTURE[0] - indent), font=font(13), fill=ACCENT)
+    where = f"{hit.dataset}: {hit.id}" if names.dataset else hit.id
+    draw.text((left, below + line), fitted(where, 13, PICTURE[0]), font=font(13), fill=INK)
+    labels = ", ".join(hit.labels) + (f"  ({hit.subset})" if names.subset else "")
+    draw.text((left, below + 2 * line), fitted(labels.strip(), 13, PICTURE[0]), font=font(13), fill=QUIET)
 
 
 def _query_picture(result: Result, number: int, max_pixels: int) -> Image.Image | None:
