@@ -147,7 +147,7 @@ def _draw_hit(
     rank = f"{hit.rank}."
     below = top + PICTURE[1] + 3
     draw.text((left, below), rank, font=font(13), fill=INK)
-    distance = f"distance {hit.distance}" if hit.score is None else f"{hit.distance}, score {hit.score:.1f}"
+    distance = f"distance {hit.distance}" if hit.score is None else f"{hit.distance}, score {hit.score:.0f}"
     distance += f"  query {hit.query + 1}" if names.query else ""
     indent = text_width(rank + " ", 13)
     draw.text((left + indent, below), fitted(distance, 13, PICTURE[0] - indent), font=font(13), fill=ACCENT)
