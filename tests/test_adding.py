@@ -189,7 +189,7 @@ def test_a_folder_of_nothing_known_says_what_was_looked_for_and_what_is_there(tm
     make_folder(tmp_path / "data", "a.png")
     with pytest.raises(ModelUnsupported, match=r"onnx/vision_model.onnx.*There is: a\.png"):
         add_model(tmp_path / "data")
-    with pytest.raises(ModelNotFound, match="no folder"):
+    with pytest.raises(ModelNotFound, match="nothing does not exist"):
         add_model(tmp_path / "nothing")
 
 

@@ -107,7 +107,8 @@ def command(
         from clipdex.report.groups import save_duplicates
 
         saved = save_duplicates(result, output_dir, force=force, max_pixels=max_pixels)
-        sheets = f"{len(saved.sheets)} sheet{'s'[: len(saved.sheets) != 1]} of {saved.drawn:,} groups"
+        groups = f"{saved.drawn:,} group{'s'[: saved.drawn != 1]}"
+        sheets = f"{len(saved.sheets)} sheet{'s'[: len(saved.sheets) != 1]} of {groups}"
         click.echo(f"Saved to {saved.folder}: {saved.data.name}, {sheets}", err=True)
     return 0
 
