@@ -133,6 +133,11 @@ def contents(index: Index) -> list[Pair]:
     return [(item, index.key(location).tobytes()) for location, item in index.items()]
 
 
+def read(folder: Path) -> list[Pair]:
+    with Index(folder) as opened:
+        return contents(opened)
+
+
 def segment_files(folder: Path) -> set[str]:
     return {path.name for path in (folder / "segments").iterdir()}
 

@@ -16,6 +16,7 @@ from helpers_index import (
     model_stamp,
     oracle,
     random_pairs,
+    read,
     row,
     segment_files,
 )
@@ -28,11 +29,6 @@ NEW = in_order((row(f"new/{number}.jpg", labels=("bird",)), bytes([number] * 8))
 def index(tmp_path):
     apply(tmp_path / "index", PAIRS)
     return tmp_path / "index"
-
-
-def read(folder):
-    with Index(folder) as opened:
-        return contents(opened)
 
 
 def ids(pairs):

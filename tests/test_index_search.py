@@ -39,7 +39,7 @@ def calls(monkeypatch):
 
         monkeypatch.setattr(owner, name, wrapper)
 
-    count(hamming, "_distances", "blocks")
+    count(hamming, "distances_into", "blocks")
     count(hamming._Scan, "_scattered", "gathered")
     count(hamming._Scan, "nearest_in", "chunks")
     return counted

@@ -39,6 +39,7 @@ from helpers_index import (
     model_stamp,
     oracle,
     random_pairs,
+    read,
     row,
     segment_files,
 )
@@ -52,11 +53,6 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def index(tmp_path):
     apply(tmp_path / "index", PAIRS)
     return tmp_path / "index"
-
-
-def read(folder):
-    with Index(folder) as opened:
-        return contents(opened)
 
 
 def sizes(folder):

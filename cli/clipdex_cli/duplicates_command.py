@@ -32,16 +32,7 @@ if TYPE_CHECKING:
     help="Only groups with images in several subsets, or in several datasets.",
 )
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show the N largest groups. [default: all]")
-@click.option(
-    "--output",
-    type=click.Choice(["table", "json", "csv", "paths"]),
-    default="table",
-    show_default=True,
-    help="What to print; paths: those of all images of each group but the first.",
-)
-@click.option(
-    "-0", "--null", "null", is_flag=True, help="With --output paths: end each with NUL instead of a new line."
-)
+@options.output("What to print; paths: those of all images of each group but the first.")
 @click.option("-s", "--save", is_flag=True, help="Save sheets of pictures of the groups, and the result.")
 @click.option(
     "-o",

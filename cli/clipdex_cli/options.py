@@ -222,6 +222,24 @@ OUTPUT_DIR = click.option(
 FORCE = click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
 
 
+def output(shown: str) -> Callable[[Any], Any]:
+    """Return what adds ``--output`` and ``-0``; ``shown`` is the help of the former."""
+
+    def add(command: Any) -> Any:  # noqa: ANN401
+        command = click.option(
+            "-0", "--null", "null", is_flag=True, help="With --output paths: end each with NUL instead of a new line."
+        )(command)
+        return click.option(
+            "--output",
+            type=click.Choice(["table", "json", "csv", "paths"]),
+            default="table",
+            show_default=True,
+            help=shown,
+        )(command)
+
+    return add
+
+
 def max_pixels(command: Any) -> Any:  # noqa: ANN401
     """Add ``--max-pixels``."""
     return click.option(

@@ -75,16 +75,7 @@ SHOWING = ("output", "null", "save", "output_dir", "force", "stage")
     type=click.IntRange(min=0),
     help="Leave out what is farther than D bits from the query that it matches best.",
 )
-@click.option(
-    "--output",
-    type=click.Choice(["table", "json", "csv", "paths"]),
-    default="table",
-    show_default=True,
-    help="What to print.",
-)
-@click.option(
-    "-0", "--null", "null", is_flag=True, help="With --output paths: end each with NUL instead of a new line."
-)
+@options.output("What to print.")
 @click.option("-s", "--save/--no-save", "save", help="Save a contact sheet, the images and the result.")
 @options.OUTPUT_DIR
 @options.FORCE

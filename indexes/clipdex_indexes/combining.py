@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.hamming import Masks, Neighbours, _pool, available_threads, hamming
+from clipdex_indexes.hamming import Masks, Neighbours, _pool, available_threads, distances_into
 from clipdex_indexes.index import Found, Index, Location, searched
 
 Keys = npt.NDArray[np.uint8]
@@ -59,13 +58,9 @@ class Group:
 
 def distances_to(keys: Keys, queries: Keys) -> npt.NDArray[np.int32]:
     """Return all Hamming distances, int32 ``[q, n]``, of queries ``[q, bytes]`` to keys ``[n, bytes]``."""
-    if keys.shape[1] % 8 or not len(keys) or not len(queries):
-        rows = [hamming(keys, query).astype(np.int32) for query in queries]
-        return np.stack(rows) if rows else np.empty((0, len(keys)), np.int32)
-    keys, queries = np.ascontiguousarray(keys), np.ascontiguousarray(queries)
     distances = np.empty((len(queries), len(keys)), np.int32)
-    pointers = map(faiss.swig_ptr, (queries, keys))
-    faiss.hammings(*pointers, len(queries), len(keys), keys.shape[1], faiss.swig_ptr(distances))
+    if distances.size:
+        distances_into(np.ascontiguousarray(keys), np.ascontiguousarray(queries), distances)
     return distances
 
 

@@ -237,7 +237,7 @@ class _Scan:
                 rows = len(block.keys)
                 part = slice(filled, filled + count * rows)
                 found, is_near = distances[part].reshape(count, rows), near[part].reshape(count, rows)
-                _distances(block.keys, queries, found)
+                distances_into(block.keys, queries, found)
                 np.less_equal(found, limits[:, None], out=is_near)
                 if block.mask is not None:
                     is_near &= block.mask
@@ -345,8 +345,8 @@ class _Scan:
         return wins
 
 
-def _distances(keys: Keys, queries: Keys, into: npt.NDArray[np.int32]) -> None:
-    """Compute all distances, int32 ``[q, n]``."""
+def distances_into(keys: Keys, queries: Keys, into: npt.NDArray[np.int32]) -> None:
+    """Compute all Hamming distances of contiguous queries and keys, int32 ``[q, n]``."""
     if keys.shape[1] % 8:
         for query, row in zip(queries, into, strict=True):
             row[:] = hamming(keys, query)
