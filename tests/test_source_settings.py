@@ -299,7 +299,15 @@ def packed(folder: Path, data: bytes) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"x" * 100)[:-9], gzip.compress(b"\n\xff\xfe a\n")])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no gzip", id="no gzip"),
+        pytest.param(gzip.compress(b"x" * 100)[:-9], id="cut short"),
+        pytest.param(gzip.compress(b"\n\xff\xfe a\n"), id="no UTF-8"),
+    ],
+)
 def test_a_damaged_vocabulary_of_openai_is_refused(tmp_path, data):
     with pytest.raises(ModelCorrupt):
         write_tokenizer(packed(tmp_path, data), tmp_path / "written.json")
