@@ -11,7 +11,7 @@ import threading
 import numpy as np
 import pytest
 
-from clipdex_indexes import Index, hamming, search
+from clipdex_indexes import Index, distances, hamming, search
 from helpers_index import POPCOUNT, SMALL_CHUNKS, ask, oracle, random_pairs, row, split, write_index
 
 
@@ -39,7 +39,7 @@ def calls(monkeypatch):
 
         monkeypatch.setattr(owner, name, wrapper)
 
-    count(hamming, "distances_into", "blocks")
+    count(hamming.NearKeys, "within", "blocks")
     count(hamming._Scan, "_scattered", "gathered")
     count(hamming._Scan, "nearest_in", "chunks")
     return counted
@@ -163,11 +163,11 @@ def test_hamming_counts_the_differing_bits(bits):
     query = random_keys(1, bits, seed=1)[0]
     expected = [bin(int.from_bytes(key.tobytes(), "big") ^ int.from_bytes(query.tobytes(), "big")).count("1")
                 for key in keys]  # fmt: skip
-    assert hamming.hamming(keys, query).tolist() == expected
-    assert hamming.hamming(keys[::2], query).tolist() == expected[::2]
+    assert distances.hamming(keys, query).tolist() == expected
+    assert distances.hamming(keys[::2], query).tolist() == expected[::2]
     unaligned = np.frombuffer(b"x" + keys.tobytes(), np.uint8)[1:].reshape(keys.shape)
-    assert hamming.hamming(unaligned, query).tolist() == expected
-    assert hamming.hamming(keys[:0], query).tolist() == []
+    assert distances.hamming(unaligned, query).tolist() == expected
+    assert distances.hamming(keys[:0], query).tolist() == []
 
 
 def test_many_keys_are_searched_in_chunks_by_several_threads(calls):

@@ -21,7 +21,7 @@ from clipdex.explorer import Explorer
 from clipdex.result import SCHEMA, DatasetRecord, plain
 from clipdex.sources import Target
 from clipdex_indexes import ItemRow, Location
-from clipdex_indexes.hamming import hamming
+from clipdex_indexes.distances import hamming
 from clipdex_indexes.pairs import near_pairs
 
 Ints = npt.NDArray[np.int64]

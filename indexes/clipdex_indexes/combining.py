@@ -15,7 +15,8 @@ from typing import Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.hamming import Masks, Neighbours, _pool, available_threads, distances_into
+from clipdex_indexes.distances import distances_into
+from clipdex_indexes.hamming import Masks, Neighbours, _pool, available_threads
 from clipdex_indexes.index import Found, Index, Location, searched
 
 Keys = npt.NDArray[np.uint8]

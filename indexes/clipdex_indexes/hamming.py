@@ -1,9 +1,9 @@
 """Exact Hamming top-k over hash keys, in item order among equal distances.
 
-FAISS computes distances (``hammings``), a block of keys at a time that stays in the cache; NumPy picks those that are
-not farther than the k-th nearest so far. That takes no longer than reading the keys, whatever k is, and leaves nothing
-to chance: equal distances are seen in order of position, and rows that a mask excludes are never candidates. The blocks
-are dealt out to a pool of threads, which share the distance of the k-th nearest that any of them has found.
+FAISS finds the keys of a block that are not farther than the k-th nearest so far (``match_hamming_thres``); NumPy keeps
+the nearest of them. That takes little longer than reading the keys, whatever k is, and leaves nothing to chance: equal
+distances are seen in order of position, and rows that a mask excludes are never candidates. The blocks are dealt out to
+a pool of threads, which share the distance of the k-th nearest that any of them has found.
 """
 
 from __future__ import annotations
@@ -18,21 +18,24 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from clipdex_indexes.distances import NearKeys
+
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Masks = Sequence[Bools | None]
 Piece = tuple[int, int, int]  # number of the array, first row, end
+# Rows that are compared at once: keys, which of them count (None: all), and their places (or that of the first).
+_Block = tuple[Keys, "Bools | None", "int | Ints"]
 
 _SMALLEST_CHUNK = 1 << 16
 # Several chunks a thread even out the threads.
 _CHUNKS_PER_THREAD = 4
 _ONE_THREAD_BELOW = 1 << 15
-# A single query reads each key once, so that only the distances must stay in the cache; several queries read the keys
-# of a block again.
+# A single query reads each key once; several queries read the keys of a block again, from the cache.
 _ROWS_OF_ONE_QUERY = 1 << 16
-_ROWS_OF_SEVERAL = 1 << 13
-_QUERIES_AT_ONCE = 16
+_ROWS_OF_SEVERAL = 1 << 14
+_QUERIES_AT_ONCE = 64
 # The first rows of a chunk, of which most are candidates, show what is near.
 _FIRST_ROWS = 1 << 11
 # Time, in nanoseconds, of fetching a row that is scattered in memory, of reading one among all, of one distance.
@@ -89,24 +92,6 @@ def _pool() -> ThreadPoolExecutor:
 if hasattr(os, "register_at_fork"):
     # Threads do not survive a fork: a child that kept the pool would wait for them for ever.
     os.register_at_fork(after_in_child=_pool.cache_clear)
-
-
-def hamming(keys: Keys, query: Keys) -> Ints:
-    """Return the Hamming distances from one query to every key, int64 ``[n]``.
-
-    Parameters
-    ----------
-    keys
-        uint8 ``[n, bytes]``.
-    query
-        uint8 ``[bytes]``.
-    """
-    if keys.shape[1] % 8 == 0 and keys.flags.c_contiguous:
-        words = np.bitwise_count(keys.view(np.uint64) ^ np.ascontiguousarray(query).view(np.uint64))
-    else:
-        words = np.bitwise_count(keys ^ query)
-    distances: Ints = words.sum(axis=1, dtype=np.int64)
-    return distances
 
 
 def nearest(arrays: Sequence[Keys], queries: Keys, k: int, masks: Masks | None = None) -> list[list[Neighbours]]:
@@ -192,15 +177,6 @@ class _Near:
     places: Ints
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Rows whose distances are compared at once: keys, which of them count, and their places (the first, or all)."""
-
-    keys: Keys
-    mask: Bools | None
-    places: int | Ints
-
-
 class _Scan:
     """One search: what is searched, and how many are wanted."""
 
@@ -226,66 +202,47 @@ class _Scan:
         ``bounds`` has for each query a distance that the k-th nearest of all chunks is at most at, and is lowered.
         """
         count = len(queries)
-        room = count * (_ROWS_OF_ONE_QUERY if count == 1 else _ROWS_OF_SEVERAL)
-        distances, near = np.empty(room, np.int32), np.empty(room, np.bool_)
-        limits = bounds.copy()
+        block_rows = _ROWS_OF_ONE_QUERY if count == 1 else _ROWS_OF_SEVERAL
+        near = NearKeys(queries, block_rows)
+        limits = bounds.tolist()
         parts: list[_Near] = []
         pending, most = 0, count * (2 * self._k + 64)
-        for group in self._groups(chunk, count):
-            filled = 0
-            for block in group:
-                rows = len(block.keys)
-                part = slice(filled, filled + count * rows)
-                found, is_near = distances[part].reshape(count, rows), near[part].reshape(count, rows)
-                distances_into(block.keys, queries, found)
-                np.less_equal(found, limits[:, None], out=is_near)
-                if block.mask is not None:
-                    is_near &= block.mask
-                filled += count * rows
-            at = np.flatnonzero(near[:filled])
-            if not len(at):
+        for keys, mask, places in self._blocks(chunk, count, block_rows):
+            which, rows, distances = near.within(keys, limits)
+            if not len(which):
                 continue
-            parts.append(_located(group, at, distances[at], count))
-            pending += len(at)
+            if mask is not None:
+                counts = mask[rows]
+                which, rows, distances = which[counts], rows[counts], distances[counts]
+            parts.append(_Near(which, distances, rows + places if isinstance(places, int) else places[rows]))
+            pending += len(which)
             if pending > most:
                 best, kth = self.best(parts, count)
                 parts, pending = [best], len(best.places)
                 # Threads may undo each other's changes here, which leaves a bound higher, and as true.
                 np.minimum(bounds, kth, out=bounds)
                 # In the same array, keys as near as the k-th that come later are not among the k nearest.
-                limits = np.minimum(bounds, kth - 1) if len(self._arrays) == 1 else bounds.copy()
+                limits = (np.minimum(bounds, kth - 1) if len(self._arrays) == 1 else bounds).tolist()
         return self.best(parts, count)[0]
 
-    def _groups(self, chunk: list[Piece], count: int) -> Iterator[list[_Block]]:
-        """Yield the rows of a chunk that count, in order, in blocks; together those of a group fit the buffers."""
-        most = _ROWS_OF_ONE_QUERY if count == 1 else _ROWS_OF_SEVERAL
-        group: list[_Block] = []
-        room = min(most, _FIRST_ROWS)
-        for number, first, end in chunk:
-            mask = self._masks[number]
-            selected = end - first if mask is None else int(np.count_nonzero(mask[first:end]))
+    def _blocks(self, chunk: list[Piece], count: int, most: int) -> Iterator[_Block]:
+        """Yield the rows of a chunk that count, in order."""
+        first_rows = min(most, _FIRST_ROWS)
+        for number, start, end in chunk:
+            keys, mask, place = self._arrays[number], self._masks[number], int(self.starts[number])
+            selected = end - start if mask is None else int(np.count_nonzero(mask[start:end]))
             if not selected:
                 continue
-            if selected * (_FETCH + _COMPARE * count) < (end - first) * (_READ + _COMPARE * count):
-                if group:
-                    yield group
-                    group = []
-                yield from ([block] for block in self._scattered(number, first, end, most))
-                room = most
+            if selected * (_FETCH + _COMPARE * count) < (end - start) * (_READ + _COMPARE * count):
+                yield from self._scattered(number, start, end, most)
+                first_rows = most
                 continue
-            keys, place = self._arrays[number], int(self.starts[number])
-            if mask is not None and selected == end - first:
+            if mask is not None and selected == end - start:
                 mask = None
-            while first < end:
-                stop = min(end, first + room)
-                group.append(_Block(keys[first:stop], None if mask is None else mask[first:stop], place + first))
-                room -= stop - first
-                first = stop
-                if not room:
-                    yield group
-                    group, room = [], most
-        if group:
-            yield group
+            while start < end:
+                stop = min(end, start + first_rows)
+                yield keys[start:stop], None if mask is None else mask[start:stop], place + start
+                start, first_rows = stop, most
 
     def _scattered(self, number: int, first: int, end: int, most: int) -> Iterator[_Block]:
         mask = self._masks[number]
@@ -296,7 +253,7 @@ class _Scan:
         for start in range(0, len(rows), most):
             some = rows[start : start + most]
             taken = whole.take(some).view(np.uint8).reshape(len(some), width)
-            yield _Block(taken, None, some + self.starts[number])
+            yield taken, None, some + self.starts[number]
 
     def best(self, parts: list[_Near], count: int) -> tuple[_Near, npt.NDArray[np.int32]]:
         """Keep what may be among the k nearest; return it, and the distances of the k-th, ``[count]``.
@@ -343,31 +300,3 @@ class _Scan:
         wins: Bools = ~tied
         wins[at] = numbers < room[queries[at]]
         return wins
-
-
-def distances_into(keys: Keys, queries: Keys, into: npt.NDArray[np.int32]) -> None:
-    """Compute all Hamming distances of contiguous queries and keys, int32 ``[q, n]``."""
-    if keys.shape[1] % 8:
-        for query, row in zip(queries, into, strict=True):
-            row[:] = hamming(keys, query)
-        return
-    pointers = faiss.swig_ptr(queries), faiss.swig_ptr(keys)
-    faiss.hammings(*pointers, len(queries), len(keys), keys.shape[1], faiss.swig_ptr(into))
-
-
-def _located(group: list[_Block], at: npt.NDArray[np.intp], distances: npt.NDArray[np.int32], count: int) -> _Near:
-    """Say of which query and at which places the distances are that were found ``at`` these places of the buffer."""
-    if len(group) == 1:
-        rows: int | Ints = len(group[0].keys)
-        places: int | Ints = group[0].places
-    else:
-        lengths = np.array([len(block.keys) for block in group])
-        firsts = count * (np.cumsum(lengths) - lengths)
-        blocks = np.searchsorted(firsts, at, side="right") - 1
-        at = at - firsts[blocks]
-        rows, places = lengths[blocks], np.array([block.places for block in group])[blocks]
-    queries: Ints = at // rows if count > 1 else np.zeros(len(at), np.int64)
-    row: Ints = at - queries * rows
-    if len(group) == 1 and not isinstance(places, int):
-        return _Near(queries, distances, places[row])
-    return _Near(queries, distances, row + places)

@@ -33,6 +33,8 @@ Ints = npt.NDArray[np.int64]
 # length of the key bytes, then the key bytes.
 _HEADER = struct.Struct("<4siiqBiQ")
 _TRAINED, _METRIC = 1, 1
+# Linux keeps what is written at once in pages as large, and so maps the keys with fewer entries for the processor.
+_WRITTEN_AT_ONCE = 4 << 20
 
 
 def keys_path(folder: Path, name: str) -> Path:
@@ -91,7 +93,7 @@ def _write_files(
 ) -> int:
     code_size = bits // 8
     try:
-        with keys.open("wb") as codes, contextlib.closing(TableWriter(table)) as writer:
+        with keys.open("wb", buffering=_WRITTEN_AT_ONCE) as codes, contextlib.closing(TableWriter(table)) as writer:
             codes.write(bytes(_HEADER.size))
             pair: tuple[ItemRow, bytes] | None = first
             while pair is not None:
