@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 BYTES = 64  # of a hash key of the bundled model
+# Seconds between calls: threads of OpenMP spin for a while after theirs, and would take a processor from the next.
+_PAUSE = 0.03
 
 Keys = npt.NDArray[np.uint8]
 
@@ -47,6 +49,7 @@ def interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in alternatives}
     for _ in range(repeats):
         for name, call in alternatives.items():
+            time.sleep(_PAUSE)
             begin = time.perf_counter()
             call()
             seconds[name].append(time.perf_counter() - begin)

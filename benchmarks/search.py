@@ -4,7 +4,7 @@ All ways search the same keys, in turn, and must give the same distances. "Strea
 to read the same bytes once, which no search can beat. The index on disk is a real one, with made-up items.
 
 Parts: ``single`` (one query), ``many`` (128 queries), ``filter`` (one query among a random 10 % and 0.1 % of the
-items), ``k`` (k = 10,000), ``segments`` (the smaller number of keys in 1, 10 and 100 segments), ``open`` (opening an
+items), ``k`` (k = 10,000), ``segments`` (one query, the keys in 1, 10 and 100 segments), ``open`` (opening an
 index and answering the first item query, in a process of its own, and its private memory), ``process`` (``clipdex query
 --output json`` for an item), ``disk`` (bytes on disk for an item of a typical folder). Bars are those for 10 M keys.
 
@@ -101,9 +101,9 @@ def main() -> None:
                 raise SystemExit(f"{folder} has no room for an index of {number:,} items: name another with --folder")
             measure(number, set(arguments.parts), arguments.repeats, Path(folder))
         gc.collect()
-    if "segments" in arguments.parts:
-        with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-", dir=arguments.folder) as folder:
-            measure_segments(min(arguments.keys), arguments.repeats, Path(folder))
+        if "segments" in arguments.parts:
+            with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-", dir=arguments.folder) as folder:
+                measure_segments(number, arguments.repeats, Path(folder))
 
 
 def measure(number: int, parts: set[str], repeats: int, folder: Path) -> None:

@@ -25,6 +25,9 @@ SMALL_CHUNKS = {
     "_ROWS_OF_ONE_QUERY": 100,
     "_ROWS_OF_SEVERAL": 64,
     "_QUERIES_AT_ONCE": 2,
+    "_SAMPLED_PLACES": 4,
+    "_SAMPLED_ROWS": 16,
+    "_SAMPLED_SHARE": 2,
 }
 
 # The same examples on every run and every machine, and no file left behind.

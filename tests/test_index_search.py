@@ -41,7 +41,7 @@ def calls(monkeypatch):
 
     count(hamming.NearKeys, "within", "blocks")
     count(hamming._Scan, "_scattered", "gathered")
-    count(hamming._Scan, "nearest_in", "chunks")
+    count(hamming._Scan, "near_in", "chunks")
     return counted
 
 

@@ -18,7 +18,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.distances import NearKeys
+from clipdex_indexes.distances import NearKeys, distances_into
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -36,8 +36,13 @@ _ONE_THREAD_BELOW = 1 << 15
 _ROWS_OF_ONE_QUERY = 1 << 16
 _ROWS_OF_SEVERAL = 1 << 14
 _QUERIES_AT_ONCE = 64
-# The first rows of a chunk, of which most are candidates, show what is near.
 _FIRST_ROWS = 1 << 11
+# A sample shows what is near before anything is searched: rows at as many places, at least so many, and so many for
+# each of k; where it is not more than one row of so many.
+_SAMPLED_PLACES = 16
+_SAMPLED_ROWS = 1 << 13
+_SAMPLED_FOR_EACH_OF_K = 4
+_SAMPLED_SHARE = 16
 # Time, in nanoseconds, of fetching a row that is scattered in memory, of reading one among all, of one distance.
 _FETCH, _READ, _COMPARE = 80, 3, 3
 
@@ -131,15 +136,15 @@ def candidates(arrays: Sequence[Keys], queries: Keys, k: int, masks: Masks | Non
     size = max(_SMALLEST_CHUNK, -(-scan.rows // (available_threads() * _CHUNKS_PER_THREAD)))
     chunks = list(_chunks([len(keys) for keys in arrays], size))
     blocks = [queries[first : first + _QUERIES_AT_ONCE] for first in range(0, len(queries), _QUERIES_AT_ONCE)]
-    bounds = [np.full(len(block), scan.bits + 1, np.int32) for block in blocks]
+    bounds = [scan.first_bounds(block) for block in blocks]
 
-    def run(chunk: list[Piece]) -> list[_Near]:
-        return [scan.nearest_in(chunk, block, bound) for block, bound in zip(blocks, bounds, strict=True)]
+    def run(chunk: list[Piece]) -> list[list[_Near]]:
+        return [scan.near_in(chunk, block, bound) for block, bound in zip(blocks, bounds, strict=True)]
 
     parts = list(map(run, chunks) if scan.rows * len(queries) < _ONE_THREAD_BELOW else _pool().map(run, chunks))
     answer: list[Candidates] = []
     for number, block in enumerate(blocks):
-        near = scan.best([part[number] for part in parts], len(block))[0]
+        near = scan.best([one for part in parts for one in part[number]], len(block))[0]
         cuts = np.searchsorted(near.queries, np.arange(1, len(block)))
         for distances, places in zip(np.split(near.distances, cuts), np.split(near.places, cuts), strict=True):
             owners = scan.arrays_of(places)
@@ -196,19 +201,47 @@ class _Scan:
         owners: Ints = np.searchsorted(self.starts, places, side="right") - 1
         return owners
 
-    def nearest_in(self, chunk: list[Piece], queries: Keys, bounds: npt.NDArray[np.int32]) -> _Near:
+    def first_bounds(self, queries: Keys) -> npt.NDArray[np.int32]:
+        """Return for each query a distance that its k-th nearest is at most at, int32 ``[q]``, from a sample of rows.
+
+        A distance that no key is at says that the sample did not show any.
+        """
+        nothing = np.full(len(queries), self.bits + 1, np.int32)
+        wanted = max(_SAMPLED_ROWS, _SAMPLED_FOR_EACH_OF_K * self._k)
+        if self.rows < _SAMPLED_SHARE * wanted:
+            return nothing
+        step, size = self.rows // _SAMPLED_PLACES, -(-wanted // _SAMPLED_PLACES)
+        taken = []
+        for place in range(0, step * _SAMPLED_PLACES, step):
+            number = int(self.arrays_of(np.array([place]))[0])
+            start = place - int(self.starts[number])
+            mask = self._masks[number]
+            keys = self._arrays[number][start : start + size]
+            taken.append(keys if mask is None else keys[mask[start : start + size]])
+        sample = np.concatenate(taken)
+        if len(sample) < self._k:
+            return nothing
+        distances = np.empty((len(queries), len(sample)), np.int32)
+        distances_into(sample, queries, distances)
+        distances.partition(self._k - 1, axis=1)
+        bounds: npt.NDArray[np.int32] = distances[:, self._k - 1].copy()
+        return bounds
+
+    def near_in(self, chunk: list[Piece], queries: Keys, bounds: npt.NDArray[np.int32]) -> list[_Near]:
         """Find what may be among the k nearest in a chunk.
 
         ``bounds`` has for each query a distance that the k-th nearest of all chunks is at most at, and is lowered.
         """
         count = len(queries)
         block_rows = _ROWS_OF_ONE_QUERY if count == 1 else _ROWS_OF_SEVERAL
+        # Where nothing is known of what is near, most of the first rows are, and show it.
+        first_rows = _FIRST_ROWS if int(bounds.max()) > self.bits else block_rows
         near = NearKeys(queries, block_rows)
-        limits = bounds.tolist()
+        limit = np.full(count, self.bits + 1, np.int32)
         parts: list[_Near] = []
         pending, most = 0, count * (2 * self._k + 64)
-        for keys, mask, places in self._blocks(chunk, count, block_rows):
-            which, rows, distances = near.within(keys, limits)
+        for keys, mask, places in self._blocks(chunk, count, first_rows, block_rows):
+            which, rows, distances = near.within(keys, np.minimum(bounds, limit).tolist())
             if not len(which):
                 continue
             if mask is not None:
@@ -222,12 +255,11 @@ class _Scan:
                 # Threads may undo each other's changes here, which leaves a bound higher, and as true.
                 np.minimum(bounds, kth, out=bounds)
                 # In the same array, keys as near as the k-th that come later are not among the k nearest.
-                limits = (np.minimum(bounds, kth - 1) if len(self._arrays) == 1 else bounds).tolist()
-        return self.best(parts, count)[0]
+                limit = kth - 1 if len(self._arrays) == 1 else kth
+        return parts
 
-    def _blocks(self, chunk: list[Piece], count: int, most: int) -> Iterator[_Block]:
-        """Yield the rows of a chunk that count, in order."""
-        first_rows = min(most, _FIRST_ROWS)
+    def _blocks(self, chunk: list[Piece], count: int, first_rows: int, most: int) -> Iterator[_Block]:
+        """Yield the rows of a chunk that count, in order, ``most`` at once; of the first only ``first_rows``."""
         for number, start, end in chunk:
             keys, mask, place = self._arrays[number], self._masks[number], int(self.starts[number])
             selected = end - start if mask is None else int(np.count_nonzero(mask[start:end]))

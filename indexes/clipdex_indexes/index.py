@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 import heapq
-import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -377,17 +376,12 @@ def _in_item_order(indexes: Sequence[Index], places: list[tuple[int, int]], foun
     locations = map(_new_location, zip(segments.tolist(), found.positions.tolist(), strict=True))
     everything = list(map(_new_found, zip(found.distances.tolist(), numbers.tolist(), locations, strict=True)))
     groups = list(zip(begins[mixed].tolist(), ends[mixed].tolist(), strict=True))
-    for number, index in enumerate(indexes):
-        tied = [(begin, end) for begin, end in groups if everything[begin].index == number]
-        rows = iter(index.rows([one.location for begin, end in tied for one in everything[begin:end]]))
-        for begin, end in tied:
-            of_group = sorted(zip(itertools.islice(rows, end - begin), everything[begin:end], strict=True), key=_item)
-            everything[begin:end] = [one for _, one in of_group]
+    for begin, end in groups:
+        tables = [segment.table for segment in indexes[everything[begin].index].segments]
+        everything[begin:end] = sorted(
+            everything[begin:end], key=lambda one: tables[one.location.segment].names(one.location.position)
+        )
     return everything[:k]
-
-
-def _item(pair: tuple[ItemRow, Found]) -> tuple[str, ...]:
-    return pair[0][:2]
 
 
 def _rows_of(number: int, segment: Segment) -> Iterator[tuple[Location, ItemRow]]:

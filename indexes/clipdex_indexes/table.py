@@ -41,7 +41,10 @@ _SELECT = (
     "item.content, item.media FROM item "
     "JOIN folder USING (folder) JOIN subset USING (subset) JOIN labels USING (labels) "
 )
-_SELECT_ID = "SELECT folder.path, item.name FROM item JOIN folder USING (folder) WHERE item.position = ?"
+_SELECT_NAMES = (
+    "SELECT folder.path, item.name, subset.name FROM item JOIN folder USING (folder) JOIN subset USING (subset) "
+    "WHERE item.position = ?"
+)
 # Both in one SELECT would read the whole table.
 _SELECT_ENDS = "SELECT (SELECT min(position) FROM item), (SELECT max(position) FROM item)"
 _NO_ID = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)")
@@ -272,6 +275,14 @@ class TableReader:
         except KeyError as error:
             raise self._corrupt(f"row {error.args[0]} is missing") from error
 
+    def names(self, position: int) -> tuple[str, str]:
+        """Return id and subset of the row at ``position``, which say its place in item order."""
+        records = self._query(_SELECT_NAMES, (position,), most=1)
+        if not records:
+            raise self._corrupt(f"row {position} is missing")
+        folder, name, subset = map(self._text, records[0])
+        return f"{folder}/{name}" if folder else name, subset
+
     def iterate(self) -> Iterator[tuple[int, ItemRow]]:
         """Yield position and row of all items in item order, reading a few thousand at a time."""
         for start in range(0, self.items, _ROWS_A_READ):
@@ -314,11 +325,7 @@ class TableReader:
         low, high = 0, self.items
         while low < high:
             middle = (low + high) // 2
-            records = self._query(_SELECT_ID, (middle,), most=1)
-            if not records:
-                raise self._corrupt(f"row {middle} is missing")
-            folder, name = self._text(records[0][0]), self._text(records[0][1])
-            if (f"{folder}/{name}" if folder else name) < item_id:
+            if self.names(middle)[0] < item_id:
                 low = middle + 1
             else:
                 high = middle
