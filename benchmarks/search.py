@@ -6,7 +6,8 @@ to read the same bytes once, which no search can beat. The index on disk is a re
 Parts: ``single`` (one query), ``many`` (128 queries), ``filter`` (one query among a random 10 % and 0.1 % of the
 items), ``k`` (k = 10,000), ``segments`` (one query, the keys in 1, 10 and 100 segments), ``open`` (opening an
 index and answering the first item query, in a process of its own, and its private memory), ``process`` (``clipdex query
---output json`` for an item), ``disk`` (bytes on disk for an item of a typical folder). Bars are those for 10 M keys.
+--output json`` for an item), ``disk`` (bytes on disk for an item of a typical folder). Bars are shown from 10 M keys
+on.
 
 ``datum explore`` kept every key unpacked to one byte for each bit, and sorted all distances: its algorithm is run over
 keys that are unpacked as they come, a million at a time.
@@ -58,6 +59,7 @@ BLOCK = 1_000_000
 SEGMENTS = (1, 10, 100)
 SHARES = (0.1, 0.001)
 PARTS = ("single", "many", "filter", "k", "segments", "open", "process", "disk")
+_BARS_FROM = 10 * BLOCK
 # Of a made-up item on disk, its key included; with room for the temporary files.
 _BYTES_PER_ITEM = 400
 FAISS = "faiss `IndexBinaryFlat.search`"
@@ -126,7 +128,7 @@ def measure(number: int, parts: set[str], repeats: int, folder: Path) -> None:
         if "disk" in parts:
             size = index.size_on_disk()
             print(f"{number:,} items: {size / 1e6:,.0f} MB on disk.\n")
-            show_bar("disk, beyond the keys", size / number - BYTES, 70, at_most=True, unit="bytes an item")
+            _show_bar(number, "disk, beyond the keys", size / number - BYTES, 70, unit="bytes an item")
     if "open" in parts:
         measure_open(folder, number, repeats)
     if "process" in parts:
@@ -138,15 +140,15 @@ def measure_single(keys: Keys, index: Index, flat: Any, repeats: int) -> None:  
     query = random_keys(1, seed=1)
     ways = {**_ways(keys, index, flat, query, K), **_slow_ways(keys, query[0])}
     found = _compare(f"{len(keys):,} keys, a single query, k={K}", ways, repeats, keys)
-    show_bar("`search`, of streaming", found[SEARCH] / found[STREAMING], 1.3, at_most=True)
-    show_bar("`search`, of faiss", found[SEARCH] / found[FAISS], 0.62, at_most=True)
+    _show_bar(len(keys), "`search`, of streaming", found[SEARCH] / found[STREAMING], 1.3)
+    _show_bar(len(keys), "`search`, of faiss", found[SEARCH] / found[FAISS], 0.62)
 
 
 def measure_many(keys: Keys, index: Index, flat: Any, repeats: int) -> None:  # noqa: ANN401
     """128 queries in one call."""
     ways = _ways(keys, index, flat, random_keys(128, seed=1), K)
     found = _compare(f"{len(keys):,} keys, 128 queries, k={K}", ways, repeats, keys)
-    show_bar("`search`, of faiss", found[SEARCH] / found[FAISS], 0.95, at_most=True)
+    _show_bar(len(keys), "`search`, of faiss", found[SEARCH] / found[FAISS], 0.95)
 
 
 def measure_filters(keys: Keys, index: Index, flat: Any, repeats: int) -> None:  # noqa: ANN401
@@ -185,7 +187,7 @@ def measure_filters(keys: Keys, index: Index, flat: Any, repeats: int) -> None: 
             ["way", "median ms", "of unfiltered"],
             [[name, milliseconds(found[name]), f"{found[name] / whole:.2f}"] for name, whole in rows],
         )
-        show_bar(f"{share:.1%} of the items, of unfiltered", found[filtered] / found[unfiltered], limit, at_most=True)
+        _show_bar(len(keys), f"{share:.1%} of the items, of unfiltered", found[filtered] / found[unfiltered], limit)
 
 
 def measure_large_k(index: Index, flat: Any, repeats: int) -> None:  # noqa: ANN401
@@ -204,7 +206,7 @@ def measure_large_k(index: Index, flat: Any, repeats: int) -> None:  # noqa: ANN
     print(f"{len(index):,} keys, a single query, k={LARGE_K}:\n")
     show_table(["way", "median ms"], [[name, milliseconds(value)] for name, value in found.items()])
     small, large, _ = found.values()
-    show_bar(f"k={LARGE_K}, of k={K}", large / small, 2, at_most=True)
+    _show_bar(len(index), f"k={LARGE_K}, of k={K}", large / small, 2)
 
 
 def measure_segments(number: int, repeats: int, folder: Path) -> None:
@@ -223,7 +225,7 @@ def measure_segments(number: int, repeats: int, folder: Path) -> None:
         ["segments", "median ms", "of one"],
         [[len(indexes[name].segments), milliseconds(value), f"{value / whole:.2f}"] for name, value in found.items()],
     )
-    show_bar("most of segments, of one", max(found.values()) / whole, 1.1, at_most=True)
+    _show_bar(number, "most of segments, of one", max(found.values()) / whole, 1.1)
     for index in indexes.values():
         index.close()
 
@@ -245,8 +247,8 @@ def measure_open(folder: Path, number: int, repeats: int) -> None:
             ["of that since the imports, MB", f"{more / 1e6:.0f}"],
         ],
     )
-    show_bar("open and answer", both, 0.3, at_most=True, unit="s")
-    show_bar("private memory", private / 1e6, 150, at_most=True, unit="MB")
+    _show_bar(number, "open and answer", both, 0.3, unit="s")
+    _show_bar(number, "private memory", private / 1e6, 150, unit="MB")
 
 
 def measure_process(folder: Path, number: int, repeats: int) -> None:
@@ -259,7 +261,12 @@ def measure_process(folder: Path, number: int, repeats: int) -> None:
     )
     name = "`clipdex query --item ... --output json`"
     found = medians(interleaved({name: run}, max(3, repeats // 2)))[name]
-    show_bar(f"{number:,} items, {name}, whole process", found, 1.0, at_most=True, unit="s")
+    _show_bar(number, f"{number:,} items, {name}, whole process", found, 1.0, unit="s")
+
+
+def _show_bar(number: int, what: str, value: float, limit: float, unit: str = "x") -> None:
+    if number >= _BARS_FROM:
+        show_bar(what, value, limit, at_most=True, unit=unit)
 
 
 def _ways(keys: Keys, index: Index, flat: Any, queries: Keys, k: int) -> Ways:  # noqa: ANN401

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipdex import build
+from clipdex import build, duplicates
 from clipdex.dataset import Dataset
 from clipdex.duplicates import _components, _Places, default_distance, find_duplicates
 from clipdex.errors import ModelMismatch, QueryError
 from clipdex_indexes import Index
 from helpers_engine import PHOTOS, distance, renamed_model
-from helpers_index import random_pairs, split, write_index
+from helpers_index import POPCOUNT, random_pairs, split, write_index
 
 DOG, SEA, FIG = "animals/german-shepherd.jpg", "places/sea.jpg", "food/fig.jpg"
 
@@ -140,7 +140,8 @@ def oracle(keys, live, most):
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("bits", "most", "distinct"), [(64, 18, 0), (64, 4, 30), (16, 2, 0), (64, 0, 30)])
-def test_groups_over_segments_and_datasets_are_those_of_the_oracle(tmp_path, bits, most, distinct, masked):
+def test_groups_over_segments_and_datasets_are_those_of_the_oracle(tmp_path, monkeypatch, bits, most, distinct, masked):
+    monkeypatch.setattr(duplicates, "_READ_AT_ONCE", 3)
     datasets = []
     for number in range(2):
         parts = split(random_pairs(120, bits, seed=number, distinct=distinct), 3, seed=number)
@@ -157,10 +158,15 @@ def test_groups_over_segments_and_datasets_are_those_of_the_oracle(tmp_path, bit
     assert expected
     assert {tuple(group.tolist()) for group in found} == expected
     for group in found:
-        members = places.in_order(group)
-        assert [member.order for member in members] == sorted(member.order for member in members)
-        read = [datasets[member.dataset].index.key(member.location).tobytes() for member in members]
-        assert sorted(read) == sorted(keys[position] for position in group)
+        outline, items = places.outline(group), places.group(group).items
+        order = [(int(item.dataset), item.id, item.subset) for item in items]
+        assert order == sorted(order)
+        assert outline.first == order[0]
+        assert outline.across_datasets == (len({number for number, _, _ in order}) > 1)
+        assert outline.across_subsets == (len({subset for _, _, subset in order}) > 1)
+        read = [datasets[number].index.keys([one], subset=subset)[0] for number, one, subset in order]
+        assert [item.distance for item in items] == [int(POPCOUNT[key ^ read[0]].sum()) for key in read]
+        assert sorted(key.tobytes() for key in read) == sorted(keys[position] for position in group)
     for dataset in datasets:
         dataset.index.close()
 

@@ -169,6 +169,20 @@ def test_a_commit_without_changes_completes_what_a_checkpoint_left(index):
     assert read_manifest(index).complete
 
 
+def test_what_an_interrupted_build_left_is_not_complete_after_other_writes(index):
+    with IndexWriter(index) as writer:
+        writer.add(NEW)
+        writer.checkpoint()
+    with Index(index) as left:
+        left.remove([PAIRS[0][0].id], subset=PAIRS[0][0].subset)
+        left.optimize()
+        left.add(["another"], np.frombuffer(NEW[0][1], np.uint8))
+        assert len(left) == 52
+    assert not read_manifest(index).complete
+    assert apply(index, []).changed
+    assert read_manifest(index).complete
+
+
 def test_a_segment_that_loses_everything_after_a_checkpoint_is_still_readable_by_the_writer(index):
     with IndexWriter(index) as writer:
         for location, _ in list(writer.base.items()):

@@ -27,6 +27,7 @@ from clipdex_indexes.pairs import near_pairs
 Ints = npt.NDArray[np.int64]
 
 SUBSETS, DATASETS = "subsets", "datasets"
+_READ_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +168,21 @@ def find_duplicates(
         if not 0 <= distance <= bits:
             raise QueryError(f"the distance is {distance}, and must be from 0 to {bits}, the bits of a hash key.")
         places = _Places(datasets)
-        groups = [
-            group
-            for group in (places.in_order(members) for members in _components(places, distance, progress))
-            if not across or _crosses(group, across)
+        outlines = [
+            outline
+            for outline in map(places.outline, _components(places, distance, progress))
+            if not across or outline.crosses(across)
         ]
-        groups.sort(key=lambda group: (-len(group), group[0].order))
+        outlines.sort(key=lambda outline: (-len(outline.positions), outline.first))
         return DuplicatesResult(
             distance,
             across or "",
             tuple(dataset.record for dataset in datasets),
-            tuple(places.group(group) for group in groups[:limit]),
-            len(groups),
-            sum(map(len, groups)),
-            sum(_crosses(group, SUBSETS) for group in groups),
-            sum(_crosses(group, DATASETS) for group in groups),
+            tuple(places.group(outline.positions) for outline in outlines[:limit]),
+            len(outlines),
+            sum(len(outline.positions) for outline in outlines),
+            sum(outline.across_subsets for outline in outlines),
+            sum(outline.across_datasets for outline in outlines),
         )
 
 
@@ -198,8 +199,17 @@ class _Member:
         return self.dataset, self.row.id, self.row.subset
 
 
-def _crosses(group: Sequence[_Member], what: str) -> bool:
-    return len({member.row.subset if what == SUBSETS else member.dataset for member in group}) > 1
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What is kept of a group until it is known whether it is shown: a number for each item, and one id."""
+
+    positions: Ints
+    first: tuple[int, str, str]
+    across_subsets: bool
+    across_datasets: bool
+
+    def crosses(self, what: str) -> bool:
+        return self.across_subsets if what == SUBSETS else self.across_datasets
 
 
 class _Places:
@@ -218,22 +228,21 @@ class _Places:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def in_order(self, positions: Ints) -> list[_Member]:
-        """Return the items at these positions, in the order of the datasets, then item order."""
-        parts = np.searchsorted(self._starts, positions, "right") - 1
-        located: dict[int, list[Location]] = {}
-        for position, at in zip(positions.tolist(), parts.tolist(), strict=True):
-            number, part = self._parts[at]
-            located.setdefault(number, []).append(Location(part, position - int(self._starts[at])))
-        members = [
-            _Member(number, location, row)
-            for number, locations in located.items()
-            for location, row in zip(locations, self._datasets[number].index.rows(locations), strict=True)
-        ]
-        return sorted(members, key=lambda member: member.order)
+    def outline(self, positions: Ints) -> _Outline:
+        """Return what the order and the counts of groups are made of, reading a few thousand items at a time."""
+        firsts: list[tuple[int, str, str]] = []
+        subsets: set[str] = set()
+        datasets: set[int] = set()
+        for start in range(0, len(positions), _READ_AT_ONCE):
+            members = self._members(positions[start : start + _READ_AT_ONCE])
+            firsts.append(min(member.order for member in members))
+            subsets.update(member.row.subset for member in members)
+            datasets.update(member.dataset for member in members)
+        return _Outline(positions, min(firsts), len(subsets) > 1, len(datasets) > 1)
 
-    def group(self, members: Sequence[_Member]) -> DuplicateGroup:
-        """Return items as a group of a result, with their distances to the first."""
+    def group(self, positions: Ints) -> DuplicateGroup:
+        """Return the items at these positions as a group of a result, with their distances to the first."""
+        members = sorted(self._members(positions), key=lambda member: member.order)
         keys = np.stack([self._datasets[member.dataset].index.key(member.location) for member in members])
         return DuplicateGroup(
             tuple(
@@ -248,6 +257,18 @@ class _Places:
                 for member, distance in zip(members, hamming(keys, keys[0]).tolist(), strict=True)
             )
         )
+
+    def _members(self, positions: Ints) -> list[_Member]:
+        parts = np.searchsorted(self._starts, positions, "right") - 1
+        located: dict[int, list[Location]] = {}
+        for position, at in zip(positions.tolist(), parts.tolist(), strict=True):
+            number, part = self._parts[at]
+            located.setdefault(number, []).append(Location(part, position - int(self._starts[at])))
+        return [
+            _Member(number, location, row)
+            for number, locations in located.items()
+            for location, row in zip(locations, self._datasets[number].index.rows(locations), strict=True)
+        ]
 
 
 def _components(places: _Places, distance: int, progress: Callable[[float], None] | None) -> list[Ints]:

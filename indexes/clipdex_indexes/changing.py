@@ -34,7 +34,7 @@ def add(folder: Path, pairs: list[tuple[ItemRow, bytes]], *, wait: bool) -> Writ
         for location in replaced:
             writer.remove(location)
         added = writer.add(pairs) - len(replaced)
-        return Written(added, len(replaced), 0, 0, writer.commit().items)
+        return Written(added, len(replaced), 0, 0, writer.commit(completes=False).items)
 
 
 def remove(folder: Path, ids: list[str], subset: str, *, wait: bool) -> Written:
@@ -43,14 +43,14 @@ def remove(folder: Path, ids: list[str], subset: str, *, wait: bool) -> Written:
         found = _locations(_base(writer, folder), {(one, subset) for one in ids})
         for location in found:
             writer.remove(location)
-        return Written(0, 0, len(found), len(ids) - len(found), writer.commit().items)
+        return Written(0, 0, len(found), len(ids) - len(found), writer.commit(completes=False).items)
 
 
 def optimize(folder: Path, *, wait: bool, waiting: Callable[[str], None] | None = None) -> Written:
     """Write everything into one segment, without removed items."""
     with IndexWriter(folder, wait=wait, waiting=waiting) as writer:
         _base(writer, folder)
-        return Written(0, 0, 0, 0, writer.commit(optimize=True).items)
+        return Written(0, 0, 0, 0, writer.commit(optimize=True, completes=False).items)
 
 
 def _base(writer: IndexWriter, folder: Path) -> Index:

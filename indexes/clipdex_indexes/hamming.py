@@ -33,7 +33,7 @@ _SMALLEST_CHUNK = 1 << 16
 _CHUNKS_PER_THREAD = 4
 _ONE_THREAD_BELOW = 1 << 15
 # A single query reads each key once; several queries read the keys of a block again, from the cache.
-_ROWS_OF_ONE_QUERY = 1 << 16
+_ROWS_OF_ONE_QUERY = 1 << 18
 _ROWS_OF_SEVERAL = 1 << 14
 _QUERIES_AT_ONCE = 64
 _FIRST_ROWS = 1 << 11

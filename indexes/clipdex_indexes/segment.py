@@ -33,7 +33,7 @@ Ints = npt.NDArray[np.int64]
 # length of the key bytes, then the key bytes.
 _HEADER = struct.Struct("<4siiqBiQ")
 _TRAINED, _METRIC = 1, 1
-# Linux keeps what is written at once in pages as large, and so maps the keys with fewer entries for the processor.
+# Linux keeps what is written at once, from a multiple of its size, in large pages, which the processor finds faster.
 _WRITTEN_AT_ONCE = 4 << 20
 
 
@@ -93,16 +93,20 @@ def _write_files(
 ) -> int:
     code_size = bits // 8
     try:
-        with keys.open("wb", buffering=_WRITTEN_AT_ONCE) as codes, contextlib.closing(TableWriter(table)) as writer:
-            codes.write(bytes(_HEADER.size))
+        with keys.open("wb") as codes, contextlib.closing(TableWriter(table)) as writer:
+            pending = bytearray(_HEADER.size)
             pair: tuple[ItemRow, bytes] | None = first
             while pair is not None:
                 row, key = pair
                 if len(key) != code_size:
                     raise ValueError(f"the hash key of {row.id!r} has {len(key)} bytes, and not {code_size}")
                 writer.add(row)
-                codes.write(key)
+                pending += key
+                if len(pending) >= _WRITTEN_AT_ONCE:
+                    codes.write(pending[:_WRITTEN_AT_ONCE])
+                    del pending[:_WRITTEN_AT_ONCE]
                 pair = next(rows, None)
+            codes.write(pending)
             writer.finish()
             step("rows written")
             codes.seek(0)
@@ -234,6 +238,9 @@ def _map_keys(path: Path, stamp: SegmentStamp, bits: int) -> Keys:
             if os.fstat(handle.fileno()).st_size != stamp.keys.size:
                 raise _damaged(path, "it changes while it is read")
             mapped = mmap.mmap(handle.fileno(), stamp.keys.size, access=mmap.ACCESS_READ)
+            if hasattr(mmap, "MADV_HUGEPAGE"):
+                with contextlib.suppress(OSError):
+                    mapped.madvise(mmap.MADV_HUGEPAGE)
     except FileNotFoundError:
         raise
     except (OSError, ValueError, OverflowError) as error:

@@ -180,9 +180,9 @@ class IndexWriter:
 
         ``base`` and the locations in it stay as they are. Only segments of this writer are merged.
         """
-        return self._publish(complete=False)
+        return self._publish(complete=False, last=False)
 
-    def commit(self, *, optimize: bool = False) -> Commit:
+    def commit(self, *, optimize: bool = False, completes: bool = True) -> Commit:
         """Make all changes visible at once, then delete the files that no manifest names any more.
 
         The last thing that a writer does: ``base`` is then out of date, and more changes need another writer.
@@ -191,8 +191,10 @@ class IndexWriter:
         ----------
         optimize
             Write everything into one segment without removed items.
+        completes
+            The index has all items of its dataset now; if not, it is as complete as it was.
         """
-        done = self._publish(complete=True, optimize=optimize)
+        done = self._publish(complete=completes or self._started().complete, last=True, optimize=optimize)
         self._committed = True
         return done
 
@@ -207,12 +209,12 @@ class IndexWriter:
             raise ValueError("start() says what a new index holds, before items are added")
         return self._manifest
 
-    def _publish(self, *, complete: bool, optimize: bool = False) -> Commit:
+    def _publish(self, *, complete: bool, last: bool, optimize: bool = False) -> Commit:
         manifest = self._started()
         now = (*self._old.values(), *self._own)
         pending = self._added or self._dirty or now != manifest.segments
-        if pending or optimize or (complete and (self._own or not manifest.complete)) or manifest.generation == 0:
-            now = self._settled(manifest.model.bits, with_base=complete, everything=optimize)
+        if pending or optimize or (last and self._own) or complete > manifest.complete or manifest.generation == 0:
+            now = self._settled(manifest.model.bits, with_base=last, everything=optimize)
         done = Commit(self._additions, self._removals, sum(stamp.live_items for stamp in now), changed=True)
         if now == manifest.segments and complete <= manifest.complete and manifest.generation:
             self._collect_garbage(manifest)
