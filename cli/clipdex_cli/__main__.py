@@ -1,5 +1,21 @@
-"""Run the command line with ``python -m clipdex_cli``."""
+"""The program ``clipdex``, also as ``python -m clipdex_cli``."""
 
-from clipdex_cli.main import main
+from __future__ import annotations
 
-main()
+import sys
+from typing import NoReturn
+
+
+def start() -> NoReturn:
+    """Run the command line; Ctrl-C while it is still being imported ends it without a traceback."""
+    try:
+        from clipdex_cli.main import main
+
+        main()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted.\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    start()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.in_project import name_of
 
@@ -128,7 +129,7 @@ def _say_done(report: BuildReport) -> None:
     hashed = report.added + report.changed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
     click.echo(
-        f"{report.root}: {', '.join(counts)}; {report.items:,} images in the index "
+        f"{report.root}: {', '.join(counts)}; {counted(report.items, 'image')} in the index "
         f"({report.seconds:.1f} s{rate}; model {printable(report.model)}, {report.model_choice}, "
         f"{report.precision} on {report.device})",
         err=True,

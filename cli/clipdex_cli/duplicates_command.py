@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clipdex.defaults import INDEX_FOLDER
+from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT, resolve
 from clipdex_cli.output import printable, table, write
@@ -94,12 +95,15 @@ def command(
         )
     _show(result, output, end="\0" if null else "\n")
     click.echo(_summary(result), err=True)
-    if save or output_dir is not None or force:
+    if not (save or output_dir is not None or force):
+        return 0
+    if not result.groups:
+        click.echo("No groups, so nothing is saved.", err=True)
+    else:
         from clipdex.report.groups import save_duplicates
 
         saved = save_duplicates(result, output_dir, force=force, max_pixels=max_pixels)
-        groups = f"{saved.drawn:,} group{'s'[: saved.drawn != 1]}"
-        sheets = f"{len(saved.sheets)} sheet{'s'[: len(saved.sheets) != 1]} of {groups}"
+        sheets = f"{counted(len(saved.sheets), 'sheet')} of {counted(saved.drawn, 'group')}"
         click.echo(f"Saved to {saved.folder}: {saved.data.name}, {sheets}", err=True)
     return 0
 
@@ -137,8 +141,8 @@ def _columns(result: DuplicatesResult) -> dict[str, list[str]]:
 def _summary(result: DuplicatesResult) -> str:
     images = sum(dataset.items for dataset in result.datasets)
     text = (
-        f"{result.total_items:,} of {images:,} images in {result.total_groups:,} "
-        f"group{'s'[: result.total_groups != 1]} within {result.max_distance} bits"
+        f"{result.total_items:,} of {counted(images, 'image')} in {counted(result.total_groups, 'group')} "
+        f"within {counted(result.max_distance, 'bit')}"
     )
     crossing = [
         f"{count:,} across {what}"

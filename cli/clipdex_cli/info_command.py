@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from clipdex.paths import quoted
+from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT
 from clipdex_cli.output import UNFINISHED, printable, size, write
@@ -64,7 +65,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
 
 
 def _segments(count: int) -> str:
-    return f"{count} segment{'s'[: count != 1]}"
+    return counted(count, "segment")
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT
 from clipdex_cli.output import printable
@@ -35,4 +36,6 @@ def command(targets: tuple[str, ...], output_dir: Path, project_dir: Path | None
     joined = join(found.targets, output_dir)
     parts = ", ".join(f"{name} {count:,}" for name, count in joined.items.items())
     total = sum(joined.items.values())
-    click.echo(printable(f"{joined.folder}: {total:,} images in the index ({parts}; model {joined.model})"), err=True)
+    click.echo(
+        printable(f"{joined.folder}: {counted(total, 'image')} in the index ({parts}; model {joined.model})"), err=True
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT, name_of, resolve
 from clipdex_cli.output import printable, size
@@ -36,8 +37,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             exit_code = error.exit_code
             continue
         click.echo(
-            f"{printable(str(done.root))}: {done.items:,} items; segments {done.segments_before} -> {done.segments}, "
-            f"{size(done.bytes_before)} -> {size(done.bytes)}",
+            f"{printable(str(done.root))}: {counted(done.items, 'item')}; "
+            f"segments {done.segments_before} -> {done.segments}, {size(done.bytes_before)} -> {size(done.bytes)}",
             err=True,
         )
     return exit_code

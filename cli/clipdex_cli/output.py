@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clipdex.paths import quoted
+from clipdex.wording import counted
 
 if TYPE_CHECKING:
     from clipdex import Result
@@ -60,6 +61,8 @@ def _show_csv(result: Result) -> None:
 
 
 def _show_table(result: Result) -> None:
+    if not result.hits:
+        return
     columns = _columns(result)
     if len(result.hits) > _MOST_RICH_ROWS:
         _show_plain_table(columns)
@@ -170,7 +173,7 @@ def warn_unfinished(datasets: Iterable[Dataset]) -> None:
         if not dataset.index.manifest.complete:
             count = len(dataset.index)
             click.echo(
-                f"{printable(dataset.name)}: {count:,} image{'s'[: count != 1]} in the index so far, {UNFINISHED}. "
+                f"{printable(dataset.name)}: {counted(count, 'image')} in the index so far, {UNFINISHED}. "
                 f"Go on with it: clipdex build {printable(quoted(dataset.root))}",
                 err=True,
             )
@@ -208,7 +211,7 @@ def remember(result: Result) -> None:
 
 def say_saved(saved: Saved) -> int:
     """Say where a result was saved, and which images were missing; return the exit code, 1 when all were."""
-    images = f"{len(saved.images):,} image{'' if len(saved.images) == 1 else 's'}"
+    images = counted(len(saved.images), "image")
     click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {images}", err=True)
     for hit in saved.missing[:_MISSING_SHOWN]:
         click.echo(f"missing: {printable(hit.path)} is not there any more, or is no image", err=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_DRAWINGS = 0.1
+_SECONDS_BEFORE_AN_ESTIMATE = 2.0
 _BYTES_FROM = 100_000
 
 
@@ -90,7 +91,8 @@ class WorkDisplay:
         self._bar: Any = None
         self._task: Any = None
         self._what = ""
-        self._last = 0.0
+        self._last = self._begin = 0.0
+        self._first = 0
 
     def __enter__(self) -> WorkDisplay:
         if not self._quiet and sys.stderr.isatty():
@@ -123,8 +125,13 @@ class WorkDisplay:
         between = _SECONDS_BETWEEN_LINES if self._bar is None else _SECONDS_BETWEEN_DRAWINGS
         if not new and now - self._last < between:
             return
+        if new:
+            self._begin, self._first = now, done
         self._what, self._last = what, now
         count = _count(done, total)
+        seconds = now - self._begin
+        if count and done > self._first and seconds > _SECONDS_BEFORE_AN_ESTIMATE:
+            count += f", {_duration(seconds / (done - self._first) * (total - done))} left" if total else ""
         if self._bar is not None:
             self._bar.update(self._task, description=f"{self._name}: {what}", completed=done, total=total, count=count)
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from clipdex.paths import quoted
+from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT, name_of, resolve
 from clipdex_cli.output import printable, size
@@ -40,7 +41,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
         for problem in checked.problems:
             click.echo(f"{name}: {printable(problem)}", err=True)
         if checked.ok:
-            what = f"{checked.items:,} items, {size(checked.bytes)} in {checked.files} files"
+            what = f"{counted(checked.items, 'item')}, {size(checked.bytes)} in {counted(checked.files, 'file')}"
             click.echo(f"{name}: all is well ({what})")
         else:
             again = printable(quoted(name_of(target)) + (f" --index {quoted(index)}" if index is not None else ""))

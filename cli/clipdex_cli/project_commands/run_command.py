@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from clipdex.wording import counted
 from clipdex_cli.in_project import PROJECT, the_project
 from clipdex_cli.output import printable
 
@@ -64,7 +65,7 @@ def _run(project: Project, number: int, stage: Stage, *, update: bool) -> int:
     hits = hits_of(answer.result)
     name = f"{number} {stage.name}".rstrip()
     asked = ", ".join(f"{kind} {value!r}" for kind, value in stage.queries)
-    head = f"{name}: {asked}: {len(hits)} hit{'s'[: len(hits) != 1]}"
+    head = f"{name}: {asked}: {counted(len(hits), 'hit')}"
     code = 0
     if stage.outcome is None:
         click.echo(printable(f"{head}, not recorded before"))
@@ -84,6 +85,8 @@ def _run(project: Project, number: int, stage: Stage, *, update: bool) -> int:
         now = replace(stage, outcome=answer.outcome)
         keep_hits(project, now, hits)
         record_stage(project, now)
+        if stage.outcome is not None and code:
+            click.echo("  recorded in its place")
         return 0
     return code
 

@@ -9,6 +9,7 @@ from clipdex.errors import ClipdexError, DatasetNotFound, DatasetNotIndexed, Mod
 from clipdex.info import describe
 from clipdex.projects.model import Project, ProjectSource
 from clipdex.provenance import model_for_new_index
+from clipdex.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +97,5 @@ def _source(project: Project, source: ProjectSource) -> SourceInfo:
     counts = ((info.new, "new"), (info.changed, "changed"), (info.gone, "gone"))
     changes = ", ".join(f"{count:,} {name}" for count, name in counts if count)
     freshness = info.not_compared or (f"{changes} since the last build" if changes else "up to date")
-    state = f"{info.items:,} items, hashed by {info.model} ({info.digest[:12]}, {info.precision}); {freshness}"
+    state = f"{counted(info.items, 'item')}, hashed by {info.model} ({info.digest[:12]}, {info.precision}); {freshness}"
     return SourceInfo(source, info.format, info.items, state, fresh=not changes and not info.not_compared)

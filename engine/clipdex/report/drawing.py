@@ -64,11 +64,6 @@ def fit(image: Image.Image, box: tuple[int, int]) -> Image.Image:
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def counted(count: int, what: str) -> str:
-    """Write a number of things."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def line_height(size: int) -> int:
     """Return the height of a line of text, in pixels."""
     return round(size * 1.35)

@@ -22,7 +22,6 @@ from clipdex.report.drawing import (
     INK,
     MARGIN,
     PICTURE,
-    counted,
     draw_picture,
     fitted,
     font,
@@ -30,6 +29,7 @@ from clipdex.report.drawing import (
     thumbnail,
 )
 from clipdex.report.save import free_name, fresh_folder, save_with
+from clipdex.wording import counted
 from clipdex_indexes.files import atomic_path, atomic_write
 
 DEFAULT_FOLDER = "duplicates_result"

@@ -21,7 +21,6 @@ from clipdex.report.drawing import (
     MARGIN,
     PICTURE,
     QUIET,
-    counted,
     draw_picture,
     fitted,
     font,
@@ -31,6 +30,7 @@ from clipdex.report.drawing import (
     wrapped,
 )
 from clipdex.result import Hit, Result
+from clipdex.wording import counted
 
 _QUERY_PICTURE = (220, 180)
 _FEWEST_COLUMNS, _MOST_COLUMNS = 4, 8
