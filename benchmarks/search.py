@@ -74,8 +74,8 @@ from pathlib import Path
 import clipdex.explorer
 from clipdex import ItemQuery
 def private():
-    rollup = Path("/proc/self/smaps_rollup").read_text()
-    return sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Private_"))
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
 before = private()
 begin = time.perf_counter()
 explorer = clipdex.explorer.Explorer(sys.argv[1])

@@ -53,21 +53,16 @@ class NearKeys:
 
     Parameters
     ----------
-    queries
-        uint8 ``[q, bytes]``, C-contiguous.
-    rows
-        How many keys a block has at most.
+    most
+        How many distances there are at most: those of all queries to all keys of a block.
     """
 
-    def __init__(self, queries: Keys, rows: int) -> None:
-        self._queries = queries
-        self._matched = queries.shape[1] in _MATCHED_BYTES
+    def __init__(self, most: int) -> None:
         # Memory is taken as it is written to: of what could be found, next to nothing is.
-        self._distances = np.empty(len(queries) * rows, np.int32)
-        self._pairs = np.empty(2 * len(self._distances) if self._matched else 0, np.int64)
-        self._pointers = [faiss.swig_ptr(query) for query in queries]
+        self._distances = np.empty(most, np.int32)
+        self._pairs = np.empty(2 * most, np.int64)
 
-    def within(self, keys: Keys, limits: Sequence[int]) -> tuple[Ints, Ints, Int32s]:
+    def within(self, keys: Keys, queries: Keys, limits: Sequence[int]) -> tuple[Ints, Ints, Int32s]:
         """Return of which query, at which row, and how far the keys are that are within its limit; all ``[m]``.
 
         They come by query, then row.
@@ -75,19 +70,22 @@ class NearKeys:
         Parameters
         ----------
         keys
-            uint8 ``[n, bytes]``, C-contiguous, n at most ``rows``.
+            uint8 ``[n, bytes]``, C-contiguous.
+        queries
+            uint8 ``[q, bytes]``, C-contiguous; q times n is at most ``most``.
         limits
             A distance for each query; below 0, no key is within it.
         """
-        return self._match(keys, limits) if self._matched else self._compare(keys, limits)
+        find = self._match if keys.shape[1] in _MATCHED_BYTES else self._compare
+        return find(keys, queries, limits)
 
-    def _match(self, keys: Keys, limits: Sequence[int]) -> tuple[Ints, Ints, Int32s]:
+    def _match(self, keys: Keys, queries: Keys, limits: Sequence[int]) -> tuple[Ints, Ints, Int32s]:
         rows, width = keys.shape
         block = faiss.swig_ptr(keys)
         pairs, distances = faiss.swig_ptr(self._pairs), faiss.swig_ptr(self._distances)
         counts, filled = [0] * len(limits), 0
-        for number, (query, limit) in enumerate(zip(self._pointers, limits, strict=True)):
-            count = faiss.match_hamming_thres(query, block, 1, rows, limit, width, pairs, distances)
+        for number, (query, limit) in enumerate(zip(queries, limits, strict=True)):
+            count = faiss.match_hamming_thres(faiss.swig_ptr(query), block, 1, rows, limit, width, pairs, distances)
             if count:
                 counts[number] = count
                 filled += count
@@ -99,8 +97,8 @@ class NearKeys:
             self._distances[:filled].copy(),
         )
 
-    def _compare(self, keys: Keys, limits: Sequence[int]) -> tuple[Ints, Ints, Int32s]:
-        distances = self._distances[: len(limits) * len(keys)].reshape(len(limits), len(keys))
-        distances_into(keys, self._queries, distances)
-        queries, rows = np.nonzero(distances <= np.array(limits, np.int32)[:, None])
-        return queries, rows, distances[queries, rows]
+    def _compare(self, keys: Keys, queries: Keys, limits: Sequence[int]) -> tuple[Ints, Ints, Int32s]:
+        distances = self._distances[: len(queries) * len(keys)].reshape(len(queries), len(keys))
+        distances_into(keys, queries, distances)
+        which, rows = np.nonzero(distances <= np.array(limits, np.int32)[:, None])
+        return which, rows, distances[which, rows]

@@ -33,7 +33,7 @@ _SMALLEST_CHUNK = 1 << 16
 _CHUNKS_PER_THREAD = 4
 _ONE_THREAD_BELOW = 1 << 15
 # A single query reads each key once; several queries read the keys of a block again, from the cache.
-_ROWS_OF_ONE_QUERY = 1 << 18
+_ROWS_OF_ONE_QUERY = 1 << 19
 _ROWS_OF_SEVERAL = 1 << 14
 _QUERIES_AT_ONCE = 64
 _FIRST_ROWS = 1 << 11
@@ -137,9 +137,14 @@ def candidates(arrays: Sequence[Keys], queries: Keys, k: int, masks: Masks | Non
     chunks = list(_chunks([len(keys) for keys in arrays], size))
     blocks = [queries[first : first + _QUERIES_AT_ONCE] for first in range(0, len(queries), _QUERIES_AT_ONCE)]
     bounds = [scan.first_bounds(block) for block in blocks]
+    most = max((len(block) * _rows_at_once(len(block)) for block in blocks), default=0)
+    unused: list[NearKeys] = []
 
     def run(chunk: list[Piece]) -> list[list[_Near]]:
-        return [scan.near_in(chunk, block, bound) for block, bound in zip(blocks, bounds, strict=True)]
+        near = unused.pop() if unused else NearKeys(most)
+        found = [scan.near_in(chunk, block, bound, near) for block, bound in zip(blocks, bounds, strict=True)]
+        unused.append(near)
+        return found
 
     parts = list(map(run, chunks) if scan.rows * len(queries) < _ONE_THREAD_BELOW else _pool().map(run, chunks))
     answer: list[Candidates] = []
@@ -150,6 +155,10 @@ def candidates(arrays: Sequence[Keys], queries: Keys, k: int, masks: Masks | Non
             owners = scan.arrays_of(places)
             answer.append(Candidates(distances.astype(np.int64), owners, places - scan.starts[owners]))
     return answer
+
+
+def _rows_at_once(queries: int) -> int:
+    return _ROWS_OF_ONE_QUERY if queries == 1 else _ROWS_OF_SEVERAL
 
 
 def _chunks(lengths: Sequence[int], size: int) -> Iterator[list[Piece]]:
@@ -227,21 +236,20 @@ class _Scan:
         bounds: npt.NDArray[np.int32] = distances[:, self._k - 1].copy()
         return bounds
 
-    def near_in(self, chunk: list[Piece], queries: Keys, bounds: npt.NDArray[np.int32]) -> list[_Near]:
+    def near_in(self, chunk: list[Piece], queries: Keys, bounds: npt.NDArray[np.int32], near: NearKeys) -> list[_Near]:
         """Find what may be among the k nearest in a chunk.
 
         ``bounds`` has for each query a distance that the k-th nearest of all chunks is at most at, and is lowered.
         """
         count = len(queries)
-        block_rows = _ROWS_OF_ONE_QUERY if count == 1 else _ROWS_OF_SEVERAL
+        block_rows = _rows_at_once(count)
         # Where nothing is known of what is near, most of the first rows are, and show it.
         first_rows = _FIRST_ROWS if int(bounds.max()) > self.bits else block_rows
-        near = NearKeys(queries, block_rows)
         limit = np.full(count, self.bits + 1, np.int32)
         parts: list[_Near] = []
         pending, most = 0, count * (2 * self._k + 64)
         for keys, mask, places in self._blocks(chunk, count, first_rows, block_rows):
-            which, rows, distances = near.within(keys, np.minimum(bounds, limit).tolist())
+            which, rows, distances = near.within(keys, queries, np.minimum(bounds, limit).tolist())
             if not len(which):
                 continue
             if mask is not None:
