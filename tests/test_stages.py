@@ -176,6 +176,17 @@ def test_what_is_wrong_in_a_stage_is_said_with_its_line(cli, project, line, mess
     assert message in done.err
 
 
+def test_info_names_a_stage_that_cannot_be_read_as_a_query(cli, project):
+    path = project / "clipdex.toml"
+    text = path.read_text(encoding="utf-8")
+    assert cli("project", "info").code == 0
+    path.write_text(f'{text}[[stages]]\nqueries = [{{text = "a"}}]\ntopk = "many"\n', encoding="utf-8")
+    done = cli("project", "info")
+    assert done.code == 1
+    assert f"clipdex.toml, line {len(text.splitlines()) + 1}: " in done.err
+    assert "'many' is not a valid integer" in done.err
+
+
 def test_a_project_that_cannot_be_written_still_answers(cli, project, monkeypatch):
     shutil.rmtree(project / ".clipdex-project")
     (project / ".clipdex-project").write_text("in the way")

@@ -6,7 +6,8 @@ is recorded without more ado.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,25 @@ def stage_of(ctx: click.Context, project: Project, names: Sequence[str], result:
             if value is not None and (given or option.name == "topk"):
                 recorded[keys[option.name]] = str(value) if isinstance(value, Path) else value
     return Stage(tuple(queries), tuple(names), recorded)
+
+
+@contextlib.contextmanager
+def query_of(project: Project, stage: Stage) -> Iterator[click.Context]:
+    """Read what a stage says as the command line of a query.
+
+    Raises
+    ------
+    ProjectFileInvalid
+        When the file says something that the command does not take; also from the block.
+    """
+    from clipdex.errors import ProjectFileInvalid
+    from clipdex_cli.query_command import command
+
+    try:
+        with command.make_context("query", arguments_of(project, stage, command)) as ctx:
+            yield ctx
+    except click.UsageError as error:
+        raise ProjectFileInvalid(f"{project.file}, line {stage.line}: {error.format_message()}") from error
 
 
 def arguments_of(project: Project, stage: Stage, command: click.Command) -> list[str]:

@@ -12,6 +12,7 @@ from clipdex_cli.output import printable, write
 
 if TYPE_CHECKING:
     from clipdex.projects.info import ProjectInfo
+    from clipdex.projects.model import Project, Stage
 
 _QUERIES_SHOWN = 3
 
@@ -19,8 +20,11 @@ _QUERIES_SHOWN = 3
 @click.command("info")
 @PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(project_dir: Path | None, as_json: bool) -> None:
-    """Show the sources of the project and whether their indexes are up to date, its model, and its stages."""
+def command(project_dir: Path | None, as_json: bool) -> int:
+    """Show the sources of the project and whether their indexes are up to date, its model, and its stages.
+
+    Stages that cannot be run are said with their line in the file; the exit code is then 1.
+    """
     from clipdex.projects.info import describe_project
 
     info = describe_project(the_project(project_dir))
@@ -28,9 +32,25 @@ def command(project_dir: Path | None, as_json: bool) -> None:
         import json
 
         write(json.dumps(info.to_dict(), ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
-        return
-    for line in _lines(info):
-        click.echo(line)
+    else:
+        for line in _lines(info):
+            click.echo(line)
+    problems = [problem for stage in info.project.stages if (problem := _problem(info.project, stage))]
+    for problem in problems:
+        click.echo(f"clipdex: {printable(problem)}", err=True)
+    return 1 if problems else 0
+
+
+def _problem(project: Project, stage: Stage) -> str:
+    """Return why a stage cannot be run as it stands in the file; nothing when it can."""
+    from clipdex.errors import ProjectFileInvalid
+    from clipdex_cli.staging import query_of
+
+    try:
+        with query_of(project, stage):
+            return ""
+    except ProjectFileInvalid as error:
+        return error.message
 
 
 def _lines(info: ProjectInfo) -> list[str]:

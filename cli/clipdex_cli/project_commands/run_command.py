@@ -99,16 +99,11 @@ def _repeat(project: Project, stage: Stage) -> Answer:
     ProjectFileInvalid
         When it cannot be asked, because the file says something that the command does not take.
     """
-    from clipdex.errors import ProjectFileInvalid
     from clipdex_cli.query_command import SHOWING, ask
-    from clipdex_cli.query_command import command as query
-    from clipdex_cli.staging import arguments_of
+    from clipdex_cli.staging import query_of
 
-    try:
-        with query.make_context("query", arguments_of(project, stage, query)) as ctx:
-            return ask(ctx, **{name: value for name, value in ctx.params.items() if name not in SHOWING})
-    except click.UsageError as error:
-        raise ProjectFileInvalid(f"{project.file}, line {stage.line}: {error.format_message()}") from error
+    with query_of(project, stage) as ctx:
+        return ask(ctx, **{name: value for name, value in ctx.params.items() if name not in SHOWING})
 
 
 def _differences(found: Comparison) -> list[str]:
