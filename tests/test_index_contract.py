@@ -320,3 +320,38 @@ def test_verifying_names_a_file_that_is_gone(disk):
     [path] = (disk.folder / "segments").glob("*.faiss")
     path.unlink()
     assert disk.verify().problems == (f"{path} is missing.",)
+
+
+def test_one_text_is_not_taken_for_a_list_of_letters(index):
+    index.add(["a", "b"], keys_of(2))
+    for call in (lambda: index.remove("ab"), lambda: index.add("ab", keys_of(2)), lambda: index.keys("ab")):
+        with pytest.raises(ValueError, match="must be a list of texts"):
+            call()
+    assert len(index) == 2
+
+
+def test_an_index_shows_what_it_is(index):
+    index.add(["a"], keys_of(1))
+    assert "1 keys of 32 bits" in repr(index)
+
+
+def test_a_closed_index_neither_answers_nor_writes(tmp_path):
+    closed = Index.create(tmp_path / "index", BITS)
+    closed.add(["a"], keys_of(1))
+    before = closed.snapshot()
+    closed.close()
+    for call in (
+        *(lambda: closed.search(keys_of(1)), closed.verify, closed.refresh, closed.optimize, closed.snapshot),
+        *(lambda: closed.keys(["a"]), lambda: closed.add(["b"], keys_of(1)), lambda: closed.remove(["a"])),
+    ):
+        with pytest.raises(ValueError, match="was closed: open it again"):
+            call()
+    with pytest.raises(ValueError, match="was closed"):
+        before.keys(["a"])
+    assert len(Index.open(tmp_path / "index")) == 1
+
+
+def test_the_package_lists_what_it_offers():
+    import clipdex_indexes
+
+    assert {"Index", "MemoryIndex", "search"} <= set(dir(clipdex_indexes))

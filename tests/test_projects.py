@@ -141,9 +141,16 @@ def test_info_shows_freshness_model_and_stages(cli, project):
 
 def test_a_source_that_stages_search_is_not_removed(cli, project):
     cli("query", "more", "--item", "x/a")
-    assert "stage 1 searches the source 'more'" in cli("project", "remove", "more").err
+    assert "stage 1 needs the source 'more'" in cli("project", "remove", "more").err
     assert cli("project", "remove", "odd").code == 0
     assert (project / "odd" / ".clipdex").is_dir()
+
+
+def test_a_source_that_stages_ask_for_an_item_of_is_not_removed(cli, project):
+    assert cli("query", "--item", "more:x/a", "-k", "1").code == 0
+    done = cli("project", "remove", "more")
+    assert (done.code, "stage 1 needs the source 'more'" in done.err) == (1, True)
+    assert cli("project", "remove", "odd").code == 0
 
 
 def test_the_model_is_that_of_the_option_the_index_the_variable_or_the_project(cli, project, tmp_path, monkeypatch):

@@ -29,7 +29,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
 
     exit_code = 0
     for target in resolve(targets, project_dir).targets or (Path(),):
-        name = printable(name_of(target))
+        name = printable(str(index) if index is not None and not targets else name_of(target))
         try:
             done = optimize(target, index=index, wait=wait, waiting=options.say_waiting(name))
         except ClipdexError as error:
@@ -37,7 +37,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             exit_code = error.exit_code
             continue
         click.echo(
-            f"{printable(str(done.root))}: {counted(done.items, 'item')}; "
+            f"{name if index is not None else printable(str(done.root))}: {counted(done.items, 'item')}; "
             f"segments {done.segments_before} -> {done.segments}, {size(done.bytes_before)} -> {size(done.bytes)}",
             err=True,
         )

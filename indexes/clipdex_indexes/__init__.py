@@ -77,6 +77,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name in _LAZY:
         return getattr(importlib.import_module(f"clipdex_indexes.{_LAZY[name]}"), name)

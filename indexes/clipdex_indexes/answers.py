@@ -113,8 +113,10 @@ def checked_ids(ids: Sequence[str] | Texts) -> list[str]:
     Raises
     ------
     ValueError
-        When one is no text or no relative POSIX path, or is there twice.
+        When they are one text; when one is no text or no relative POSIX path, or is there twice.
     """
+    if isinstance(ids, str):
+        raise ValueError(f"the ids are one text, {ids!r}, and must be a list of texts.")
     texts = [str(one) if isinstance(one, str) else one for one in ids]
     for one in texts:
         if not isinstance(one, str) or not valid_item_id(one):

@@ -84,6 +84,7 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._state = _open(folder)
+        self._closed = False
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Index:
@@ -124,6 +125,11 @@ class Index:
     def __len__(self) -> int:
         return self.manifest.items
 
+    def __repr__(self) -> str:
+        return (
+            f"<Index {str(self.folder)!r}: {len(self):,} keys of {self.bits} bits{', closed' if self._closed else ''}>"
+        )
+
     @property
     def manifest(self) -> Manifest:
         """What the index says of itself, in this snapshot."""
@@ -140,9 +146,14 @@ class Index:
         return self.manifest.model.bits
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files; whatever is asked of the index after that raises ``ValueError``."""
+        self._closed = True
         for segment in self.segments:
             segment.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ValueError(f"the index in {self.folder} was closed: open it again.")
 
     def refresh(self) -> bool:
         """See the index as it is on disk now; return whether that is another one.
@@ -154,6 +165,7 @@ class Index:
         IndexNotFound, IndexTooNew, IndexCorrupt
             When it cannot be read any more; what was open stays open.
         """
+        self._require_open()
         state = _open(self.folder, self._state)
         changed = state.manifest != self.manifest
         self._state = state
@@ -161,6 +173,7 @@ class Index:
 
     def snapshot(self) -> Index:
         """Return this index as it is now: ``refresh`` changes neither through the other. It shares the open files."""
+        self._require_open()
         other = copy.copy(self)
         other._state = self._state
         return other
@@ -198,18 +211,21 @@ class Index:
         """
         from clipdex_indexes.changing import add
 
+        self._require_open()
         return self._changed(add(self.folder, checked_rows(ids, keys, self.bits, subset, labels), wait=wait))
 
     def remove(self, ids: Sequence[str] | Texts, *, subset: str = SUBSET, wait: bool = True) -> Written:
         """Remove items; ids that no item of the subset has are counted as missing."""
         from clipdex_indexes.changing import remove
 
+        self._require_open()
         return self._changed(remove(self.folder, checked_ids(ids), subset, wait=wait))
 
     def optimize(self, *, wait: bool = True) -> Written:
         """Write everything into one segment, without removed items."""
         from clipdex_indexes.changing import optimize
 
+        self._require_open()
         return self._changed(optimize(self.folder, wait=wait))
 
     def _changed(self, written: Written) -> Written:
@@ -264,6 +280,7 @@ class Index:
         progress
             Called with what is counted (``bytes``, then ``items``), how many are done, and of how many.
         """
+        self._require_open()
         return verify_segments(self.folder / SEGMENTS_FOLDER, self.segments, progress)
 
     def locate(self, item_id: str, subset: str) -> Location | None:

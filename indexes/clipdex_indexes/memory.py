@@ -61,6 +61,9 @@ class MemoryIndex:
     def __len__(self) -> int:
         return len(self._state.rows)
 
+    def __repr__(self) -> str:
+        return f"<MemoryIndex: {len(self):,} keys of {self.bits} bits>"
+
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
 

@@ -221,6 +221,7 @@ class TableReader:
         self._lock = threading.Lock()
         self._known_labels: dict[str, tuple[str, ...]] = {}
         self._calls_left = 0
+        self._closed = False
         self.items = items
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
@@ -252,6 +253,7 @@ class TableReader:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
+            self._closed = True
             self._db.close()
 
     def check(self) -> None:
@@ -413,6 +415,8 @@ class TableReader:
         except UnicodeEncodeError:
             return []  # no text in SQLite has a lone surrogate, as in an argument that is not UTF-8
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
+            if self._closed:
+                raise ValueError(f"the index of {self._path} was closed: open it again.") from error
             raise self._corrupt(str(error)) from error
         if len(records) > limit:
             raise self._corrupt("it has more rows than it can have")

@@ -32,5 +32,5 @@ def optional(module: str, extra: str, purpose: str) -> ModuleType:
         why = "is not installed" if missing else f"cannot be imported ({error})"
         raise ExtraMissing(
             f"{purpose} needs the package {module.partition('.')[0]}, which {why}. Install it: "
-            f"pip install 'clipdex[{extra}]'"
+            f"pip install 'clipdex[{extra}]'."
         ) from error

@@ -108,21 +108,26 @@ def remove_source(project: Project, name: str) -> ProjectSource:
     Raises
     ------
     ProjectError
-        When there is none of that name, or a stage searches it.
+        When there is none of that name, or a stage needs it.
     """
     with _editing(project) as (document, now):
         source = now.source(name)
         if source is None:
             known = ", ".join(one.name for one in now.sources) or "none"
             raise ProjectError(f"the project has no source {name!r}: its sources are {known}.")
-        using = [str(number) for number, stage in enumerate(now.stages, start=1) if name in stage.targets]
+        using = [str(number) for number, stage in enumerate(now.stages, start=1) if _uses(stage, name)]
         if using:
-            raise ProjectError(
-                f"stage {', '.join(using)} searches the source {name!r}: take it out of {now.file} first."
-            )
+            raise ProjectError(f"stage {', '.join(using)} needs the source {name!r}: take it out of {now.file} first.")
         sources: Any = document["sources"]
         del sources[name]
     return source
+
+
+def _uses(stage: Stage, name: str) -> bool:
+    """Tell whether a stage searches a source, or asks for what is like an item of it (``NAME:ID``)."""
+    return name in stage.targets or any(
+        "item" in kind and str(value).startswith(f"{name}:") for kind, value in stage.queries
+    )
 
 
 def record_stage(project: Project, stage: Stage) -> int:
