@@ -82,3 +82,18 @@ def test_touched_and_renamed_files_are_counted(cli, odd_copy):
     (odd_copy / "loose.png").rename(odd_copy / "moved.png")
     os.utime(odd_copy / "val" / "dog" / "a.png", (1, 1))
     assert "0 added, 1 touched, 1 renamed, 4 unchanged, 0 failed; 6 images" in cli("build", odd_copy).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["qurey"], "No such command 'qurey'. Did you mean 'query'?"),
+        (["model", "ad"], "No such command 'ad'. Did you mean 'add'?"),
+        (["zzzz"], "No such command 'zzzz'."),
+        (["--", "-x"], "No such option"),
+    ],
+)
+def test_a_command_that_is_not_there_is_said_with_what_may_be_meant(cli, arguments, message):
+    done = cli(*arguments)
+    assert done.code == 2
+    assert message in done.err

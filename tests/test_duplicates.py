@@ -272,3 +272,10 @@ def test_one_dataset_has_nothing_across_datasets_and_that_is_said(cli, leaky):
     done = cli("duplicates", leaky, "--across", "datasets")
     assert done.code == 0
     assert "There is one dataset only" in done.err
+
+
+def test_no_groups_make_no_folder(cli, leaky, tmp_path):
+    done = cli("duplicates", leaky, "--across", "datasets", "-o", tmp_path / "out")
+    assert (done.code, done.out) == (0, b"")
+    assert "nothing is saved" in done.err
+    assert not (tmp_path / "out").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clipdex_indexes import Commit, Index, IndexCorrupt, IndexWriter, read_manifest
+from clipdex_indexes import Commit, Index, IndexCorrupt, IndexWriter, read_manifest, segment
 from helpers_index import (
     all_bytes,
     apply,
@@ -106,6 +106,16 @@ def test_a_segment_that_loses_everything_goes_without_a_rewrite(index):
     apply(index, [], ids(NEW))
     assert stamps(index) == [(40, 40)]
     assert segment_files(index) == live_files(index)
+
+
+@pytest.mark.parametrize("at_once", [1, 33, 41, 100])
+def test_keys_are_the_same_in_pieces_of_any_size(index, tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(segment, "_WRITTEN_AT_ONCE", at_once)
+    with IndexWriter(tmp_path / "other") as writer:
+        writer.start(model_stamp(), "folder", "test")
+        writer.add(PAIRS)
+        writer.commit()
+    assert read(tmp_path / "other") == read(index) == PAIRS
 
 
 def test_optimizing_leaves_one_segment_without_removed_items(index):

@@ -268,6 +268,33 @@ def test_searches_from_many_threads_at_once_agree(tmp_path, small_chunks):
     assert answers == [expected] * 6
 
 
+def test_ties_of_many_arrays_are_not_sorted_again_for_each_of_them(monkeypatch):
+    monkeypatch.setattr(hamming, "_ONE_THREAD_BELOW", 1 << 30)
+    calls = []
+    best = hamming._Scan.best
+    monkeypatch.setattr(hamming._Scan, "best", lambda *args: calls.append(1) or best(*args))
+    keys = np.zeros((20, 8), np.uint8)
+    found = hamming.candidates([keys] * 400, keys[:1], 10)[0]
+    assert found.distances.tolist() == [0] * 4000
+    assert len(calls) < 15
+
+
+@pytest.mark.parametrize("size", [8, 16, 24, 32, 64, 5])
+def test_near_keys_fill_their_memory_and_no_more(size):
+    queries, keys = random_keys(3, 8 * size, seed=1), random_keys(7, 8 * size, seed=2)
+    near = distances.NearKeys(len(queries) * len(keys))
+    rows = reference([keys], queries, len(keys))
+    for limits in ([8 * size] * 3, [-1, 8 * size, 4 * size], [-1] * 3):
+        which, at, found = near.within(keys, queries, limits)
+        expected = sorted(
+            (query, row, distance)
+            for query, [(far, order)] in enumerate(rows)
+            for distance, row in zip(far, order, strict=True)
+            if distance <= limits[query]
+        )
+        assert list(zip(which.tolist(), at.tolist(), found.tolist(), strict=True)) == expected
+
+
 FORKED = """
 import os, signal, sys
 import numpy as np

@@ -35,10 +35,11 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is named; for one that is not there, say which may be meant."""
+        name = args[0]
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = difflib.get_close_matches(args[0], self._names, 1)
-            if not near or "Did you mean" in error.message:
+            near = difflib.get_close_matches(name, self._names, 1)
+            if not near or isinstance(error, click.NoSuchOption) or "Did you mean" in error.message:
                 raise
             raise click.UsageError(f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?", error.ctx) from None

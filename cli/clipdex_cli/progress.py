@@ -131,7 +131,7 @@ class WorkDisplay:
         count = _count(done, total)
         seconds = now - self._begin
         if count and done > self._first and seconds > _SECONDS_BEFORE_AN_ESTIMATE:
-            count += f", {_duration(seconds / (done - self._first) * (total - done))} left" if total else ""
+            count += f", {_duration(seconds / (done - self._first) * max(total - done, 0))} left" if total else ""
         if self._bar is not None:
             self._bar.update(self._task, description=f"{self._name}: {what}", completed=done, total=total, count=count)
         else:

@@ -141,7 +141,10 @@ def candidates(arrays: Sequence[Keys], queries: Keys, k: int, masks: Masks | Non
     unused: list[NearKeys] = []
 
     def run(chunk: list[Piece]) -> list[list[_Near]]:
-        near = unused.pop() if unused else NearKeys(most)
+        try:
+            near = unused.pop()
+        except IndexError:
+            near = NearKeys(most)
         found = [scan.near_in(chunk, block, bound, near) for block, bound in zip(blocks, bounds, strict=True)]
         unused.append(near)
         return found
@@ -260,6 +263,8 @@ class _Scan:
             if pending > most:
                 best, kth = self.best(parts, count)
                 parts, pending = [best], len(best.places)
+                # Of several arrays more than k may stay, when many tie: sort again when there are twice as many.
+                most = max(most, 2 * pending)
                 # Threads may undo each other's changes here, which leaves a bound higher, and as true.
                 np.minimum(bounds, kth, out=bounds)
                 # In the same array, keys as near as the k-th that come later are not among the k nearest.
@@ -273,7 +278,7 @@ class _Scan:
             selected = end - start if mask is None else int(np.count_nonzero(mask[start:end]))
             if not selected:
                 continue
-            if selected * (_FETCH + _COMPARE * count) < (end - start) * (_READ + _COMPARE * count):
+            if mask is not None and selected * (_FETCH + _COMPARE * count) < (end - start) * (_READ + _COMPARE * count):
                 yield from self._scattered(number, start, end, most)
                 first_rows = most
                 continue
