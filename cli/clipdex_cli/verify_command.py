@@ -31,7 +31,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
 
     exit_code = 0
     for target in resolve(targets, project_dir).targets or (Path(),):
-        name = printable(str(index) if index is not None and not targets else name_of(target))
+        name = printable(name_of(target if index is None or targets else index))
         try:
             checked = verify(target, index=index)
         except ClipdexError as error:

@@ -23,7 +23,8 @@ from clipdex.merging import (
 )
 from clipdex.rescoring import asymmetric_distances, weights_of
 from clipdex_indexes import Index, ItemRow, Location, search
-from clipdex_indexes.combining import Group, Joining, count_in, distances_to, search_combined
+from clipdex_indexes.combining import Group, Joining, count_in, search_combined
+from clipdex_indexes.distances import distances_to
 from clipdex_indexes.hamming import Masks
 
 Keys = npt.NDArray[np.uint8]

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.distances import distances_into
+from clipdex_indexes.distances import distances_to
 from clipdex_indexes.hamming import Masks, Neighbours, _pool, available_threads
 from clipdex_indexes.index import Found, Index, Location, searched
 
@@ -55,14 +55,6 @@ class Group:
         rule = {"min": np.minimum, "max": np.maximum, "sum": np.add}[self.rule]
         combined: Ints = rule.reduce(costs, axis=0)
         return combined
-
-
-def distances_to(keys: Keys, queries: Keys) -> npt.NDArray[np.int32]:
-    """Return all Hamming distances, int32 ``[q, n]``, of queries ``[q, bytes]`` to keys ``[n, bytes]``."""
-    distances = np.empty((len(queries), len(keys)), np.int32)
-    if distances.size:
-        distances_into(np.ascontiguousarray(keys), np.ascontiguousarray(queries), distances)
-    return distances
 
 
 def count_distances(arrays: Sequence[Keys], queries: Keys, masks: Masks | None = None) -> Ints:

@@ -44,6 +44,14 @@ def distances_into(keys: Keys, queries: Keys, into: Int32s) -> None:
     faiss.hammings(*pointers, len(queries), len(keys), keys.shape[1], faiss.swig_ptr(into))
 
 
+def distances_to(keys: Keys, queries: Keys) -> Int32s:
+    """Return all Hamming distances, int32 ``[q, n]``, of queries ``[q, bytes]`` to keys ``[n, bytes]``."""
+    distances = np.empty((len(queries), len(keys)), np.int32)
+    if distances.size:
+        distances_into(np.ascontiguousarray(keys), np.ascontiguousarray(queries), distances)
+    return distances
+
+
 class NearKeys:
     """Finds the keys of a block that are within a distance of each query.
 

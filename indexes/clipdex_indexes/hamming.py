@@ -18,7 +18,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.distances import NearKeys, distances_into
+from clipdex_indexes.distances import NearKeys, distances_to
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -233,8 +233,7 @@ class _Scan:
         sample = np.concatenate(taken)
         if len(sample) < self._k:
             return nothing
-        distances = np.empty((len(queries), len(sample)), np.int32)
-        distances_into(sample, queries, distances)
+        distances = distances_to(sample, queries)
         distances.partition(self._k - 1, axis=1)
         bounds: npt.NDArray[np.int32] = distances[:, self._k - 1].copy()
         return bounds
