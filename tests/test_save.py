@@ -14,7 +14,7 @@ from clipdex import Explorer, build, read_result, save_result
 from clipdex.errors import OutputError
 from clipdex.readers import FolderReader
 from clipdex.report.save import fresh_folder
-from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
+from clipdex.search.result import DatasetRecord, Hit, QueryRecord, Result
 from helpers_engine import contents, every_file, make_folder, picture
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipdex import Explorer, Hit, Result
 from clipdex.report.sheet import draw_sheet
-from clipdex.result import DatasetRecord, QueryRecord
+from clipdex.search.result import DatasetRecord, QueryRecord
 from helpers_engine import picture, solid
 
 

@@ -15,8 +15,8 @@ from clipdex_cli.in_project import name_of
 
 if TYPE_CHECKING:
     from clipdex import BuildReport
-    from clipdex.dataset import Failure
-    from clipdex.sources import Target
+    from clipdex.datasets.dataset import Failure
+    from clipdex.readers.sources import Target
 
 _SHOWN_FAILURES = 5
 _AFTER_BUILD = "What was hashed is in the index; the same command goes on from there."
@@ -87,7 +87,7 @@ def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool
 
 def _is_built(target: Target, index: Path | None) -> bool:
     """Tell whether a target has an index already."""
-    from clipdex.sources import index_folder, locate
+    from clipdex.readers.sources import index_folder, locate
     from clipdex_indexes.manifest import FILE_NAME
 
     return (index_folder(locate(target), index) / FILE_NAME).exists()

@@ -16,7 +16,7 @@ from clipdex_cli.in_project import PROJECT, resolve
 from clipdex_cli.output import printable, table, write
 
 if TYPE_CHECKING:
-    from clipdex.duplicates import DuplicatesResult
+    from clipdex.search.duplicates import DuplicatesResult
 
 
 @click.command("duplicates")
@@ -75,7 +75,7 @@ def command(
     found = resolve(targets, project_dir).targets
     if not found and not (index or Path(INDEX_FOLDER)).exists():
         raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
-    from clipdex.duplicates import find_duplicates
+    from clipdex.search.duplicates import find_duplicates
     from clipdex_cli.progress import WorkDisplay
 
     with WorkDisplay("duplicates", quiet=quiet) as display:

@@ -14,7 +14,7 @@ from clipdex.paths import is_there
 
 if TYPE_CHECKING:
     from clipdex.projects.model import Project
-    from clipdex.sources import Target
+    from clipdex.readers.sources import Target
 
 PROJECT = click.option(
     "-p",
@@ -52,7 +52,7 @@ class Resolved:
 
 def name_of(target: Target) -> str:
     """Return what to call a dataset: as the user did."""
-    from clipdex.sources import Source
+    from clipdex.readers.sources import Source
 
     return target.short_name if isinstance(target, Source) else str(target)
 

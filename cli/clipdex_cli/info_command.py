@@ -28,7 +28,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     index, whose images may be elsewhere.
     """
     options.one_index(targets, index)
-    from clipdex.info import describe, describe_alone
+    from clipdex.datasets.info import describe, describe_alone
     from clipdex_cli.in_project import resolve
 
     if index is not None and not targets:

@@ -27,7 +27,7 @@ def command(targets: tuple[str, ...], output_dir: Path, project_dir: Path | None
 
     In a project, a TARGET may be the name of a source, and without any all sources are merged.
     """
-    from clipdex.joining import join
+    from clipdex.building.joining import join
     from clipdex_cli.in_project import resolve
 
     found = resolve(targets, project_dir)

@@ -24,8 +24,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     a TARGET, the current folder; in a project all its sources, which can be named.
     """
     options.one_index(targets, index)
+    from clipdex.datasets.maintenance import optimize
     from clipdex.errors import ClipdexError
-    from clipdex.maintenance import optimize
 
     exit_code = 0
     for target in resolve(targets, project_dir).targets or (Path(),):

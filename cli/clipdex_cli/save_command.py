@@ -20,9 +20,9 @@ def command(result: Path | None, output_dir: Path | None, force: bool, max_pixel
     DIR gets a contact sheet (sheet.png), the result (result.json), and a copy of each image that was found, as
     DATASET/SUBSET/ID.
     """
+    from clipdex.report.last_result import last_result
     from clipdex.report.save import save_result
-    from clipdex.result import read_result
-    from clipdex.state import last_result
+    from clipdex.search.result import read_result
     from clipdex_cli.output import say_saved
 
     found = read_result(result) if result is not None else last_result()

@@ -26,8 +26,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     Exit code: 0 when all is well, otherwise 1.
     """
     options.one_index(targets, index)
+    from clipdex.datasets.maintenance import verify
     from clipdex.errors import ClipdexError
-    from clipdex.maintenance import verify
 
     exit_code = 0
     for target in resolve(targets, project_dir).targets or (Path(),):

@@ -45,12 +45,12 @@ def command(
         raise click.UsageError("give either PATH, or --image-model, --text-model and --tokenizer.")
     made = as_choices(hashing, quantize, precision, allow_pickle=allow_pickle)
     if path is not None:
-        from clipdex.encoder.adding import add_model
+        from clipdex.models.adding import add_model
 
         with WorkDisplay(name or path.name, quiet=quiet) as display:
             model = add_model(path, name=name, choices=made, progress=display)
     else:
-        from clipdex.encoder.adding import add_towers
+        from clipdex.models.adding import add_towers
 
         if image_model is None or text_model is None or tokenizer is None or name is None:
             raise click.UsageError("separate towers need all of --image-model, --text-model, --tokenizer and --name.")

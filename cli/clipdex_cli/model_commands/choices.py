@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from clipdex.encoder.adding import Choices
     from clipdex.encoder.model import Model
+    from clipdex.models.adding import Choices
 
 NAME = click.option("--name", metavar="NAME", help="What to call it. [default: its own name]")
 
@@ -47,7 +47,7 @@ def choices(command: Any) -> Any:  # noqa: ANN401
 
 def as_choices(hashing: str, quantize: str, precision: str, *, allow_pickle: bool = False) -> Choices:
     """Return the options as the engine takes them."""
-    from clipdex.encoder.adding import Choices
+    from clipdex.models.adding import Choices
 
     return Choices(hashing, quantize, precision, allow_pickle)
 

@@ -13,8 +13,8 @@ from clipdex_cli.output import printable, size, write
 def command(name: str, as_json: bool) -> None:
     """Show what a model is: one that is here, by name or folder, or one that can be pulled."""
     from clipdex.encoder.installed import installed_folder
-    from clipdex.encoder.known import KNOWN
     from clipdex.encoder.model import BUNDLED, DESCRIPTION, find_model
+    from clipdex.models.hub.known import KNOWN
 
     known = next((one for one in KNOWN if one.name == name), None)
     if known is not None and name != BUNDLED and installed_folder(name) is None:
@@ -29,7 +29,7 @@ def command(name: str, as_json: bool) -> None:
             ("good at", known.good_at),
         ]
     else:
-        from clipdex.encoder.upkeep import best_rate
+        from clipdex.models.upkeep import best_rate
 
         model = find_model(name)
         if as_json:

@@ -9,8 +9,8 @@ import click
 from clipdex_cli.output import printable, table, write
 
 if TYPE_CHECKING:
-    from clipdex.encoder.known import KnownModel
-    from clipdex.encoder.upkeep import Listed
+    from clipdex.models.hub.known import KnownModel
+    from clipdex.models.upkeep import Listed
 
 
 @click.command("list")
@@ -21,8 +21,8 @@ def command(as_json: bool) -> None:
     The rate is that of the image tower on this machine, where clipdex model bench has measured it. A known model that
     is marked unverified is listed from memory: nobody has read its list of files yet.
     """
-    from clipdex.encoder.known import KNOWN
-    from clipdex.encoder.upkeep import list_models
+    from clipdex.models.hub.known import KNOWN
+    from clipdex.models.upkeep import list_models
 
     rows = [_row_of_listed(one) for one in list_models()]
     here = {row["name"] for row in rows}

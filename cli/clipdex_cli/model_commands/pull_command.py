@@ -21,8 +21,8 @@ def command(
     A download that was interrupted goes on where it was. The variables HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and those
     of proxies are honoured. See what there is: clipdex model list
     """
-    from clipdex.encoder.adding import pull_model
-    from clipdex.encoder.known import find_known
+    from clipdex.models.adding import pull_model
+    from clipdex.models.hub.known import find_known
     from clipdex_cli.progress import WorkDisplay
 
     known = find_known(name_of_known)
