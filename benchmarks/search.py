@@ -35,7 +35,7 @@ import numpy.typing as npt
 
 from clipdex_indexes import Index
 from clipdex_indexes import search as search_indexes
-from clipdex_indexes.hamming import nearest
+from clipdex_indexes.kernels.hamming import nearest
 from common import (
     BYTES,
     Keys,

@@ -17,7 +17,7 @@ from clipdex.building.build import pipeline
 from clipdex.encoder import Encoder
 from clipdex.errors import DatasetEmpty, DatasetNotFound, IndexCorrupt, IndexLocked, IndexWriteFailed
 from clipdex_indexes import Index, IndexWriter
-from clipdex_indexes.lock import WriterLock
+from clipdex_indexes.storage.lock import WriterLock
 from helpers_engine import (
     claim_size,
     contents,

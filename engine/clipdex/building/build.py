@@ -27,7 +27,7 @@ from clipdex.readers.sources import AUTO as AUTO_FORMAT
 from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, read_manifest
-from clipdex_indexes.manifest import FILE_NAME
+from clipdex_indexes.storage.manifest import FILE_NAME
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ from clipdex.readers.sources import AUTO, Target, index_folder, locate, open_rea
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter, ItemRow, ModelStamp
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
-from clipdex_indexes.files import atomic_path, read_bounded
-from clipdex_indexes.manifest import FILE_NAME, MAX_BITS
+from clipdex_indexes.storage.files import atomic_path, read_bounded
+from clipdex_indexes.storage.manifest import FILE_NAME, MAX_BITS
 
 if TYPE_CHECKING:
     import numpy as np

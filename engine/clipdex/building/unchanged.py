@@ -13,8 +13,8 @@ import json
 from pathlib import Path
 
 from clipdex.errors import IndexFailure
-from clipdex_indexes.files import atomic_write, read_bounded
-from clipdex_indexes.manifest import FILE_NAME
+from clipdex_indexes.storage.files import atomic_write, read_bounded
+from clipdex_indexes.storage.manifest import FILE_NAME
 
 _NOTE = "unchanged.json"
 _MOST = 1 << 12

@@ -21,7 +21,7 @@ from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import AUTO, Source, index_folder
 from clipdex.search.result import DatasetRecord
 from clipdex_indexes import Index, ItemRow, Location, Manifest
-from clipdex_indexes.files import atomic_write, read_bounded
+from clipdex_indexes.storage.files import atomic_write, read_bounded
 
 _FAILURES = "failed.json"
 _MAX_FAILURES_BYTES = 1 << 30

@@ -30,7 +30,7 @@ from clipdex.encoder.installed import (
 from clipdex.encoder.model import BUNDLED, FILES, Model, find_model, read_model
 from clipdex.encoder.selftest import SELF_TEST_IMAGES, self_test_pixels
 from clipdex.errors import ClipdexError, IndexCorrupt, ModelError
-from clipdex_indexes.files import atomic_write, read_bounded
+from clipdex_indexes.storage.files import atomic_write, read_bounded
 
 if TYPE_CHECKING:
     from clipdex.encoder.towers import ImageTower

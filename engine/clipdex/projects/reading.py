@@ -14,7 +14,7 @@ from clipdex.projects.lines import Where, line_of
 from clipdex.projects.model import OptionValue, Outcome, Project, ProjectSource, Stage
 from clipdex.projects.places import FILE_NAME, find_project
 from clipdex.readers.sources import AUTO
-from clipdex_indexes.files import read_bounded
+from clipdex_indexes.storage.files import read_bounded
 
 if sys.version_info >= (3, 11):
     import tomllib

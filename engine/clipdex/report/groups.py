@@ -30,7 +30,7 @@ from clipdex.report.drawing import (
 from clipdex.report.save import free_name, fresh_folder, save_with
 from clipdex.search.duplicates import DuplicateGroup, DuplicateItem, DuplicatesResult
 from clipdex.wording import counted
-from clipdex_indexes.files import atomic_path, atomic_write
+from clipdex_indexes.storage.files import atomic_path, atomic_write
 
 DEFAULT_FOLDER = "duplicates_result"
 DATA = "duplicates.json"

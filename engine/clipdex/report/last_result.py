@@ -7,7 +7,7 @@ from pathlib import Path
 from clipdex.errors import OutputError
 from clipdex.search.result import Result, read_result
 from clipdex.user_folders import state_folder
-from clipdex_indexes.files import atomic_write
+from clipdex_indexes.storage.files import atomic_write
 
 
 def _last_path() -> Path:

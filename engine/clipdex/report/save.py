@@ -26,7 +26,7 @@ from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
 from clipdex.report.sheet import draw_sheet
 from clipdex.search.result import DatasetRecord, Hit, Result
-from clipdex_indexes.files import TEMPORARY_PREFIX, atomic_path, atomic_write
+from clipdex_indexes.storage.files import TEMPORARY_PREFIX, atomic_path, atomic_write
 
 DEFAULT_FOLDER = "explore_result"
 SHEET = "sheet.png"

@@ -21,8 +21,8 @@ from clipdex.readers.sources import Target
 from clipdex.search.explorer import Explorer
 from clipdex.search.result import SCHEMA, DatasetRecord, plain
 from clipdex_indexes import ItemRow, Location
-from clipdex_indexes.distances import hamming
-from clipdex_indexes.pairs import near_pairs
+from clipdex_indexes.kernels.distances import hamming
+from clipdex_indexes.kernels.pairs import near_pairs
 
 Ints = npt.NDArray[np.int64]
 

@@ -11,7 +11,7 @@ from clipdex.readers.merged import FORMAT as MERGED
 from clipdex.search.finding import nearest_names
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.filters import names_of, select
-from clipdex_indexes.hamming import Masks
+from clipdex_indexes.kernels.hamming import Masks
 
 
 def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> list[Masks] | None:

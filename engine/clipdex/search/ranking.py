@@ -24,8 +24,8 @@ from clipdex.search.merging import (
 from clipdex.search.rescoring import asymmetric_distances, weights_of
 from clipdex_indexes import Index, ItemRow, Location, search
 from clipdex_indexes.combining import Group, Joining, count_in, search_combined
-from clipdex_indexes.distances import distances_to
-from clipdex_indexes.hamming import Masks
+from clipdex_indexes.kernels.distances import distances_to
+from clipdex_indexes.kernels.hamming import Masks
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from clipdex.defaults import ANY
 from clipdex.errors import IndexCorrupt, OutputError
-from clipdex_indexes.files import read_bounded
+from clipdex_indexes.storage.files import read_bounded
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -20,7 +20,7 @@ from clipdex.encoder.towers import ImageTower, TextTower, Way
 from clipdex.errors import ImageError, ModelUnsupported
 from clipdex.media.decoding import load_image
 from clipdex.models.conversion.centring import centre, packaged_nouns, packaged_photos
-from clipdex_indexes.files import sha256_of
+from clipdex_indexes.storage.files import sha256_of
 
 Floats = npt.NDArray[np.float32]
 # Called with what is being done, how much of it is done, and of how much; None where that is not known.

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-CALIBRATION_FOLDER = Path(__file__).resolve().parent.parent / "models" / "calibration"
+CALIBRATION_FOLDER = Path(__file__).resolve().parent.parent / "calibration"
 
 
 def packaged_photos() -> list[Path]:

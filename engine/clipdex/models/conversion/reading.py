@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clipdex.errors import IndexCorrupt, ModelCorrupt
-from clipdex_indexes.files import read_bounded
+from clipdex_indexes.storage.files import read_bounded
 
 _MAX_SETTINGS = 16 << 20
 

@@ -20,7 +20,7 @@ from typing import TypeVar
 from clipdex.errors import IndexFailure, IndexLocked, ModelDownloadFailed
 from clipdex.models.hub.client import Announced, Dropped, HubClient
 from clipdex.models.hub.known import KnownModel
-from clipdex_indexes.lock import WriterLock
+from clipdex_indexes.storage.lock import WriterLock
 
 PARTIAL = ".partial"
 # What holds data only. Other formats of weights can hold programs.

@@ -15,7 +15,7 @@ from clipdex.errors import DatasetError, DatasetNotFound
 from clipdex.paths import is_there
 from clipdex.readers.sources import Source
 from clipdex_indexes.errors import IndexCorrupt
-from clipdex_indexes.files import read_bounded
+from clipdex_indexes.storage.files import read_bounded
 
 _FOLDER = ".datumaro"
 _TREE = "tree/config.yml"

@@ -1,0 +1,273 @@
+"""``clipdex query``."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from clipdex.defaults import ANY, INDEX_FOLDER, MERGES, TOPK
+from clipdex.paths import is_folder
+from clipdex_cli import options
+from clipdex_cli.output import printable
+from clipdex_cli.project_targets import PROJECT, Resolved, resolve
+from clipdex_cli.stages import STAGE, record
+
+if TYPE_CHECKING:
+    from clipdex import Result
+    from clipdex.projects.model import Outcome
+
+
+# Parameters that say how an answer is shown, and not what is asked.
+SHOWING = ("output", "null", "save", "output_dir", "force", "stage")
+
+
+@click.command(
+    "query",
+    cls=options.SeveralValues,
+    several=("texts", "images", "items", "item_subsets", "not_texts", "not_images", "not_items"),
+    ordered=("texts", "images", "items", "not_texts", "not_images", "not_items"),
+)
+@options.TARGETS
+@click.option("--query-str", "--text", "texts", metavar="T...", multiple=True, help="Texts to search for.")
+@click.option("--query-img-path", "--image", "images", metavar="P...", multiple=True, help="Image files to search for.")
+@click.option(
+    "--query-item-id",
+    "--item",
+    "items",
+    metavar="ID...",
+    multiple=True,
+    help="Items of the datasets to search for, by id (without its extension where that is unambiguous).",
+)
+@click.option(
+    "--query-item-subset", "item_subsets", metavar="S...", multiple=True, help="Subsets to look the item ids up in."
+)
+@click.option("--not-str", "not_texts", metavar="T...", multiple=True, help="Texts: what is like them is pushed away.")
+@click.option("--not-img-path", "not_images", metavar="P...", multiple=True, help="Image files, likewise.")
+@click.option("--not-item-id", "not_items", metavar="ID...", multiple=True, help="Items of the datasets, likewise.")
+@click.option(
+    "--merge",
+    type=click.Choice(MERGES),
+    default=ANY,
+    show_default=True,
+    help="What several queries find: what is near to any of them, near to all of them (mean of z-scores), or placed "
+    "well by them (reciprocal rank fusion).",
+)
+@click.option(
+    "--rescore",
+    is_flag=True,
+    help="Order the 10 x K nearest by the asymmetric distance, which uses more of a text or image than its bits.",
+)
+@click.option(
+    "-k", "-topk", "--topk", "topk", metavar="K", type=int, default=TOPK, show_default=True, help="How many hits."
+)
+@click.option("--no-prompt", is_flag=True, help="Search for texts as they are, also short ones.")
+@click.option("--prompt-ensemble", is_flag=True, help="Search for short texts by the mean over the model's prompts.")
+@click.option("--exclude-self", is_flag=True, help="Leave out the items that are asked with.")
+@options.filters
+@click.option(
+    "--max-distance",
+    "max_distance",
+    metavar="D",
+    type=click.IntRange(min=0),
+    help="Leave out what is farther than D bits from the query that it matches best.",
+)
+@options.output("What to print.")
+@click.option("-s", "--save/--no-save", "save", help="Save a contact sheet, the images and the result.")
+@options.OUTPUT_DIR
+@options.FORCE
+@options.MODEL
+@options.DEVICE
+@options.PRECISION
+@options.INDEX
+@PROJECT
+@STAGE
+@options.max_pixels
+@click.option("-v", "--verbose", is_flag=True, help="Say what was encoded, by which model, and how.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    output: str,
+    null: bool,
+    save: bool,
+    output_dir: Path | None,
+    force: bool,
+    stage: bool | None,
+    build: Mapping[str, Any] | None = None,
+    **question: Any,  # noqa: ANN401
+) -> int:
+    """Show the images nearest to a text, an image or an item, or to a list that mixes them.
+
+    Each TARGET is a dataset that was built, or the name of a source of the project; several are searched as one.
+    Without any, all sources of the project are or, where there is none, the current folder. With --index alone, an
+    index is searched whose images may be elsewhere. The
+    query options can be repeated, mixed, and take several values each. The values end at the next option, so name
+    targets before the queries or after another option:
+
+    \b
+    clipdex query PHOTOS --text "a dog"
+    clipdex query PHOTOS --image a.jpg b.jpg --text bus train -k 10
+    clipdex query --query-str motorcycle bus train -topk 50 PHOTOS
+    clipdex query PHOTOS --text "an animal" --not-str dog -k 20
+
+    A list of one kind is merged by distance, best over its queries. A list of texts and images is merged by rank,
+    because their distances are on different scales. --merge all and rank compare the distances to all queries, and so
+    do negative queries, which take from an item what it is nearer to them than the mean. All of it is exact. Filters
+    (--label, --path and so on) say what may be found, and the hits are the nearest of that; several values of one are
+    alternatives, and different filters must all agree. The result is remembered: clipdex save -o DIR saves it as
+    pictures.
+
+    In a project the query is recorded in clipdex.toml, and repeated by clipdex project run.
+    """
+    if null and output != "paths":
+        raise click.UsageError("-0 goes with --output paths.")
+    answer = ask(ctx, build=build, **question)
+    from clipdex_cli import output as printer
+
+    result = answer.result
+    printer.warn(result)
+    printer.show(result, output, null=null)
+    printer.remember(result)
+    if stage is not False:
+        _record(ctx, answer, asked_for=stage is True)
+    if save or output_dir is not None or force:
+        from clipdex.report.save import save_result
+
+        saved = save_result(result, output_dir, force=force, max_pixels=question["max_pixels"])
+        return printer.say_saved(saved)
+    return 0
+
+
+class Answer(NamedTuple):
+    """A result, where it was asked, and what a stage of the project records of it."""
+
+    result: Result
+    place: Resolved
+    outcome: Outcome | None
+
+
+def ask(
+    ctx: click.Context,
+    targets: tuple[str, ...],
+    texts: tuple[str, ...],
+    images: tuple[str, ...],
+    items: tuple[str, ...],
+    item_subsets: tuple[str, ...],
+    not_texts: tuple[str, ...],
+    not_images: tuple[str, ...],
+    not_items: tuple[str, ...],
+    merge: str,
+    rescore: bool,
+    topk: int,
+    no_prompt: bool,
+    prompt_ensemble: bool,
+    exclude_self: bool,
+    max_distance: int | None,
+    model: str | None,
+    device: str,
+    precision: str,
+    index: Path | None,
+    project_dir: Path | None,
+    max_pixels: int,
+    verbose: bool,
+    *,
+    build: Mapping[str, Any] | None = None,
+    **filters: tuple[str, ...],
+) -> Answer:
+    """Answer the query of a command line; with ``build``, settings of builds, bring the indexes up to date first.
+
+    Raises
+    ------
+    UsageError
+        When the options do not go together.
+    ClipdexError
+        When it cannot be answered.
+    """
+    options.one_index(targets, index)
+    order = ctx.meta[options.ORDER]
+    if not (texts or images or items):
+        if order:
+            raise click.UsageError("--not-... pushes away; say what to search for too: --text, --image or --item.")
+        words = [str(target) for target in targets if not is_folder(Path(target))]
+        hint = f" Did you mean --text {shlex.quote(' '.join(words))}?" if words else ""
+        raise click.UsageError(f"nothing to search for: give --text, --image or --item.{hint}")
+    for name, value in order:
+        if name in ("texts", "not_texts") and value.strip() and is_folder(Path(value)):
+            click.echo(f"{printable(value)!r} is searched for as a text; a folder to search goes first.", err=True)
+    if item_subsets and not (items or not_items):
+        raise click.UsageError("--query-item-subset goes with --query-item-id.")
+    if topk < 1:
+        raise click.UsageError(f"-k is {topk}, and must be at least 1.")
+    if no_prompt and prompt_ensemble:
+        raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
+    prompting = "none" if no_prompt else "ensemble" if prompt_ensemble else "auto"
+    from clipdex import Explorer, ImageQuery, ItemFilter, ItemQuery, TextQuery
+    from clipdex.projects.outcomes import outcome_of
+    from clipdex_cli import output as printer
+    from clipdex_cli.build_loop import build_all
+
+    try:
+        wanted = ItemFilter(**filters)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    queries, negative = (
+        [
+            TextQuery(value, prompting) if name.endswith("texts")
+            else ImageQuery(Path(value)) if name.endswith("images")
+            else ItemQuery(value, item_subsets)
+            for name, value in order
+            if name.startswith("not_") == away
+        ]
+        for away in (False, True)
+    )  # fmt: skip
+    place = Resolved(()) if index is not None and not targets else resolve(targets, project_dir)
+    if not place.targets and index is None and not Path(INDEX_FOLDER).exists():
+        raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
+    searched = place.targets or ((Path(),) if index is None or build is not None else ())
+    settings: dict[str, Any] = {"model": model, "device": device, "precision": precision, "index": index}
+    if build is not None:
+        _require_images(queries + negative)
+        told = {**settings, **build}
+        code = build_all(searched, only_news=True, max_pixels=max_pixels, project_model=place.model, **told)
+        if code:
+            raise click.exceptions.Exit(code)
+    with Explorer(*searched, topk=topk, max_pixels=max_pixels, **settings) as explorer:
+        result = explorer.explore_topk(
+            queries,
+            exclude_self=exclude_self,
+            merge=merge,
+            negative=negative,
+            rescore=rescore,
+            filter=wanted,
+            max_distance=max_distance,
+        )
+        printer.warn_unfinished(explorer.datasets)
+        if verbose:
+            printer.explain(result, explorer.encoder)
+        if place.project is None or place.names is None or index is not None:
+            return Answer(result, place, None)
+        return Answer(result, place, outcome_of(place.project, explorer, result))
+
+
+def _require_images(queries: list[Any]) -> None:
+    """Refuse images that are not there, before anything is built."""
+    from clipdex import ImageQuery
+    from clipdex.errors import QueryImageError
+    from clipdex.paths import expanded, is_there
+
+    for query in queries:
+        if isinstance(query, ImageQuery) and isinstance(query.image, Path) and not is_there(expanded(query.image)):
+            raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: no such file.")
+
+
+def _record(ctx: click.Context, answer: Answer, *, asked_for: bool) -> None:
+    project, names, outcome = answer.place.project, answer.place.names, answer.outcome
+    if project is not None and names is not None and outcome is not None:
+        record(ctx, project, names, answer.result, outcome)
+    elif asked_for:
+        what = "what was searched is not a source of the project" if project is not None else "there is no project"
+        click.echo(f"Not recorded as a stage: {what}.", err=True)
