@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from clipdex_cli import options
+from clipdex_cli.several_values import ORDER, SeveralValues
 
 if TYPE_CHECKING:
     from clipdex import Result
@@ -42,7 +42,7 @@ def stage_of(ctx: click.Context, project: Project, names: Sequence[str], result:
 
     keys = {option.name: key for key, option in _by_key(ctx.command).items()}
     queries = []
-    for name, value in ctx.meta[options.ORDER]:
+    for name, value in ctx.meta[ORDER]:
         kind = keys[name]
         queries.append((kind, _as_recorded(project, kind, value, result)))
     recorded: dict[str, OptionValue] = {}
@@ -56,8 +56,8 @@ def stage_of(ctx: click.Context, project: Project, names: Sequence[str], result:
 
 
 @contextlib.contextmanager
-def query_of(project: Project, stage: Stage) -> Iterator[click.Context]:
-    """Read what a stage says as the command line of a query.
+def query_of(project: Project, stage: Stage, command: click.Command) -> Iterator[click.Context]:
+    """Read what a stage says as the command line of ``command``, that of queries.
 
     Raises
     ------
@@ -65,7 +65,6 @@ def query_of(project: Project, stage: Stage) -> Iterator[click.Context]:
         When the file says something that the command does not take; also from the block.
     """
     from clipdex.errors import ProjectFileInvalid
-    from clipdex_cli.commands.query import command
 
     try:
         with command.make_context("query", arguments_of(project, stage, command)) as ctx:
@@ -129,7 +128,7 @@ def _by_key(command: click.Command) -> dict[str, click.Option]:
 
 
 def _ordered(command: click.Command) -> tuple[str, ...]:
-    return command.ordered if isinstance(command, options.SeveralValues) else ()
+    return command.ordered if isinstance(command, SeveralValues) else ()
 
 
 def _as_recorded(project: Project, kind: str, value: Any, result: Result) -> str:  # noqa: ANN401

@@ -8,6 +8,7 @@ import click
 
 from clipdex_cli import options
 from clipdex_cli.commands.query import command as query
+from clipdex_cli.several_values import SeveralValues
 
 _HELP = """Build or bring up to date the index of each TARGET, then show the images nearest to a query.
 
@@ -35,7 +36,7 @@ def _explore(ctx: click.Context, /, format_name: str, format_options: tuple[str,
     return code
 
 
-command = options.SeveralValues(
+command = SeveralValues(
     "explore",
     several=query.several,
     ordered=query.ordered,

@@ -14,7 +14,7 @@ from clipdex_cli.project_targets import PROJECT, the_project
 if TYPE_CHECKING:
     from clipdex.projects.model import Project, Stage
     from clipdex.projects.outcomes import Comparison
-    from clipdex_cli.commands.query import Answer
+    from clipdex_cli.asking import Answer
 
 _HITS_SHOWN = 5
 
@@ -99,10 +99,11 @@ def _repeat(project: Project, stage: Stage) -> Answer:
     ProjectFileInvalid
         When it cannot be asked, because the file says something that the command does not take.
     """
-    from clipdex_cli.commands.query import SHOWING, ask
+    from clipdex_cli.asking import SHOWING, ask
+    from clipdex_cli.commands.query import command as query
     from clipdex_cli.stages import query_of
 
-    with query_of(project, stage) as ctx:
+    with query_of(project, stage, query) as ctx:
         return ask(ctx, **{name: value for name, value in ctx.params.items() if name not in SHOWING})
 
 
