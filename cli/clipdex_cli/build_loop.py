@@ -15,7 +15,7 @@ from clipdex_cli.project_targets import name_of
 
 if TYPE_CHECKING:
     from clipdex import BuildReport
-    from clipdex.datasets.dataset import Failure
+    from clipdex.datasets.failures import Failure
     from clipdex.readers.sources import Target
 
 _SHOWN_FAILURES = 5

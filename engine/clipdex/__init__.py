@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from clipdex.projects.reading import open_project
     from clipdex.report.save import save_result
     from clipdex.search.duplicates import DuplicatesResult, find_duplicates
-    from clipdex.search.explorer import DatasetItem, Explorer
-    from clipdex.search.queries import ImageQuery, ItemQuery, TextQuery
+    from clipdex.search.explorer import Explorer
+    from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.result import Hit, Result, read_result
     from clipdex_indexes import ItemFilter
 
 _LAZY = {
     "Explorer": "search.explorer",
-    "DatasetItem": "search.explorer",
+    "DatasetItem": "search.queries",
     "build": "building.build",
     "BuildProgress": "building.pipeline",
     "BuildReport": "building.build",

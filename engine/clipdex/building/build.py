@@ -10,7 +10,8 @@ from pathlib import Path
 
 from clipdex.building.pipeline import BuildProgress, Run
 from clipdex.building.unchanged import is_unchanged, remember
-from clipdex.datasets.dataset import Failure, recordable, remembered, require_same_root, write_failures
+from clipdex.datasets.dataset import recordable, remembered, require_same_root
+from clipdex.datasets.failures import Failure, write_failures
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.defaults import CHECKPOINT_SECONDS, MAX_PIXELS
 from clipdex.encoder import (

@@ -16,15 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipdex.datasets.dataset import (
-    Dataset,
-    Failure,
-    open_datasets,
-    read_failures,
-    recordable,
-    require_same_model,
-    write_failures,
-)
+from clipdex.datasets.dataset import Dataset, open_datasets, recordable, require_same_model
+from clipdex.datasets.failures import Failure, read_failures, write_failures
 from clipdex.datasets.provenance import ELSEWHERE
 from clipdex.errors import DatasetEmpty, DatasetError, ModelError, OutputError
 from clipdex.paths import expanded

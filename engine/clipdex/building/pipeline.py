@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from clipdex.building.departed import Departed
 from clipdex.building.spool import Spool
-from clipdex.datasets.dataset import Change, Difference, Failure, compare
+from clipdex.datasets.comparing import Change, Difference, compare
+from clipdex.datasets.failures import Failure
 from clipdex.encoder import Encoder, prepare
 from clipdex.errors import ImageError
 from clipdex.media.decoding import load_image

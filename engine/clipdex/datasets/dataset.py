@@ -1,30 +1,21 @@
-"""Datasets that have an index: where they are, what they are called, and how they differ from their index."""
+"""Datasets that have an index: where they are, and what they are called."""
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from enum import Enum
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import INDEX_FOLDER
-from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt, IndexNotFound, ModelMismatch
+from clipdex.errors import DatasetError, DatasetNotIndexed, IndexNotFound, ModelMismatch
 from clipdex.media.locators import MEMBER, is_media_there, locator
 from clipdex.paths import expanded, is_there, quoted
-from clipdex.readers import Reader, ReadItem, UnreadableItem
-from clipdex.readers.base import UNREADABLE
 from clipdex.readers.formats import reader_class
-from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import AUTO, Source, index_folder
-from clipdex.search.result import DatasetRecord
-from clipdex_indexes import Index, ItemRow, Location, Manifest
-from clipdex_indexes.storage.files import atomic_write, read_bounded
-
-_FAILURES = "failed.json"
-_MAX_FAILURES_BYTES = 1 << 30
+from clipdex_indexes import Index, ItemRow, Manifest
 
 
 @dataclass(frozen=True)
@@ -205,122 +196,3 @@ def require_same_model(datasets: Sequence[Dataset]) -> None:
                 f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
                 "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
             )
-
-
-class Change(Enum):
-    """How an item of a dataset differs from the index."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    GONE = "gone"
-    UNREADABLE = "unreadable"
-    KEPT = "kept"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One item: how it differs, as it was read (not when gone), and where and how the index has it (not when new)."""
-
-    change: Change
-    item: ReadItem | UnreadableItem | None
-    location: Location | None
-    known: ItemRow | None = None
-
-
-def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
-    """Compare a dataset with its index, item by item, in bounded memory: both come in item order.
-
-    An item is unchanged when size, modification time, labels and place of its media are those of the index, and its
-    content, where the reader knows it. One that is not found where nobody can look is kept.
-    """
-    unseen: set[str] = set()
-
-    def missed(location: Location, row: ItemRow) -> Difference:
-        return Difference(Change.KEPT if _is_unseen(row.id, unseen) else Change.GONE, None, location, row)
-
-    known = iter(index.items()) if index is not None else iter(())
-    old = next(known, None)
-    for item in in_item_order(reader):
-        if isinstance(item, UnreadableItem):
-            if item.unseen:
-                unseen.add(item.id)
-            yield Difference(Change.UNREADABLE, item, None)
-            continue
-        while old is not None and old[1][:2] < item[:2]:
-            yield missed(*old)
-            old = next(known, None)
-        if old is None or old[1][:2] != item[:2]:
-            yield Difference(Change.NEW, item, None)
-            continue
-        same = old[1][2:6] == item[2:6] and item.content in (0, old[1].content)
-        yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, *old)
-        old = next(known, None)
-    while old is not None:
-        yield missed(*old)
-        old = next(known, None)
-
-
-def _is_unseen(item_id: str, unseen: set[str]) -> bool:
-    """Tell whether an item, or a folder that it is in, is among what could not be looked at."""
-    if not unseen:
-        return False
-    path = PurePosixPath(item_id)
-    return any(str(one) in unseen for one in (path, *path.parents))
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One item that is not in the index, and why.
-
-    Attributes
-    ----------
-    id, reason, kind
-        As of an ``UnreadableItem``.
-    size, mtime_ns
-        Of its media, in bytes and nanoseconds, where there is any.
-    """
-
-    id: str
-    reason: str
-    size: int = 0
-    mtime_ns: int = 0
-    kind: str = UNREADABLE
-
-
-def write_failures(folder: Path, failures: Sequence[Failure]) -> None:
-    """Keep the list of failed files of the last build in the index folder."""
-    body = json.dumps({"failed": [asdict(failure) for failure in failures]}, indent=1, ensure_ascii=False)
-    data = body.encode(errors="backslashreplace") + b"\n"
-    path = folder / _FAILURES
-    if not failures and not path.exists():
-        return
-    if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
-        atomic_write(path, data)
-
-
-def read_failures(folder: Path) -> list[Failure]:
-    """Return the failed files of the last build.
-
-    Raises
-    ------
-    IndexCorrupt
-        When the list cannot be read.
-    """
-    path = folder / _FAILURES
-    try:
-        entries = json.loads(read_bounded(path, _MAX_FAILURES_BYTES).decode("utf-8"))["failed"]
-        return [
-            Failure(
-                str(entry["id"]),
-                str(entry["reason"]),
-                int(entry.get("size", 0)),
-                int(entry.get("mtime_ns", 0)),
-                str(entry.get("kind", UNREADABLE)),
-            )
-            for entry in entries
-        ]
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IndexCorrupt(f"{path} is damaged: {error}. The next build writes it again.") from error

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipdex.datasets.dataset import Change, Failure, compare, open_alone, open_index, read_failures, remembered
+from clipdex.datasets.comparing import Change, compare
+from clipdex.datasets.dataset import open_alone, open_index, remembered
+from clipdex.datasets.failures import Failure, read_failures
 from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
+from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import MAX_PIXELS
 from clipdex.errors import ImageError, IndexWriteFailed, OutputError
 from clipdex.media.decoding import image_format
@@ -25,7 +26,7 @@ from clipdex.media.opening import open_media
 from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
 from clipdex.report.sheet import draw_sheet
-from clipdex.search.result import DatasetRecord, Hit, Result
+from clipdex.search.result import Hit, Result
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, atomic_path, atomic_write
 
 DEFAULT_FOLDER = "explore_result"

@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex.datasets.dataset import Dataset
+from clipdex.datasets.record import DatasetRecord
 from clipdex.errors import QueryError
 from clipdex.readers.sources import Target
 from clipdex.search.explorer import Explorer
-from clipdex.search.result import SCHEMA, DatasetRecord, plain
+from clipdex.search.result import SCHEMA, plain
 from clipdex_indexes import ItemRow, Location
 from clipdex_indexes.kernels.distances import hamming
 from clipdex_indexes.kernels.pairs import near_pairs

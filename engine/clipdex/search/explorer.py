@@ -6,59 +6,36 @@ import operator
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from clipdex.datasets.dataset import Dataset, open_alone, open_datasets, require_same_model
 from clipdex.datasets.provenance import model_of
 from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
-from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, hash_key, nearest_precision
-from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
-from clipdex.media.decoding import from_memory, load_image
-from clipdex.paths import expanded, quoted
+from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
+from clipdex.errors import ModelMismatch, QueryError
+from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
 from clipdex.search.filtering import checked_distance, selections_of
-from clipdex.search.finding import FoundItem, find_item, find_items
-from clipdex.search.merging import ItemKey
-from clipdex.search.queries import ImageQuery, ItemQuery, Query, QueryLike, TextQuery, as_negatives, as_queries
-from clipdex.search.ranking import Question, Ranked, rank
-from clipdex.search.result import Hit, QueryRecord, Result
+from clipdex.search.finding import find_item
+from clipdex.search.queries import (
+    DatasetItem,
+    ItemQuery,
+    QueryLike,
+    as_negatives,
+    as_queries,
+)
+from clipdex.search.ranking import Ranked, rank
+from clipdex.search.resolving import Resolver
+from clipdex.search.result import Hit, Result
 from clipdex_indexes import ItemFilter, ItemRow, Location
 from clipdex_indexes.filters import describe
 
 Keys = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, eq=False)
-class DatasetItem:
-    """One image of a dataset that is open.
-
-    Attributes
-    ----------
-    id, subset, labels
-        As the index has them.
-    dataset
-        Name of its dataset.
-    path
-        Its file.
-    hash_key
-        uint8 ``[bits / 8]``, most significant bit first.
-    model_digest
-        What hashed it.
-    """
-
-    id: str
-    subset: str
-    labels: tuple[str, ...]
-    dataset: str
-    path: Path
-    hash_key: Keys
-    model_digest: str
 
 
 class Explorer:
@@ -237,11 +214,12 @@ class Explorer:
         k = _checked_topk(self.topk if topk is None else topk)
         if merge not in MERGES:
             raise QueryError(f"merge is {merge!r}, and must be one of {', '.join(MERGES)}.")
+        resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
         given = [(one, False) for one in as_queries(query)] + [(one, True) for one in as_negatives(negative)]
         asked = [
             replace(one, negative=pushed_away)
             for number, (each, pushed_away) in enumerate(given)
-            for one in self._resolve(each, number)
+            for one in resolver.resolve(each, number)
         ]
         farthest = checked_distance(max_distance)
         rule, ranked = rank(
@@ -306,62 +284,6 @@ class Explorer:
             for location, row in dataset.index.items():
                 yield _dataset_item(dataset, location, row)
 
-    def _resolve(self, query: Query | DatasetItem, number: int) -> list[_Asked]:
-        """Turn one query into what is searched for: an id may be that of items in several subsets."""
-        if isinstance(query, DatasetItem):
-            return [self._resolve_own_item(query)]
-        if isinstance(query, TextQuery):
-            encoded = self._encoder.text_key(query.text, query.prompting)
-            record = QueryRecord(
-                "text", query.text, encoded=encoded.encoded, ensemble=encoded.ensemble, truncated=encoded.truncated
-            )
-            return [_Asked(record, encoded.key, encoded.embedding)]
-        if isinstance(query, ImageQuery):
-            return [self._resolve_image(query, number)]
-        return [self._resolve_item(found) for found in find_items(self.datasets, query)]
-
-    def _resolve_item(self, found: FoundItem) -> _Asked:
-        dataset, row = self.datasets[found.dataset], found.row
-        record = QueryRecord("item", row.id, path=dataset.media(row), dataset=dataset.name, subset=row.subset)
-        key = dataset.index.key(found.location)
-        return _Asked(record, key, item=ItemKey(found.dataset, row.id, row.subset))
-
-    def _resolve_own_item(self, item: DatasetItem) -> _Asked:
-        """Ask with the hash key of an item, which may be of a dataset that is not searched here."""
-        stamp = self.datasets[0].index.manifest.model
-        if item.model_digest != stamp.digest:
-            raise ModelMismatch(
-                f"the item {item.id!r} was hashed by another model ({item.model_digest[:12]}) than "
-                f"{self.datasets[0].root} ({stamp.name!r}, {stamp.digest[:12]}): their hash keys cannot be compared."
-            )
-        record = QueryRecord("item", item.id, path=str(item.path), dataset=item.dataset, subset=item.subset)
-        here = [
-            ItemKey(number, row.id, row.subset)
-            for number, dataset in enumerate(self.datasets)
-            for _, row in dataset.index.find(item.id)
-            if (row.id, row.subset, dataset.media(row)) == (item.id, item.subset, str(item.path))
-        ]
-        return _Asked(record, item.hash_key, item=here[0] if here else None)
-
-    def _resolve_image(self, query: ImageQuery, number: int) -> _Asked:
-        settings = self._encoder.model.image
-        if not isinstance(query.image, Path):
-            try:
-                image = from_memory(query.image, settings.background, max_pixels=self._max_pixels)
-            except ImageError as error:
-                raise QueryImageError(f"query image {number + 1} cannot be used: {error}.") from error
-            return self._asked_image(QueryRecord("image", f"image {number + 1}"), image, keep=True)
-        try:
-            image = load_image(expanded(query.image), settings.background, max_pixels=self._max_pixels)
-        except ImageError as error:
-            raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: {error}.") from error
-        record = QueryRecord("image", str(query.image), path=str(expanded(query.image).absolute()))
-        return self._asked_image(record, image)
-
-    def _asked_image(self, record: QueryRecord, image: Image.Image, *, keep: bool = False) -> _Asked:
-        embedding, centre = self._encoder.image_embedding(image), self._encoder.image_centre
-        return _Asked(record, hash_key(embedding, centre), embedding - centre, image=image if keep else None)
-
     def _check_models(self, model: str | None) -> None:
         require_same_model(self.datasets)
         first = self.datasets[0]
@@ -380,8 +302,7 @@ class Explorer:
         """What hashed the queries so far; None where none needed a model."""
         return self._loaded
 
-    @property
-    def _encoder(self) -> Encoder:
+    def _the_encoder(self) -> Encoder:
         with self._loading:
             if self._loaded is None:
                 self._loaded = self._load_encoder()
@@ -400,22 +321,6 @@ class Explorer:
         if precision == AUTO:
             precision = nearest_precision(stamp.precision, self._device)
         return Encoder(model, device=self._device, precision=precision)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A query that was resolved: its record, hash key, what that was made from, the item or image in memory it is."""
-
-    record: QueryRecord
-    key: Keys
-    embedding: npt.NDArray[np.float32] | None = None
-    item: ItemKey | None = None
-    image: Image.Image | None = None
-    negative: bool = False
-
-    @property
-    def question(self) -> Question:
-        return Question(self.key, self.record.kind, self.embedding, self.negative)
 
 
 def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:

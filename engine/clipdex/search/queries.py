@@ -12,9 +12,9 @@ from clipdex.defaults import PROMPTINGS
 from clipdex.errors import QueryError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from PIL import Image
-
-    from clipdex.search.explorer import DatasetItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,33 @@ class ItemQuery:
     kind = "item"
 
 
+@dataclass(frozen=True, eq=False)
+class DatasetItem:
+    """One image of a dataset that is open.
+
+    Attributes
+    ----------
+    id, subset, labels
+        As the index has them.
+    dataset
+        Name of its dataset.
+    path
+        Its file.
+    hash_key
+        uint8 ``[bits / 8]``, most significant bit first.
+    model_digest
+        What hashed it.
+    """
+
+    id: str
+    subset: str
+    labels: tuple[str, ...]
+    dataset: str
+    path: Path
+    hash_key: npt.NDArray[np.uint8]
+    model_digest: str
+
+
 Query = TextQuery | ImageQuery | ItemQuery
 # What explore_topk takes: a query, something that stands for one, or a list of those.
 QueryLike = Any
@@ -124,8 +151,6 @@ def _as_query(query: Any) -> Query | DatasetItem:  # noqa: ANN401
 
     if isinstance(query, Image.Image):
         return ImageQuery(query)
-
-    from clipdex.search.explorer import DatasetItem
 
     if isinstance(query, DatasetItem):
         return query

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import ANY
 from clipdex.errors import IndexCorrupt, OutputError
 from clipdex_indexes.storage.files import read_bounded
@@ -94,18 +95,6 @@ class QueryRecord:
     dataset: str = ""
     subset: str = ""
     negative: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetRecord:
-    """One dataset that was searched."""
-
-    name: str
-    root: str
-    items: int
-    model: str
-    model_digest: str
-    bits: int
 
 
 @dataclass(frozen=True)
