@@ -1,16 +1,36 @@
+"""What all tests share, and how they stay fast.
+
+Whatever is slow is done once for many tests: towers are compiled once a process (``helpers_sharing``), what is kept of
+the bundled model is linked into the home folder of each test, indexes that nobody changes are session fixtures
+(``photos``, ``odd``) and are copied where they are changed, added models are centred with a few photographs
+(``quick_centres``), and no file is synced to disk. A test of these things themselves takes ``nothing_kept`` or
+``all_to_centre_with``. Libraries that take seconds to import are imported by the tests that use them, and those tests
+run one after the other, so that few processes import them. How many cases are tried stands in ``helpers_amounts``:
+``make test`` tries few, ``make test-long`` as many as before a release, with models in their full size. A test starts a
+process only where it is about processes, and asserts nothing about time.
+"""
+
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from clipdex import build
 from clipdex.encoder import Encoder, find_model
+from clipdex.encoder.checks import model_cache
+from clipdex.models.conversion import centring
 from clipdex_cli.main import run
-from helpers_engine import PHOTOS, Ran, make_folder
+from helpers_amounts import CENTRING_NOUNS, CENTRING_PHOTOS
+from helpers_engine import PHOTOS, STARTER_MODEL, Ran, make_folder
+from helpers_sharing import compile_each_tower, share_compiled_towers
 
+CALIBRATION_FOLDER = centring.CALIBRATION_FOLDER
 ODD_NAMES = (
     "train/cat/a.png",
     "train/cat/new\nline.png",
@@ -21,16 +41,101 @@ ODD_NAMES = (
 )
 
 
+# Tests that import the same heavy libraries, in the order in which they are run, before all others.
+HEAVY = ("test_parity", "test_pull", "test_adding", "test_cli_models", "test_datumaro", "test_import_datumaro")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that import the same libraries together: a process is given a run of tests, and few take part of it."""
+
+    def order(item: pytest.Item) -> int:
+        return next((n for n, start in enumerate(HEAVY) if item.path.name.startswith(start)), len(HEAVY))
+
+    items.sort(key=order)
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names for the home folders of the tests of this process, of which each is deleted after its test."""
+    root = tmp_path_factory.mktemp("homes")
+    return (root / str(number) for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def _kept_of_the_starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What clipdex keeps of the bundled model, for all processes of this run: compiled towers, and notes of checks."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kept-of-the-starter"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the tests of this process share what is slow and of which they see nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        share_compiled_towers(patch, tmp_path_factory.mktemp("towers"))
+        # What a test wrote outlives the test, and not a power failure: a sync takes longer than the rest of a commit.
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_state(_homes: Iterator[Path], _kept_of_the_starter: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let no test see, or write to, the home of the user."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(_homes)
+    home.mkdir()
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(home))
     for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(home / "state"))
     for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "CLIPDEX_HOME", "CLIPDEX_MODEL"):
         monkeypatch.delenv(name, raising=False)
+    kept = model_cache(STARTER_MODEL)
+    kept.parent.mkdir(parents=True)
+    # Where links are not allowed, each test compiles the model anew.
+    with contextlib.suppress(OSError):
+        kept.symlink_to(_kept_of_the_starter, target_is_directory=True)
+    yield
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def nothing_kept(_own_state: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing is kept of any model, as where clipdex is new; returns the folder where it will be."""
+    compile_each_tower(monkeypatch)
+    folder = model_cache(STARTER_MODEL).parent
+    shutil.rmtree(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _few_to_centre_with(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the packaged one of photographs and nouns that models are centred with, but smaller."""
+    folder = tmp_path_factory.mktemp("centring")
+    kinds = itertools.groupby(centring.packaged_photos(), key=lambda path: path.parent.name)
+    for kind, photos in kinds:
+        (folder / kind).mkdir()
+        for photo in itertools.islice(photos, CENTRING_PHOTOS.now):
+            shutil.copy(photo, folder / kind)
+    nouns = centring.packaged_nouns()[: CENTRING_NOUNS.now]
+    (folder / "nouns.txt").write_text("\n".join(nouns) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def quick_centres(_few_to_centre_with: Path) -> Iterator[None]:
+    """Let models that are added be centred with a few photographs and nouns: that is most of what adding takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(centring, "CALIBRATION_FOLDER", _few_to_centre_with)
+        yield
+
+
+@pytest.fixture
+def all_to_centre_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of the packaged photographs and nouns, after all."""
+    monkeypatch.setattr(centring, "CALIBRATION_FOLDER", CALIBRATION_FOLDER)
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +25,8 @@ from clipdex_indexes import Index
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PHOTOS = REPOSITORY / "examples" / "photos"
-STARTER = find_model(None).folder
+STARTER_MODEL = find_model(None)
+STARTER = STARTER_MODEL.folder
 
 
 def picture(seed: int, size: tuple[int, int] = (64, 48)) -> Image.Image:
@@ -91,10 +95,18 @@ def distance(one: bytes, other: bytes) -> int:
     return bin(int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).count("1")
 
 
+@functools.cache
+def _model_to_link_to() -> Path:
+    """A copy of the bundled model for this process: a link to a file is a change of that file, after a check of it."""
+    folder = Path(tempfile.mkdtemp(prefix="clipdex-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(shutil.copytree(STARTER, folder / STARTER.name))
+
+
 def copy_model(folder: Path, edit: Callable[[dict[str, Any]], None] | None = None) -> Path:
     """A copy of the bundled model; its large files are links, so replace and never edit them."""
     folder.mkdir(parents=True)
-    for source in STARTER.iterdir():
+    for source in _model_to_link_to().iterdir():
         target = folder / source.name
         if source.stat().st_size < 1_000_000:
             shutil.copy(source, target)

@@ -8,34 +8,49 @@ from __future__ import annotations
 import contextlib
 import functools
 import gzip
+import importlib.util
 import io
 import json
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino as ov
-import sentencepiece
-import torch
-import transformers
+import pytest
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import (
-    CLIPConfig,
-    CLIPImageProcessorPil,
-    CLIPModel,
-    CLIPTokenizer,
-    SiglipConfig,
-    SiglipImageProcessorPil,
-    SiglipModel,
-    SiglipTokenizer,
-)
+
+
+class _Late:
+    """A library that is imported when something of it is used: that takes seconds, and few processes need it."""
+
+    def __init__(self, name: str, start: Callable[[Any], None] = lambda library: None) -> None:
+        self._name = name
+        self._start = start
+
+    @functools.cached_property
+    def _library(self) -> Any:
+        library = importlib.import_module(self._name)
+        self._start(library)
+        return library
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._library, name)
+
 
 # The models are too small to gain from threads.
-torch.set_num_threads(1)
+torch = _Late("torch", lambda library: library.set_num_threads(1))
+transformers = _Late("transformers")
+networks = _Late("helpers_networks")
+sentencepiece = _Late("sentencepiece")
+
+needs_references = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("torch", "transformers", "sentencepiece", "onnxruntime")),
+    reason="the libraries that are compared with are not installed",
+)
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 TEXT = """a photo of the dog cat horse bird bridge at night mountain meadow astronaut with camera old sea sunset yellow
@@ -111,11 +126,13 @@ def write_openai_vocabulary(folder: Path) -> None:
 
 
 @functools.cache
-def clip_tokenizer() -> CLIPTokenizer:
+def clip_tokenizer() -> transformers.CLIPTokenizer:
     """The tokenizer of transformers with the small vocabulary."""
     vocabulary, merges = clip_vocabulary()
     with quiet():
-        return CLIPTokenizer(vocab=vocabulary, merges=[tuple(pair.split()) for pair in merges], model_max_length=77)
+        return transformers.CLIPTokenizer(
+            vocab=vocabulary, merges=[tuple(pair.split()) for pair in merges], model_max_length=77
+        )
 
 
 def write_clip_tokenizer(folder: Path) -> None:
@@ -147,10 +164,10 @@ def sentencepiece_model() -> bytes:
     return model.getvalue()
 
 
-def siglip_tokenizer(folder: Path) -> SiglipTokenizer:
+def siglip_tokenizer(folder: Path) -> transformers.SiglipTokenizer:
     """The tokenizer of transformers with the vocabulary that is in ``folder``."""
     with quiet():
-        return SiglipTokenizer(str(folder / "spiece.model"), model_max_length=64)
+        return transformers.SiglipTokenizer(str(folder / "spiece.model"), model_max_length=64)
 
 
 def write_siglip_tokenizer(folder: Path) -> None:
@@ -171,19 +188,21 @@ def clip_folder(
     patch: int = 32,
     text_hidden: int | None = None,
     base: bool = False,
+    words: int | None = None,
     seed: int = 0,
 ) -> Path:
     """A CLIP as transformers saves it: safetensors, configuration, image processor and tokenizer.
 
-    ``base`` is a ViT-B/32 in its full size.
+    ``base`` is a ViT-B/32 in its full size, but for the number of layers. ``words`` makes the vocabulary larger than
+    that of the tokenizer.
     """
     vocabulary, _ = clip_vocabulary()
     if base:
-        layers, hidden, heads, projection, image_size, patch = 12, 768, 12, 512, 224, 32
+        hidden, heads, projection, image_size, patch = 768, 12, 512, 224, 32
         text_hidden = 512
     text_hidden = text_hidden or hidden
     config = _config(
-        CLIPConfig,
+        transformers.CLIPConfig,
         projection_dim=projection,
         vision_config={
             "hidden_size": hidden,
@@ -195,7 +214,7 @@ def clip_folder(
             "projection_dim": projection,
         },
         text_config={
-            "vocab_size": 49408 if base else len(vocabulary),
+            "vocab_size": words or len(vocabulary),
             "hidden_size": text_hidden,
             "intermediate_size": 4 * text_hidden,
             "num_hidden_layers": layers,
@@ -206,9 +225,9 @@ def clip_folder(
             "pad_token_id": vocabulary[END],
         },
     )
-    _save(root, CLIPModel, config, seed)
+    _save(root, transformers.CLIPModel, config, seed)
     with quiet():
-        CLIPImageProcessorPil(
+        transformers.CLIPImageProcessorPil(
             size={"shortest_edge": image_size}, crop_size={"height": image_size, "width": image_size}
         ).save_pretrained(root)
     _as_published(root / "preprocessor_config.json")
@@ -231,13 +250,13 @@ def siglip_folder(
     size = siglip_tokenizer(root).vocab_size
     sides = {"hidden_size": hidden, "intermediate_size": 4 * hidden, "num_hidden_layers": layers}
     config = _config(
-        SiglipConfig,
+        transformers.SiglipConfig,
         vision_config={**sides, "num_attention_heads": heads, "image_size": image_size, "patch_size": patch},
         text_config={**sides, "num_attention_heads": heads, "vocab_size": size},
     )
-    _save(root, SiglipModel, config, seed)
+    _save(root, transformers.SiglipModel, config, seed)
     with quiet():
-        SiglipImageProcessorPil(size={"height": image_size, "width": image_size}).save_pretrained(root)
+        transformers.SiglipImageProcessorPil(size={"height": image_size, "width": image_size}).save_pretrained(root)
     _as_published(root / "preprocessor_config.json")
     return root
 
@@ -285,7 +304,9 @@ def _enlarge(model: torch.nn.Module) -> None:
 def _model(folder: Path) -> Any:
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
     with quiet():
-        model = {"clip": CLIPModel, "siglip": SiglipModel}[kind].from_pretrained(folder, attn_implementation="eager")
+        model = {"clip": transformers.CLIPModel, "siglip": transformers.SiglipModel}[kind].from_pretrained(
+            folder, attn_implementation="eager"
+        )
     return model.eval()
 
 
@@ -293,7 +314,11 @@ def _model(folder: Path) -> Any:
 def image_processor(folder: Path) -> Any:
     """The image processor of transformers that the folder names; the one with Pillow, as torchvision is not there."""
     settings = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
-    kind = SiglipImageProcessorPil if "Siglip" in settings["image_processor_type"] else CLIPImageProcessorPil
+    kind = (
+        transformers.SiglipImageProcessorPil
+        if "Siglip" in settings["image_processor_type"]
+        else transformers.CLIPImageProcessorPil
+    )
     with quiet():
         return kind.from_pretrained(folder)
 
@@ -360,18 +385,6 @@ def run_onnx(path: Path, inputs: dict[str, np.ndarray], output: str) -> np.ndarr
     return session.run([output], inputs)[0][0]
 
 
-class _Tower(torch.nn.Module):
-    """One function of a model as a module of its own, to be exported."""
-
-    def __init__(self, model: torch.nn.Module, function: Any) -> None:
-        super().__init__()
-        self.model = model
-        self.function = function
-
-    def forward(self, *inputs: torch.Tensor) -> Any:
-        return self.function(self.model, *inputs)
-
-
 def export_onnx(folder: Path, *, attention_mask: bool = False, combined: bool = False) -> Path:
     """Add ``onnx/vision_model.onnx`` and ``onnx/text_model.onnx``, with inputs and outputs named as Xenova's are.
 
@@ -379,7 +392,7 @@ def export_onnx(folder: Path, *, attention_mask: bool = False, combined: bool = 
     ``attention_mask``, the text tower of CLIP takes one, too; SigLIP's never does.
     """
     model = _model(folder)
-    clip = isinstance(model, CLIPModel)
+    clip = isinstance(model, transformers.CLIPModel)
     size = model.config.vision_config.image_size
     pixels, ids = torch.rand(2, 3, size, size), torch.randint(3, 100, (2, 64))
     mask = torch.ones_like(ids)
@@ -403,15 +416,17 @@ def export_onnx(folder: Path, *, attention_mask: bool = False, combined: bool = 
         return out.logits_per_image, out.logits_per_text, out.text_embeds, out.image_embeds
 
     masked = clip and attention_mask
-    _export(_Tower(model, image), (pixels,), ["pixel_values"], image_names, folder / "onnx" / "vision_model.onnx")
+    _export(
+        networks.Tower(model, image), (pixels,), ["pixel_values"], image_names, folder / "onnx" / "vision_model.onnx"
+    )
     inputs, names = ((ids, mask), ["input_ids", "attention_mask"]) if masked else ((ids,), ["input_ids"])
-    _export(_Tower(model, text), inputs, names, text_names, folder / "onnx" / "text_model.onnx")
+    _export(networks.Tower(model, text), inputs, names, text_names, folder / "onnx" / "text_model.onnx")
     if combined:
         inputs, names = (ids, pixels), ["input_ids", "pixel_values"]
         if clip:
             inputs, names = (*inputs, mask), [*names, "attention_mask"]
         outputs = ["logits_per_image", "logits_per_text", "text_embeds", "image_embeds"]
-        _export(_Tower(model, both), inputs, names, outputs, folder / "onnx" / "model.onnx")
+        _export(networks.Tower(model, both), inputs, names, outputs, folder / "onnx" / "model.onnx")
     return folder
 
 
@@ -440,46 +455,6 @@ def _export(
         )
 
 
-class _ConvolutionalImage(torch.nn.Module):
-    """An image tower without attention, for any size."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        steps: list[torch.nn.Module] = []
-        for before, after in ((3, 16), (16, 32), (32, 64)):
-            steps += [torch.nn.Conv2d(before, after, 3, stride=4, padding=1), torch.nn.GELU()]
-        self.steps = torch.nn.Sequential(*steps)
-        self.projection = torch.nn.Linear(64, size)
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.projection(self.steps(pixels - 0.5).mean(dim=(2, 3)))
-
-
-class _TextAtAllPositions(torch.nn.Module):
-    """A text tower of MobileCLIP's kind: every position sees every other, and the end token is the largest one."""
-
-    def __init__(self, vocabulary: int, size: int, *, causal: bool) -> None:
-        super().__init__()
-        self.causal = causal
-        self.tokens = torch.nn.Embedding(vocabulary, 64)
-        self.positions = torch.nn.Parameter(torch.empty(77, 64).normal_(std=0.5))
-        self.queries = torch.nn.Linear(64, 64)
-        self.keys = torch.nn.Linear(64, 64)
-        self.values = torch.nn.Linear(64, 64)
-        self.projection = torch.nn.Linear(64, size)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        states = self.tokens(ids) + self.positions[: ids.shape[1]]
-        even = torch.nn.functional.layer_norm(states, (64,))
-        scores = self.queries(even) @ self.keys(even).transpose(1, 2) / 8
-        if self.causal:
-            later = torch.ones(77, 77, dtype=torch.bool).triu(1)[: ids.shape[1], : ids.shape[1]]
-            scores = scores.masked_fill(later, -1e4)
-        states = states + torch.softmax(scores, dim=-1) @ self.values(states)
-        ends = torch.nn.functional.one_hot(ids.argmax(dim=-1), ids.shape[1]).to(states.dtype)
-        return self.projection((states * ends[..., None]).sum(dim=1))
-
-
 def mobileclip_folder(root: Path, *, size: int = 64, causal: bool = False, says: str = "apple", seed: int = 0) -> Path:
     """A MobileCLIP as ONNX alone: 256 pixels that are not normalised, and texts filled up with zeros.
 
@@ -489,7 +464,10 @@ def mobileclip_folder(root: Path, *, size: int = 64, causal: bool = False, says:
     vocabulary, _ = clip_vocabulary()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        image, text = _ConvolutionalImage(size), _TextAtAllPositions(len(vocabulary), size, causal=causal)
+        image, text = (
+            networks.ConvolutionalImage(size),
+            networks.TextAtAllPositions(len(vocabulary), size, causal=causal),
+        )
         for tower in (image, text):
             _enlarge(tower)
     onnx = root / "onnx"

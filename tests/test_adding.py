@@ -35,6 +35,8 @@ from clipdex_indexes import Index
 from helpers_engine import contents, copy_model, make_folder, picture, temporary_files
 from helpers_reference import clip_folder, export_onnx, write_clip_tokenizer
 
+pytestmark = pytest.mark.usefixtures("quick_centres")
+
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
@@ -462,7 +464,7 @@ def test_models_are_listed_with_the_damaged_ones(published):
     assert installed_names() == ["second"]
 
 
-def test_removing_deletes_the_model_and_what_was_kept_of_it(published, tmp_path):
+def test_removing_deletes_the_model_and_what_was_kept_of_it(published, nothing_kept):
     model = add_model(published)
     Encoder(model).text_key("dog")
     cache = Path(os.environ["HOME"], ".cache", "clipdex", "models")
@@ -524,7 +526,7 @@ def test_a_note_of_a_check_is_not_believed_for_another_folder(published, tmp_pat
         Encoder(find_model(str(copy))).text_key("dog")
 
 
-def test_a_damaged_compiled_model_in_the_cache_is_replaced(published):
+def test_a_damaged_compiled_model_in_the_cache_is_replaced(published, nothing_kept):
     model = add_model(published)
     expected = Encoder(model).text_key("dog").key.tobytes()
     blobs = list(Path(os.environ["HOME"], ".cache").rglob("*.blob"))
@@ -536,7 +538,7 @@ def test_a_damaged_compiled_model_in_the_cache_is_replaced(published):
         assert Encoder(model).text_key("dog").key.tobytes() == expected
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(published, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_done_without(published, nothing_kept):
     model = add_model(published)
     cache = Path(os.environ["HOME"], ".cache")
     shutil.rmtree(cache, ignore_errors=True)
@@ -604,7 +606,7 @@ def test_the_bundled_model_is_calibrated_into_a_new_one_only(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["int8", "int8-full"])
-def test_weights_in_8_bits_give_nearly_the_same_keys_from_a_smaller_model(published, how):
+def test_weights_in_8_bits_give_nearly_the_same_keys_from_a_smaller_model(published, all_to_centre_with, how):
     exact = add_model(published)
     small = add_model(published, name="small", choices=Choices(quantize=how))
     assert (small.weights, exact.weights) == (how, "f32")

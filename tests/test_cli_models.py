@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -10,10 +11,14 @@ import pytest
 
 from clipdex.encoder import find_model
 from clipdex.encoder.installed import installed_names, models_folder
+from clipdex.models import upkeep
 from clipdex.models.adding import add_model
 from clipdex.models.hub.known import KNOWN
+from helpers_amounts import LONG
 from helpers_engine import make_folder, renamed_model
 from helpers_reference import clip_folder, export_onnx
+
+pytestmark = pytest.mark.usefixtures("quick_centres")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,13 @@ def small(published):
     return "small"
 
 
+@pytest.fixture
+def _short_benches(monkeypatch):
+    """Measure for a moment only, but in the long run."""
+    if not LONG:
+        monkeypatch.setattr(upkeep, "bench", functools.partial(upkeep.bench, seconds=0.02))
+
+
 def rows_of(cli) -> dict[str, dict]:
     return {row["name"]: row for row in cli("model", "list", "--json").json}
 
@@ -67,6 +79,7 @@ def test_list_shows_a_damaged_model_with_what_is_wrong(cli, installed):
     assert cli("model", "list").code == 0
 
 
+@pytest.mark.usefixtures("_short_benches")
 def test_list_shows_the_rate_once_it_was_measured(cli, small):
     assert rows_of(cli)[small]["images/s"] is None
     done = cli("model", "bench", small, "--precision", "f32", "--batch", "1", "--json")
@@ -78,6 +91,7 @@ def test_list_shows_the_rate_once_it_was_measured(cli, small):
     assert shown in cli("model", "info", small).out.decode()
 
 
+@pytest.mark.usefixtures("_short_benches")
 def test_bench_prints_a_table_and_says_each_rate_as_it_comes(cli, small):
     done = cli("model", "bench", small, "--precision", "f32", "--batch", "1", "--batch", "2")
     assert done.code == 0

@@ -11,6 +11,7 @@ import pytest
 from clipdex.encoder import Encoder, find_model
 from clipdex.media.decoding import load_image
 from clipdex.models.adding import Choices, add_model, add_towers
+from helpers_amounts import CLIP_LAYERS, CLIP_WORDS
 from helpers_engine import PHOTOS
 from helpers_reference import (
     clip_folder,
@@ -25,6 +26,8 @@ from helpers_reference import (
     text_features,
     write_clip_tokenizer,
 )
+
+pytestmark = pytest.mark.usefixtures("quick_centres")
 
 PICTURES = ("animals/chelsea-the-cat.jpg", "places/pagoda.jpg", "vehicles/steam-train.jpg")
 TEXTS = ("dog", "a photo of a red car in the snow", "It's 2 naïve cafés – 日本語!", "cat " * 200)
@@ -109,7 +112,7 @@ def test_towers_of_different_widths_and_many_patches(large):
 
 
 def test_clip_b_32_in_its_full_size(tmp_path):
-    folder = clip_folder(tmp_path / "base", base=True)
+    folder = clip_folder(tmp_path / "base", base=True, layers=CLIP_LAYERS.now, words=CLIP_WORDS.now)
     add_model(folder, name="base", choices=Choices(hashing="sign"))
     model = find_model("base")
     assert (model.embedding_size, model.image.size, model.text.length) == (512, 224, 77)

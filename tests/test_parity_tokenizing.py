@@ -14,15 +14,12 @@ import pytest
 from clipdex.encoder.model import TextSettings
 from clipdex.encoder.texts import TextPreparation
 from clipdex.models.conversion.tokenizing import text_form, write_tokenizer
-
-for library in ("torch", "transformers", "sentencepiece", "onnxruntime"):
-    pytest.importorskip(library)
-
-from helpers_reference import (  # noqa: E402
+from helpers_reference import (
     TEXT,
     clip_tokenizer,
     clip_vocabulary,
     mobileclip_folder,
+    needs_references,
     quiet,
     reference_text_embedding,
     run_onnx,
@@ -34,6 +31,8 @@ from helpers_reference import (  # noqa: E402
     write_openai_vocabulary,
     write_siglip_tokenizer,
 )
+
+pytestmark = needs_references
 
 # Each is drawn from for texts of its own and for mixtures.
 ALPHABETS = {

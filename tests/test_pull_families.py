@@ -31,6 +31,8 @@ from helpers_reference import (
     siglip_folder,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_centres")
+
 FAMILIES = [known for known in KNOWN if known.layout != "open_clip"]
 _COMMAND = """
 from dataclasses import replace

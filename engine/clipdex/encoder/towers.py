@@ -65,6 +65,16 @@ def _compile_cached(path: Path, way: Way) -> Any:  # noqa: ANN401
         return _compile(_read(path), path, "LATENCY", way)
 
 
+def _compile_for_many(path: Path, shape: tuple[int, int, int, int], way: Way) -> Any:  # noqa: ANN401
+    """Compile an image tower for many requests of one shape, ``[n, side, side, 3]``."""
+    model = _read(path)
+    try:
+        model.reshape(list(shape))
+    except RuntimeError as error:
+        raise ModelCorrupt(f"{path} does not take images of {shape[1]} pixels: {_last_line(error)}") from error
+    return _compile(model, path, "THROUGHPUT", way)
+
+
 def _read(path: Path) -> Any:  # noqa: ANN401
     try:
         return core().read_model(str(path))
@@ -100,15 +110,7 @@ class ImageTower:
         self._path = path
         self._embedding_size = embedding_size
         self._shape = (max(1, batch), side, side, 3)
-        if batch:
-            model = _read(path)
-            try:
-                model.reshape(list(self._shape))
-            except RuntimeError as error:
-                raise ModelCorrupt(f"{path} does not take images of {side} pixels: {_last_line(error)}") from error
-            self._compiled = _compile(model, path, "THROUGHPUT", way)
-        else:
-            self._compiled = _compile_cached(path, way)
+        self._compiled = _compile_for_many(path, self._shape, way) if batch else _compile_cached(path, way)
         self._require_input()
         self._one_call = threading.Lock()
 
