@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO := demo-results
 PHOTOS := examples/photos
 
-.PHONY: demo test check docs clean help
+.PHONY: demo test test-long check docs clean help
 
 help: ## Show the tasks
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/'
@@ -20,7 +20,10 @@ demo: .venv/.installed ## Index the example photos, query them in all ways, and 
 	@ls $(DEMO)/*/sheet.png
 
 test: .venv/.installed-dev ## Run all tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+test-long: .venv/.installed-dev ## Run all tests with many more cases and models in full size, before a release
+	CLIPDEX_TESTS=long $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: .venv/.installed-dev ## Lint, formatting, types, generated docs
 	$(BIN)/ruff check .

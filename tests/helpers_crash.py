@@ -1,9 +1,9 @@
 """Writers that are killed: run as a program of its own, which forks before anything in it starts a thread.
 
-``helpers_crash.py FOLDER steps`` kills a writer at each step of its work in turn, ``... FOLDER random N`` N writers
-after a random time. After each kill the index must open, have of every item the old or the new state, and be finished
-by a second run that adds only what is missing, to what a run that is not killed makes, with no other file left. Prints
-what happened, as JSON.
+``helpers_crash.py FOLDER steps N`` kills writers, one at every Nth step of the work and at the first step of each kind;
+``... FOLDER random N`` kills N writers, each after a random time. After each kill the index must open, have of every
+item the old or the new state, and be finished by a second run that adds only what is missing, to what a run that is not
+killed makes, with no other file left. Prints what happened, as JSON.
 """
 
 from __future__ import annotations
@@ -115,26 +115,49 @@ def kill_at(number, seen):
     return on_step
 
 
-def at_each_step(folder, before, target):
+def steps_of(folder, target):
+    """The names of all steps of a writer that is not killed."""
+    reading, writing = os.pipe()
+
+    def work():
+        names = []
+        files.on_step = names.append
+        build(folder, target)
+        os.write(writing, "\n".join(names).encode())
+
+    _, status = os.waitpid(forked(work), 0)
+    assert status == 0
+    names = os.read(reading, 1 << 16).decode().split("\n")
+    os.close(reading)
+    os.close(writing)
+    return names
+
+
+def at_steps(folder, before, target, apart):
     original = folder.with_name("original")
     if before:
         build(original, before)
-    outcomes, number = Counter(), 0
-    while True:
+
+    def fresh():
         shutil.rmtree(folder, ignore_errors=True)
         if before:
             shutil.copytree(original, folder)
+
+    fresh()
+    names = steps_of(folder, target)
+    chosen = [number for number, name in enumerate(names) if number % apart == 0 or name not in names[:number]]
+    outcomes = Counter()
+    for number in chosen:
+        fresh()
 
         def work(number=number):
             files.on_step = kill_at(number, [])
             build(folder, target)
 
         _, status = os.waitpid(forked(work), 0)
-        if not os.WIFSIGNALED(status):
-            assert status == 0
-            return number, outcomes
+        assert os.WIFSIGNALED(status)
         outcomes[check(folder, before, target)] += 1
-        number += 1
+    return len(chosen), outcomes
 
 
 def at_random(folder, count, rng):
@@ -160,18 +183,18 @@ def at_random(folder, count, rng):
     return outcomes
 
 
-def main(folder, how, count="0"):
+def main(folder, how, number):
     rng = random.Random(7)
     # A killed process loses nothing that it gave to the operating system: a sync changes nothing here, and is slow.
     os.fsync = lambda handle: None
     if how == "random":
-        outcomes = at_random(Path(folder), int(count), rng)
+        outcomes = at_random(Path(folder), int(number), rng)
         print(json.dumps(outcomes))
         return
     before = {}
     for _ in range(2):
         target = state(rng, before)
-        steps, outcomes = at_each_step(Path(folder), before, target)
+        steps, outcomes = at_steps(Path(folder), before, target, int(number))
         print(json.dumps({"steps": steps, **outcomes}), flush=True)
         shutil.rmtree(Path(folder).with_name("original"), ignore_errors=True)
         before = target

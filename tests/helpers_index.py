@@ -14,6 +14,7 @@ from clipdex_indexes import Index, IndexWriter, ItemRow, ModelStamp, read_manife
 from clipdex_indexes.kernels.hamming import Masks
 from clipdex_indexes.storage.manifest import Manifest, write_manifest
 from clipdex_indexes.storage.segment import files_of, keys_path, stamp_of, table_path, write_segment
+from helpers_amounts import EXAMPLES
 
 POPCOUNT = np.array([bin(value).count("1") for value in range(256)], np.int64)
 
@@ -32,7 +33,12 @@ SMALL_CHUNKS = {
 
 # The same examples on every run and every machine, and no file left behind.
 DETERMINISTIC = settings(
-    derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=False
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=EXAMPLES.now,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=False,
 )
 
 Pair = tuple[ItemRow, bytes]

@@ -18,6 +18,7 @@ from clipdex.encoder import Encoder
 from clipdex.errors import DatasetEmpty, DatasetNotFound, IndexCorrupt, IndexLocked, IndexWriteFailed
 from clipdex_indexes import Index, IndexWriter
 from clipdex_indexes.storage.lock import WriterLock
+from helpers_amounts import STOPPED_IMAGES
 from helpers_engine import (
     claim_size,
     contents,
@@ -454,13 +455,14 @@ def test_a_changed_item_is_in_every_state_that_is_committed(tmp_path):
 
 # A build that tells when it is in the middle of hashing.
 _BUILD = """
-import sys
+import sys, time
 from clipdex_cli import progress
 from clipdex_cli.main import main
 class Display(progress.BuildDisplay):
     def __call__(self, step):
         if step.phase == "hash":
             print(step.done, flush=True)
+            time.sleep(0.02 if step.done >= 20 else 0)
 progress.BuildDisplay = Display
 main()
 """
@@ -468,17 +470,18 @@ main()
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
-    """A folder with an index of three pictures and 300 more that it does not know."""
+    """A folder with an index of three pictures and many more that it does not know, and what a clean build holds."""
     root = make_folder(tmp_path_factory.mktemp("many") / "data", "a.png", "b.png", "c.png")
     build(root)
-    make_folder(root / "new", *(f"{number:03}.png" for number in range(300)), seed=1000)
-    return root
+    make_folder(root / "new", *(f"{number:03}.png" for number in range(STOPPED_IMAGES.now)), seed=1000)
+    return root, rebuilt(root)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_build_stopped_in_the_middle_is_finished_by_the_next_one(many, tmp_path, signum):
-    root = Path(shutil.copytree(many, tmp_path / "data"))
+    source, clean = many
+    root = Path(shutil.copytree(source, tmp_path / "data"))
     before = contents(index_of(root))
     process = subprocess.Popen(
         [sys.executable, "-c", _BUILD, "build", str(root)],
@@ -505,9 +508,10 @@ def test_a_build_stopped_in_the_middle_is_finished_by_the_next_one(many, tmp_pat
         assert temporary_files(root) == []
     with Explorer(root) as explorer:
         there = len(explorer)
-    assert there == 3 if signum == signal.SIGKILL else 23 <= there < 303
-    assert counts(build(root)) == (303 - there, 0, there, 0, 0, 303)
-    assert rows_and_keys(index_of(root)) == rebuilt(root)
+    whole = 3 + STOPPED_IMAGES.now
+    assert there == 3 if signum == signal.SIGKILL else 23 <= there < whole
+    assert counts(build(root)) == (whole - there, 0, there, 0, 0, whole)
+    assert rows_and_keys(index_of(root)) == clean
     assert temporary_files(root) == []
     live = {path.stem for path in (index_of(root) / "segments").iterdir()}
     manifest = json.loads((index_of(root) / "manifest.json").read_text())

@@ -12,6 +12,7 @@ from clipdex.encoder.model import TextSettings
 from clipdex.encoder.texts import TextPreparation, prompted
 from clipdex.media.decoding import load_image
 from clipdex_indexes import Index
+from helpers_amounts import ENCODERS, ROUNDS
 from helpers_engine import picture
 
 
@@ -63,12 +64,12 @@ def test_one_by_one_and_many_at_once_give_the_same_keys_in_order(encoder):
 
 
 def test_encoders_that_come_and_go_do_not_wait_for_each_other_for_ever():
-    code = """
+    code = f"""
 from clipdex.encoder import Encoder, find_model, prepare
 from PIL import Image
 model = find_model(None)
 pixels = prepare(Image.new("RGB", (300, 300)), model.image)
-for number in range(12):
+for number in range({ENCODERS.now}):
     encoder = Encoder(model, many=number % 2 == 1)
     next(encoder.image_keys((number, pixels) for number in range(4)))
 """
@@ -152,5 +153,5 @@ def test_threads_that_share_an_encoder_get_the_keys_of_one_thread(encoder):
         return [found[number] for number in range(len(asked))]
 
     with ThreadPoolExecutor(4) as pool:
-        assert all(found == alone for found in pool.map(keys, range(12)))
+        assert all(found == alone for found in pool.map(keys, range(ROUNDS.now)))
     assert loads == [1]

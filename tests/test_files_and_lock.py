@@ -18,6 +18,7 @@ from clipdex_indexes import IndexCorrupt, IndexLocked, IndexWriteFailed, read_ma
 from clipdex_indexes.storage import files, lock
 from clipdex_indexes.storage.lock import WriterLock
 from clipdex_indexes.storage.manifest import FileStamp, Manifest, ModelStamp, RemovedStamp, SegmentStamp, write_manifest
+from helpers_amounts import MANIFEST_EXAMPLES
 from helpers_index import DETERMINISTIC
 
 
@@ -61,12 +62,15 @@ def test_temporary_names_differ(tmp_path):
 
 def test_folders_that_cannot_be_synced_are_left_alone(tmp_path, monkeypatch):
     files.fsync_folder(tmp_path / "missing")
+    asked = []
 
-    def refuse(_):
+    def refuse(handle):
+        asked.append(handle)
         raise OSError(22, "Invalid argument")
 
     monkeypatch.setattr(os, "fsync", refuse)
     files.fsync_folder(tmp_path)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])
@@ -130,7 +134,9 @@ MANIFESTS = st.builds(
 
 
 @given(manifest=MANIFESTS)
-@settings(DETERMINISTIC, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    DETERMINISTIC, max_examples=MANIFEST_EXAMPLES.now, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_manifest_comes_back_as_it_was_written(tmp_path, manifest):
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest

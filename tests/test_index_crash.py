@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers_amounts import KILLS_AT_RANDOM, STEPS_APART
+
 HELPER = Path(__file__).with_name("helpers_crash.py")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -40,7 +42,7 @@ def killed(folder, *how):
 
 
 def test_a_writer_can_be_killed_at_each_step(folder):
-    lines = killed(folder, "steps")
+    lines = killed(folder, "steps", str(STEPS_APART.now))
     reports = [json.loads(line) for line in lines if line.startswith("{")]
     steps = {line for line in lines if not line.startswith("{")}
     kinds = (".sqlite", ".faiss", ".json", ".removed")
@@ -54,7 +56,7 @@ def test_a_writer_can_be_killed_at_each_step(folder):
 
 
 def test_a_writer_can_be_killed_at_any_time(folder):
-    [line] = killed(folder, "random", "200")
+    [line] = killed(folder, "random", str(KILLS_AT_RANDOM.now))
     outcomes = json.loads(line)
-    assert outcomes["old"] + outcomes["between"] + outcomes.get("new", 0) == 200
+    assert outcomes["old"] + outcomes["between"] + outcomes.get("new", 0) == KILLS_AT_RANDOM.now
     assert outcomes["between"] > 0

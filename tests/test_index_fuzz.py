@@ -1,4 +1,5 @@
-"""Ten thousand damaged and forged indexes: a typed error or a right answer; never a crash, a hang or a lot of memory.
+"""Damaged and forged indexes, ten thousand of them in the long run: a typed error or a right answer, and never a crash,
+a hang or a lot of memory.
 
 Damaged: the manifest is what a writer wrote, the files are not. Forged: the manifest agrees with the files as they are,
 as one who wants to do harm would make it; what such an index answers need not be what was written, but must be sound.
@@ -18,6 +19,7 @@ import pytest
 from clipdex_indexes import ClipdexError, Index
 from clipdex_indexes.storage import manifest
 from clipdex_indexes.storage.segment import files_of, stamp_of
+from helpers_amounts import FUZZED_FILES
 from helpers_index import apply, contents, random_pairs
 
 BITS = 16
@@ -26,8 +28,6 @@ GONE = [item[:2] for item, _ in PAIRS[::5]]
 LEFT = [pair for pair in PAIRS if pair[0][:2] not in GONE]
 QUERY = np.frombuffer(b"\x0f\x11", np.uint8)
 KINDS = ("manifest", "faiss", "sqlite", "removed")
-# 4 kinds, damaged and forged.
-CASES = 1280
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +141,7 @@ def test_no_file_can_do_harm(template, kind, how):
     original = {name: path.read_bytes() for name, path in files.items()}
     rng = random.Random(f"{kind} {how}")
     refused = 0
-    for case in range(CASES):
+    for case in range(FUZZED_FILES.now):
         other = original[rng.choice(KINDS)]
         if kind == "manifest" and how == "forged":
             write(files[kind], forged_manifest(original[kind], rng))
@@ -162,8 +162,8 @@ def test_no_file_can_do_harm(template, kind, how):
         files[kind].write_bytes(original[kind])
         files["manifest"].write_bytes(original["manifest"])
     assert use(template) == expected
-    assert refused > CASES * (0.75 if how == "damaged" else 0.05)
+    assert refused > FUZZED_FILES.now * (0.75 if how == "damaged" else 0.05)
 
 
 def test_there_are_ten_thousand_cases():
-    assert CASES * len(KINDS) * 2 >= 10_000
+    assert FUZZED_FILES.long * len(KINDS) * 2 >= 10_000

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from clipdex_indexes import ClipdexError, Index, IndexWriter
 from clipdex_indexes.kernels import hamming
+from helpers_amounts import HISTORIES, NEAREST_EXAMPLES
 from helpers_index import (
     DETERMINISTIC,
     POPCOUNT,
@@ -51,7 +52,7 @@ def key_arrays(draw):
 
 
 @given(key_arrays())
-@settings(DETERMINISTIC, max_examples=120)
+@settings(DETERMINISTIC, max_examples=NEAREST_EXAMPLES.now)
 def test_nearest_is_brute_force_whatever_the_keys_masks_chunks_and_k(case):
     arrays, queries, k, masks = case
     with mock.patch.multiple(hamming, **SMALL_CHUNKS):
@@ -218,7 +219,7 @@ class History(RuleBasedStateMachine):
 TestHistory = History.TestCase
 TestHistory.settings = settings(
     DETERMINISTIC,
-    max_examples=25,
+    max_examples=HISTORIES.now,
     stateful_step_count=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from clipdex_indexes import IndexCorrupt, valid_item_id
 from clipdex_indexes.storage import table as table_module
 from clipdex_indexes.storage.table import TableReader, TableWriter
+from helpers_amounts import TABLE_EXAMPLES
 from helpers_index import DETERMINISTIC, row
 
 
@@ -55,7 +56,7 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-@settings(DETERMINISTIC, max_examples=60)
+@settings(DETERMINISTIC, max_examples=TABLE_EXAMPLES.now)
 def test_any_rows_come_back_as_they_went_in(rows):
     with tempfile.TemporaryDirectory() as folder:
         reader = write(Path(folder) / "t.sqlite", rows)
