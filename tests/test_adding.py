@@ -17,7 +17,7 @@ from openvino import opset13 as opset
 
 from clipdex import Explorer, build
 from clipdex.encoder import Encoder, find_model
-from clipdex.encoder.installed import check_name, installed_names, models_folder, staged
+from clipdex.encoder.installed import installed_names, models_folder
 from clipdex.encoder.model import FILES
 from clipdex.errors import (
     ExtraMissing,
@@ -30,7 +30,10 @@ from clipdex.errors import (
     ModelUnsupported,
 )
 from clipdex.models.adding import Choices, add_model, add_towers
-from clipdex.models.upkeep import bench, best_rate, calibrate, list_models, remove, verify
+from clipdex.models.benchmarking import bench, best_rate
+from clipdex.models.calibrating import calibrate
+from clipdex.models.installing import check_name, staged
+from clipdex.models.managing import list_models, remove, verify
 from clipdex_indexes import Index
 from helpers_engine import contents, copy_model, make_folder, picture, temporary_files
 from helpers_reference import clip_folder, export_onnx, write_clip_tokenizer

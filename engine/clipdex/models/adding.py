@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipdex.encoder.encoder import Encoder
-from clipdex.encoder.installed import check_name, installed_folder, models_folder, staged
+from clipdex.encoder.installed import installed_folder, models_folder
 from clipdex.encoder.model import DESCRIPTION, FILES, ImageSettings, Model, TextSettings, read_model
 from clipdex.errors import ModelError, ModelExists, ModelNotFound, ModelUnsupported
 from clipdex.models.archives import is_archive, unpack
 from clipdex.models.conversion.layouts import Layout, licence_of, recognise
+from clipdex.models.installing import check_name, staged
 from clipdex.paths import expanded
 
 if TYPE_CHECKING:
