@@ -168,23 +168,48 @@ def find_duplicates(
         distance = default_distance(bits) if max_distance is None else max_distance
         if not 0 <= distance <= bits:
             raise QueryError(f"the distance is {distance}, and must be from 0 to {bits}, the bits of a hash key.")
-        places = _Places(datasets)
-        outlines = [
-            outline
-            for outline in map(places.outline, _components(places, distance, progress))
-            if not across or outline.crosses(across)
-        ]
-        outlines.sort(key=lambda outline: (-len(outline.positions), outline.first))
-        return DuplicatesResult(
-            distance,
-            across or "",
-            tuple(dataset.record for dataset in datasets),
-            tuple(places.group(outline.positions) for outline in outlines[:limit]),
-            len(outlines),
-            sum(len(outline.positions) for outline in outlines),
-            sum(outline.across_subsets for outline in outlines),
-            sum(outline.across_datasets for outline in outlines),
-        )
+        return duplicates_in(datasets, distance, across=across, limit=limit, progress=progress)
+
+
+def duplicates_in(
+    datasets: Sequence[Dataset],
+    distance: int,
+    *,
+    across: str | None = None,
+    limit: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    read_at_once: int = _READ_AT_ONCE,
+) -> DuplicatesResult:
+    """Find groups of near-duplicates in open datasets; see ``find_duplicates``.
+
+    Parameters
+    ----------
+    datasets
+        Datasets whose hash keys can be compared.
+    distance
+        Items whose hash keys differ in at most so many bits are near.
+    across, limit, progress
+        As of ``find_duplicates``.
+    read_at_once
+        How many items of a group are read from the index at a time.
+    """
+    segments = _Segments(datasets, read_at_once)
+    outlines = [
+        outline
+        for outline in map(segments.outline, _components(segments, distance, progress))
+        if not across or outline.crosses(across)
+    ]
+    outlines.sort(key=lambda outline: (-len(outline.positions), outline.first))
+    return DuplicatesResult(
+        distance,
+        across or "",
+        tuple(dataset.record for dataset in datasets),
+        tuple(segments.group(outline.positions) for outline in outlines[:limit]),
+        len(outlines),
+        sum(len(outline.positions) for outline in outlines),
+        sum(outline.across_subsets for outline in outlines),
+        sum(outline.across_datasets for outline in outlines),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +238,12 @@ class _Outline:
         return self.across_subsets if what == SUBSETS else self.across_datasets
 
 
-class _Places:
+class _Segments:
     """The segments of all datasets, one after the other, and what is at a position in that sequence."""
 
-    def __init__(self, datasets: Sequence[Dataset]) -> None:
+    def __init__(self, datasets: Sequence[Dataset], read_at_once: int) -> None:
         self._datasets = datasets
+        self._read_at_once = read_at_once
         self._parts = [
             (number, part) for number, dataset in enumerate(datasets) for part in range(len(dataset.index.segments))
         ]
@@ -234,8 +260,8 @@ class _Places:
         firsts: list[tuple[int, str, str]] = []
         subsets: set[str] = set()
         datasets: set[int] = set()
-        for start in range(0, len(positions), _READ_AT_ONCE):
-            members = self._members(positions[start : start + _READ_AT_ONCE])
+        for start in range(0, len(positions), self._read_at_once):
+            members = self._members(positions[start : start + self._read_at_once])
             firsts.append(min(member.order for member in members))
             subsets.update(member.row.subset for member in members)
             datasets.update(member.dataset for member in members)
@@ -272,13 +298,13 @@ class _Places:
         ]
 
 
-def _components(places: _Places, distance: int, progress: Callable[[float], None] | None) -> list[Ints]:
+def _components(segments: _Segments, distance: int, progress: Callable[[float], None] | None) -> list[Ints]:
     """Return the connected components of at least two items, each as positions; pairs are dropped as they come."""
-    parent = np.arange(len(places))
-    for block in near_pairs(places.keys, distance, live=places.live, progress=progress):
-        one, other = _roots(parent, block.first), _roots(parent, block.second)
-        apart = np.flatnonzero(one != other)
-        for left, right in zip(one[apart].tolist(), other[apart].tolist(), strict=True):
+    parent = np.arange(len(segments))
+    for block in near_pairs(segments.keys, distance, live=segments.live, progress=progress):
+        first_roots, second_roots = _roots(parent, block.first), _roots(parent, block.second)
+        apart = np.flatnonzero(first_roots != second_roots)
+        for left, right in zip(first_roots[apart].tolist(), second_roots[apart].tolist(), strict=True):
             low, high = sorted((_root(parent, left), _root(parent, right)))
             parent[high] = low
         parent[block.first], parent[block.second] = _roots(parent, block.first), _roots(parent, block.second)
