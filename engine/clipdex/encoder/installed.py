@@ -1,4 +1,4 @@
-"""The installed models: a folder for each, below ``models`` in the user's data folder, found by name."""
+"""Finding installed models by name: each is a folder below ``models`` in the user's data folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 def models_folder() -> Path:
-    """Return the folder that holds the installed models; it need not be there."""
+    """Return the folder of all installed models, which need not exist."""
     return data_folder() / "models"
 
 
@@ -23,7 +23,7 @@ def is_name(name: str) -> bool:
 
 
 def installed_folder(name: str) -> Path | None:
-    """Return the folder of the installed model called ``name``; None where there is none."""
+    """Return the folder of the installed model ``name``; None where there is none."""
     if not is_name(name):
         return None
     try:
