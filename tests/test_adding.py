@@ -192,7 +192,7 @@ def test_what_is_missing_is_named(source, missing, error, says):
 
 def test_a_folder_of_nothing_known_says_what_was_looked_for_and_what_is_there(tmp_path):
     make_folder(tmp_path / "data", "a.png")
-    with pytest.raises(ModelUnsupported, match=r"onnx/vision_model.onnx.*There is: a\.png"):
+    with pytest.raises(ModelUnsupported, match=r"onnx/vision_model.onnx.*The folder holds: a\.png"):
         add_model(tmp_path / "data")
     with pytest.raises(ModelNotFound, match="nothing does not exist"):
         add_model(tmp_path / "nothing")

@@ -1,4 +1,4 @@
-"""Unpacking an archive of a model folder, which is untrusted: bounded, plain files only, nothing outside the folder."""
+"""Unpacking an untrusted archive of a model folder: bounded, only regular files, and none outside the folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measuring how fast the image tower of a model is on this machine."""
+"""Measuring the speed of the image tower of a model on this machine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAX_RATES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many images a second the image tower embeds, in one way of running it."""
+    """The speed of the image tower, in images per second, on one device, in one precision, with one batch size."""
 
     device: str
     precision: str
@@ -48,25 +48,25 @@ def bench(
     seconds: float = 1.0,
     progress: Callable[[Rate], None] | None = None,
 ) -> list[Rate]:
-    """Measure how many images a second the image tower embeds, from prepared pixels; the best rate is remembered.
+    """Measure how many prepared images per second the image tower embeds; store the best rate.
 
     Parameters
     ----------
     name
         The model.
     device
-        Device, as OpenVINO names it.
+        Name of the device in OpenVINO.
     precisions, batches
-        All combinations are measured.
+        The precisions and batch sizes; all combinations are measured.
     seconds
-        How long one of three measurements takes at least.
+        The shortest time of one measurement. Each rate is the median of three.
     progress
         Called with each rate.
 
     Returns
     -------
     list
-        The rates, in the order in which they were measured.
+        The rates in the order of measurement.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def bench(
             rates.append(rate)
             if progress is not None:
                 progress(rate)
-    _remember(model, max(rates, key=lambda rate: rate.images_per_second))
+    _store(model, max(rates, key=lambda rate: rate.images_per_second))
     return rates
 
 
@@ -112,7 +112,7 @@ def _rate_of(tower: ImageTower, picture: Pixels, at_once: int, least: float) -> 
 
 
 def best_rate(model: Model) -> Rate | None:
-    """Return the best rate of a model that was measured on this machine; None where none was."""
+    """Return the best measured rate of a model on this machine; None where none was measured."""
     try:
         data = (model_cache(model) / _RATES).read_bytes()[:_MAX_RATES]
         value = json.loads(data)
@@ -123,7 +123,7 @@ def best_rate(model: Model) -> Rate | None:
         return None
 
 
-def _remember(model: Model, rate: Rate) -> None:
+def _store(model: Model, rate: Rate) -> None:
     with contextlib.suppress(OSError, ClipdexError):
         folder = model_cache(model)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

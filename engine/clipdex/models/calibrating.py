@@ -23,22 +23,22 @@ _MAX_TEXTS_BYTES = 64 << 20
 def calibrate(
     name: str, images: Path, texts: Path | None = None, *, to: str | None = None, progress: Progress | None = None
 ) -> Model:
-    """Give a model centres computed from the user's own images, and texts where there are any.
+    """Compute new centres of a model from the user's own images, and from texts where they are given.
 
-    Hash keys made with the old centres cannot be compared with those of the new ones: the model has another digest.
+    The model gets another digest, because hash keys with new centres cannot be compared with those of the old ones.
 
     Parameters
     ----------
     name
-        An installed model; also the bundled one, or a folder, with ``to``.
+        An installed model; with ``to`` also the bundled one, or a folder.
     images
-        A folder of images; of more than 2,000, as many are taken evenly.
+        A folder of images. At most 2,000 are used, spread evenly over the folder.
     texts
-        A file of texts, one a line; None keeps the centre of the text tower.
+        A file with one text per line; None keeps the centre of the text tower.
     to
-        Make a new model of that name, and leave the old one as it is.
+        The name of a new model; None changes the model itself.
     progress
-        Called now and then, from this thread.
+        Called from this thread as the work proceeds.
 
     Raises
     ------
@@ -55,30 +55,29 @@ def calibrate(
     if to is None and installed_folder(name) is None:
         raise ModelError(f"{name!r} is not installed, and cannot be changed: name the new model with --name.")
     reader = FolderReader(locate(images).location)
-    found = [reader.root / item.id for item in reader.read() if isinstance(item, ReadItem)]
-    if not found:
+    paths = [reader.root / item.id for item in reader.read() if isinstance(item, ReadItem)]
+    if not paths:
         raise ModelError(f"there are no images in {images}.")
-    step = -(-len(found) // _MOST_IMAGES)
-    chosen = found[::step]
+    chosen = paths[:: -(-len(paths) // _MOST_IMAGES)]
     lines = read_texts(texts) if texts is not None else []
-    called = name if to is None else check_name(to)
-    with staged(called, replace=to is None) as folder:
+    new_name = name if to is None else check_name(to)
+    with staged(new_name, replace=to is None) as folder:
         for file in FILES:
             model.check(file)
             if file != "centre.npz":
                 _link(model.folder / file, folder / file)
         note = f"{len(chosen)} images" + (f", {len(lines)} texts" if lines else "")
-        recentre(folder, model, chosen, lines, progress or (lambda what, done, total: None), name=called, note=note)
-    return read_model(models_folder() / called)
+        recentre(folder, model, chosen, lines, progress or (lambda what, done, total: None), name=new_name, note=note)
+    return read_model(models_folder() / new_name)
 
 
 def read_texts(path: Path) -> list[str]:
-    """Read texts, one a line, for a calibration; empty lines and repetitions are left out.
+    """Read the texts of a calibration, one per line, without empty lines and repetitions.
 
     Raises
     ------
     ModelError
-        When the file cannot be read, or holds none.
+        When the file cannot be read, or holds no text.
     """
     try:
         lines = read_bounded(path, _MAX_TEXTS_BYTES).decode("utf-8").splitlines()
@@ -91,7 +90,7 @@ def read_texts(path: Path) -> list[str]:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Let two models share a file, which neither changes; copy it where that is impossible."""
+    """Let two models share a file, which neither changes. Copy the file where links are impossible."""
     try:
         os.link(source, target)
     except OSError:

@@ -1,6 +1,6 @@
-"""Installing and removing models: each is complete or not there at all.
+"""Installing and removing models. An installed model is always complete.
 
-A model is assembled in a folder with a temporary name, beside its place, and that folder is renamed.
+A model is assembled in a folder with a temporary name beside its final place, and that folder is then renamed.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from clipdex.encoder.installed import is_name, models_folder
 from clipdex.errors import ModelError, ModelExists, ModelNotFound
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, fsync_file, fsync_folder
 
-# Names that mean something else, to clipdex or to some file system.
+# Names with another meaning, in clipdex or in some file systems.
 _RESERVED = re.compile(r"starter|auto|none|con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
 _ABANDONED_AFTER = 24 * 3600
 
 
 def check_name(name: str) -> str:
-    """Return ``name`` if a model can be called that.
+    """Return ``name`` where it is a valid name of a model.
 
     Raises
     ------
     ModelError
-        When it is no plain name of up to 64 letters, digits, dots, dashes and underscores, or is taken by clipdex.
+        When the name is not one of up to 64 letters, digits, dots, dashes and underscores, or is reserved.
     """
     if not is_name(name) or _RESERVED.fullmatch(name.partition(".")[0]):
         raise ModelError(
@@ -41,14 +41,14 @@ def check_name(name: str) -> str:
 
 @contextlib.contextmanager
 def staged(name: str, *, replace: bool = False) -> Iterator[Path]:
-    """Yield a new folder to put a model together in; on success it becomes the model ``name``, else it is deleted.
+    """Yield a new folder for the files of a model. On success it becomes the model ``name``, else it is deleted.
 
     Raises
     ------
     ModelExists
-        When there is such a model, and ``replace`` is not given.
+        When there is a model of that name, and ``replace`` is false.
     ModelError
-        When it is no name, or the folder cannot be written.
+        When the name is invalid, or the folder cannot be written.
     """
     target = models_folder() / check_name(name)
     if not replace and target.exists():
@@ -89,7 +89,7 @@ def _put_in_place(folder: Path, target: Path, *, replace: bool) -> None:
 
 
 def _delete_abandoned(parent: Path) -> None:
-    """Delete what an adding that was killed has left."""
+    """Delete the folders that killed processes left."""
     for path in parent.glob(f"{TEMPORARY_PREFIX}*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
@@ -97,14 +97,14 @@ def _delete_abandoned(parent: Path) -> None:
 
 
 def remove_installed(name: str) -> Path:
-    """Delete an installed model, also one whose description is damaged; return where it was.
+    """Delete an installed model, even one with a damaged description; return its former folder.
 
     Raises
     ------
     ModelNotFound
-        When there is none of that name.
+        When no installed model has that name.
     ModelError
-        When it cannot be deleted.
+        When the folder cannot be deleted.
     """
     folder = models_folder() / name
     if not is_name(name) or not (folder.is_dir() or folder.is_symlink()):

@@ -19,7 +19,7 @@ from clipdex.models.installing import remove_installed
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A model that is here: the name it is found by, the model or why it cannot be read, and its measured rate."""
+    """An entry of the list of models: the name, the model or the reason why it cannot be read, and its best rate."""
 
     name: str
     model: Model | None
@@ -28,7 +28,7 @@ class Listed:
 
 
 def list_models() -> list[Listed]:
-    """Return the bundled model and the installed ones; those that are damaged, too."""
+    """Return the bundled model and the installed ones, including damaged ones."""
     return [_listed(name) for name in [BUNDLED, *installed_names()]]
 
 
@@ -41,16 +41,16 @@ def _listed(name: str) -> Listed:
 
 
 def verify(name: str, *, device: str = CPU, precision: str = EXACT) -> Encoder:
-    """Check the checksums of all files of a model, and its self-test, whatever was noted before; return how it was run.
+    """Compare all checksums of a model and run its self-test, regardless of notes; return the encoder.
 
     Raises
     ------
     ModelNotFound
         When there is no such model.
     ModelCorrupt
-        When a file is not the one that its description names.
+        When a file differs from its description.
     ModelMisbehaves
-        When this machine computes other bits.
+        When the self-test fails on this machine.
     """
     model = find_model(name)
     for file in FILES:
@@ -61,12 +61,12 @@ def verify(name: str, *, device: str = CPU, precision: str = EXACT) -> Encoder:
 
 
 def remove(name: str) -> Path:
-    """Delete an installed model, and what was kept of it; return where it was.
+    """Delete an installed model and its cache; return its former folder.
 
     Raises
     ------
     ModelError
-        When it is the bundled one, or cannot be deleted.
+        When the model is the bundled one, or cannot be deleted.
     """
     if name == BUNDLED:
         raise ModelError(f"{BUNDLED!r} is part of clipdex, and cannot be removed.")

@@ -1,4 +1,4 @@
-"""Finishing a model folder: the centres, the self-test and the description, for towers that are there as IR."""
+"""Completing a model folder that holds both towers as IR: the centres, the self-test and ``model.json``."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from clipdex.models.conversion.centring import centre, packaged_nouns, packaged_
 from clipdex_indexes.storage.files import sha256_of
 
 Floats = npt.NDArray[np.float32]
-# Called with what is being done, how much of it is done, and of how much; None where that is not known.
+# Called with the current step, the amount that is done, and the total; None where the total is not known.
 Progress = Callable[[str, int, int | None], None]
 
 _TEST_TEXT = "a photo of a dog"
-# Half of the bits of a tower that computes nonsense differ; arithmetic in 16 bits changes a few in a hundred.
+# A wrong computation changes about half of the bits; 16-bit arithmetic changes a few percent.
 _TOLERATED_SHARE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """What ``model.json`` says of a model besides what is computed; see ``Model`` and its settings."""
+    """The entries of ``model.json`` that are not computed here; see ``Model`` and its settings."""
 
     name: str
     embedding_size: int
@@ -55,7 +55,7 @@ def assemble(folder: Path, blueprint: Blueprint, progress: Progress) -> Model:
     Raises
     ------
     ModelError
-        When a tower does not run, or gives nothing that can be hashed.
+        When a tower does not run, or its embeddings cannot be hashed.
     """
     towers = _Towers(folder, blueprint)
     if blueprint.hashing == "sign":
@@ -79,7 +79,7 @@ def recentre(
     name: str,
     note: str,
 ) -> Model:
-    """Write new centres, from images (and from texts, where there are any), into a copy that is to be called ``name``.
+    """Write centres from images, and from texts where they are given, to a copy of a model; ``name`` names the copy.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def recentre(
 
 
 class _Towers:
-    """The towers of a folder that has no description yet, in float32 on the processor."""
+    """The towers of a folder without a description, in float32 on the CPU."""
 
     def __init__(self, folder: Path, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
@@ -117,7 +117,7 @@ class _Towers:
         self._preparation = TextPreparation(folder / "tokenizer.json", blueprint.text)
 
     def image_centre(self, photos: Sequence[Path], progress: Progress) -> Floats:
-        """Return the centre of the image tower over photos; those that cannot be read are left out."""
+        """Return the centre of the image tower over photos, without those that cannot be read."""
         settings = self._blueprint.image
 
         def pixels() -> Iterable[tuple[None, npt.NDArray[np.uint8]]]:
@@ -137,7 +137,7 @@ class _Towers:
         return centre(np.stack(embeddings))
 
     def text_centre(self, texts: Sequence[str], progress: Progress) -> Floats:
-        """Return the centre of the text tower over texts, each in the prompt where it is short."""
+        """Return the centre of the text tower over texts. Short texts are put into the prompt."""
         embeddings = []
         for number, text in enumerate(texts):
             progress("centre of the text tower", number, len(texts))
@@ -151,7 +151,7 @@ class _Towers:
         return self._text(self._preparation(text))
 
     def pictures(self) -> dict[str, Floats]:
-        """Embed the pictures of the self-test, through the requests that a build uses."""
+        """Embed the pictures of the self-test in parallel requests, as a build does."""
         size = self._blueprint.image.size
         return dict(self._image.embed_all((name, self_test_pixels(name, size)) for name in SELF_TEST_IMAGES))
 
