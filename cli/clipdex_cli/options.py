@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from clipdex.defaults import INDEX_FOLDER, MAX_PIXELS
+from clipdex.defaults import INDEX_FOLDER, MAX_PIXELS, SAVED_NAMES
 from clipdex.paths import is_folder
 
 
@@ -220,6 +220,11 @@ OUTPUT_DIR = click.option(
     help="Save to DIR: a new or an empty folder. [default: a new folder explore_result]",
 )
 FORCE = click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
+SAVE_AS = click.option(
+    "--save-as",
+    type=click.Choice(SAVED_NAMES),
+    help="Names of the copied images: ids for DATASET/SUBSET/ID, ranked for 001_dog.jpg and so on. [default: ids]",
+)
 
 
 def output(shown: str) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from clipdex.defaults import ANY, INDEX_FOLDER, MERGES, TOPK
+from clipdex.defaults import ANY, IDS, INDEX_FOLDER, MERGES, TOPK
 from clipdex.paths import is_folder
 from clipdex_cli import options
 from clipdex_cli.in_project import PROJECT, Resolved, resolve
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 # Parameters that say how an answer is shown, and not what is asked.
-SHOWING = ("output", "null", "save", "output_dir", "force", "stage")
+SHOWING = ("output", "null", "save", "output_dir", "force", "save_as", "stage")
 
 
 @click.command(
@@ -79,6 +79,7 @@ SHOWING = ("output", "null", "save", "output_dir", "force", "stage")
 @click.option("-s", "--save/--no-save", "save", help="Save a contact sheet, the images and the result.")
 @options.OUTPUT_DIR
 @options.FORCE
+@options.SAVE_AS
 @options.MODEL
 @options.DEVICE
 @options.PRECISION
@@ -96,6 +97,7 @@ def command(
     save: bool,
     output_dir: Path | None,
     force: bool,
+    save_as: str | None,
     stage: bool | None,
     build: Mapping[str, Any] | None = None,
     **question: Any,  # noqa: ANN401
@@ -134,10 +136,10 @@ def command(
     printer.remember(result)
     if stage is not False:
         _record(ctx, answer, asked_for=stage is True)
-    if save or output_dir is not None or force:
+    if save or output_dir is not None or force or save_as is not None:
         from clipdex.report.save import save_result
 
-        saved = save_result(result, output_dir, force=force, max_pixels=question["max_pixels"])
+        saved = save_result(result, output_dir, force=force, max_pixels=question["max_pixels"], save_as=save_as or IDS)
         return printer.say_saved(saved)
     return 0
 

@@ -31,7 +31,7 @@ _PATHS = ("image", "img-path")
 _ITEMS = ("item", "item-id")
 # What does not change the answer, or says where things are on this machine.
 _NOT_RECORDED = (
-    *("targets", "output", "null", "save", "output_dir", "force", "verbose", "stage", "project_dir"),
+    *("targets", "output", "null", "save", "output_dir", "force", "save_as", "verbose", "stage", "project_dir"),
     *("index", "model", "device", "format_name", "format_options"),
 )
 
