@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from clipdex.report import drawing, system_fonts
 from clipdex.report.sheet import draw_sheet
-from clipdex.result import QueryRecord
+from clipdex.search.result import QueryRecord
 from helpers_fonts import CAT, DOG, write_font
 from test_sheet import result_of
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from clipdex.encoder.images import load_image
 from clipdex.errors import ImageError
-from clipdex.media import open_media, open_regular
+from clipdex.media.decoding import load_image
+from clipdex.media.files import open_regular
+from clipdex.media.opening import open_media
 from clipdex.report import system_fonts
 
 _FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"

@@ -32,7 +32,7 @@ from clipdex.report.drawing import (
     thumbnail,
     wrapped,
 )
-from clipdex.result import Hit, QueryRecord, Result
+from clipdex.search.result import Hit, QueryRecord, Result
 from clipdex.wording import counted
 
 _CARD = (220, 180)
