@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from clipdex.defaults import ANY, MERGES, TOPK
+from clipdex.defaults import ANY, IDS, MERGES, TOPK
 from clipdex_cli import options
 from clipdex_cli.asking import Settings, ask, place_of, place_of_result, request_of, request_of_result
 from clipdex_cli.project_targets import PROJECT
@@ -78,6 +78,7 @@ from clipdex_cli.stages import STAGE, record
 @click.option("-s", "--save/--no-save", "save", help="Save a contact sheet, the images and the result.")
 @options.OUTPUT_DIR
 @options.FORCE
+@options.SAVE_AS
 @options.MODEL
 @options.DEVICE
 @options.PRECISION
@@ -95,6 +96,7 @@ def command(
     save: bool,
     output_dir: Path | None,
     force: bool,
+    save_as: str | None,
     stage: bool | None,
     from_result: Path | None,
     build: Mapping[str, Any] | None = None,
@@ -146,9 +148,9 @@ def command(
     printer.remember(result)
     if stage is not False:
         record(answer, settings, asked_for=stage is True)
-    if save or output_dir is not None or force:
+    if save or output_dir is not None or force or save_as is not None:
         from clipdex.report.save import save_result
 
-        saved = save_result(result, output_dir, force=force, max_pixels=settings.max_pixels)
+        saved = save_result(result, output_dir, force=force, max_pixels=settings.max_pixels, save_as=save_as or IDS)
         return printer.say_saved(saved)
     return 0
