@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import shutil
 from itertools import combinations
@@ -15,10 +14,8 @@ from PIL import Image
 from clipdex import build
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import ModelMismatch, QueryError
-from clipdex.search.duplicates import default_distance, duplicates_in, find_duplicates
-from clipdex_indexes import Index, read_manifest
-from clipdex_indexes.storage.manifest import write_manifest
-from clipdex_indexes.storage.segment import write_removed
+from clipdex.search.duplicates import default_distance, duplicates_of, find_duplicates
+from clipdex_indexes import Index, IndexWriter
 from helpers_engine import PHOTOS, distance, renamed_model
 from helpers_index import POPCOUNT, random_pairs, split, write_index
 
@@ -131,65 +128,55 @@ def test_the_default_distance_goes_with_the_bits():
 
 
 def oracle(keys, most):
-    """Return the connected components of items by brute force, each sorted; ``keys`` has the hash key of each item."""
+    """Connected components of at least two items by brute force; ``keys`` has the key of each item."""
     group = {item: {item} for item in keys}
-    for first, second in combinations(keys, 2):
-        if distance(keys[first], keys[second]) <= most and group[first] is not group[second]:
-            group[first] |= group[second]
-            for item in group[second]:
-                group[item] = group[first]
-    return {tuple(sorted(items)) for items in group.values() if len(items) > 1}
-
-
-def mark_removed(folder, share, seed):
-    """Mark about this share of the items of each segment as removed, and keep all segments."""
-    manifest = read_manifest(folder)
-    random = np.random.default_rng(seed)
-    stamps = [
-        write_removed(folder / "segments", stamp, random.random(stamp.items) >= share) for stamp in manifest.segments
-    ]
-    write_manifest(folder, dataclasses.replace(manifest, segments=tuple(stamps)))
+    for one, other in combinations(keys, 2):
+        if distance(keys[one], keys[other]) <= most and group[one] is not group[other]:
+            group[one] |= group[other]
+            for item in group[other]:
+                group[item] = group[one]
+    return {tuple(sorted(members)) for members in group.values() if len(members) > 1}
 
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("bits", "most", "distinct"), [(64, 18, 0), (64, 4, 30), (16, 2, 0), (64, 0, 30)])
 def test_groups_over_segments_and_datasets_are_those_of_the_oracle(tmp_path, bits, most, distinct, masked):
     datasets = []
-    keys = {}
     for number in range(2):
         parts = split(random_pairs(120, bits, seed=number, distinct=distinct), 3, seed=number)
         folder = write_index(tmp_path / str(number), parts, bits)
         if masked:
-            mark_removed(folder, 0.4, seed=number)
-        index = Index(folder)
-        live = {(item.id, item.subset) for _, item in index.items()}
-        assert (len(index.segments), len(live) < 120) == (3, masked)
-        for item, key in (pair for part in parts for pair in part):
-            if (item.id, item.subset) in live:
-                keys[number, item.id, item.subset] = np.frombuffer(key, np.uint8)
-        datasets.append(Dataset(str(number), folder, index))
-    result = duplicates_in(datasets, most, read_at_once=3)
-    groups = [[(int(item.dataset), item.id, item.subset) for item in group.items] for group in result.groups]
+            remove_some(folder, 0.4, seed=number)
+        datasets.append(Dataset(str(number), folder, Index(folder)))
+    keys = {
+        (number, row.id, row.subset): dataset.index.key(location).tobytes()
+        for number, dataset in enumerate(datasets)
+        for location, row in dataset.index.items()
+    }
     expected = oracle(keys, most)
     assert expected
-    assert {tuple(group) for group in groups} == expected
-    assert groups == sorted(groups, key=lambda group: (-len(group), group[0]))
-    for group, items in zip(groups, result.groups, strict=True):
-        assert group == sorted(group)
-        first = keys[group[0]]
-        assert [item.distance for item in items.items] == [int(POPCOUNT[keys[item] ^ first].sum()) for item in group]
-    across = {
-        "subsets": [group for group in groups if len({subset for _, _, subset in group}) > 1],
-        "datasets": [group for group in groups if len({number for number, _, _ in group}) > 1],
-    }
-    assert (result.total_groups, result.total_items) == (len(groups), sum(map(len, groups)))
-    assert result.total_across_subsets == len(across["subsets"])
-    assert result.total_across_datasets == len(across["datasets"])
-    for what, crossing in across.items():
-        crossed = duplicates_in(datasets, most, across=what, read_at_once=3).groups
-        assert [[(int(item.dataset), item.id, item.subset) for item in group.items] for group in crossed] == crossing
+    result = duplicates_of(datasets, most, read_at_once=3)
+    found = [tuple((int(item.dataset), item.id, item.subset) for item in group.items) for group in result.groups]
+    assert found == sorted(expected, key=lambda group: (-len(group), group[0]))
+    for group, items in zip(result.groups, found, strict=True):
+        first = np.frombuffer(keys[items[0]], np.uint8)
+        distances = [int(POPCOUNT[np.frombuffer(keys[item], np.uint8) ^ first].sum()) for item in items]
+        assert [item.distance for item in group.items] == distances
+    assert (result.total_groups, result.total_items) == (len(found), sum(map(len, found)))
+    assert result.total_across_datasets == sum(len({number for number, _, _ in group}) > 1 for group in found)
+    assert result.total_across_subsets == sum(len({subset for _, _, subset in group}) > 1 for group in found)
     for dataset in datasets:
         dataset.index.close()
+
+
+def remove_some(folder, share, seed):
+    """Remove some items of an index, here and there in its segments."""
+    random = np.random.default_rng(seed)
+    with IndexWriter(folder) as writer:
+        for location, _ in list(writer.base.items()):
+            if random.random() < share:
+                writer.remove(location)
+        writer.commit()
 
 
 def test_table(cli, leaky, other):
