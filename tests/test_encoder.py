@@ -36,8 +36,8 @@ def test_hash_key_takes_many_embeddings_at_once():
     together = hash_key(embeddings, centre)
     assert together.shape == (5, 4)
     assert together.dtype == np.uint8
-    for one, key in zip(embeddings, together, strict=True):
-        assert np.array_equal(hash_key(one, centre), key)
+    for embedding, key in zip(embeddings, together, strict=True):
+        assert np.array_equal(hash_key(embedding, centre), key)
 
 
 def test_every_example_photo_has_the_same_key_in_a_query_as_in_the_index(photos, encoder):

@@ -31,8 +31,8 @@ PICTURES = ("animals/chelsea-the-cat.jpg", "places/pagoda.jpg", "vehicles/steam-
 TEXTS = ("dog", "a photo of a red car in the snow", "It's 2 naïve cafés – 日本語!", "cat " * 200)
 
 
-def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+def cosine(first: np.ndarray, second: np.ndarray) -> float:
+    return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
 
 
 def assert_equal_to_the_reference(encoder: Encoder, folder: Path) -> None:

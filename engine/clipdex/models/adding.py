@@ -255,7 +255,7 @@ def _name_of(text: str) -> str:
     try:
         return check_name(name.lower())
     except ModelError as error:
-        raise ModelError(f"no name can be made of {text!r}: give the model one with --name.") from error
+        raise ModelError(f"{text!r} gives no valid name of a model: give one with --name.") from error
 
 
 @contextlib.contextmanager

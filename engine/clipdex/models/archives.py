@@ -66,7 +66,7 @@ def unpack(archive: Path, into: Path, *, most_files: int = _MAX_FILES, most_byte
             with stream, target.open("xb") as file:
                 left -= _copy(stream, file, left)
             if left < 0:
-                raise ModelCorrupt(f"{archive} unpacks to more than {most_bytes:,} bytes.")
+                raise ModelCorrupt(f"{archive} unpacks to more than {most_bytes / (1 << 30):g} GiB.")
     except DAMAGES as error:
         raise ModelCorrupt(f"{archive} cannot be unpacked: {error}.") from error
     entries = list(into.iterdir())

@@ -131,7 +131,7 @@ class _Towers:
 
         embeddings = [embedding for _, embedding in self._image.embed_all(pixels())]
         if embeddings and not np.isfinite(embeddings).all():
-            raise ModelUnsupported(f"the image tower of {self._blueprint.name} gives no numbers for some images.")
+            raise ModelUnsupported(f"the image tower of {self._blueprint.name} gives values that are not finite for some images.")
         if not embeddings:
             raise ModelUnsupported("none of the images can be read, so there is nothing to compute a centre from.")
         return centre(np.stack(embeddings))
@@ -143,7 +143,7 @@ class _Towers:
             progress("centre of the text tower", number, len(texts))
             embeddings.append(self.text(prompted(text, self._blueprint.text)[0]))
         if not np.isfinite(embeddings).all():
-            raise ModelUnsupported(f"the text tower of {self._blueprint.name} gives no numbers for some texts.")
+            raise ModelUnsupported(f"the text tower of {self._blueprint.name} gives values that are not finite for some texts.")
         return centre(np.stack(embeddings))
 
     def text(self, text: str) -> Floats:
@@ -162,7 +162,7 @@ def _describe(folder: Path, blueprint: Blueprint, towers: _Towers, centres: Mapp
     text = towers.text(_TEST_TEXT)
     for what, embedding in (*pictures.items(), ("text", text)):
         if not np.isfinite(embedding).all() or not embedding.any():
-            raise ModelUnsupported(f"a tower of {blueprint.name} gives no numbers for the {what} of the self-test.")
+            raise ModelUnsupported(f"a tower of {blueprint.name} gives no usable embedding for the self-test ({what}).")
     first, second = pictures.values()
     if np.array_equal(first, second) or np.array_equal(text, towers.text("two grey elephants")):
         raise ModelUnsupported(f"a tower of {blueprint.name} gives the same embedding for different inputs.")

@@ -77,7 +77,7 @@ def image_settings(folder: Path) -> ImageSettings:
     if (settings := read_settings(path)) is not None:
         return _from_open_clip(settings, path)
     raise ModelUnsupported(
-        f"{folder} does not say how images become inputs of its image tower: it has no preprocessor_config.json, no "
+        f"{folder} does not describe the preprocessing of images: it has no preprocessor_config.json, no "
         "processor_config.json with an image_processor, and no open_clip_config.json. Get that file from where the "
         "model was published."
     )

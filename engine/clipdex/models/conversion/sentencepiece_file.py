@@ -50,7 +50,7 @@ def sentence_pieces(data: bytes, path: Path) -> SentencePieces:
     try:
         return _read(data, path)
     except (ValueError, LookupError, struct.error) as error:
-        raise ModelCorrupt(f"{path} is no vocabulary of SentencePiece: {error}.") from error
+        raise ModelCorrupt(f"{path} is not a SentencePiece vocabulary: {error}.") from error
 
 
 def _read(data: bytes, path: Path) -> SentencePieces:
@@ -71,10 +71,10 @@ def _read(data: bytes, path: Path) -> SentencePieces:
         if len(scores) > _MAX_PIECES:
             raise ValueError(f"it has more than {_MAX_PIECES:,} pieces")
     if model != _UNIGRAM or not set(kinds) <= {_NORMAL, _UNKNOWN, _CONTROL}:
-        raise ModelUnsupported(f"{path} is not a plain vocabulary of unigrams, as SigLIP's is.")
+        raise ModelUnsupported(f"{path} is not a plain unigram vocabulary like SigLIP's.")
     names = [piece for piece, _ in scores]
     if kinds.count(_UNKNOWN) != 1 or "</s>" not in names:
-        raise ValueError("it has no token for the unknown, or none for the end")
+        raise ValueError("it lacks the unknown token or the end token")
     return SentencePieces(scores, kinds.index(_UNKNOWN), names.index("</s>"), character_map)
 
 

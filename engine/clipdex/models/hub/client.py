@@ -202,7 +202,7 @@ def _described(known: KnownModel, commit: str, siblings: Iterable[Any]) -> tuple
     if not _COMMIT.fullmatch(commit):
         raise ModelDownloadFailed(f"the hub does not say which commit of {known.repository} it offers.")
     if _COMMIT.fullmatch(known.revision) and commit != known.revision:
-        raise ModelDownloadFailed(f"the hub offers {known.at(commit)}, and was asked for {known.revision}.")
+        raise ModelDownloadFailed(f"the hub offers {known.at(commit)} instead of the commit {known.revision}.")
     files = {}
     for sibling in siblings:
         apart = sibling.lfs

@@ -228,8 +228,8 @@ class _Fetching:
         if not sha256:
             part.unlink()
             raise ModelDownloadFailed(
-                f"what came for {file.path} of {self._known.at(self._commit)} is not the file that was announced: its "
-                "checksum is another. It was deleted. Try again; if that does not help, something between this machine "
+                f"the downloaded {file.path} of {self._known.at(self._commit)} is not the file that was announced: its "
+                "checksum differs. It was deleted. Try again. If that does not help, something between this machine "
                 "and the hub alters files."
             )
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -260,5 +260,5 @@ def find_known(name: str) -> KnownModel:
         if known.name == name:
             return known
     raise ModelNotFound(
-        f"{name!r} is none of the models that can be pulled: {', '.join(known.name for known in KNOWN)}."
+        f"no known model is called {name!r}. These can be pulled: {', '.join(known.name for known in KNOWN)}."
     )
