@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipdex import build, duplicates
-from clipdex.dataset import Dataset
-from clipdex.duplicates import _components, _Places, default_distance, find_duplicates
+from clipdex import build
+from clipdex.datasets.dataset import Dataset
 from clipdex.errors import ModelMismatch, QueryError
+from clipdex.search import duplicates
+from clipdex.search.duplicates import _components, _Places, default_distance, find_duplicates
 from clipdex_indexes import Index
 from helpers_engine import PHOTOS, distance, renamed_model
 from helpers_index import POPCOUNT, random_pairs, split, write_index

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from clipdex import Explorer, build, read_result, save_result
+from clipdex.datasets.record import DatasetRecord
 from clipdex.errors import OutputError
 from clipdex.readers import FolderReader
 from clipdex.report.save import fresh_folder
-from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
+from clipdex.search.result import Hit, QueryRecord, Result
 from helpers_engine import contents, every_file, make_folder, picture
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")

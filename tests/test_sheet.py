@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from clipdex import Explorer, Hit, Result
+from clipdex.datasets.record import DatasetRecord
 from clipdex.report.sheet import draw_sheet
-from clipdex.result import DatasetRecord, QueryRecord
+from clipdex.search.result import QueryRecord
 from helpers_engine import picture, solid
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from clipdex.encoder.images import load_image
 from clipdex.errors import ImageError
-from clipdex.media import open_media
+from clipdex.media.decoding import load_image
+from clipdex.media.opening import open_media
 
 _FONT = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 CELL = 196

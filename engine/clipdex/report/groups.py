@@ -11,7 +11,6 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from clipdex.defaults import MAX_PIXELS
-from clipdex.duplicates import DuplicateGroup, DuplicateItem, DuplicatesResult
 from clipdex.report.drawing import (
     ACCENT,
     BACKGROUND,
@@ -29,8 +28,9 @@ from clipdex.report.drawing import (
     thumbnail,
 )
 from clipdex.report.save import free_name, fresh_folder, save_with
+from clipdex.search.duplicates import DuplicateGroup, DuplicateItem, DuplicatesResult
 from clipdex.wording import counted
-from clipdex_indexes.files import atomic_path, atomic_write
+from clipdex_indexes.storage.files import atomic_path, atomic_write
 
 DEFAULT_FOLDER = "duplicates_result"
 DATA = "duplicates.json"

@@ -17,15 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
+from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import MAX_PIXELS
-from clipdex.encoder.images import image_format
 from clipdex.errors import ImageError, IndexWriteFailed, OutputError
-from clipdex.media import open_media, split_locator
+from clipdex.media.decoding import image_format
+from clipdex.media.locators import split_locator
+from clipdex.media.opening import open_media
 from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
 from clipdex.report.sheet import draw_sheet
-from clipdex.result import DatasetRecord, Hit, Result
-from clipdex_indexes.files import TEMPORARY_PREFIX, atomic_path, atomic_write
+from clipdex.search.result import Hit, Result
+from clipdex_indexes.storage.files import TEMPORARY_PREFIX, atomic_path, atomic_write
 
 DEFAULT_FOLDER = "explore_result"
 SHEET = "sheet.png"

@@ -29,7 +29,7 @@ from clipdex.report.drawing import (
     thumbnail,
     wrapped,
 )
-from clipdex.result import Hit, Result
+from clipdex.search.result import Hit, Result
 from clipdex.wording import counted
 
 _QUERY_PICTURE = (220, 180)

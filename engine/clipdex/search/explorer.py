@@ -1,0 +1,339 @@
+"""The explorer: opens datasets, turns queries into hash keys, searches, merges."""
+
+from __future__ import annotations
+
+import operator
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from clipdex.datasets.dataset import Dataset, open_alone, open_datasets, require_same_model
+from clipdex.datasets.provenance import model_of
+from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
+from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
+from clipdex.errors import ModelMismatch, QueryError
+from clipdex.paths import quoted
+from clipdex.readers.sources import Target, locate
+from clipdex.search.filtering import checked_distance, selections_of
+from clipdex.search.finding import find_item
+from clipdex.search.queries import (
+    DatasetItem,
+    ItemQuery,
+    QueryLike,
+    as_negatives,
+    as_queries,
+)
+from clipdex.search.ranking import Ranked, rank
+from clipdex.search.resolving import Resolver
+from clipdex.search.result import Hit, Result
+from clipdex_indexes import ItemFilter, ItemRow, Location
+from clipdex_indexes.filters import describe
+
+Keys = npt.NDArray[np.uint8]
+
+
+class Explorer:
+    """Answers "show me images like this" over one or several datasets.
+
+    Parameters
+    ----------
+    *targets
+        Folders of images, or other datasets, that have an index.
+    topk
+        How many hits a query gets when it does not say.
+    build
+        Build, or bring up to date, the indexes first.
+    model
+        Name or folder of the model, checked against the indexes; None takes theirs.
+    device
+        What computes, as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
+    precision
+        ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the indexes, where the device has it.
+    index
+        Index folder, where it is not ``.clipdex`` in the one target. Without a target, the index alone is searched: its
+        images may be on another machine.
+    max_pixels
+        Query images (and with ``build`` all) of more pixels are refused.
+
+    Raises
+    ------
+    DatasetNotFound, DatasetNotIndexed
+        When there is no such dataset, or it has no index.
+    ModelMismatch
+        When the datasets were hashed by different models, or by another one than ``model``.
+    IndexFailure
+        When an index cannot be read.
+    """
+
+    def __init__(
+        self,
+        *targets: Target,
+        topk: int = TOPK,
+        build: bool = False,
+        model: str | None = None,
+        device: str = CPU,
+        precision: str = AUTO,
+        index: str | os.PathLike[str] | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        if not targets and index is None:
+            raise QueryError("there is no dataset to search: name at least one folder.")
+        if index is not None and len(targets) > 1:
+            raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
+        self.topk = _checked_topk(topk)
+        self._device = device
+        self._precision = precision
+        self._max_pixels = max_pixels
+        self._closed = False
+        self._model: Model | None = None
+        self._model_name = model
+        self._loading = threading.Lock()
+        self._loaded: Encoder | None = None
+        if build:
+            from clipdex.building.build import build as build_index
+
+            for target in targets:
+                build_index(target, index=index, model=model, device=device, precision=precision, max_pixels=max_pixels)
+        self.datasets: list[Dataset]
+        if index is not None and not targets:
+            self.datasets = [open_alone(index)]
+        else:
+            self.datasets = open_datasets([locate(target) for target in targets], index)
+        try:
+            self._check_models(model)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Explorer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return sum(len(dataset.index) for dataset in self.datasets)
+
+    def close(self) -> None:
+        """Close the indexes; after that nothing can be asked."""
+        self._closed = True
+        for dataset in self.datasets:
+            dataset.index.close()
+
+    def refresh(self) -> bool:
+        """See the indexes as they are on disk now; return whether any of them is another one.
+
+        Until then, an explorer answers from what it opened, whatever a build does to the files. Not to be called while
+        another thread asks.
+
+        Raises
+        ------
+        ModelMismatch
+            When the datasets are hashed by different models now.
+        IndexFailure
+            When an index cannot be read any more. In both cases the explorer stays as it was.
+        """
+        self._require_open()
+        before = self.datasets
+        after = [replace(dataset, index=dataset.index.snapshot()) for dataset in before]
+        changed = [dataset.index.refresh() for dataset in after]
+        self.datasets = after
+        try:
+            self._check_models(self._model_name)
+        except BaseException:
+            self.datasets = before
+            raise
+        if after[0].index.manifest.model != before[0].index.manifest.model:
+            self._loaded = None
+        return any(changed)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise QueryError("this Explorer is closed: open another one, or ask inside its with block.")
+
+    def explore_topk(
+        self,
+        query: QueryLike,
+        topk: int | None = None,
+        *,
+        exclude_self: bool = False,
+        merge: str = ANY,
+        negative: QueryLike = (),
+        rescore: bool = False,
+        filter: ItemFilter | None = None,
+        max_distance: int | None = None,
+    ) -> Result:
+        """Find the items nearest to a query, exactly.
+
+        Parameters
+        ----------
+        query
+            A text (``str``), an image (``Path`` or ``PIL.Image.Image``), an item (``DatasetItem`` or ``ItemQuery``), or
+            a list that mixes them.
+        topk
+            How many hits; more than there are items gives all. None takes the explorer's.
+        exclude_self
+            Leave out the items that are asked with.
+        merge
+            How a list is merged: ``any``, near to any of the queries; ``all``, near to all of them; ``rank``, by the
+            places that the queries give an item (see ``clipdex.search.ranking``).
+        negative
+            Like ``query``: push away items that are like these. None by default.
+        rescore
+            Put the ten times ``topk`` nearest by Hamming distance in order by the asymmetric distance, which uses more
+            of a text or an image than its bits (see ``clipdex.search.rescoring``).
+        filter
+            What may be found; the hits are the nearest of that.
+        max_distance
+            Leave out what is farther than so many bits from the query that it matches best. With ``merge`` other than
+            ``any``, and with ``negative``, that is taken from the ``topk`` best.
+
+        Returns
+        -------
+        Result
+            Hits, best first: by distance, then order of the datasets, then item order. A list gives each item once, at
+            its best distance; a list of texts and images is merged by rank (see ``clipdex.search.merging``).
+
+        Raises
+        ------
+        QueryError
+            When the query cannot be answered: an empty text, an unreadable image, an unknown or ambiguous item, a topk
+            below 1, an unknown way to merge, a filter by a name that there is not.
+        ModelError
+            When the model of the index cannot be used.
+        """
+        self._require_open()
+        k = _checked_topk(self.topk if topk is None else topk)
+        if merge not in MERGES:
+            raise QueryError(f"merge is {merge!r}, and must be one of {', '.join(MERGES)}.")
+        resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
+        given = [(one, False) for one in as_queries(query)] + [(one, True) for one in as_negatives(negative)]
+        asked = [
+            replace(one, negative=pushed_away)
+            for number, (each, pushed_away) in enumerate(given)
+            for one in resolver.resolve(each, number)
+        ]
+        farthest = checked_distance(max_distance)
+        rule, ranked = rank(
+            [dataset.index for dataset in self.datasets],
+            [one.question for one in asked],
+            k,
+            mode=merge,
+            rescore=rescore,
+            excluded={one.item for one in asked if one.item is not None} if exclude_self else (),
+            selections=selections_of(self.datasets, filter),
+            max_distance=farthest,
+        )
+        return Result(
+            topk=k,
+            merge=rule,
+            queries=tuple(replace(one.record, negative=one.negative) for one in asked),
+            datasets=tuple(dataset.record for dataset in self.datasets),
+            hits=tuple(self._hit(number, one) for number, one in enumerate(ranked, start=1)),
+            images={number: one.image for number, one in enumerate(asked) if one.image is not None},
+            filter=describe(filter) if filter else {},
+            max_distance=farthest,
+            mode=merge,
+            rescored=rescore,
+        )
+
+    def _hit(self, number: int, found: Ranked) -> Hit:
+        dataset, row = self.datasets[found.item.dataset], found.row
+        path = dataset.media(row)
+        return Hit(
+            rank=number,
+            distance=found.distance,
+            query=found.query,
+            query_rank=found.place,
+            dataset=dataset.name,
+            id=row.id,
+            subset=row.subset,
+            path=path,
+            labels=row.labels,
+            score=found.score,
+            merged=found.merged,
+            missing=not dataset.has_media(path),
+        )
+
+    def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:
+        """Return one item.
+
+        Raises
+        ------
+        ItemNotFound, ItemAmbiguous
+            When no item, or more than one, has that id.
+        """
+        self._require_open()
+        number, location, row = find_item(
+            self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)
+        )
+        return _dataset_item(self.datasets[number], location, row)
+
+    def items(self) -> Iterator[DatasetItem]:
+        """Yield every item with its hash key: dataset by dataset, in item order, in bounded memory."""
+        self._require_open()
+        for dataset in self.datasets:
+            for location, row in dataset.index.items():
+                yield _dataset_item(dataset, location, row)
+
+    def _check_models(self, model: str | None) -> None:
+        require_same_model(self.datasets)
+        first = self.datasets[0]
+        stamp = first.index.manifest.model
+        if model is not None:
+            self._model = find_model(model)
+        if self._model is not None and self._model.digest != stamp.digest:
+            raise ModelMismatch(
+                f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}), and not by {model!r}. "
+                "Leave out --model, or hash it again: clipdex build --rebuild "
+                f"--model {quoted(str(model))} {quoted(first.root)}"
+            )
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What hashed the queries so far; None where none needed a model."""
+        return self._loaded
+
+    def _the_encoder(self) -> Encoder:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = self._load_encoder()
+            return self._loaded
+
+    def _load_encoder(self) -> Encoder:
+        stamp = self.datasets[0].index.manifest.model
+        model = self._model if self._model is not None else model_of(self.datasets[0].index, self.datasets[0].root)
+        if model.digest != stamp.digest or model.embedding_size != stamp.bits:
+            raise ModelMismatch(
+                f"{self.datasets[0].root} was hashed by another version of model {stamp.name!r} "
+                f"({stamp.digest[:12]}; here is {model.digest[:12]}). Item queries still work; for others hash it "
+                f"again: clipdex build --rebuild {quoted(self.datasets[0].root)}"
+            )
+        precision = self._precision
+        if precision == AUTO:
+            precision = nearest_precision(stamp.precision, self._device)
+        return Encoder(model, device=self._device, precision=precision)
+
+
+def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:
+    digest = dataset.index.manifest.model.digest
+    path = Path(dataset.media(row))
+    return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)
+
+
+def _checked_topk(topk: int) -> int:
+    try:
+        number = 0 if isinstance(topk, bool) else operator.index(topk)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise QueryError(f"topk is {topk!r}, and must be a whole number of at least 1.")
+    return number

@@ -1,0 +1,160 @@
+"""What can be asked: a text, an image, an item, or a list that mixes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipdex.defaults import PROMPTINGS
+from clipdex.errors import QueryError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """Images that show what a text says.
+
+    Attributes
+    ----------
+    text
+        A few words, or a sentence.
+    prompting
+        ``auto``: a few words are put into the model's prompt, a sentence is left alone; ``none``: the text as it is;
+        ``ensemble``: for a few words, the mean over several prompts of the model.
+    """
+
+    text: str
+    prompting: str = "auto"
+
+    kind = "text"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise QueryError(f"the text of a query is a {type(self.text).__name__}, and not a str.")
+        if not self.text.strip():
+            raise QueryError("the text of a query is empty; give at least one word.")
+        if self.prompting not in PROMPTINGS:
+            raise QueryError(f"prompting is {self.prompting!r}, and must be one of {', '.join(PROMPTINGS)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuery:
+    """Images like this one: a file, or a ``PIL.Image.Image``."""
+
+    image: Path | Image.Image
+
+    kind = "image"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.image, str):
+            object.__setattr__(self, "image", Path(self.image))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemQuery:
+    """Images like an item of the datasets that are searched.
+
+    Attributes
+    ----------
+    id
+        Its id; without its extension where that is unambiguous; with ``NAME:`` in front to name the dataset.
+    subsets
+        Where to look for it; none means anywhere.
+    dataset
+        Name of its dataset; None means any.
+    """
+
+    id: str
+    subsets: tuple[str, ...] = ()
+    dataset: str | None = None
+
+    kind = "item"
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetItem:
+    """One image of a dataset that is open.
+
+    Attributes
+    ----------
+    id, subset, labels
+        As the index has them.
+    dataset
+        Name of its dataset.
+    path
+        Its file.
+    hash_key
+        uint8 ``[bits / 8]``, most significant bit first.
+    model_digest
+        What hashed it.
+    """
+
+    id: str
+    subset: str
+    labels: tuple[str, ...]
+    dataset: str
+    path: Path
+    hash_key: npt.NDArray[np.uint8]
+    model_digest: str
+
+
+Query = TextQuery | ImageQuery | ItemQuery
+# What explore_topk takes: a query, something that stands for one, or a list of those.
+QueryLike = Any
+
+
+def as_queries(query: QueryLike) -> list[Query | DatasetItem]:
+    """Turn what a caller gave into queries: str is a text, a path or PIL image an image, ``DatasetItem`` an item.
+
+    Raises
+    ------
+    QueryError
+        When there is no query, or something that stands for none.
+    """
+    queries = _as_list(query)
+    if not queries:
+        raise QueryError("there is nothing to search for: give a text, an image or an item.")
+    return queries
+
+
+def as_negatives(query: QueryLike) -> list[Query | DatasetItem]:
+    """Turn what a caller gave into negative queries, as ``as_queries`` does; an empty list or None is none.
+
+    Raises
+    ------
+    QueryError
+        When something stands for no query.
+    """
+    return [] if query is None else _as_list(query)
+
+
+def _as_list(query: QueryLike) -> list[Query | DatasetItem]:
+    several = isinstance(query, Sequence) and not isinstance(query, str | bytes)
+    return [_as_query(one) for one in (query if several else [query])]
+
+
+def _as_query(query: Any) -> Query | DatasetItem:  # noqa: ANN401
+    if isinstance(query, TextQuery | ImageQuery | ItemQuery):
+        return query
+    if isinstance(query, str):
+        return TextQuery(query)
+    if isinstance(query, os.PathLike):
+        return ImageQuery(Path(query))
+    from PIL import Image
+
+    if isinstance(query, Image.Image):
+        return ImageQuery(query)
+
+    if isinstance(query, DatasetItem):
+        return query
+    raise QueryError(
+        f"a {type(query).__name__} is no query: give a str for a text, a Path or a PIL image for an image, "
+        "a DatasetItem for an item, or a list of those."
+    )
