@@ -27,12 +27,13 @@ check: .venv/.installed-dev ## Lint, formatting, types, generated docs, and the 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/make_cli_reference.py --check
-	@site=$$(mktemp -d) && { $(BIN)/mkdocs build --quiet --strict --site-dir $$site; status=$$?; rm -rf $$site; exit $$status; }
+	@# Not --quiet: MkDocs counts only the warnings that it prints.
+	@site=$$(mktemp -d) && { $(BIN)/mkdocs build --strict --site-dir $$site; status=$$?; rm -rf $$site; exit $$status; }
 
 docs: .venv/.installed-dev ## Write the reference of the command line, and build the documentation into site/
 	$(BIN)/python tools/make_cli_reference.py
-	$(BIN)/mkdocs build --quiet --strict
-	@echo "Open site/index.html"
+	$(BIN)/mkdocs build --strict
+	@echo "Open site/index.html. Its search box needs a server: $(BIN)/python -m http.server --directory site"
 
 clean: ## Delete what the tasks made
 	rm -rf .venv $(DEMO) site $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
