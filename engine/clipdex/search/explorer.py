@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import threading
 from collections.abc import Iterator
@@ -15,12 +14,12 @@ import numpy.typing as npt
 
 from clipdex.datasets.dataset import Dataset, open_alone, open_datasets, require_same_model
 from clipdex.datasets.provenance import model_of
-from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
+from clipdex.defaults import ANY, MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
 from clipdex.errors import ModelMismatch, QueryError
 from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
-from clipdex.search.filtering import checked_distance, selections_of
+from clipdex.search.filtering import selections_of
 from clipdex.search.finding import find_item
 from clipdex.search.queries import (
     DatasetItem,
@@ -30,6 +29,7 @@ from clipdex.search.queries import (
     as_queries,
 )
 from clipdex.search.ranking import Ranked, rank
+from clipdex.search.request import SearchRequest, checked_topk
 from clipdex.search.resolving import Resolver
 from clipdex.search.result import Hit, Result
 from clipdex_indexes import ItemFilter, ItemRow, Location
@@ -86,7 +86,7 @@ class Explorer:
             raise QueryError("there is no dataset to search: name at least one folder.")
         if index is not None and len(targets) > 1:
             raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
-        self.topk = _checked_topk(topk)
+        self.topk = checked_topk(topk)
         self._device = device
         self._precision = precision
         self._max_pixels = max_pixels
@@ -211,38 +211,60 @@ class Explorer:
             When the model of the index cannot be used.
         """
         self._require_open()
-        k = _checked_topk(self.topk if topk is None else topk)
-        if merge not in MERGES:
-            raise QueryError(f"merge is {merge!r}, and must be one of {', '.join(MERGES)}.")
+        return self.search(
+            SearchRequest(
+                tuple(as_queries(query)),
+                tuple(as_negatives(negative)),
+                topk=self.topk if topk is None else topk,
+                merge=merge,
+                rescore=bool(rescore),
+                filter=filter,
+                max_distance=max_distance,
+                exclude_self=bool(exclude_self),
+            )
+        )
+
+    def search(self, request: SearchRequest) -> Result:
+        """Find the items nearest to what a request asks for, exactly; see ``explore_topk``.
+
+        Raises
+        ------
+        QueryError
+            When the request cannot be answered here: an unreadable image, an unknown or ambiguous item, a filter by a
+            name that there is not.
+        ModelError
+            When the model of the index cannot be used.
+        """
+        self._require_open()
         resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
-        given = [(one, False) for one in as_queries(query)] + [(one, True) for one in as_negatives(negative)]
         asked = [
-            replace(one, negative=pushed_away)
-            for number, (each, pushed_away) in enumerate(given)
-            for one in resolver.resolve(each, number)
+            replace(resolved, negative=negative)
+            for number, (query, negative) in enumerate(request.asked)
+            for resolved in resolver.resolve(query, number)
         ]
-        farthest = checked_distance(max_distance)
+        items = {one.item for one in asked if one.item is not None}
         rule, ranked = rank(
             [dataset.index for dataset in self.datasets],
             [one.question for one in asked],
-            k,
-            mode=merge,
-            rescore=rescore,
-            excluded={one.item for one in asked if one.item is not None} if exclude_self else (),
-            selections=selections_of(self.datasets, filter),
-            max_distance=farthest,
+            request.topk,
+            mode=request.merge,
+            rescore=request.rescore,
+            excluded=items if request.exclude_self else (),
+            selections=selections_of(self.datasets, request.filter),
+            max_distance=request.max_distance,
         )
         return Result(
-            topk=k,
+            topk=request.topk,
             merge=rule,
             queries=tuple(replace(one.record, negative=one.negative) for one in asked),
             datasets=tuple(dataset.record for dataset in self.datasets),
             hits=tuple(self._hit(number, one) for number, one in enumerate(ranked, start=1)),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
-            filter=describe(filter) if filter else {},
-            max_distance=farthest,
-            mode=merge,
-            rescored=rescore,
+            filter=describe(request.filter) if request.filter else {},
+            max_distance=request.max_distance,
+            mode=request.merge,
+            rescored=request.rescore,
+            request=request,
         )
 
     def _hit(self, number: int, found: Ranked) -> Hit:
@@ -327,13 +349,3 @@ def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> Dataset
     digest = dataset.index.manifest.model.digest
     path = Path(dataset.media(row))
     return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)
-
-
-def _checked_topk(topk: int) -> int:
-    try:
-        number = 0 if isinstance(topk, bool) else operator.index(topk)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise QueryError(f"topk is {topk!r}, and must be a whole number of at least 1.")
-    return number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Sequence
 
 from clipdex.datasets.dataset import Dataset
@@ -33,25 +32,6 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
         _require("subset", subsets, known_subsets)
         _require("label", labels, known_labels)
     return [select(dataset.index, wanted, dataset.name) for dataset in datasets]
-
-
-def checked_distance(max_distance: int | None) -> int | None:
-    """Return a greatest distance, which must be a whole number of bits.
-
-    Raises
-    ------
-    QueryError
-        When it is not.
-    """
-    if max_distance is None:
-        return None
-    try:
-        number = -1 if isinstance(max_distance, bool) else operator.index(max_distance)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise QueryError(f"max_distance is {max_distance!r}, and must be a whole number of bits, at least 0.")
-    return number
 
 
 def _parts(datasets: Sequence[Dataset]) -> str:

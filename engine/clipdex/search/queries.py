@@ -104,6 +104,8 @@ class DatasetItem:
     hash_key: npt.NDArray[np.uint8]
     model_digest: str
 
+    kind = "item"
+
 
 Query = TextQuery | ImageQuery | ItemQuery
 # What explore_topk takes: a query, something that stands for one, or a list of those.
