@@ -1,4 +1,4 @@
-"""Filters of a query: names are checked, then turned into what the search takes."""
+"""Filters of a query: their names are checked, and turned into masks for the search."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from clipdex_indexes.kernels.hamming import Masks
 
 
 def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> list[Masks] | None:
-    """Return which items of each dataset and segment a filter lets through; None where that is all.
+    """Return the items of each dataset and segment that pass a filter; None where all do.
 
     Raises
     ------
     QueryError
-        When no dataset, subset or label has a name that the filter says.
+        When the filter has a name that no dataset, subset or label has.
     """
     if not wanted:
         return None
@@ -35,7 +35,7 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
 
 
 def _parts(datasets: Sequence[Dataset]) -> str:
-    """Say how to name a part of a merged dataset; nothing where none is merged."""
+    """Say how to filter by a part of a merged dataset; empty where no dataset is merged."""
     merged = [dataset.name for dataset in datasets if dataset.index.manifest.source_format == MERGED]
     return (
         f" {merged[0]} is merged of several: those are chosen by their ids, as with --path 'NAME/'." if merged else ""

@@ -36,17 +36,17 @@ class Hit:
     query
         Number of that query in the result, from 0.
     query_rank
-        Its place among all items for that query alone, from 1.
+        Its rank among all items for that query alone, from 1.
     dataset, id, subset, labels
-        Which item it is.
+        The item.
     path
         Its file.
     score
-        Where candidates were compared again: asymmetric distance to that query, in bits.
+        Asymmetric distance to that query, in bits; None without rescoring.
     merged
-        Where neither distance, score nor place say by what the hits are in order: the value that does, lower first.
+        The value that orders the hits, lower first; None where distance, score or rank order them.
     missing
-        Whether that was not there, when the query was answered.
+        Whether the file was not there when the query was answered.
     """
 
     rank: int
@@ -105,21 +105,21 @@ class Result(Sequence[Hit]):
     Attributes
     ----------
     topk
-        How many were asked for.
+        Number of hits that were wanted.
     merge
-        How the answers to several queries were compared: ``distance``, ``rank``, ``calibrated``, ``mean``, ``fusion``.
+        The rule that merged the answers: ``distance``, ``rank``, ``calibrated``, ``mean`` or ``fusion``.
     queries, datasets, hits
         In order; negative queries are the last.
     images
         Images of queries that are in no file, by number of the query; not part of the JSON.
     filter
-        What could be found, as the values of an ``ItemFilter`` by name; empty for everything.
+        The values of the ``ItemFilter``, by name; empty without a filter.
     max_distance
-        Distance, in bits, beyond which nothing was; None without such a limit.
+        Greatest distance of a hit, in bits; None without a limit.
     mode
-        What was asked of the merging: ``any``, ``all`` or ``rank``.
+        The merge mode: ``any``, ``all`` or ``rank``.
     rescored
-        Whether candidates were compared again by asymmetric distance.
+        Whether candidates were ordered by asymmetric distance.
     request
         What was asked; ``Explorer.search`` answers it again. None in a result that was saved without it: one of an
         older clipdex, or one of images in memory, which are in no file.
@@ -196,7 +196,7 @@ def read_result(path: Path) -> Result:
     Raises
     ------
     OutputError
-        When there is none, or it is not such a result.
+        When the file is not there, or is no result.
     """
     try:
         return _from_dict(json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8")))
