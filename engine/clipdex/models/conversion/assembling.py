@@ -131,7 +131,9 @@ class _Towers:
 
         embeddings = [embedding for _, embedding in self._image.embed_all(pixels())]
         if embeddings and not np.isfinite(embeddings).all():
-            raise ModelUnsupported(f"the image tower of {self._blueprint.name} gives values that are not finite for some images.")
+            raise ModelUnsupported(
+                f"the image tower of {self._blueprint.name} gives values that are not finite for some images."
+            )
         if not embeddings:
             raise ModelUnsupported("none of the images can be read, so there is nothing to compute a centre from.")
         return centre(np.stack(embeddings))
@@ -143,7 +145,9 @@ class _Towers:
             progress("centre of the text tower", number, len(texts))
             embeddings.append(self.text(prompted(text, self._blueprint.text)[0]))
         if not np.isfinite(embeddings).all():
-            raise ModelUnsupported(f"the text tower of {self._blueprint.name} gives values that are not finite for some texts.")
+            raise ModelUnsupported(
+                f"the text tower of {self._blueprint.name} gives values that are not finite for some texts."
+            )
         return centre(np.stack(embeddings))
 
     def text(self, text: str) -> Floats:
