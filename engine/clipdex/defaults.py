@@ -1,4 +1,4 @@
-"""Values that the engine and the command line share; importing them imports nothing else."""
+"""Values that the engine and the command line share. This module imports nothing, so that ``--help`` stays fast."""
 
 INDEX_FOLDER = ".clipdex"
 TOPK = 50
@@ -6,3 +6,4 @@ MAX_PIXELS = 128_000_000
 PROMPTINGS = ("auto", "none", "ensemble")
 CHECKPOINT_SECONDS = 30.0
 ANY, ALL, RANK = MERGES = ("any", "all", "rank")
+IDS, RANKED = SAVED_NAMES = ("ids", "ranked")
