@@ -11,7 +11,7 @@ import pytest
 
 from clipdex.encoder import find_model
 from clipdex.encoder.installed import installed_names, models_folder
-from clipdex.models import upkeep
+from clipdex.models import benchmarking
 from clipdex.models.adding import add_model
 from clipdex.models.hub.known import KNOWN
 from helpers_amounts import LONG
@@ -51,7 +51,7 @@ def small(published):
 def _short_benches(monkeypatch):
     """Measure for a moment only, but in the long run."""
     if not LONG:
-        monkeypatch.setattr(upkeep, "bench", functools.partial(upkeep.bench, seconds=0.02))
+        monkeypatch.setattr(benchmarking, "bench", functools.partial(benchmarking.bench, seconds=0.02))
 
 
 def rows_of(cli) -> dict[str, dict]:
