@@ -3,11 +3,12 @@
 Whatever is slow is done once for many tests: towers are compiled once a process (``helpers_sharing``), what is kept of
 the bundled model is linked into the home folder of each test, indexes that nobody changes are session fixtures
 (``photos``, ``odd``) and are copied where they are changed, added models are centred with a few photographs
-(``quick_centres``), and no file is synced to disk. A test of these things themselves takes ``nothing_kept`` or
-``all_to_centre_with``. Libraries that take seconds to import are imported by the tests that use them, and those tests
-run one after the other, so that few processes import them. How many cases are tried stands in ``helpers_amounts``:
-``make test`` tries few, ``make test-long`` as many as before a release, with models in their full size. A test starts a
-process only where it is about processes, and asserts nothing about time.
+(``quick_centres``), no file is synced to disk, and temporary files are in memory where there is enough. A test of these
+things themselves takes ``nothing_kept`` or ``all_to_centre_with``. Libraries that take seconds to import are imported
+by the tests that use them, and those tests run one after the other, so that few processes import them. How many cases
+are tried stands in ``helpers_amounts``: ``make test`` tries few, and ``make test-long``, which is run before a release,
+tries many, with models in their full size. A test starts a process only where it is about processes, and asserts
+nothing about time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,6 +45,20 @@ ODD_NAMES = (
 
 # Tests that import the same heavy libraries, in the order in which they are run, before all others.
 HEAVY = ("test_parity", "test_pull", "test_adding", "test_cli_models", "test_datumaro", "test_import_datumaro")
+
+
+# What tests need at the same time is much less than this.
+ENOUGH_MEMORY = 4 << 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let temporary files be in memory, where there is enough: most tests write many small ones."""
+    memory = Path("/dev/shm")
+    if config.option.basetemp is not None or "TMPDIR" in os.environ or not os.access(memory, os.W_OK):
+        return
+    if shutil.disk_usage(memory).free >= ENOUGH_MEMORY:
+        os.environ["TMPDIR"] = str(memory)
+        tempfile.tempdir = None
 
 
 @pytest.hookimpl(trylast=True)

@@ -25,8 +25,9 @@ FORGED_TABLES = Amount(60, 200)
 # Writers that are killed after a random time; of all steps, every how many-th one a writer is killed at.
 KILLS_AT_RANDOM = Amount(40, 200)
 STEPS_APART = Amount(3, 1)
-# Images of a build that is stopped in its middle.
-STOPPED_IMAGES = Amount(80, 300)
+# Images of a build that is stopped in its middle, by a signal and by an error.
+STOPPED_IMAGES = Amount(60, 300)
+INTERRUPTED_IMAGES = Amount(20, 50)
 # What hypothesis tries.
 EXAMPLES = Amount(40, 100)
 NEAREST_EXAMPLES = Amount(40, 120)

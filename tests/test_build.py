@@ -18,7 +18,7 @@ from clipdex.encoder import Encoder
 from clipdex.errors import DatasetEmpty, DatasetNotFound, IndexCorrupt, IndexLocked, IndexWriteFailed
 from clipdex_indexes import Index, IndexWriter
 from clipdex_indexes.storage.lock import WriterLock
-from helpers_amounts import STOPPED_IMAGES
+from helpers_amounts import INTERRUPTED_IMAGES, STOPPED_IMAGES
 from helpers_engine import (
     claim_size,
     contents,
@@ -387,7 +387,7 @@ class _Stop(Exception):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, _Stop])
 def test_an_interruption_commits_what_was_hashed_and_an_error_does_not(odd_copy, error):
-    make_folder(odd_copy / "more", *(f"{number}.png" for number in range(50)), seed=100)
+    make_folder(odd_copy / "more", *(f"{number}.png" for number in range(INTERRUPTED_IMAGES.now)), seed=100)
     before = contents(index_of(odd_copy))
 
     def stop(progress: BuildProgress) -> None:
@@ -400,7 +400,8 @@ def test_an_interruption_commits_what_was_hashed_and_an_error_does_not(odd_copy,
     assert temporary_files(odd_copy) == []
     there = 6 if error is KeyboardInterrupt else 0
     report = build(odd_copy)
-    assert counts(report) == (50 - there, 0, 6 + there, 0, 0, 56)
+    new = INTERRUPTED_IMAGES.now
+    assert counts(report) == (new - there, 0, 6 + there, 0, 0, 6 + new)
     assert rows_and_keys(index_of(odd_copy)) == rebuilt(odd_copy)
 
 

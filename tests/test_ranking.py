@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import random
 from fractions import Fraction
@@ -47,10 +48,21 @@ def by_weight(one: Question, key: bytes) -> float:
     """The asymmetric distance, bit by bit."""
     if one.embedding is None:
         return float(distance(one.key.tobytes(), key))
-    sizes = [abs(float(value)) for value in one.embedding]
-    weights = [round(size / max(sizes) * 2**20) for size in sizes]
-    differing = np.unpackbits(one.key ^ np.frombuffer(key, np.uint8)).tolist()
+    return weighted(one.embedding.tobytes(), one.key.tobytes(), key)
+
+
+@functools.cache
+def weighted(embedding: bytes, own: bytes, key: bytes) -> float:
+    weights = whole_weights(embedding)
+    differing = np.unpackbits(np.frombuffer(own, np.uint8) ^ np.frombuffer(key, np.uint8)).tolist()
     return BITS * sum(weight for weight, bit in zip(weights, differing, strict=True) if bit) / sum(weights)
+
+
+@functools.cache
+def whole_weights(embedding: bytes) -> list[int]:
+    sizes = [abs(float(value)) for value in np.frombuffer(embedding, np.float32)]
+    largest = max(sizes)
+    return [round(size / largest * 2**20) for size in sizes]
 
 
 def z_table(found: list[int]) -> list[float]:

@@ -21,23 +21,25 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def deny(monkeypatch):
-    """Refuse to list a folder, as without permission (which does not stop root)."""
+def deny(tmp_path):
+    """Refuse to list a folder, as without permission (which does not stop root), until the folder is deleted."""
+    with pytest.MonkeyPatch.context() as patch:
 
-    def denied(folder):
-        real = os.scandir
+        def denied(folder):
+            real = os.scandir
 
-        def scandir(path):
-            if os.fspath(path).rstrip(os.sep) == os.fspath(folder):
-                raise PermissionError(13, "Permission denied", os.fspath(path))
-            return real(path)
+            def scandir(path):
+                if os.fspath(path).rstrip(os.sep) == os.fspath(folder):
+                    raise PermissionError(13, "Permission denied", os.fspath(path))
+                return real(path)
 
-        monkeypatch.setattr(os, "scandir", scandir)
+            patch.setattr(os, "scandir", scandir)
 
-    return denied
+        denied.lift = patch.undo
+        yield denied
 
 
-def test_items_below_a_folder_that_cannot_be_read_keep_their_hash_keys(root, deny, monkeypatch):
+def test_items_below_a_folder_that_cannot_be_read_keep_their_hash_keys(root, deny):
     before = rows_and_keys(root / ".clipdex")
     (root / "z.png").unlink()
     deny(root / "sub")
@@ -46,7 +48,7 @@ def test_items_below_a_folder_that_cannot_be_read_keep_their_hash_keys(root, den
     assert [(one.id, one.reason) for one in report.failed] == [("sub", "the folder cannot be read: Permission denied")]
     assert rows_and_keys(root / ".clipdex") == before[:-1]
 
-    monkeypatch.undo()
+    deny.lift()
     report = build(root)
     assert (report.unchanged, report.kept, report.added, report.failed) == (4, 0, 0, ())
 
