@@ -34,6 +34,10 @@ NEAREST_EXAMPLES = Amount(40, 120)
 HISTORIES = Amount(8, 25)
 MANIFEST_EXAMPLES = Amount(20, 60)
 TABLE_EXAMPLES = Amount(20, 60)
+# Texts whose tokens are compared.
+TOKENIZED_TEXTS = Amount(1000, 4000)
+# Layers of models with random weights.
+LAYERS = Amount(1, 2)
 # Layers and words of the CLIP that is otherwise a ViT-B/32 in its full size.
 CLIP_LAYERS = Amount(1, 12)
 CLIP_WORDS = Amount(1000, 49408)

@@ -23,6 +23,8 @@ import pytest
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from helpers_amounts import LAYERS
+
 
 class _Late:
     """A library that is imported when something of it is used: that takes seconds, and few processes need it."""
@@ -180,7 +182,7 @@ def write_siglip_tokenizer(folder: Path) -> None:
 def clip_folder(
     root: Path,
     *,
-    layers: int = 2,
+    layers: int = LAYERS.now,
     hidden: int = 64,
     heads: int = 4,
     projection: int = 64,
@@ -238,7 +240,7 @@ def clip_folder(
 def siglip_folder(
     root: Path,
     *,
-    layers: int = 2,
+    layers: int = LAYERS.now,
     hidden: int = 64,
     heads: int = 4,
     image_size: int = 224,

@@ -14,6 +14,7 @@ import pytest
 from clipdex.encoder.model import TextSettings
 from clipdex.encoder.texts import TextPreparation
 from clipdex.models.conversion.tokenizing import text_form, write_tokenizer
+from helpers_amounts import TOKENIZED_TEXTS
 from helpers_reference import (
     TEXT,
     clip_tokenizer,
@@ -59,10 +60,9 @@ ALPHABETS = {
     "words": [word + " " for word in TEXT.split()],
 }
 SPECIAL = ["<|startoftext|>", "<|endoftext|>", "<|ENDOFTEXT|>", "<|endoftext", "a<|endoftext|>b", " <|startoftext|> "]
-COUNT = 4000
 
 
-def texts(alphabets: dict, count: int = COUNT, seed: int = 0) -> list[str]:
+def texts(alphabets: dict, count: int = TOKENIZED_TEXTS.now, seed: int = 0) -> list[str]:
     """Texts of one kind of characters, and of several, most of them short."""
     chance = random.Random(seed)
     kinds = list(alphabets.values())
