@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clipdex.building.pipeline import BuildProgress, Run
 from clipdex.building.unchanged import is_unchanged, remember
-from clipdex.datasets.dataset import recordable, remembered, require_same_root
+from clipdex.datasets.dataset import has_index, recordable, remembered, require_same_root
 from clipdex.datasets.failures import Failure, write_failures
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.defaults import CHECKPOINT_SECONDS, MAX_PIXELS
@@ -23,12 +23,11 @@ from clipdex.encoder import (
     nearest_precision,
 )
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
-from clipdex.readers.base import NO_OPTIONS
+from clipdex.readers.base import NO_OPTIONS, Reader
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
 from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, read_manifest
-from clipdex_indexes.storage.manifest import FILE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +154,19 @@ def build(
     source = locate(target, format, options)
     root = source.location
     folder = index_folder(source, index)
-    replaces = (folder / FILE_NAME).exists()
-    reader = open_reader(_as_before(source, folder, rebuild=rebuild) if replaces else source)
-    if not replaces and next(reader.read(), None) is None:
-        raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.{tried_in_vain(reader)}")
-    if notice is not None:
-        for sentence in reader.notices:
-            notice(sentence)
+    # Now, so that nobody waits in vain for what cannot be built. What counts is what is found with the lock held:
+    # another process may make, replace or delete the index while this one waits.
+    expected = _as_indexed(source, folder, rebuild=rebuild)
+    reader = open_reader(expected)
+    if not has_index(folder):
+        _require_items(reader)
     with IndexWriter(folder, fresh=rebuild, wait=wait, waiting=waiting) as writer:
+        replaces = has_index(folder)
+        if (found := _as_indexed(source, folder, rebuild=rebuild)) != expected:
+            reader = open_reader(found)
+        if notice is not None:
+            for sentence in reader.notices:
+                notice(sentence)
         if writer.base is not None:
             require_same_root(writer.base, root)
         chosen, why = _model_for(writer.base, model, project_model, root)
@@ -206,16 +210,23 @@ def build(
     )
 
 
-def _as_before(source: Source, folder: Path, *, rebuild: bool) -> Source:
+def _as_indexed(source: Source, folder: Path, *, rebuild: bool) -> Source:
     """Return the source in the format of the index that is there; one that is replaced need not be readable."""
+    if not has_index(folder):
+        return source
     try:
         manifest = read_manifest(folder)
-        anew = rebuild and (source.format != AUTO_FORMAT or source.options)
-        return source if anew else remembered(source, manifest)
     except IndexFailure:
         if not rebuild:
             raise
         return source
+    anew = rebuild and (source.format != AUTO_FORMAT or source.options)
+    return source if anew else remembered(source, manifest)
+
+
+def _require_items(reader: Reader) -> None:
+    if next(reader.read(), None) is None:
+        raise DatasetEmpty(f"there are no images in {reader.location}: nothing was indexed.{tried_in_vain(reader)}")
 
 
 def _model_for(base: Index | None, name: str | None, of_project: str | None, root: Path) -> tuple[Model, str]:

@@ -16,6 +16,7 @@ from clipdex.paths import expanded, is_there, quoted
 from clipdex.readers.formats import reader_class
 from clipdex.readers.sources import AUTO, Source, index_folder
 from clipdex_indexes import Index, ItemRow, Manifest
+from clipdex_indexes.storage.manifest import FILE_NAME
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> I
         opened.close()
         raise
     return opened
+
+
+def has_index(folder: Path) -> bool:
+    """Tell whether there is an index in ``folder``, readable or not."""
+    return (folder / FILE_NAME).exists()
 
 
 def recordable(root: Path) -> str:
