@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
 import zipfile
 from contextlib import contextmanager
 
 import pytest
 
-from clipdex import build
-from clipdex.errors import DatasetEmpty, DatasetError
-from clipdex_indexes import read_manifest
+from clipdex import build, import_hash_keys
+from clipdex.building import hash_keys, joining
+from clipdex.errors import DatasetEmpty, DatasetError, OutputError
+from clipdex_indexes import IndexWriter, read_manifest
 from helpers_engine import contents, make_folder, rows_and_keys
 
 
@@ -109,3 +112,32 @@ def test_a_dataset_without_images_and_index_is_refused_before_an_index_folder_is
     with pytest.raises(DatasetEmpty):
         build(tmp_path / "data", index=tmp_path / "index", wait=True)
     assert not (tmp_path / "index").exists()
+
+
+def just_before_the_lock(monkeypatch, module, happens):
+    """Let something happen between what ``module`` looks at first, and its taking the lock."""
+
+    def writer(*arguments, **settings):
+        happens()
+        return IndexWriter(*arguments, **settings)
+
+    monkeypatch.setattr(module, "IndexWriter", writer)
+
+
+def test_hash_keys_do_not_replace_an_index_made_meanwhile(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "data", "a.png")
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"hashkey": {"default/a": [1]}}))
+    just_before_the_lock(monkeypatch, hash_keys, lambda: build(root))
+    with pytest.raises(DatasetError, match="has an index already"):
+        import_hash_keys(keys, root, model="clip")
+    assert read_manifest(root / ".clipdex").model.name == "starter"
+
+
+def test_a_merged_index_does_not_replace_one_of_a_dataset_made_meanwhile(odd, tmp_path, monkeypatch):
+    other = shutil.copytree(odd, tmp_path / "other")
+    index = tmp_path / "together" / ".clipdex"
+    just_before_the_lock(monkeypatch, joining, lambda: shutil.copytree(odd / ".clipdex", index))
+    with pytest.raises(OutputError, match="has the index of another dataset"):
+        joining.join([odd, other], tmp_path / "together")
+    assert contents(index) == contents(odd / ".clipdex")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipdex.datasets.dataset import Dataset, open_datasets, recordable, require_same_model
+from clipdex.datasets.dataset import Dataset, has_index, open_datasets, recordable, require_same_model
 from clipdex.datasets.failures import Failure, read_failures, write_failures
 from clipdex.datasets.provenance import ELSEWHERE
 from clipdex.errors import DatasetEmpty, DatasetError, ModelError, OutputError
@@ -24,12 +24,12 @@ from clipdex.paths import expanded
 from clipdex.readers import UnreadableItem
 from clipdex.readers.base import MISSING
 from clipdex.readers.ordering import in_item_order
-from clipdex.readers.sources import AUTO, Target, index_folder, locate, open_reader
+from clipdex.readers.sources import AUTO, Source, Target, index_folder, locate, open_reader
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter, ItemRow, ModelStamp
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
 from clipdex_indexes.storage.files import atomic_path, read_bounded
-from clipdex_indexes.storage.manifest import FILE_NAME, MAX_BITS
+from clipdex_indexes.storage.manifest import MAX_BITS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -282,8 +282,8 @@ def import_hash_keys(
     source = locate(target, format)
     reader = open_reader(source)
     folder = index_folder(source, index)
-    if (folder / FILE_NAME).exists() and not rebuild:
-        raise DatasetError(f"{source.location} has an index already, in {folder}. Replace it with --rebuild.")
+    if not rebuild:
+        _require_no_index(source, folder)
     bits = 8 * len(next(iter(keys.values())))
     stamp, ours = _stamp(model, bits, about)
     used: set[str] = set()
@@ -304,6 +304,8 @@ def import_hash_keys(
             yield ItemRow(*item), keys[name]
 
     with IndexWriter(folder, fresh=True) as writer:
+        if not rebuild:  # once more, with the lock held: another process may have made one meanwhile
+            _require_no_index(source, folder)
         writer.start(
             stamp,
             reader.format,
@@ -322,6 +324,11 @@ def import_hash_keys(
             write_failures(folder, sorted(failed, key=lambda failure: failure.id))
     without = sum(failure.kind == MISSING and "no hash key" in failure.reason for failure in failed)
     return ImportReport(source.location, folder, items, without, len(keys) - len(used), stamp.name, stamp.digest, ours)
+
+
+def _require_no_index(source: Source, folder: Path) -> None:
+    if has_index(folder):
+        raise DatasetError(f"{source.location} has an index already, in {folder}. Replace it with --rebuild.")
 
 
 def _names(subset: str, item_id: str) -> Iterator[str]:

@@ -65,6 +65,8 @@ def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
         index = _prepared(place)
         options = parts_option({dataset.name: _source_of(dataset, sources) for dataset in datasets})
         with IndexWriter(index, fresh=True) as writer:
+            # Once more, with the lock held: another process may have made one meanwhile.
+            _require_replaceable(place, index)
             writer.start(datasets[0].index.manifest.model, FORMAT, WRITER, "", options)
             writer.add(_rows(datasets))
             writer.commit()
@@ -100,15 +102,20 @@ def _prepared(place: Path) -> Path:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make {place}: {error.strerror or error}.") from error
+    _require_replaceable(place, index)
+    return index
+
+
+def _require_replaceable(place: Path, index: Path) -> None:
+    """Refuse to replace an index that is not of a merged dataset."""
     try:
         there = read_manifest(index).source_format
     except IndexNotFound:
-        return index
+        return
     except IndexFailure as error:
         raise OutputError(f"{place} has an index that cannot be read: name another folder. {error.message}") from error
     if there != FORMAT:
         raise OutputError(f"{place} has the index of another dataset ({there}): name a new or an empty folder.")
-    return index
 
 
 def _rows(datasets: Sequence[Dataset]) -> Iterator[tuple[ItemRow, bytes]]:
