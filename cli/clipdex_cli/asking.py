@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +17,7 @@ from clipdex_cli.project_targets import Resolved, resolve
 from clipdex_cli.several_values import ORDER
 
 if TYPE_CHECKING:
-    from clipdex import Result
+    from clipdex import BuildSettings, Result
     from clipdex.projects.model import Outcome
 
 # Parameters that say how an answer is shown, and not what is asked.
@@ -57,10 +57,10 @@ def ask(
     max_pixels: int,
     verbose: bool,
     *,
-    build: Mapping[str, Any] | None = None,
+    build: BuildSettings | None = None,
     **filters: tuple[str, ...],
 ) -> Answer:
-    """Answer the query of a command line; with ``build``, settings of builds, bring the indexes up to date first.
+    """Answer the query of a command line; with ``build`` bring the indexes up to date first.
 
     Raises
     ------
@@ -113,8 +113,8 @@ def ask(
     settings: dict[str, Any] = {"model": model, "device": device, "precision": precision, "index": index}
     if build is not None:
         _require_images(queries + negative)
-        told = {**settings, **build}
-        code = build_all(searched, only_news=True, max_pixels=max_pixels, project_model=place.model, **told)
+        told = replace(build, **settings, max_pixels=max_pixels, project_model=place.model)
+        code = build_all(searched, told, only_news=True)
         if code:
             raise click.exceptions.Exit(code)
     with Explorer(*searched, topk=topk, max_pixels=max_pixels, **settings) as explorer:

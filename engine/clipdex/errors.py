@@ -17,6 +17,7 @@
     │   ├── ModelExists          the name is taken
     │   ├── ModelDownloadFailed  a model could not be fetched
     │   └── DeviceUnavailable    a device or a precision that this machine does not have
+    ├── SettingsError            settings of a build that are not what they should be
     ├── ExtraMissing             an optional package that is not installed
     ├── QueryError               a query that cannot be answered
     │   ├── QueryImageError      the image of a query cannot be read
@@ -74,6 +75,7 @@ __all__ = [
     "ProjectNotFound",
     "QueryError",
     "QueryImageError",
+    "SettingsError",
 ]
 
 
@@ -127,6 +129,10 @@ class ModelDownloadFailed(ModelError):
 
 class DeviceUnavailable(ModelError):
     """A device that is not here, or a precision that a device does not compute in."""
+
+
+class SettingsError(ClipdexError):
+    """Settings of a build that are not what they should be."""
 
 
 class ExtraMissing(ClipdexError):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +13,9 @@ from clipdex_cli.asking import Answer, ask
 from clipdex_cli.project_targets import PROJECT
 from clipdex_cli.several_values import SeveralValues
 from clipdex_cli.stages import STAGE, record
+
+if TYPE_CHECKING:
+    from clipdex import BuildSettings
 
 
 @click.command(
@@ -88,7 +90,7 @@ def command(
     output_dir: Path | None,
     force: bool,
     stage: bool | None,
-    build: Mapping[str, Any] | None = None,
+    build: BuildSettings | None = None,
     **question: Any,  # noqa: ANN401
 ) -> int:
     """Show the images nearest to a text, an image or an item, or to a list that mixes them.

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from clipdex.building.pipeline import BuildProgress, Run
+from clipdex.building.events import BuildEvents
+from clipdex.building.pipeline import Run
+from clipdex.building.settings import BuildKeywords, BuildSettings
 from clipdex.building.unchanged import is_unchanged, remember
 from clipdex.datasets.dataset import has_index, recordable, remembered, require_same_root
 from clipdex.datasets.failures import Failure, write_failures
 from clipdex.datasets.provenance import model_for_new_index, model_of
-from clipdex.defaults import CHECKPOINT_SECONDS, MAX_PIXELS
 from clipdex.encoder import (
     AUTO,
-    CPU,
     Encoder,
     Model,
     find_model,
     nearest_precision,
 )
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
-from clipdex.readers.base import NO_OPTIONS, Reader
+from clipdex.readers.base import Reader
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
 from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, read_manifest
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +87,9 @@ class BuildReport:
 
 def build(
     target: Target,
-    *,
-    format: str = AUTO_FORMAT,
-    options: Mapping[str, str] = NO_OPTIONS,
-    index: str | os.PathLike[str] | None = None,
-    model: str | None = None,
-    project_model: str | None = None,
-    device: str = CPU,
-    precision: str = AUTO,
-    rebuild: bool = False,
-    wait: bool = False,
-    waiting: Callable[[str], None] | None = None,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    max_pixels: int = MAX_PIXELS,
-    progress: Callable[[BuildProgress], None] | None = None,
-    notice: Callable[[str], None] | None = None,
+    settings: BuildSettings | None = None,
+    events: BuildEvents | None = None,
+    **keywords: Unpack[BuildKeywords],
 ) -> BuildReport:
     """Make the index of a dataset, or bring it up to date.
 
@@ -109,37 +100,18 @@ def build(
     ----------
     target
         A folder of images, another dataset, ``path:format``, or a pattern.
-    format
-        Format of the dataset; ``auto`` takes that of the index, and for a new one what fits.
-    options
-        Options of the format, texts by name; the index remembers them.
-    index
-        Index folder, where it is not ``.clipdex`` in the target.
-    model
-        Name or folder of the model; None takes the one of the index, and for a new index the one that the variable
-        ``CLIPDEX_MODEL`` names, ``project_model``, or the bundled one.
-    project_model
-        Name or folder of the model that the project of the dataset has for new indexes.
-    device
-        What computes, as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
-    precision
-        ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the index, and for a new index what the model prefers: the
-        fastest of the device, or ``f32``.
-    rebuild
-        Hash everything again. An index that is there is replaced at the end, whole, and nothing is committed before.
-    wait, waiting
-        Whether to wait while another process is writing to the index, and what to call then, with its name.
-    checkpoint_seconds
-        How often what was hashed is committed.
-    max_pixels
-        Images of more pixels are failed, not decoded.
-    progress
-        Called now and then, from this thread.
-    notice
-        Called before anything is hashed, with what the user should know of how the dataset is read, as sentences.
+    settings
+        How it is built.
+    events
+        What is called meanwhile.
+    **keywords
+        Attributes of ``BuildSettings`` and ``BuildEvents``, each in the place of that of ``settings`` or ``events``:
+        ``build("photos", rebuild=True)``.
 
     Raises
     ------
+    SettingsError
+        When a setting is not what it should be.
     DatasetNotFound, DatasetEmpty
         When there is no such dataset; when it holds no image at all and there is no index either.
     DatasetError
@@ -150,34 +122,51 @@ def build(
     IndexFailure
         When the index is damaged, locked by another process, or cannot be written.
     """
+    settings, events = _settings_of(settings or BuildSettings(), events or BuildEvents(), keywords)
+    return _build(target, settings, events)
+
+
+def _settings_of(
+    settings: BuildSettings, events: BuildEvents, keywords: Mapping[str, Any]
+) -> tuple[BuildSettings, BuildEvents]:
+    """Return settings and events with what keywords say in the place of theirs."""
+    for name in keywords:
+        if name not in BuildKeywords.__annotations__:
+            raise TypeError(f"build() got an unexpected keyword argument {name!r}")
+    of_events = {name: value for name, value in keywords.items() if hasattr(events, name)}
+    of_settings = {name: value for name, value in keywords.items() if name not in of_events}
+    return replace(settings, **of_settings), replace(events, **of_events)
+
+
+def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> BuildReport:
     begin = time.perf_counter()
-    source = locate(target, format, options)
+    source = locate(target, settings.format, settings.options)
     root = source.location
-    folder = index_folder(source, index)
+    folder = index_folder(source, settings.index)
     # Now, so that nobody waits in vain for what cannot be built. What counts is what is found with the lock held:
     # another process may make, replace or delete the index while this one waits.
-    expected = _as_indexed(source, folder, rebuild=rebuild)
+    expected = _as_indexed(source, folder, rebuild=settings.rebuild)
     reader = open_reader(expected)
     if not has_index(folder):
         _require_items(reader)
-    with IndexWriter(folder, fresh=rebuild, wait=wait, waiting=waiting) as writer:
+    with IndexWriter(folder, fresh=settings.rebuild, wait=settings.wait, waiting=events.waiting) as writer:
         replaces = has_index(folder)
-        if (found := _as_indexed(source, folder, rebuild=rebuild)) != expected:
+        if (found := _as_indexed(source, folder, rebuild=settings.rebuild)) != expected:
             reader = open_reader(found)
-        if notice is not None:
+        if events.notice is not None:
             for sentence in reader.notices:
-                notice(sentence)
+                events.notice(sentence)
         if writer.base is not None:
             require_same_root(writer.base, root)
-        chosen, why = _model_for(writer.base, model, project_model, root)
-        wanted = _precision_for(writer.base, precision, device, root)
-        encoder = Encoder(chosen, many=True, device=device, precision=wanted)
+        chosen, why = _model_for(writer.base, settings, root)
+        wanted = _precision_for(writer.base, settings, root)
+        encoder = Encoder(chosen, many=True, device=settings.device, precision=wanted)
         if writer.base is None:
-            recorded = recordable(root) if index is not None else ""
+            recorded = recordable(root) if settings.index is not None else ""
             writer.start(encoder.stamp, reader.format, WRITER, recorded, reader.options)
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
-        steps = None if rebuild and replaces else checkpoint_seconds
-        run = Run(reader, encoder, writer, max_pixels, steps, progress)
+        steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
+        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress)
         # Before anything is read: what changes later is another fingerprint.
         fingerprint = reader.fingerprint() or ""
         base = writer.base
@@ -194,7 +183,7 @@ def build(
         index=folder,
         model=encoder.model.name,
         model_choice=why,
-        device=device,
+        device=settings.device,
         precision=encoder.precision,
         index_precision=index_precision,
         added=run.counts.added,
@@ -229,11 +218,11 @@ def _require_items(reader: Reader) -> None:
         raise DatasetEmpty(f"there are no images in {reader.location}: nothing was indexed.{tried_in_vain(reader)}")
 
 
-def _model_for(base: Index | None, name: str | None, of_project: str | None, root: Path) -> tuple[Model, str]:
+def _model_for(base: Index | None, settings: BuildSettings, root: Path) -> tuple[Model, str]:
     if base is None:
-        return model_for_new_index(name, of_project)
+        return model_for_new_index(settings.model, settings.project_model)
     stamp = base.manifest.model
-    model = find_model(name) if name is not None else model_of(base, root)
+    model = find_model(settings.model) if settings.model is not None else model_of(base, root)
     if model.digest != stamp.digest:
         other = f"model {model.name!r}" if model.name != stamp.name else f"another version of model {model.name!r}"
         raise ModelMismatch(
@@ -243,13 +232,13 @@ def _model_for(base: Index | None, name: str | None, of_project: str | None, roo
     return model, "that of the index"
 
 
-def _precision_for(base: Index | None, wanted: str, device: str, root: Path) -> str:
+def _precision_for(base: Index | None, settings: BuildSettings, root: Path) -> str:
     if base is None:
-        return wanted
+        return settings.precision
     stamp = base.manifest.model
-    if wanted not in (AUTO, stamp.precision):
+    if settings.precision not in (AUTO, stamp.precision):
         raise ModelMismatch(
-            f"the index of {root} was hashed in {stamp.precision}, and not in {wanted}, which gives a few other bits: "
-            "leave out --precision, or add --rebuild to hash everything again."
+            f"the index of {root} was hashed in {stamp.precision}, and not in {settings.precision}, which gives a few "
+            "other bits: leave out --precision, or add --rebuild to hash everything again."
         )
-    return nearest_precision(stamp.precision, device)
+    return nearest_precision(stamp.precision, settings.device)

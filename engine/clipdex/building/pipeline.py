@@ -7,7 +7,7 @@ import io
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex.building.departed import Departed
+from clipdex.building.events import BuildProgress, Progress
 from clipdex.building.spool import Spool
 from clipdex.datasets.comparing import Change, Difference, compare
 from clipdex.datasets.failures import Failure
@@ -36,16 +37,6 @@ _BLOCK = 1 << 20
 _ROWS_A_SEGMENT = 50_000
 
 Pixels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True)
-class BuildProgress:
-    """How far a build is: files looked at or hashed, of how many (None while that is not known), and failures."""
-
-    phase: str
-    done: int
-    total: int | None
-    failed: int
 
 
 class _Work(NamedTuple):
@@ -122,7 +113,7 @@ class Run:
         writer: IndexWriter,
         max_pixels: int,
         checkpoint_seconds: float | None,
-        progress: Callable[[BuildProgress], None] | None,
+        progress: Progress | None,
     ) -> None:
         self._reader = reader
         self._encoder = encoder
