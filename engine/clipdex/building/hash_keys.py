@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 from clipdex.datasets.dataset import Dataset, has_index, open_datasets, recordable, require_same_model
 from clipdex.datasets.failures import Failure, read_failures, write_failures
 from clipdex.datasets.provenance import ELSEWHERE
+from clipdex.encoder import find_model
 from clipdex.errors import DatasetEmpty, DatasetError, ModelError, OutputError
+from clipdex.extras import optional
 from clipdex.paths import expanded
 from clipdex.readers import UnreadableItem
 from clipdex.readers.base import MISSING
@@ -201,8 +203,6 @@ def _write_npz(path: Path, datasets: list[Dataset], stamp: ModelStamp, count: in
 
 
 def _write_parquet(path: Path, datasets: list[Dataset], stamp: ModelStamp, count: int) -> None:
-    from clipdex.extras import optional
-
     arrow = optional("pyarrow", "parquet", "Writing Parquet")
     parquet = optional("pyarrow.parquet", "parquet", "Writing Parquet")
     text = arrow.string()
@@ -341,8 +341,6 @@ def _names(subset: str, item_id: str) -> Iterator[str]:
 def _stamp(model: str, bits: int, about: dict[str, Any]) -> tuple[ModelStamp, bool]:
     """Return what the index is to say of the model, and whether that is one that is here."""
     if about:
-        from clipdex.encoder import find_model
-
         try:
             found = find_model(model)
         except ModelError:

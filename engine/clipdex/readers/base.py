@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import IO, ClassVar, NamedTuple
 
 from clipdex.errors import DatasetError
+from clipdex.media.locators import locator
+from clipdex.media.opening import open_media
 from clipdex.paths import base_of
 
 DEFAULT_SUBSET = "default"
@@ -174,9 +176,6 @@ class Reader(ABC):
         ImageError
             When it is not there.
         """
-        from clipdex.media.locators import locator
-        from clipdex.media.opening import open_media
-
         where = locator(self.location, item.id, item.media)
         path = Path(where)
         return path if path.exists() else open_media(where)

@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from clipdex.errors import DatasetError
 from clipdex.media.locators import locator
 from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
-
-if TYPE_CHECKING:
-    from clipdex.readers.sources import Source
+from clipdex.readers.ordering import in_item_order
+from clipdex.readers.sources import Source, open_reader
 
 FORMAT = "merged"
 PARTS = "parts"
@@ -53,9 +52,6 @@ class MergedReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items of all datasets, in item order."""
-        from clipdex.readers.ordering import in_item_order
-        from clipdex.readers.sources import open_reader
-
         for name, source in self._parts:
             for item in in_item_order(open_reader(source)):
                 if isinstance(item, UnreadableItem):
@@ -74,8 +70,6 @@ def parts_option(sources: Mapping[str, Source]) -> dict[str, str]:
 
 def _parts(location: Path, text: str) -> list[tuple[str, Source]]:
     """Return the datasets with their names, in the order of their ids."""
-    from clipdex.readers.sources import Source
-
     try:
         parts = [
             (name, Source(Path(path), format_name, options, name))

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from clipdex.errors import DatasetError
+from clipdex.extras import optional
 from clipdex.readers.base import Reader
 from clipdex.readers.datumaro.layouts import evidence
 from clipdex.readers.datumaro.library import EXTRA, PACKAGE, is_installed
+from clipdex.readers.datumaro.reader import DatumaroReader
 
 _SPECS = "plugins/specs.json"
 _MAX_SPECS_BYTES = 16 << 20
@@ -151,14 +153,10 @@ def reader_class(name: str) -> type[Reader]:
     if name not in names():
         raise DatasetError(f"Datumaro has no format {name!r}.")
     if not is_installed():
-        from clipdex.extras import optional
-
         optional(PACKAGE, EXTRA, f"Reading the format {name}")
     return _class_of(name)
 
 
 @functools.cache
 def _class_of(name: str) -> type[Reader]:
-    from clipdex.readers.datumaro.reader import DatumaroReader
-
     return type(f"DatumaroReader_{name}", (DatumaroReader,), {"format": name, "about": names()[name]})

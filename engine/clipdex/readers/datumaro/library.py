@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from clipdex.errors import DatasetError
+from clipdex.extras import optional
 
 PACKAGE = "datumaro"
 EXTRA = "datumaro"
@@ -46,8 +47,6 @@ def module(name: str, purpose: str) -> ModuleType:
     ExtraMissing
         When it is not installed.
     """
-    from clipdex.extras import optional
-
     with quiet():
         optional(PACKAGE, EXTRA, purpose)
         return importlib.import_module(f"{PACKAGE}.{name}")
