@@ -181,8 +181,8 @@ def _check_order(reader: Reader, found: list[ReadItem]) -> None:
         return
     for one, other in itertools.pairwise(found):
         _require(
-            one[:2] < other[:2],
-            f"in_order is set, and {other[:2]} comes after {one[:2]}: sort by id and subset, or leave it unset",
+            one.order < other.order,
+            f"in_order is set, and {other.order} comes after {one.order}: sort by id and subset, or leave it unset",
         )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ from clipdex.encoder import (
     nearest_precision,
 )
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
-from clipdex.readers.base import Reader
+from clipdex.readers.base import Reader, ReadItem, UnreadableItem
+from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
 from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
 from clipdex.version import WRITER
@@ -83,6 +85,35 @@ class BuildReport:
     failed: tuple[Failure, ...]
     items: int
     seconds: float
+
+
+class _Reading:
+    """A dataset that is being read, from its fingerprint on."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        # Before anything is read: what changes later has another fingerprint.
+        self.fingerprint = reader.fingerprint()
+        self._items = reader.read()
+
+    def require_items(self) -> None:
+        """Read the first item.
+
+        Raises
+        ------
+        DatasetEmpty
+            When there is none.
+        """
+        first = next(self._items, None)
+        if first is None:
+            raise DatasetEmpty(
+                f"there are no images in {self.reader.location}: nothing was indexed.{tried_in_vain(self.reader)}"
+            )
+        self._items = itertools.chain([first], self._items)
+
+    def items(self) -> Iterator[ReadItem | UnreadableItem]:
+        """Return the items, once, in item order."""
+        return in_item_order(self.reader, self._items)
 
 
 def build(
@@ -147,12 +178,14 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
     # another process may make, replace or delete the index while this one waits.
     expected = _as_indexed(source, folder, rebuild=settings.rebuild)
     reader = open_reader(expected)
-    if not has_index(folder):
-        _require_items(reader)
+    reading = None if has_index(folder) else _Reading(reader)
+    if reading is not None:
+        reading.require_items()
     with IndexWriter(folder, fresh=settings.rebuild, wait=settings.wait, waiting=events.waiting) as writer:
         replaces = has_index(folder)
-        if (found := _as_indexed(source, folder, rebuild=settings.rebuild)) != expected:
-            reader = open_reader(found)
+        found = _as_indexed(source, folder, rebuild=settings.rebuild)
+        if found != expected:
+            reader, reading = open_reader(found), None
         if events.notice is not None:
             for sentence in reader.notices:
                 events.notice(sentence)
@@ -167,16 +200,16 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
         run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress)
-        # Before anything is read: what changes later is another fingerprint.
-        fingerprint = reader.fingerprint() or ""
         base = writer.base
-        if base is not None and base.manifest.complete and fingerprint and is_unchanged(folder, fingerprint):
+        if reading is None or replaces:
+            reading = _Reading(reader)
+        if base is not None and base.manifest.complete and is_unchanged(folder, reading.fingerprint):
             run.counts.unchanged = len(base)
         else:
-            run.run()
+            run.run(reading.items())
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
-        if fingerprint and items and not run.failed:
-            remember(folder, fingerprint)
+        if items and not run.failed:
+            remember(folder, reading.fingerprint)
         write_failures(folder, sorted(run.failed, key=lambda failure: failure.id))
     return BuildReport(
         root=root,
@@ -186,13 +219,7 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         device=settings.device,
         precision=encoder.precision,
         index_precision=index_precision,
-        added=run.counts.added,
-        changed=run.counts.changed,
-        touched=run.counts.touched,
-        renamed=run.counts.renamed,
-        unchanged=run.counts.unchanged,
-        removed=run.counts.removed,
-        kept=run.counts.kept,
+        **asdict(run.counts),
         failed=tuple(run.failed),
         items=items,
         seconds=time.perf_counter() - begin,
@@ -211,11 +238,6 @@ def _as_indexed(source: Source, folder: Path, *, rebuild: bool) -> Source:
         return source
     anew = rebuild and (source.format != AUTO_FORMAT or source.options)
     return source if anew else remembered(source, manifest)
-
-
-def _require_items(reader: Reader) -> None:
-    if next(reader.read(), None) is None:
-        raise DatasetEmpty(f"there are no images in {reader.location}: nothing was indexed.{tried_in_vain(reader)}")
 
 
 def _model_for(base: Index | None, settings: BuildSettings, root: Path) -> tuple[Model, str]:

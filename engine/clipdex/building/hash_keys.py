@@ -301,7 +301,7 @@ def import_hash_keys(
                 )
                 continue
             used.add(name)
-            yield ItemRow(*item), keys[name]
+            yield item, keys[name]
 
     with IndexWriter(folder, fresh=True) as writer:
         if not rebuild:  # once more, with the lock held: another process may have made one meanwhile

@@ -7,7 +7,7 @@ import io
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from clipdex.building.departed import Departed
 from clipdex.building.events import BuildProgress, Progress
-from clipdex.building.spool import Spool
+from clipdex.building.spool import Plain, Spool
 from clipdex.datasets.comparing import Change, Difference, compare
 from clipdex.datasets.failures import Failure
 from clipdex.encoder import Encoder, prepare
@@ -58,6 +58,25 @@ class _Work(NamedTuple):
     old: Location | None
     content: int
     as_is: bool
+
+    @classmethod
+    def of(cls, item: ReadItem, known: ItemRow | None, location: Location | None) -> _Work:
+        """Compare an item with what the index has of it."""
+        if known is None or location is None:
+            return cls(item, None, 0, False)
+        as_is = known.has_media_of(item) and item.content in (0, known.content)
+        comparable = as_is or known.size == item.size
+        return cls(item, location, known.content if comparable else 0, as_is)
+
+    def to_plain(self) -> Plain:
+        """Return it as a spool keeps it."""
+        return tuple(self.item), None if self.old is None else tuple(self.old), self.content, self.as_is
+
+    @classmethod
+    def from_plain(cls, plain: Plain) -> _Work:
+        """Return it from what a spool kept."""
+        item, old, content, as_is = cast("tuple[Any, tuple[int, int] | None, int, bool]", plain)
+        return cls(ReadItem(*item), Location(*old) if old is not None else None, content, as_is)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +149,18 @@ class Run:
         self.counts = Counts()
         self.failed: list[Failure] = []
 
-    def run(self) -> None:
-        """Bring the index up to date, but for the commit at the end; what is there then is committed on Ctrl-C."""
+    def run(self, items: Iterable[ReadItem | UnreadableItem]) -> None:
+        """Bring the index up to date with ``items``, in item order; all is committed but what comes last.
+
+        On Ctrl-C, what was hashed is committed.
+        """
         with Spool() as todo:
-            self._plan(todo)
+            self._plan(items, todo)
             self._total = len(todo)
             if self._total:
                 self._committed = time.monotonic()
                 try:
-                    self._hash(_works(todo))
+                    self._hash(map(_Work.from_plain, todo))
                     self._flush()
                 except KeyboardInterrupt:
                     if self._seconds is not None and not self._writing:
@@ -148,9 +170,9 @@ class Run:
         for location in self._departed.left():
             self._writer.remove(location)
 
-    def _plan(self, todo: Spool) -> None:
+    def _plan(self, items: Iterable[ReadItem | UnreadableItem], todo: Spool) -> None:
         """Compare the dataset with the index: keep what is to be hashed, and what is gone, which may turn up again."""
-        for number, found in enumerate(compare(self._reader, self._writer.base)):
+        for number, found in enumerate(compare(items, self._writer.base)):
             if isinstance(found.item, UnreadableItem):
                 self.failed.append(Failure(found.item.id, found.item.reason, kind=found.item.kind))
                 self._unreadable += 1
@@ -162,8 +184,8 @@ class Run:
                 self.counts.removed += 1
                 self._leave(found)
             else:
-                todo.append(_record(found.item, found))
-                if found.known is not None and found.known[3:6] != found.item[3:6]:
+                todo.append(_Work.of(found.item, found.known, found.location).to_plain())
+                if found.known is not None and not found.known.has_media_of(found.item):
                     self._leave(found)
             if number % 1000 == 0:
                 self._report("scan", number, None)
@@ -222,7 +244,7 @@ class Run:
     def _add(self, work: _Work, content: int, key: bytes) -> None:
         if work.old is not None:
             self._writer.remove(work.old)
-        self._rows.append((ItemRow(*work.item)._replace(content=work.item.content or content), key))
+        self._rows.append((work.item._replace(content=work.item.content or content), key))
         self._hashed()
         due = self._seconds is not None and time.monotonic() - self._committed >= self._seconds
         if due or len(self._rows) >= _ROWS_A_SEGMENT:
@@ -233,7 +255,7 @@ class Run:
     def _flush(self) -> None:
         self._writing = True
         # Some rows need no encoder, and come before those that are waiting for it.
-        self._writer.add(sorted(self._rows, key=lambda pair: pair[0][:2]))
+        self._writer.add(sorted(self._rows, key=lambda pair: pair[0].order))
         self._rows.clear()
         self._writing = False
 
@@ -305,18 +327,3 @@ def _content(file: IO[bytes]) -> tuple[int, IO[bytes]]:
     except (OSError, ValueError) as error:
         raise ImageError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return int.from_bytes(digest.digest(), "little", signed=True), image
-
-
-def _record(item: ReadItem, found: Difference) -> tuple[object, ...]:
-    known, at = found.known, found.location
-    if known is None or at is None:
-        return tuple(item), None, 0, False
-    as_is = known[3:6] == item[3:6] and item.content in (0, known.content)
-    comparable = as_is or known.size == item.size
-    return tuple(item), (at.segment, at.position), known.content if comparable else 0, as_is
-
-
-def _works(todo: Spool) -> Iterator[_Work]:
-    for record in todo:
-        item, old, content, as_is = cast("tuple[Any, tuple[int, int] | None, int, bool]", record)
-        yield _Work(ReadItem(*item), Location(*old) if old is not None else None, content, as_is)

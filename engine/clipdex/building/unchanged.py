@@ -21,16 +21,20 @@ _MOST = 1 << 12
 _MOST_MANIFEST = 16 << 20
 
 
-def is_unchanged(folder: Path, fingerprint: str) -> bool:
-    """Tell whether the index in ``folder`` is that of a dataset with this fingerprint, whole."""
+def is_unchanged(folder: Path, fingerprint: str | None) -> bool:
+    """Tell whether the index in ``folder`` is that of a dataset with this fingerprint, whole; None fits none."""
+    if fingerprint is None:
+        return False
     with contextlib.suppress(OSError, ValueError, IndexFailure):
         note = json.loads(read_bounded(folder / _NOTE, _MOST))
         return bool(note == _note(folder, fingerprint))
     return False
 
 
-def remember(folder: Path, fingerprint: str) -> None:
+def remember(folder: Path, fingerprint: str | None) -> None:
     """Note that the index in ``folder`` is that of a dataset with this fingerprint; where it cannot, it is left."""
+    if fingerprint is None:
+        return
     with contextlib.suppress(OSError, IndexFailure):
         if not is_unchanged(folder, fingerprint):
             atomic_write(folder / _NOTE, json.dumps(_note(folder, fingerprint)).encode() + b"\n")

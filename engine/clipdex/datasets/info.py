@@ -15,6 +15,7 @@ from clipdex.datasets.failures import Failure, read_failures
 from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem
+from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
 from clipdex_indexes import Index
 
@@ -147,7 +148,7 @@ def _changes(source: Source, index: Index, failures: Sequence[Failure]) -> Count
     """Count how the items of a dataset differ from its index; failed files that are as they were do not count."""
     as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
     changes: Counter[Change] = Counter()
-    for found in compare(open_reader(remembered(source, index.manifest)), index):
+    for found in compare(in_item_order(open_reader(remembered(source, index.manifest))), index):
         if isinstance(found.item, UnreadableItem):
             continue
         if found.item is None or (found.item.id, found.item.size, found.item.mtime_ns) not in as_they_were:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, ClassVar, NamedTuple
+from typing import IO, ClassVar
 
 from clipdex.errors import DatasetError
 from clipdex.media.locators import locator
 from clipdex.media.opening import open_media
 from clipdex.paths import base_of
+from clipdex_indexes import ItemRow
 
 DEFAULT_SUBSET = "default"
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
@@ -24,8 +25,8 @@ DUPLICATE = "duplicate"
 NO_IMAGE = "no image"
 
 
-class ReadItem(NamedTuple):
-    """One image as a reader found it, before anything is decoded.
+class ReadItem(ItemRow):
+    """One image as a reader found it, before anything is decoded: the row that an index keeps of it.
 
     Attributes
     ----------
@@ -40,13 +41,7 @@ class ReadItem(NamedTuple):
         Hash of the media's bytes, where the reader knows it without reading them again; otherwise 0.
     """
 
-    id: str
-    subset: str
-    labels: tuple[str, ...]
-    size: int
-    mtime_ns: int
-    media: str = ""
-    content: int = 0
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
