@@ -13,7 +13,7 @@ from clipdex.building.events import BuildEvents
 from clipdex.building.pipeline import Run
 from clipdex.building.settings import BuildKeywords, BuildSettings
 from clipdex.building.unchanged import is_unchanged, remember
-from clipdex.datasets.dataset import has_index, recordable, remembered, require_same_root
+from clipdex.datasets.dataset import as_indexed, has_index, recordable, require_same_root
 from clipdex.datasets.failures import Failure, write_failures
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.encoder import (
@@ -176,16 +176,16 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
     folder = index_folder(source, settings.index)
     # Now, so that nobody waits in vain for what cannot be built. What counts is what is found with the lock held:
     # another process may make, replace or delete the index while this one waits.
-    expected = _as_indexed(source, folder, rebuild=settings.rebuild)
+    expected = _source_to_read(source, folder, rebuild=settings.rebuild)
     reader = open_reader(expected)
     reading = None if has_index(folder) else _Reading(reader)
     if reading is not None:
         reading.require_items()
     with IndexWriter(folder, fresh=settings.rebuild, wait=settings.wait, waiting=events.waiting) as writer:
         replaces = has_index(folder)
-        found = _as_indexed(source, folder, rebuild=settings.rebuild)
-        if found != expected:
-            reader, reading = open_reader(found), None
+        to_read = _source_to_read(source, folder, rebuild=settings.rebuild)
+        if to_read != expected:
+            reader, reading = open_reader(to_read), None
         if events.notice is not None:
             for sentence in reader.notices:
                 events.notice(sentence)
@@ -226,7 +226,7 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
     )
 
 
-def _as_indexed(source: Source, folder: Path, *, rebuild: bool) -> Source:
+def _source_to_read(source: Source, folder: Path, *, rebuild: bool) -> Source:
     """Return the source in the format of the index that is there; one that is replaced need not be readable."""
     if not has_index(folder):
         return source
@@ -237,7 +237,7 @@ def _as_indexed(source: Source, folder: Path, *, rebuild: bool) -> Source:
             raise
         return source
     anew = rebuild and (source.format != AUTO_FORMAT or source.options)
-    return source if anew else remembered(source, manifest)
+    return source if anew else as_indexed(source, manifest)
 
 
 def _model_for(base: Index | None, settings: BuildSettings, root: Path) -> tuple[Model, str]:

@@ -342,16 +342,16 @@ def _stamp(model: str, bits: int, about: dict[str, Any]) -> tuple[ModelStamp, bo
     """Return what the index is to say of the model, and whether that is one that is here."""
     if about:
         try:
-            found = find_model(model)
+            installed = find_model(model)
         except ModelError:
-            found = None
+            installed = None
         if (
-            found is not None
-            and (about.get("digest"), about.get("bits")) == (found.digest, found.embedding_size)
-            and bits == found.embedding_size
+            installed is not None
+            and (about.get("digest"), about.get("bits")) == (installed.digest, installed.embedding_size)
+            and bits == installed.embedding_size
             and about.get("precision") in _PRECISIONS
         ):
-            return ModelStamp(found.name, found.digest, bits, str(about["precision"]), found.location), True
+            return ModelStamp(installed.name, installed.digest, bits, str(about["precision"]), installed.location), True
     said = str(about.get("digest", ""))
     marked = hashlib.sha256(f"{model}\n{said}".encode(errors="backslashreplace")).hexdigest()
     shown = model.encode(errors="backslashreplace").decode()
@@ -368,14 +368,14 @@ def _read_json(path: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
         raise DatasetError(error.message) from error
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} cannot be read as JSON: {error}.") from error
-    found = body.get("hashkey") if isinstance(body, dict) else None
-    if not isinstance(found, dict):
+    table = body.get("hashkey") if isinstance(body, dict) else None
+    if not isinstance(table, dict):
         raise DatasetError(f'{path} is no file of hash keys: it has no object "hashkey" in it.')
-    if not found:
+    if not table:
         raise DatasetError(f"{path} has no hash keys in it.")
     keys: dict[str, bytes] = {}
     length = 0
-    for name, values in found.items():
+    for name, values in table.items():
         problem = _problem(name, values, length)
         if problem:
             raise DatasetError(f"{path}: the hash key of {name!r} {problem}.")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdex.datasets.dataset import Dataset, open_datasets, remembered, require_same_model
+from clipdex.datasets.dataset import Dataset, as_indexed, open_datasets, require_same_model
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, IndexFailure, IndexNotFound, OutputError
 from clipdex.paths import expanded
@@ -61,17 +61,17 @@ def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
         require_same_model(datasets)
         for dataset in datasets:
             _require_mergeable(dataset)
-        place = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100
-        index = _prepared(place)
+        root = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100
+        index = _prepared(root)
         options = parts_option({dataset.name: _source_of(dataset, sources) for dataset in datasets})
         with IndexWriter(index, fresh=True) as writer:
             # Once more, with the lock held: another process may have made one meanwhile.
-            _require_replaceable(place, index)
+            _require_replaceable(root, index)
             writer.start(datasets[0].index.manifest.model, FORMAT, WRITER, "", options)
             writer.add(_rows(datasets))
             writer.commit()
         return Joined(
-            place,
+            root,
             {dataset.name: len(dataset.index) for dataset in datasets},
             datasets[0].index.manifest.model.name,
         )
@@ -89,33 +89,33 @@ def _require_mergeable(dataset: Dataset) -> None:
 
 def _source_of(dataset: Dataset, sources: Sequence[Source]) -> Source:
     source = next(source for source in sources if source.location == dataset.root)
-    return remembered(source, dataset.index.manifest)
+    return as_indexed(source, dataset.index.manifest)
 
 
-def _prepared(place: Path) -> Path:
+def _prepared(root: Path) -> Path:
     """Return the index folder to write, in a folder that has nothing else in it."""
-    index = place / INDEX_FOLDER
+    index = root / INDEX_FOLDER
     try:
-        others = [path.name for path in place.iterdir() if path.name != INDEX_FOLDER] if place.exists() else []
+        others = [path.name for path in root.iterdir() if path.name != INDEX_FOLDER] if root.exists() else []
         if others:
-            raise OutputError(f"{place} has something in it ({sorted(others)[0]}): name a new or an empty folder.")
-        place.mkdir(parents=True, exist_ok=True)
+            raise OutputError(f"{root} has something in it ({sorted(others)[0]}): name a new or an empty folder.")
+        root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make {place}: {error.strerror or error}.") from error
-    _require_replaceable(place, index)
+        raise OutputError(f"cannot make {root}: {error.strerror or error}.") from error
+    _require_replaceable(root, index)
     return index
 
 
-def _require_replaceable(place: Path, index: Path) -> None:
+def _require_replaceable(root: Path, index: Path) -> None:
     """Refuse to replace an index that is not of a merged dataset."""
     try:
         there = read_manifest(index).source_format
     except IndexNotFound:
         return
     except IndexFailure as error:
-        raise OutputError(f"{place} has an index that cannot be read: name another folder. {error.message}") from error
+        raise OutputError(f"{root} has an index that cannot be read: name another folder. {error.message}") from error
     if there != FORMAT:
-        raise OutputError(f"{place} has the index of another dataset ({there}): name a new or an empty folder.")
+        raise OutputError(f"{root} has the index of another dataset ({there}): name a new or an empty folder.")
 
 
 def _rows(datasets: Sequence[Dataset]) -> Iterator[tuple[ItemRow, bytes]]:

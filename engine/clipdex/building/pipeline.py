@@ -16,8 +16,8 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from clipdex.building.departed import Departed
 from clipdex.building.events import BuildProgress, Progress
+from clipdex.building.moved_files import MovedFiles
 from clipdex.building.spool import Plain, Spool
 from clipdex.datasets.comparing import Change, Difference, compare
 from clipdex.datasets.failures import Failure
@@ -140,7 +140,7 @@ class Run:
         self._max_pixels = max_pixels
         self._seconds = checkpoint_seconds
         self._progress = progress
-        self._departed = Departed()
+        self._moved = MovedFiles()
         self._rows: list[tuple[ItemRow, bytes]] = []
         self._committed = time.monotonic()
         self._total = self._unreadable = 0
@@ -167,39 +167,39 @@ class Run:
                         self._flush()
                         self._checkpoint()
                     raise
-        for location in self._departed.left():
+        for location in self._moved.left():
             self._writer.remove(location)
 
     def _plan(self, items: Iterable[ReadItem | UnreadableItem], todo: Spool) -> None:
         """Compare the dataset with the index: keep what is to be hashed, and what is gone, which may turn up again."""
-        for number, found in enumerate(compare(items, self._writer.base)):
-            if isinstance(found.item, UnreadableItem):
-                self.failed.append(Failure(found.item.id, found.item.reason, kind=found.item.kind))
+        for number, difference in enumerate(compare(items, self._writer.base)):
+            if isinstance(difference.item, UnreadableItem):
+                self.failed.append(Failure(difference.item.id, difference.item.reason, kind=difference.item.kind))
                 self._unreadable += 1
-            elif found.change is Change.UNCHANGED:
+            elif difference.change is Change.UNCHANGED:
                 self.counts.unchanged += 1
-            elif found.change is Change.KEPT:
+            elif difference.change is Change.KEPT:
                 self.counts.kept += 1
-            elif found.item is None:
+            elif difference.item is None:
                 self.counts.removed += 1
-                self._leave(found)
+                self._leave(difference)
             else:
-                todo.append(_Work.of(found.item, found.known, found.location).to_plain())
-                if found.known is not None and not found.known.has_media_of(found.item):
-                    self._leave(found)
+                todo.append(_Work.of(difference.item, difference.known, difference.location).to_plain())
+                if difference.known is not None and not difference.known.has_media_of(difference.item):
+                    self._leave(difference)
             if number % 1000 == 0:
                 self._report("scan", number, None)
-        self._departed.settle()
+        self._moved.settle()
 
-    def _leave(self, found: Difference) -> None:
+    def _leave(self, difference: Difference) -> None:
         """Keep in mind an item that is gone or another one: the same file may be found under another name."""
-        if found.known is None or found.location is None:
+        if difference.known is None or difference.location is None:
             return
-        gone = found.change is Change.GONE
-        if found.known.content:
-            self._departed.add(found.known.size, found.known.content, found.location, gone=gone)
+        gone = difference.change is Change.GONE
+        if difference.known.content:
+            self._moved.add(difference.known.size, difference.known.content, difference.location, gone=gone)
         elif gone:
-            self._writer.remove(found.location)
+            self._writer.remove(difference.location)
 
     def _hash(self, todo: Iterator[_Work]) -> None:
         pixels = self._to_encode(todo)
@@ -231,7 +231,7 @@ class Run:
             self.counts.touched += 1
         elif work.old is not None:
             self.counts.renamed += 1
-        elif (before := self._departed.take(work.item.size, content)) is not None:
+        elif (before := self._moved.take(work.item.size, content)) is not None:
             self._writer.remove(before)
             self.counts.renamed += 1
             self.counts.removed -= 1
@@ -280,7 +280,7 @@ class Run:
                     yield work, future.result()
                 except ImageError as error:
                     yield work, error
-                ahead.extend(submit(one) for one in itertools.islice(todo, 1))
+                ahead.extend(submit(work) for work in itertools.islice(todo, 1))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -293,7 +293,7 @@ class Run:
             content, image = _content(file)
             if work.content and content == work.content:
                 return _Read(content, known=work.old)
-            if (known := self._departed.find(work.item.size, content)) is not None:
+            if (known := self._moved.find(work.item.size, content)) is not None:
                 return _Read(content, known=known)
             settings = self._encoder.model.image
             decoded = load_image(image, settings.background, max_pixels=self._max_pixels)

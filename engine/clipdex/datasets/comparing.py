@@ -79,4 +79,4 @@ def _is_unseen(item_id: str, unseen: set[str]) -> bool:
     if not unseen:
         return False
     path = PurePosixPath(item_id)
-    return any(str(one) in unseen for one in (path, *path.parents))
+    return any(str(folder) in unseen for folder in (path, *path.parents))

@@ -83,7 +83,7 @@ def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> I
         raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {quoted(root)}{option}") from error
     try:
         require_same_root(opened, root)
-        remembered(source, opened.manifest)
+        as_indexed(source, opened.manifest)
     except BaseException:
         opened.close()
         raise
@@ -116,7 +116,7 @@ def require_same_root(index: Index, root: Path) -> None:
         )
 
 
-def remembered(source: Source, manifest: Manifest) -> Source:
+def as_indexed(source: Source, manifest: Manifest) -> Source:
     """Return ``source`` with format and options as its index remembers them, where it does not say them itself.
 
     Raises

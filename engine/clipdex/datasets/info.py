@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clipdex.datasets.comparing import Change, compare
-from clipdex.datasets.dataset import open_alone, open_index, remembered
+from clipdex.datasets.dataset import as_indexed, open_alone, open_index
 from clipdex.datasets.failures import Failure, read_failures
 from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
@@ -148,9 +148,10 @@ def _changes(source: Source, index: Index, failures: Sequence[Failure]) -> Count
     """Count how the items of a dataset differ from its index; failed files that are as they were do not count."""
     as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
     changes: Counter[Change] = Counter()
-    for found in compare(in_item_order(open_reader(remembered(source, index.manifest))), index):
-        if isinstance(found.item, UnreadableItem):
+    for difference in compare(in_item_order(open_reader(as_indexed(source, index.manifest))), index):
+        item = difference.item
+        if isinstance(item, UnreadableItem):
             continue
-        if found.item is None or (found.item.id, found.item.size, found.item.mtime_ns) not in as_they_were:
-            changes[found.change] += 1
+        if item is None or (item.id, item.size, item.mtime_ns) not in as_they_were:
+            changes[difference.change] += 1
     return changes

@@ -85,11 +85,11 @@ def open_member(path: Path, member: str) -> IO[bytes]:
     """
     first: ImageError | None = None
     for name in _KINDS:
-        found = _open_as(name, path, member)
-        if isinstance(found, ImageError):
-            first = first or found
-        elif found is not None:
-            return found
+        opened = _open_as(name, path, member)
+        if isinstance(opened, ImageError):
+            first = first or opened
+        elif opened is not None:
+            return opened
     raise first or ImageError(f"{path.name} is no archive that can be read")
 
 

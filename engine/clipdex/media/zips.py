@@ -173,19 +173,19 @@ def _directory(handle: IO[bytes], file_size: int) -> tuple[int, int, int, int]:
     """
     tail = min(file_size, _END.size + _LONGEST_COMMENT)
     handle.seek(file_size - tail)
-    found = handle.read(tail)
-    at = found.rfind(b"PK\5\6")
-    if at < 0 or at + _END.size > len(found):
+    ending = handle.read(tail)
+    at = ending.rfind(b"PK\5\6")
+    if at < 0 or at + _END.size > len(ending):
         raise ValueError("it has no list of members")
-    _, _, _, _, count, size, start, _ = _END.unpack_from(found, at)
+    _, _, _, _, count, size, start, _ = _END.unpack_from(ending, at)
     end = file_size - tail + at
     before = end - _LOCATOR_64.size
     if before >= 0:
         handle.seek(before)
-        signature, _, place, _ = _LOCATOR_64.unpack(handle.read(_LOCATOR_64.size))
+        signature, _, offset, _ = _LOCATOR_64.unpack(handle.read(_LOCATOR_64.size))
         if signature == b"PK\6\7":
             # The wide form is right before its locator, unless it was extended.
-            for where in (place, before - _END_64.size):
+            for where in (offset, before - _END_64.size):
                 if 0 <= where <= before - _END_64.size:
                     handle.seek(where)
                     wide = _END_64.unpack(handle.read(_END_64.size))

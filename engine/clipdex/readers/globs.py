@@ -66,24 +66,24 @@ class GlobReader(FolderReader):
     def _matches(self, parts: list[str], *, whole: bool) -> bool:
         """Tell whether names match the pattern, or (not ``whole``) may be followed by names so that they do."""
         last = len(self._names)
-        places = self._past_any_depth({0})
+        positions = self._past_any_depth({0})
         for part in parts:
             reached = set()
-            for place in places:
-                name = self._names[place] if place < last else None
-                if place < last and (name is None or name(part)):
-                    reached.add(place if name is None else place + 1)
-            places = self._past_any_depth(reached)
+            for position in positions:
+                name = self._names[position] if position < last else None
+                if position < last and (name is None or name(part)):
+                    reached.add(position if name is None else position + 1)
+            positions = self._past_any_depth(reached)
         if whole:
             # A pattern that ends in ** matches whatever is below.
-            return last in places
-        return any(place < last for place in places)
+            return last in positions
+        return any(position < last for position in positions)
 
-    def _past_any_depth(self, places: set[int]) -> set[int]:
-        """Add the places after each ``**``, which matches no folder as well as any number."""
-        todo = list(places)
-        for place in todo:
-            if place < len(self._names) and self._names[place] is None and place + 1 not in places:
-                places.add(place + 1)
-                todo.append(place + 1)
-        return places
+    def _past_any_depth(self, positions: set[int]) -> set[int]:
+        """Add the positions after each ``**``, which matches no folder as well as any number."""
+        todo = list(positions)
+        for position in todo:
+            if position < len(self._names) and self._names[position] is None and position + 1 not in positions:
+                positions.add(position + 1)
+                todo.append(position + 1)
+        return positions

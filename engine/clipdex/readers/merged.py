@@ -64,7 +64,7 @@ class MergedReader(Reader):
 
 def parts_option(sources: Mapping[str, Source]) -> dict[str, str]:
     """Return the options of the dataset that these make together, by the names in front of their ids."""
-    parts = {name: [str(one.location), one.format, dict(one.options)] for name, one in sources.items()}
+    parts = {name: [str(part.location), part.format, dict(part.options)] for name, part in sources.items()}
     return {PARTS: json.dumps(parts, ensure_ascii=False)}
 
 
@@ -78,8 +78,9 @@ def _parts(location: Path, text: str) -> list[tuple[str, Source]]:
         texts = [text for _, part in parts for text in (part.format, *part.options, *part.options.values())]
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DatasetError(f"where the datasets of {location} are cannot be read: {error}.") from error
+    are_texts = all(isinstance(text, str) for text in texts)
     for name, part in parts:
-        if not part.location.is_absolute() or part.format == FORMAT or not all(isinstance(one, str) for one in texts):
+        if not part.location.is_absolute() or part.format == FORMAT or not are_texts:
             raise DatasetError(f"where the dataset {name!r} of {location} is cannot be read: {text!r}.")
     # With the slash, because that is how the ids sort.
     return sorted(parts, key=lambda part: f"{part[0]}/")

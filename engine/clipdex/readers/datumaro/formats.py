@@ -121,14 +121,14 @@ def names() -> Mapping[str, str]:
 @functools.cache
 def _listed() -> dict[str, str]:
     """Return the importers that the installed Datumaro lists and that are not known here."""
-    found = importlib.util.find_spec(PACKAGE)
-    for folder in (found.submodule_search_locations or []) if found is not None else []:
+    package = importlib.util.find_spec(PACKAGE)
+    for folder in (package.submodule_search_locations or []) if package is not None else []:
         path = Path(folder) / _SPECS
         try:
             if path.stat().st_size > _MAX_SPECS_BYTES:
                 continue
             plugins = json.loads(path.read_text(encoding="utf-8"))
-            importers = [one["plugin_name"] for one in plugins if one["plugin_type"] == "Importer"]
+            importers = [plugin["plugin_name"] for plugin in plugins if plugin["plugin_type"] == "Importer"]
         except (OSError, ValueError, KeyError, TypeError):
             continue
         return {str(name): "one more format of Datumaro's" for name in importers if name not in KNOWN}

@@ -32,8 +32,9 @@ class _Layout:
         """Return what is in a folder below the location, but for hidden files, by name."""
         if folder not in self._listed:
             try:
-                with os.scandir(self.location / folder) as found:
-                    listed = [one for one in itertools.islice(found, _MOST_NAMES) if not one.name.startswith(".")]
+                with os.scandir(self.location / folder) as entries:
+                    first = itertools.islice(entries, _MOST_NAMES)
+                    listed = [entry for entry in first if not entry.name.startswith(".")]
             except (OSError, ValueError):
                 listed = []
             self._listed[folder] = sorted(listed, key=lambda entry: entry.name)
@@ -41,11 +42,11 @@ class _Layout:
 
     def find(self, pattern: str) -> list[str]:
         """Return the paths that a pattern matches, part by part; ``*`` matches no slash."""
-        found = [""]
+        paths = [""]
         for part in pattern.split("/"):
-            found = [f"{folder}/{name}" if folder else name for folder in found for name in self._matches(folder, part)]
-            found = found[:_MOST_PATHS]
-        return found
+            paths = [f"{folder}/{name}" if folder else name for folder in paths for name in self._matches(folder, part)]
+            paths = paths[:_MOST_PATHS]
+        return paths
 
     def _matches(self, folder: str, part: str) -> list[str]:
         if "*" not in part:
@@ -86,7 +87,7 @@ def _files(*patterns: str, starts: str = "") -> _Test:
 
 def _any(*tests: _Test) -> _Test:
     def test(layout: _Layout) -> str | None:
-        return next((said for said in (one(layout) for one in tests) if said), None)
+        return next((said for said in (test(layout) for test in tests) if said), None)
 
     return test
 

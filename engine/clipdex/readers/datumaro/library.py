@@ -188,8 +188,8 @@ def open_dataset(
                     raise
                 return OpenDataset(
                     [
-                        environment.make_extractor(one["format"], one["url"], ctx=context, **one.get("options", {}))
-                        for one in sources
+                        environment.make_extractor(part["format"], part["url"], ctx=context, **part.get("options", {}))
+                        for part in sources
                     ]
                 )
 

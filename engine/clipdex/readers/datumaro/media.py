@@ -136,7 +136,7 @@ class _Kept:
 def _newest(path: Path) -> int:
     """Return the latest modification time of a file, or of a folder and the files in it, in nanoseconds."""
     files = [entry for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
-    return max(one.stat().st_mtime_ns for one in [path, *files])
+    return max(file.stat().st_mtime_ns for file in [path, *files])
 
 
 _kept = _Kept()

@@ -10,7 +10,7 @@ import numpy as np
 from clipdex_indexes import Location
 
 
-class Departed:
+class MovedFiles:
     """A table of such items, of some 40 bytes for each. They are added first, and then looked for after ``settle``.
 
     ``find`` can be called from several threads.
