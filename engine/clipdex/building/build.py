@@ -1,4 +1,8 @@
-"""Building an index: read, compare with what is there, decode, hash, write."""
+"""Building an index, from the target to the report.
+
+A build decides twice what it reads and replaces: before it takes the writer's lock, so that it refuses at once what
+cannot be built, and again with the lock held, because another process may have made an index while this one waited.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did: one outcome for each file.
+    """What a build did. Each item has one outcome.
 
     Attributes
     ----------
@@ -46,24 +50,28 @@ class BuildReport:
     model, model_choice
         Name of the model, and who chose it, as the end of a sentence.
     device, precision
-        What hashed the images, and in which precision.
+        Device that hashed the images, and its precision.
     index_precision
-        Precision in which the index says that its items were hashed: another one where this device does not have it.
-    added, changed
-        Numbers of items that are new, and whose content is another one. These are hashed, but for second copies of what
-        the index has from a file that is gone or another one now.
-    touched, renamed
-        Numbers of items that did not have to be hashed: only the time, the labels or the place of their media changed;
-        or the index has the same content under another name, from a file that is gone or another one now.
-    unchanged, removed
-        Numbers of items that are as they were, and that are in the dataset no more.
+        Precision that the index names. It differs from ``precision`` where this device does not have it.
+    added
+        Number of new items. They were hashed, except further copies of content that the index had of a moved file.
+    changed
+        Number of items with other content. They were hashed.
+    touched
+        Number of items of which only the time, the labels or the path of the file changed. They were not hashed.
+    renamed
+        Number of items whose content the index had under another id. They were not hashed.
+    unchanged
+        Number of items that are as they were.
+    removed
+        Number of items that are not in the dataset any more.
     kept
-        Number of items that stay in the index because what is there now cannot be looked at, such as those below a
-        folder without permission.
+        Number of items that stay in the index because nobody can tell what is there now, such as those below a folder
+        without permission.
     failed
-        The files that are not in the index, and what could not be looked at, with the reason.
+        Files that are not in the index, and folders that could not be read, with the reason.
     items
-        Number of items in the index now.
+        Number of items in the index.
     seconds
         Wall-clock time.
     """
@@ -88,11 +96,11 @@ class BuildReport:
 
 
 class _Reading:
-    """A dataset that is being read, from its fingerprint on."""
+    """A dataset that is being read; its fingerprint is taken first."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        # Before anything is read: what changes later has another fingerprint.
+        # Taken before anything is read, so that a change during the build gives another fingerprint.
         self.fingerprint = reader.fingerprint()
         self._items = reader.read()
 
@@ -124,19 +132,19 @@ def build(
 ) -> BuildReport:
     """Make the index of a dataset, or bring it up to date.
 
-    Only images with new content are hashed; what is gone is dropped. What was hashed is committed now and then, and on
-    ``KeyboardInterrupt``: another build goes on from there.
+    It hashes only images with new content, and drops items that are gone. It commits what was hashed every
+    ``checkpoint_seconds`` and on ``KeyboardInterrupt``; the next build goes on from there.
 
     Parameters
     ----------
     target
         A folder of images, another dataset, ``path:format``, or a pattern.
     settings
-        How it is built.
+        How to build.
     events
-        What is called meanwhile.
+        What to call while it runs.
     **keywords
-        Attributes of ``BuildSettings`` and ``BuildEvents``, each in the place of that of ``settings`` or ``events``:
+        Attributes of ``BuildSettings`` and ``BuildEvents``. They replace those of ``settings`` and ``events``:
         ``build("photos", rebuild=True)``.
 
     Raises
@@ -146,10 +154,10 @@ def build(
     DatasetNotFound, DatasetEmpty
         When there is no such dataset; when it holds no image at all and there is no index either.
     DatasetError
-        When its format is not known, or format or options are not those of the index.
+        When the format is unknown, or format or options are not those of the index.
     ModelError
-        When the model cannot be used, or is not the one of the index, or was not run in that precision for it; when
-        there is no such device.
+        When the model cannot be used, is not the model of the index, or ran in another precision for it; when there is
+        no such device.
     IndexFailure
         When the index is damaged, locked by another process, or cannot be written.
     """
@@ -160,7 +168,7 @@ def build(
 def _settings_of(
     settings: BuildSettings, events: BuildEvents, keywords: Mapping[str, Any]
 ) -> tuple[BuildSettings, BuildEvents]:
-    """Return settings and events with what keywords say in the place of theirs."""
+    """Return settings and events with the attributes that keywords replace."""
     for name in keywords:
         if name not in BuildKeywords.__annotations__:
             raise TypeError(f"build() got an unexpected keyword argument {name!r}")
@@ -174,8 +182,8 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
     source = locate(target, settings.format, settings.options)
     root = source.location
     folder = index_folder(source, settings.index)
-    # Now, so that nobody waits in vain for what cannot be built. What counts is what is found with the lock held:
-    # another process may make, replace or delete the index while this one waits.
+    # Decided now, so that nobody waits in vain for what cannot be built, and once more with the lock held: another
+    # process may make, replace or delete the index while this one waits.
     expected = _source_to_read(source, folder, rebuild=settings.rebuild)
     reader = open_reader(expected)
     reading = None if has_index(folder) else _Reading(reader)
@@ -210,7 +218,7 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
         if items and not run.failed:
             remember(folder, reading.fingerprint)
-        write_failures(folder, sorted(run.failed, key=lambda failure: failure.id))
+        write_failures(folder, run.failed)
     return BuildReport(
         root=root,
         index=folder,
@@ -227,7 +235,7 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
 
 
 def _source_to_read(source: Source, folder: Path, *, rebuild: bool) -> Source:
-    """Return the source in the format of the index that is there; one that is replaced need not be readable."""
+    """Return the source with the format and options of its index; an index that is replaced need not be readable."""
     if not has_index(folder):
         return source
     try:

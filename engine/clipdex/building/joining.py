@@ -1,4 +1,4 @@
-"""One index of several: their hash keys are copied, and nothing is hashed."""
+"""Merging the indexes of several datasets into one: it copies their hash keys and hashes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clipdex_indexes import IndexWriter, ItemRow, read_manifest, valid_item_id
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What was made: the folder, the number of items of each dataset by its name, and the model."""
+    """What a merge made: the folder, the number of items by name of the dataset, and the name of the model."""
 
     folder: Path
     items: dict[str, int]
@@ -27,17 +27,17 @@ class Joined:
 
 
 def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
-    """Make one index of those of several datasets.
+    """Merge the indexes of several datasets into one.
 
-    An item's id gets the name of its dataset and a slash in front. Hash keys are copied as they are. The index says
-    where each dataset is, so that it can be brought up to date like any other, and where each image is.
+    The id of an item becomes ``DATASET/ID``. The hash keys stay as they are. The merged index says where each image is,
+    and where each dataset is, so that ``clipdex build`` can bring it up to date like any other index.
 
     Parameters
     ----------
     targets
         Datasets that were built.
     folder
-        Where to make it: a folder that is not there yet, is empty, or has such an index already, which is replaced.
+        The folder to make: it must not exist, be empty, or hold a merged index, which is replaced.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def _source_of(dataset: Dataset, sources: Sequence[Source]) -> Source:
 
 
 def _prepared(root: Path) -> Path:
-    """Return the index folder to write, in a folder that has nothing else in it."""
+    """Make the folder, which may hold nothing but an index, and return the index folder in it."""
     index = root / INDEX_FOLDER
     try:
         others = [path.name for path in root.iterdir() if path.name != INDEX_FOLDER] if root.exists() else []

@@ -1,4 +1,13 @@
-"""The pipeline of a build: compare, read, decode, hash, and commit as it goes."""
+"""The pipeline of a build: compare, read, decode, hash, and commit as it goes.
+
+First, one pass over the dataset and the index finds what differs. A spool keeps it, in a temporary file where it is
+long. Then the pipeline pulls: the index asks for rows, the encoder makes them from pixels, and threads decode the next
+images ahead, a bounded number of them, because Pillow releases the GIL. The order of the items is kept throughout.
+
+Each file is read once. The hash of its content tells whether the index has that content already, under the same id (the
+item was touched) or another one (renamed); then nothing is decoded. A file that cannot be read is listed with the
+reason and left out. What was hashed is committed every few seconds, and on ``KeyboardInterrupt``.
+"""
 
 from __future__ import annotations
 
@@ -45,13 +54,13 @@ class _Work(NamedTuple):
     Attributes
     ----------
     item
-        As it was read.
+        The item as the reader found it.
     old
-        Where the index has it; None for a new one.
+        Where the index has it; None for a new item.
     content
-        Hash of the content that the index has of it, where its media has the size of then; otherwise 0.
+        Hash of the content that the index has of it, if the size is the same; otherwise 0.
     as_is
-        Whether its media is as it was, and only what is said of it is not.
+        Whether only the labels differ, and the file need not be read.
     """
 
     item: ReadItem
@@ -81,7 +90,7 @@ class _Work(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What came of reading an item: the hash of its content, and its pixels, or where the index has its hash key."""
+    """An item that was read: the hash of its content, and its pixels, or where the index has its hash key."""
 
     content: int
     pixels: Pixels | None = None
@@ -114,13 +123,13 @@ class Run:
     reader
         The dataset.
     encoder
-        What hashes.
+        The model that hashes.
     writer
-        The index; entered.
+        The writer of the index, entered.
     max_pixels
-        Images of more pixels are failed, not decoded.
+        Images of more pixels are not decoded, and fail.
     checkpoint_seconds
-        How often what was hashed is committed; None: only at the end.
+        Seconds between commits; None commits only at the end.
     progress
         Called now and then, from this thread.
     """
@@ -144,15 +153,20 @@ class Run:
         self._rows: list[tuple[ItemRow, bytes]] = []
         self._committed = time.monotonic()
         self._total = self._unreadable = 0
-        # An interruption in the middle of a write leaves nothing that could be committed.
+        # Where a write was interrupted, there is nothing complete to commit.
         self._writing = False
         self.counts = Counts()
         self.failed: list[Failure] = []
 
     def run(self, items: Iterable[ReadItem | UnreadableItem]) -> None:
-        """Bring the index up to date with ``items``, in item order; all is committed but what comes last.
+        """Write what differs to the index; the caller makes the last commit.
 
-        On Ctrl-C, what was hashed is committed.
+        On ``KeyboardInterrupt``, what was hashed is committed first.
+
+        Parameters
+        ----------
+        items
+            The items of the dataset, in item order.
         """
         with Spool() as todo:
             self._plan(items, todo)
@@ -171,7 +185,7 @@ class Run:
             self._writer.remove(location)
 
     def _plan(self, items: Iterable[ReadItem | UnreadableItem], todo: Spool) -> None:
-        """Compare the dataset with the index: keep what is to be hashed, and what is gone, which may turn up again."""
+        """Compare the dataset with the index: collect what to read, and what the index has of files that are gone."""
         for number, difference in enumerate(compare(items, self._writer.base)):
             if isinstance(difference.item, UnreadableItem):
                 self.failed.append(Failure(difference.item.id, difference.item.reason, kind=difference.item.kind))
@@ -192,7 +206,7 @@ class Run:
         self._moved.settle()
 
     def _leave(self, difference: Difference) -> None:
-        """Keep in mind an item that is gone or another one: the same file may be found under another name."""
+        """Note an item that is gone or has other content: its file may turn up under another name."""
         if difference.known is None or difference.location is None:
             return
         gone = difference.change is Change.GONE
@@ -214,7 +228,7 @@ class Run:
             self._add(work, content, key.tobytes())
 
     def _to_encode(self, todo: Iterator[_Work]) -> Iterator[tuple[tuple[_Work, int], Pixels]]:
-        """Yield what has to be hashed, with its pixels, in order; the rest is dealt with here."""
+        """Yield what has to be hashed, with its pixels, in order. Write the other items, and collect failures."""
         for work, result in self._ahead(todo):
             if isinstance(result, ImageError):
                 self.failed.append(Failure(work.item.id, result.message, work.item.size, work.item.mtime_ns))
@@ -254,7 +268,7 @@ class Run:
 
     def _flush(self) -> None:
         self._writing = True
-        # Some rows need no encoder, and come before those that are waiting for it.
+        # Rows that need no encoder overtake those that wait for it.
         self._writer.add(sorted(self._rows, key=lambda pair: pair[0].order))
         self._rows.clear()
         self._writing = False
@@ -266,7 +280,7 @@ class Run:
         self._writing = False
 
     def _ahead(self, todo: Iterator[_Work]) -> Iterator[tuple[_Work, _Read | ImageError]]:
-        """Read and decode in threads, a bounded number ahead, and yield the results in order."""
+        """Read and decode in threads, a bounded number of items ahead; yield the results in order."""
         pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="clipdex-decode")
 
         def submit(work: _Work) -> tuple[_Work, Future[_Read]]:
@@ -285,7 +299,7 @@ class Run:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, work: _Work) -> _Read:
-        """Read an item once, in any thread: its content decides whether it has to be decoded."""
+        """Read an item once, in any thread, and decode it unless the index has its content."""
         if work.as_is:
             return _Read(work.content, known=work.old)
         source = self._reader.open(work.item)
@@ -308,7 +322,7 @@ class Run:
 
 
 def _content(file: IO[bytes]) -> tuple[int, IO[bytes]]:
-    """Return the hash of a file's content, as an index keeps it, and the file to decode, at its beginning.
+    """Return the hash of a file's content, as an index keeps it, and the file to decode, set to its beginning.
 
     Raises
     ------

@@ -35,8 +35,9 @@ class Failure:
 
 
 def write_failures(folder: Path, failures: Sequence[Failure]) -> None:
-    """Keep the list of failed files of the last build in the index folder."""
-    body = json.dumps({"failed": [asdict(failure) for failure in failures]}, indent=1, ensure_ascii=False)
+    """Keep the list of failed files of the last build in the index folder, by id; no list where none ever failed."""
+    listed = sorted(failures, key=lambda failure: failure.id)
+    body = json.dumps({"failed": [asdict(failure) for failure in listed]}, indent=1, ensure_ascii=False)
     data = body.encode(errors="backslashreplace") + b"\n"
     path = folder / _FAILURES
     if not failures and not path.exists():

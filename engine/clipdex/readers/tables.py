@@ -37,6 +37,10 @@ class TableReader(ListedReader):
 
     option_names: ClassVar[Mapping[str, str]] = _ABOUT
 
+    @classmethod
+    def _is_file_called_so(cls, location: Path) -> bool:
+        return suffix_of(location.name) in cls.suffixes and is_there(location) and location.is_file()
+
     def _columns(self, names: Iterable[str]) -> dict[str, str]:
         """Return what the columns that are there are called, by what they say; upper and lower case are the same."""
         there = {name.strip().lower(): name for name in reversed(list(names))}
@@ -86,7 +90,7 @@ class CsvReader(TableReader):
     @classmethod
     def detect(cls, location: Path) -> str | None:
         """Take files called so whose first line has a column for the path."""
-        if suffix_of(location.name) not in cls.suffixes or not is_there(location) or not location.is_file():
+        if not cls._is_file_called_so(location):
             return None
         try:
             reader = cls(location)
@@ -148,7 +152,7 @@ class JsonLinesReader(TableReader):
     @classmethod
     def detect(cls, location: Path) -> str | None:
         """Take files called so whose first line is an object with a path."""
-        if suffix_of(location.name) not in cls.suffixes or not is_there(location) or not location.is_file():
+        if not cls._is_file_called_so(location):
             return None
         try:
             reader = cls(location)
