@@ -24,7 +24,17 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One item: how it differs, as it was read (not when gone), and where and how the index has it (not when new)."""
+    """How one item differs.
+
+    Attributes
+    ----------
+    change
+        The kind of difference.
+    item
+        The item as it was read; None where it is gone or kept.
+    location, known
+        Where the index has it, and its row there; None where the index does not have it.
+    """
 
     change: Change
     item: ReadItem | UnreadableItem | None
@@ -35,8 +45,9 @@ class Difference:
 def compare(items: Iterable[ReadItem | UnreadableItem], index: Index | None) -> Iterator[Difference]:
     """Compare a dataset with its index, item by item, in bounded memory.
 
-    An item is unchanged when size, modification time, labels and place of its media are those of the index, and its
-    content, where the reader knows it. One that is not found where nobody can look is kept.
+    Both come in item order, so one pass over both is enough. An item is unchanged when the index has the same size,
+    modification time, labels and path of its media, and the same content where the reader knows it. An item that is
+    missing in a folder that nobody can read is kept.
 
     Parameters
     ----------
@@ -75,7 +86,7 @@ def compare(items: Iterable[ReadItem | UnreadableItem], index: Index | None) -> 
 
 
 def _is_unseen(item_id: str, unseen: set[str]) -> bool:
-    """Tell whether an item, or a folder that it is in, is among what could not be looked at."""
+    """Tell whether an item, or a folder that it is in, could not be read."""
     if not unseen:
         return False
     path = PurePosixPath(item_id)

@@ -1,4 +1,4 @@
-"""Merged datasets: several datasets as one, which ``clipdex merge`` makes an index of."""
+"""Reading merged datasets: several datasets as one, whose index ``clipdex merge`` made."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PARTS = "parts"
 
 
 class MergedReader(Reader):
-    """The items of several datasets: their ids have the name of their dataset and a slash in front.
+    """The items of several datasets; an id is ``DATASET/ID``.
 
     Parameters
     ----------
     location
         The folder that stands for all of them; only their index is in it.
     options
-        ``parts``: where each dataset is and how it is read, as ``parts_option`` writes it.
+        ``parts``: location, format and options of each dataset, as ``parts_option`` writes them.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class MergedReader(Reader):
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
-        """Nothing can be seen of it but its index, which says the format."""
+        """Take none: only the index of a merged dataset says what it is."""
         return None
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
@@ -63,7 +63,7 @@ class MergedReader(Reader):
 
 
 def parts_option(sources: Mapping[str, Source]) -> dict[str, str]:
-    """Return the options of the dataset that these make together, by the names in front of their ids."""
+    """Return the options of the merged dataset of these sources, given by name."""
     parts = {name: [str(part.location), part.format, dict(part.options)] for name, part in sources.items()}
     return {PARTS: json.dumps(parts, ensure_ascii=False)}
 

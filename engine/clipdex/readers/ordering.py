@@ -1,4 +1,4 @@
-"""Bringing the items of any reader into item order, in bounded memory."""
+"""Sorting the items of any reader into item order, in bounded memory."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def in_item_order(
 
 
 def _problem(item: ReadItem | UnreadableItem) -> str:
-    """Say why an index cannot keep an item as a reader gave it; nothing where it can."""
+    """Return why an index cannot keep an item as the reader gave it; empty where it can."""
     if isinstance(item, UnreadableItem):
         return ""
     if not valid_item_id(item.id):

@@ -1,4 +1,4 @@
-"""The formats that Datumaro reads: their names, which of them fits, and their readers."""
+"""The formats that Datumaro reads: their names, which one fits a location, and their readers."""
 
 from __future__ import annotations
 

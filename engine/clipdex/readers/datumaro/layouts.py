@@ -22,14 +22,14 @@ _SUBSET = "*"
 
 
 class _Layout:
-    """What is in and below a location, looked up when it is asked for; nothing where it cannot be read."""
+    """The files and folders below a location, listed when they are needed; empty where they cannot be read."""
 
     def __init__(self, location: Path) -> None:
         self.location = location
         self._listed: dict[str, list[os.DirEntry[str]]] = {}
 
     def entries(self, folder: str = "") -> list[os.DirEntry[str]]:
-        """Return what is in a folder below the location, but for hidden files, by name."""
+        """Return the entries of a folder below the location by name, without hidden ones."""
         if folder not in self._listed:
             try:
                 with os.scandir(self.location / folder) as entries:
@@ -69,7 +69,7 @@ _Test = Callable[[_Layout], str | None]
 
 
 def _files(*patterns: str, starts: str = "") -> _Test:
-    """Make a test: each pattern matches, the last one a file whose beginning has ``starts``, a regular expression."""
+    """Make a test that each pattern matches, and that a file of the last one begins with the expression ``starts``."""
 
     def test(layout: _Layout) -> str | None:
         shown = []
@@ -156,7 +156,7 @@ _FILE_TESTS = {
 
 
 def evidence(location: Path) -> dict[str, str]:
-    """Return the formats that fit a location, and what speaks for each, such as "it has annotations/train.json"."""
+    """Return the formats that may fit a location, each with the reason, such as "it has annotations/train.json"."""
     layout = _Layout(location)
     if location.is_file():
         name, starts, said = _FILE_TESTS.get(location.suffix.lower(), ("", "", ""))
