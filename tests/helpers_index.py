@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 
 from clipdex_indexes import Index, IndexWriter, ItemRow, ModelStamp, read_manifest, search
-from clipdex_indexes.kernels.hamming import Masks
+from clipdex_indexes.arrays import Masks
 from clipdex_indexes.storage.manifest import Manifest, write_manifest
 from clipdex_indexes.storage.segment import files_of, keys_path, stamp_of, table_path, write_segment
 

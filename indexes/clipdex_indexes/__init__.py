@@ -22,8 +22,10 @@ from clipdex_indexes.errors import (
 if TYPE_CHECKING:
     from clipdex_indexes.answers import Answers, Written
     from clipdex_indexes.filters import ItemFilter
-    from clipdex_indexes.index import Found, Index, Location, search
+    from clipdex_indexes.index import Index
     from clipdex_indexes.memory import MemoryIndex
+    from clipdex_indexes.searching import Found, search
+    from clipdex_indexes.snapshot import Location, Snapshot
     from clipdex_indexes.storage.manifest import Manifest, ModelStamp, read_manifest
     from clipdex_indexes.storage.table import ItemRow, TableCounts, valid_item_id
     from clipdex_indexes.storage.verifying import Verification
@@ -32,9 +34,10 @@ if TYPE_CHECKING:
 _LAZY = {
     "Index": "index",
     "ItemFilter": "filters",
-    "Found": "index",
-    "Location": "index",
-    "search": "index",
+    "Snapshot": "snapshot",
+    "Location": "snapshot",
+    "Found": "searching",
+    "search": "searching",
     "Manifest": "storage.manifest",
     "ModelStamp": "storage.manifest",
     "read_manifest": "storage.manifest",
@@ -51,6 +54,7 @@ _LAZY = {
 
 __all__ = [
     "Index",
+    "Snapshot",
     "MemoryIndex",
     "Answers",
     "Written",

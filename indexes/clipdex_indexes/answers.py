@@ -9,11 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clipdex_indexes.arrays import Ints, Keys, Texts
 from clipdex_indexes.storage.table import ItemRow, valid_item_id
-
-Keys = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-Texts = npt.NDArray[np.object_]
 
 SUBSET = "default"
 

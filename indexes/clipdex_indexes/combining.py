@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from clipdex_indexes.index import Found, Index, Location, searched
+from clipdex_indexes.arrays import Bools, Ints, Keys, Masks
 from clipdex_indexes.kernels.distances import distances_to
-from clipdex_indexes.kernels.hamming import Masks, Neighbours, _pool, available_threads
+from clipdex_indexes.kernels.hamming import Neighbours, _pool, available_threads
+from clipdex_indexes.searching import Found, to_search
+from clipdex_indexes.snapshot import Location, Snapshot
 
-Keys = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 Joining = Literal["min", "max", "sum"]
 T = TypeVar("T")
 
@@ -126,17 +124,17 @@ def lowest(arrays: Sequence[Keys], groups: Sequence[Group], k: int, masks: Masks
     return [_joined(parts, k) for parts in by_array]
 
 
-def count_in(indexes: Sequence[Index], queries: Keys, selections: Sequence[Masks] | None = None) -> Ints:
+def count_in(indexes: Sequence[Snapshot], queries: Keys, selections: Sequence[Masks] | None = None) -> Ints:
     """Count how many items of several indexes are at each distance from each query, int64 ``[q, bits + 1]``.
 
     ``selections`` has for each index and segment which items count, bool ``[items]``; None for all.
     """
-    _, arrays, masks = searched(indexes, selections)
+    _, arrays, masks = to_search(indexes, selections)
     return count_distances(arrays, queries, masks)
 
 
 def search_combined(
-    indexes: Sequence[Index], groups: Sequence[Group], k: int, selections: Sequence[Masks] | None = None
+    indexes: Sequence[Snapshot], groups: Sequence[Group], k: int, selections: Sequence[Masks] | None = None
 ) -> list[Found]:
     """Find the k items of several indexes whose costs, summed over the groups, are lowest.
 
@@ -146,7 +144,7 @@ def search_combined(
         With costs as distances; by cost, then order of the indexes, then item order: the same whatever the segments
         and threads.
     """
-    places, arrays, masks = searched(indexes, selections)
+    places, arrays, masks = to_search(indexes, selections)
     found = sorted(
         (cost, *place, position)
         for place, part in zip(places, lowest(arrays, groups, k, masks), strict=True)

@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from clipdex_indexes.kernels.hamming import Bools, Masks
+from clipdex_indexes.arrays import Bools, Masks
+from clipdex_indexes.snapshot import Snapshot
 from clipdex_indexes.storage.table import TableReader
-
-if TYPE_CHECKING:
-    from clipdex_indexes.index import Index
 
 _IDS_AT_ONCE = 50_000
 _SPECIAL = re.compile(r"\*+|\?|\[[!^]?\]?[^\]]*\]")
@@ -66,7 +64,7 @@ class ItemFilter:
         return any(getattr(self, one.name) for one in fields(self))
 
 
-def select(index: Index, wanted: ItemFilter, dataset: str = "") -> Masks:
+def select(index: Snapshot, wanted: ItemFilter, dataset: str = "") -> Masks:
     """Return which items of each segment of an index a filter lets through.
 
     Parameters
@@ -222,7 +220,7 @@ def _class_for_re(negative: bool, body: str) -> str:
     return f"(?!/)[{'^' if negative else ''}{escaped}]"
 
 
-def names_of(indexes: Iterable[Index]) -> tuple[set[str], set[str]]:
+def names_of(indexes: Iterable[Snapshot]) -> tuple[set[str], set[str]]:
     """Return the names of all subsets and of all labels."""
     subsets: set[str] = set()
     labels: set[str] = set()

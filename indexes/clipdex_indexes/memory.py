@@ -13,8 +13,6 @@ import numpy.typing as npt
 from clipdex_indexes.answers import (
     SUBSET,
     Answers,
-    Keys,
-    Texts,
     Written,
     checked_bits,
     checked_ids,
@@ -22,6 +20,7 @@ from clipdex_indexes.answers import (
     checked_keys,
     checked_rows,
 )
+from clipdex_indexes.arrays import Keys, Texts
 from clipdex_indexes.storage.table import ItemRow
 from clipdex_indexes.storage.verifying import Verification
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import numpy.typing as npt
 
+from clipdex_indexes.arrays import Bools
 from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
-from clipdex_indexes.index import SEGMENTS_FOLDER, Index, Location
+from clipdex_indexes.snapshot import SEGMENTS_FOLDER, Location, Snapshot
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, require_utf8, step
 from clipdex_indexes.storage.lock import WriterLock
 from clipdex_indexes.storage.manifest import (
@@ -33,8 +33,6 @@ _OWN_FILE = re.compile(
     rf"(?:{re.escape(TEMPORARY_PREFIX)})?[0-9a-f]{{32}}(?:-[0-9a-f]{{32}})?\.(?:faiss|sqlite|removed)(?:-journal)?"
 )
 _OWN_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]{{32}}\.json")
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class IndexWriter:
         self._additions = self._removals = 0
         self._replacing = self._committed = False
         self._lock = WriterLock(folder, wait=wait, waiting=waiting)
-        self.base: Index | None = None
+        self.base: Snapshot | None = None
 
     def __enter__(self) -> IndexWriter:
         require_utf8(self._folder)
@@ -114,7 +112,7 @@ class IndexWriter:
         try:
             if not self._fresh:
                 with contextlib.suppress(IndexNotFound):
-                    self.base = Index(self._folder)
+                    self.base = Snapshot(self._folder)
                     self._manifest = self.base.manifest
                     self._old = dict(enumerate(self._manifest.segments))
         except BaseException:

@@ -27,7 +27,7 @@ from clipdex.readers.base import NO_OPTIONS
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
 from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
 from clipdex.version import WRITER
-from clipdex_indexes import Index, IndexWriter, read_manifest
+from clipdex_indexes import IndexWriter, Snapshot, read_manifest
 from clipdex_indexes.storage.manifest import FILE_NAME
 
 
@@ -218,7 +218,7 @@ def _as_before(source: Source, folder: Path, *, rebuild: bool) -> Source:
         return source
 
 
-def _model_for(base: Index | None, name: str | None, of_project: str | None, root: Path) -> tuple[Model, str]:
+def _model_for(base: Snapshot | None, name: str | None, of_project: str | None, root: Path) -> tuple[Model, str]:
     if base is None:
         return model_for_new_index(name, of_project)
     stamp = base.manifest.model
@@ -232,7 +232,7 @@ def _model_for(base: Index | None, name: str | None, of_project: str | None, roo
     return model, "that of the index"
 
 
-def _precision_for(base: Index | None, wanted: str, device: str, root: Path) -> str:
+def _precision_for(base: Snapshot | None, wanted: str, device: str, root: Path) -> str:
     if base is None:
         return wanted
     stamp = base.manifest.model

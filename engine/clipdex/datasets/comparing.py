@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
-from clipdex_indexes import Index, ItemRow, Location
+from clipdex_indexes import ItemRow, Location, Snapshot
 
 
 class Change(Enum):
@@ -33,7 +33,7 @@ class Difference:
     known: ItemRow | None = None
 
 
-def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
+def compare(reader: Reader, index: Snapshot | None) -> Iterator[Difference]:
     """Compare a dataset with its index, item by item, in bounded memory: both come in item order.
 
     An item is unchanged when size, modification time, labels and place of its media are those of the index, and its

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 
-Keys = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-Int32s = npt.NDArray[np.int32]
+from clipdex_indexes.arrays import Int32s, Ints, Keys
 
 # Lengths of keys, in bytes, that ``match_hamming_thres`` takes.
 _MATCHED_BYTES = (8, 16, 32, 64)

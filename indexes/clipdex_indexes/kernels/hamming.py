@@ -18,12 +18,9 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from clipdex_indexes.arrays import Bools, Ints, Keys, Masks
 from clipdex_indexes.kernels.distances import NearKeys, distances_to
 
-Keys = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Masks = Sequence[Bools | None]
 Piece = tuple[int, int, int]  # number of the array, first row, end
 # Rows that are compared at once: keys, which of them count (None: all), and their places (or that of the first).
 _Block = tuple[Keys, "Bools | None", "int | Ints"]

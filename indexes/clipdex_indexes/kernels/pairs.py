@@ -26,10 +26,9 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from clipdex_indexes.arrays import Ints, Keys
 from clipdex_indexes.kernels.hamming import available_threads
 
-Keys = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Progress = Callable[[float], None]
 

@@ -18,16 +18,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from clipdex_indexes.arrays import Bools, Keys
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
 from clipdex_indexes.storage.files import atomic_path, atomic_write, read_bounded, sample_of, sha256_of, step
 from clipdex_indexes.storage.manifest import FileStamp, RemovedStamp, SegmentStamp
 from clipdex_indexes.storage.table import ItemRow, TableReader, TableWriter
-
-Keys = npt.NDArray[np.uint8]
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 # An IndexBinaryFlat file of FAISS: "IBxF", d (bits), code size (bytes), number of vectors, is_trained, metric,
 # length of the key bytes, then the key bytes.

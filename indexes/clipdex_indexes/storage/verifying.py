@@ -6,14 +6,11 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.storage.files import sha256_of
-
-if TYPE_CHECKING:
-    from clipdex_indexes.storage.manifest import SegmentStamp
-    from clipdex_indexes.storage.segment import Segment
+from clipdex_indexes.storage.manifest import SegmentStamp
+from clipdex_indexes.storage.segment import Segment, files_of
 
 _REPORT_EVERY = 100_000
 
@@ -93,8 +90,6 @@ def verify_segments(
 
 
 def _checks(folder: Path, stamp: SegmentStamp) -> list[tuple[Path, int, str]]:
-    from clipdex_indexes.storage.segment import files_of
-
     sums = [(stamp.keys.size, stamp.keys.sha256), (stamp.table.size, stamp.table.sha256)]
     if stamp.removed is not None:
         sums.append((stamp.removed.size, stamp.removed.sha256))
