@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.kernels.pairs import _words, make_plan, near_pairs
+from clipdex_indexes.kernels.pairs import make_plan, near_pairs, words_of
 from common import BYTES, Keys, random_keys, show_bar, show_command, show_table
 
 Triples = set[tuple[int, int, int]]
@@ -34,7 +34,7 @@ def main() -> None:
     rows = []
     for distance in arguments.distances:
         keys = planted(arguments.keys, distance)
-        plan = make_plan(_words([keys], None), distance)
+        plan = make_plan(words_of([keys]), distance)
         begin, busy = time.perf_counter(), time.process_time()
         ours = [np.stack([block.first, block.second, block.distances]) for block in near_pairs([keys], distance)]
         seconds, busy = time.perf_counter() - begin, time.process_time() - busy

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clipdex_indexes.arrays import Bools, Keys, Masks
-from clipdex_indexes.kernels.hamming import Candidates, candidates
+from clipdex_indexes.kernels.hamming import candidates
+from clipdex_indexes.kernels.neighbours import Neighbours
+from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
 from clipdex_indexes.snapshot import Location, Snapshot
 
 
@@ -34,7 +36,11 @@ _new_found: Callable[[Iterable[Any]], Found] = functools.partial(tuple.__new__, 
 
 
 def search(
-    indexes: Sequence[Snapshot], queries: Keys, k: int, selections: Sequence[Masks] | None = None
+    indexes: Sequence[Snapshot],
+    queries: Keys,
+    k: int,
+    selections: Sequence[Masks] | None = None,
+    sizes: ScanSizes = DEFAULT_SIZES,
 ) -> list[list[Found]]:
     """Find the k nearest items of several indexes by Hamming distance, exactly.
 
@@ -48,6 +54,8 @@ def search(
         At least 1; a k above the number of items gives all of them.
     selections
         For each index and each of its segments, the items that may be found, bool ``[items]``; None for all.
+    sizes
+        How the work is cut up; the answer is the same.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def search(
         For each query at most k neighbours, by distance, then order of the indexes, then item order.
     """
     searched, arrays, masks = to_search(indexes, selections)
-    return [_in_item_order(indexes, searched, found, k) for found in candidates(arrays, queries, k, masks)]
+    return [_in_item_order(indexes, searched, found, k) for found in candidates(arrays, queries, k, masks, sizes)]
 
 
 def to_search(
@@ -75,7 +83,7 @@ def to_search(
 
 
 def _in_item_order(
-    indexes: Sequence[Snapshot], searched: list[tuple[int, int]], found: Candidates, k: int
+    indexes: Sequence[Snapshot], searched: list[tuple[int, int]], found: Neighbours, k: int
 ) -> list[Found]:
     """Return the k nearest of the candidates, ties in item order."""
     owners = np.array(searched, np.int64).reshape(-1, 2)[found.arrays]

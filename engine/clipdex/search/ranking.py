@@ -24,7 +24,8 @@ from clipdex.search.merging import (
 from clipdex.search.rescoring import asymmetric_distances, weights_of
 from clipdex_indexes import ItemRow, Location, Snapshot, search
 from clipdex_indexes.arrays import Masks
-from clipdex_indexes.combining import Group, Joining, count_in, search_combined
+from clipdex_indexes.combining import count_in, search_combined
+from clipdex_indexes.kernels.costs import Group, Joining
 from clipdex_indexes.kernels.distances import distances_to
 
 Keys = npt.NDArray[np.uint8]
