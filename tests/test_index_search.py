@@ -7,13 +7,14 @@ import random
 import subprocess
 import sys
 import threading
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from clipdex_indexes import Index, search
-from clipdex_indexes.kernels import distances, hamming
+from clipdex_indexes.kernels import distances, hamming, ranges
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Rows
 from clipdex_indexes.kernels.threads import available_threads, run_all, stream
 from helpers_index import POPCOUNT, SMALL_SIZES, ask, oracle, random_pairs, row, split, write_index
@@ -303,6 +304,46 @@ def test_ties_of_many_arrays_are_not_sorted_again_for_each_of_them():
         sys.setprofile(None)
     assert found.distances.tolist() == [0] * 4000
     assert 1 < len(sorts) < 15
+
+
+@pytest.mark.parametrize("distinct", [0, 1, 3])
+@pytest.mark.parametrize("bits", [8, 64, 72])
+@pytest.mark.parametrize("most_found", [1, 100, 500, 1 << 22])
+def test_all_keys_within_a_distance_come_query_by_query_however_many_may_be_held(bits, distinct, most_found):
+    arrays = [random_keys(count, bits, seed=count, distinct=distinct) for count in (900, 1, 0, 313, 700)]
+    masks = [np.arange(900) % 3 > 0, None, None, np.arange(313) % 40 == 0, np.zeros(700, bool)]
+    queries = random_keys(7, bits, seed=3)
+    sizes = replace(SMALL_SIZES, most_found=most_found, queries_at_once=5)
+    for distance in (0, bits // 3, bits // 2, bits, 5000):
+        for masked in (masks, None):
+            answers = list(ranges.within(arrays, queries, distance, masked, sizes))
+            by_query = reference(arrays, queries, 10_000, masked)
+            assert len(answers) == len(queries)
+            for found, by_array in zip(answers, by_query, strict=True):
+                expected = sorted(
+                    (far, number, position)
+                    for number, part in enumerate(by_array)
+                    for far, position in zip(*part, strict=True)
+                    if far <= distance
+                )
+                assert list(zip(found.distances, found.arrays, found.positions, strict=True)) == expected
+
+
+@pytest.mark.parametrize("most_found", [300, 3000])
+def test_what_several_queries_find_is_held_only_as_far_as_it_is_bounded(most_found):
+    """Every key is within the distance of every query: only a single query may hold more than the bound."""
+    keys = random_keys(2000, 64, seed=1)
+    sizes = replace(DEFAULT_SIZES, most_found=most_found, rows_of_several=100, one_thread_below=1 << 30)
+    answers = ranges.within([keys], random_keys(64, 64, seed=2), 64, sizes=sizes)
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            assert len(next(answers).positions) == 2000
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    bytes_of_one_key = 60
+    assert most < bytes_of_one_key * (2000 + most_found) + (1 << 20), most
 
 
 @pytest.mark.parametrize("size", [8, 16, 24, 32, 64, 5])

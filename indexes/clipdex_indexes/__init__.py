@@ -20,7 +20,7 @@ from clipdex_indexes.errors import (
 )
 
 if TYPE_CHECKING:
-    from clipdex_indexes.answers import Answers, Written
+    from clipdex_indexes.answers import Answers, RangeAnswer, Written
     from clipdex_indexes.filters import ItemFilter
     from clipdex_indexes.index import Index
     from clipdex_indexes.memory import MemoryIndex
@@ -46,6 +46,7 @@ _LAZY = {
     "valid_item_id": "storage.table",
     "MemoryIndex": "memory",
     "Answers": "answers",
+    "RangeAnswer": "answers",
     "Written": "answers",
     "Verification": "storage.verifying",
     "Commit": "writer",
@@ -57,6 +58,7 @@ __all__ = [
     "Snapshot",
     "MemoryIndex",
     "Answers",
+    "RangeAnswer",
     "Written",
     "Verification",
     "IndexWriter",

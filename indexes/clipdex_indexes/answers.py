@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,35 @@ class Answers:
         return cls(distances, ids, subsets)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RangeAnswer:
+    """The items within a distance of one query, nearest first; its length is their number, m.
+
+    Attributes
+    ----------
+    distances
+        int64 ``[m]``, in bits; equal ones in item order.
+    ids, subsets
+        Which items they are: texts, object ``[m]``.
+    """
+
+    distances: Ints
+    ids: Texts
+    subsets: Texts
+
+    def __len__(self) -> int:
+        return len(self.distances)
+
+    @classmethod
+    def of(cls, distances: Ints, rows: Iterable[ItemRow]) -> RangeAnswer:
+        """Make the arrays of as many items as there are distances."""
+        ids, subsets = np.empty(len(distances), object), np.empty(len(distances), object)
+        known: dict[str, str] = {}  # one text for each subset, not for each item
+        for at, row in enumerate(rows):
+            ids[at], subsets[at] = row.id, known.setdefault(row.subset, row.subset)
+        return cls(distances, ids, subsets)
+
+
 def checked_bits(bits: int) -> int:
     """Return a length of hash keys, in bits.
 
@@ -77,18 +106,21 @@ def checked_bits(bits: int) -> int:
 
 
 def checked_keys(keys: npt.ArrayLike, bits: int) -> Keys:
-    """Return hash keys as uint8 ``[n, bits / 8]``, C-contiguous; one key alone is ``[1, bits / 8]``.
+    """Return hash keys as uint8 ``[n, bits / 8]``, C-contiguous.
+
+    One key alone becomes ``[1, bits / 8]``. An empty list or tuple, which has neither type nor length of keys, becomes
+    ``[0, bits / 8]``.
 
     Raises
     ------
     ValueError
-        When they are of another type or length.
+        When they are of another type or length; an array of no keys is checked too.
     """
-    array = np.asarray(keys)
-    if array.ndim == 1 and array.size:
-        array = array[None]
-    if array.size == 0:
+    if isinstance(keys, (list, tuple)) and not keys:
         return np.empty((0, bits // 8), np.uint8)
+    array = np.asarray(keys)
+    if array.ndim == 1:
+        array = array[None]
     if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != bits // 8:
         raise ValueError(
             f"keys are {array.dtype} {list(array.shape)}, and must be uint8 [n, {bits // 8}], as numpy.packbits makes "
@@ -102,6 +134,13 @@ def checked_k(k: int) -> int:
     if operator.index(k) < 1:
         raise ValueError(f"k is {k}, and must be at least 1.")
     return operator.index(k)
+
+
+def checked_distance(distance: int) -> int:
+    """Return a distance in bits; raises ``ValueError`` when it is negative."""
+    if operator.index(distance) < 0:
+        raise ValueError(f"the distance is {distance}, and must be at least 0.")
+    return operator.index(distance)
 
 
 def checked_ids(ids: Sequence[str] | Texts) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,10 @@ import numpy.typing as npt
 from clipdex_indexes.answers import (
     SUBSET,
     Answers,
+    RangeAnswer,
     Written,
     checked_bits,
+    checked_distance,
     checked_ids,
     checked_k,
     checked_keys,
@@ -26,7 +28,7 @@ from clipdex_indexes.answers import (
 )
 from clipdex_indexes.arrays import Keys, Texts
 from clipdex_indexes.errors import IndexNotFound, IndexWriteFailed
-from clipdex_indexes.searching import search
+from clipdex_indexes.searching import search, within
 from clipdex_indexes.snapshot import SEGMENTS_FOLDER, Location, Snapshot, open_state
 from clipdex_indexes.storage.manifest import ModelStamp
 from clipdex_indexes.storage.verifying import Verification, verify_segments
@@ -199,6 +201,34 @@ class Index(Snapshot):
         answers = search([here], array, most)
         rows = iter(here.rows([found.location for answer in answers for found in answer]))
         return Answers.of([[(found.distance, next(rows)) for found in answer] for answer in answers])
+
+    def within(self, queries: npt.ArrayLike, distance: int) -> Iterator[RangeAnswer]:
+        """Find all items whose keys are within a distance, exactly.
+
+        The answers come one by one, so that only one of them need be in memory: an item may be within the distance of
+        every query. They are made as they are taken, from the index as it is now.
+
+        Parameters
+        ----------
+        queries
+            uint8 ``[q, bits / 8]``, or one key.
+        distance
+            The largest distance that counts, in bits, at least 0. (``range_search`` of FAISS finds smaller distances
+            only.)
+
+        Returns
+        -------
+        iterator of RangeAnswer
+            One for each query, in order; by distance, then item order (id, subset). As FAISS counts them, the answers
+            begin at ``numpy.cumsum([0, *map(len, answers)])``.
+
+        Raises
+        ------
+        ValueError, TypeError
+            At once, when an argument is not as described.
+        """
+        here, array, most = self.snapshot(), checked_keys(queries, self.bits), checked_distance(distance)
+        return within(here, array, most)
 
     def keys(self, ids: Sequence[str] | Texts, *, subset: str = SUBSET) -> Keys:
         """Return the hash keys of items, uint8 ``[n, bits / 8]``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
@@ -13,8 +13,10 @@ import numpy.typing as npt
 from clipdex_indexes.answers import (
     SUBSET,
     Answers,
+    RangeAnswer,
     Written,
     checked_bits,
+    checked_distance,
     checked_ids,
     checked_k,
     checked_keys,
@@ -110,6 +112,11 @@ class MemoryIndex:
             ]
         )
 
+    def within(self, queries: npt.ArrayLike, distance: int) -> Iterator[RangeAnswer]:
+        """Find all items within a distance, exactly; see ``Index.within``."""
+        state, array, most = self._state, checked_keys(queries, self.bits), checked_distance(distance)
+        return _within(state, array, most)
+
     def keys(self, ids: Sequence[str] | Texts, *, subset: str = SUBSET) -> Keys:
         """Return the hash keys of items; see ``Index.keys``."""
         items = self._items()
@@ -133,3 +140,10 @@ class MemoryIndex:
         pairs = [items[item] for item in sorted(items)]
         code = b"".join(key for _, key in pairs)
         self._state = _State([row for row, _ in pairs], np.frombuffer(code, np.uint8).reshape(-1, self.bits // 8))
+
+
+def _within(state: _State, queries: Keys, distance: int) -> Iterator[RangeAnswer]:
+    from clipdex_indexes.kernels.ranges import within
+
+    for near in within([state.keys], queries, distance):
+        yield RangeAnswer.of(near.distances, (state.rows[position] for position in near.positions.tolist()))

@@ -11,16 +11,22 @@ of the selected items, never what remains of the k nearest of all.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from clipdex_indexes.arrays import Bools, Keys, Masks
+from clipdex_indexes.answers import RangeAnswer
+from clipdex_indexes.arrays import Bools, Ints, Keys, Masks
+from clipdex_indexes.kernels import ranges
 from clipdex_indexes.kernels.hamming import candidates
 from clipdex_indexes.kernels.neighbours import Neighbours
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
 from clipdex_indexes.snapshot import Location, Snapshot
+from clipdex_indexes.storage.table import ItemRow
+
+# Whole rows that are held at once; of an item of an answer only its id and subset.
+_ROWS_AT_ONCE = 1 << 14
 
 
 class Found(NamedTuple):
@@ -66,6 +72,38 @@ def search(
     return [_in_item_order(indexes, searched, found, k) for found in candidates(arrays, queries, k, masks, sizes)]
 
 
+def within(index: Snapshot, queries: Keys, distance: int, sizes: ScanSizes = DEFAULT_SIZES) -> Iterator[RangeAnswer]:
+    """Yield for each query all items whose distance is at most ``distance``, by distance, then item order.
+
+    Parameters
+    ----------
+    index
+        An open index.
+    queries
+        uint8 ``[q, bits / 8]``.
+    distance
+        In bits, at least 0.
+    sizes
+        How the work is cut up; the answer is the same.
+    """
+    _, arrays, masks = to_search([index], None)
+    for near in ranges.within(arrays, queries, distance, masks, sizes):
+        answer = RangeAnswer.of(near.distances, _rows_in_pieces(index, near))
+        for begin, end in _mixed_ties(near.distances, near.arrays):
+            tied = range(begin, end)
+            order = sorted(tied, key=lambda at: (answer.ids[at], answer.subsets[at]))
+            for column in (answer.ids, answer.subsets):
+                column[begin:end] = column[order]
+        yield answer
+
+
+def _rows_in_pieces(index: Snapshot, near: Neighbours) -> Iterator[ItemRow]:
+    for start in range(0, len(near.positions), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        locations = zip(near.arrays[part].tolist(), near.positions[part].tolist(), strict=True)
+        yield from index.rows(list(map(_new_location, locations)))
+
+
 def to_search(
     indexes: Sequence[Snapshot], selections: Sequence[Masks] | None
 ) -> tuple[list[tuple[int, int]], list[Keys], list[Bools | None]]:
@@ -88,15 +126,28 @@ def _in_item_order(
     """Return the k nearest of the candidates, ties in item order."""
     owners = np.array(searched, np.int64).reshape(-1, 2)[found.arrays]
     numbers, segments = owners[:, 0], owners[:, 1]
-    begins = np.flatnonzero(np.diff(found.distances, prepend=-1) | np.diff(numbers, prepend=-1))
-    ends = np.append(begins[1:], len(numbers))[: len(begins)]
-    mixed = (segments[begins] != segments[ends - 1]) & (begins < k)
     # Without a call into Python for each of ten thousand neighbours.
     locations = map(_new_location, zip(segments.tolist(), found.positions.tolist(), strict=True))
     neighbours = list(map(_new_found, zip(found.distances.tolist(), numbers.tolist(), locations, strict=True)))
-    for begin, end in zip(begins[mixed].tolist(), ends[mixed].tolist(), strict=True):
+    for begin, end in _mixed_ties(found.distances, segments, numbers):
+        if begin >= k:
+            break
         tables = [segment.table for segment in indexes[neighbours[begin].index].segments]
         neighbours[begin:end] = sorted(
             neighbours[begin:end], key=lambda tied: tables[tied.location.segment].names(tied.location.position)
         )
     return neighbours[:k]
+
+
+def _mixed_ties(distances: Ints, segments: Ints, numbers: Ints | None = None) -> list[tuple[int, int]]:
+    """Return begin and end of each run of equal distances that several segments of one index share.
+
+    Distances come in order; those that are equal by number of the index, then segment.
+    """
+    changes = np.diff(distances, prepend=-1)
+    if numbers is not None:
+        changes |= np.diff(numbers, prepend=-1)
+    begins = np.flatnonzero(changes)
+    ends = np.append(begins[1:], len(distances))[: len(begins)]
+    mixed = segments[begins] != segments[ends - 1]
+    return list(zip(begins[mixed].tolist(), ends[mixed].tolist(), strict=True))
