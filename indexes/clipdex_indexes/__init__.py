@@ -1,7 +1,23 @@
 """Exact Hamming search over hash keys, kept on disk with the items they belong to.
 
-This package knows bytes, bits and item tables, and nothing of images or models. Importing it is cheap: FAISS is
-imported when an index is first opened or written.
+This package knows bytes, bits and item tables, and nothing of images or models. Importing it is cheap: NumPy is
+imported when an index is first opened, FAISS when one is first searched.
+
+From top to bottom, each module uses only those below it:
+
+- ``index`` is the face: create, open, add, remove, search. ``memory`` has the same interface without files.
+- ``writer`` changes an index. ``searching``, ``combining`` and ``filters`` find items in it. ``answers`` checks the
+  arguments of the face and holds its answers.
+- ``snapshot`` is the open state of an index that all of these read.
+- ``kernels`` compares arrays of keys and knows nothing of files. ``storage`` writes and reads files and compares
+  nothing.
+- ``arrays`` names the types of arrays, ``errors`` has the errors.
+
+Items are in *item order* throughout: by id, then subset, compared by code points. Rows of a segment are in item order,
+so an id is found by bisection, and a dataset is compared with its index in one pass over both, in bounded memory.
+
+An index may come from elsewhere, so it is untrusted input. ``storage.manifest``, ``storage.segment`` and
+``storage.table`` check what they read, in bounded time and memory. Whatever is wrong ends in an error of ``errors``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an index that is used with ids and NumPy arrays takes and gives: the same on disk and in memory."""
+"""The arguments and the answers of an index that is used with ids and NumPy arrays, on disk or in memory."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Written:
     Attributes
     ----------
     added, replaced, removed
-        Numbers of items: new ones, those that had another key before, and those that are gone.
+        Numbers of new items, of items that were there and got another key, and of items that are gone.
     missing
         Number of ids to remove that no item had.
     items
-        Number of items there are now.
+        Number of items that the index has now.
     """
 
     added: int
@@ -45,7 +45,7 @@ class Answers:
     distances
         int64 ``[q, m]``, in bits; equal ones in item order.
     ids, subsets
-        Which items they are: texts, object ``[q, m]``.
+        Id and subset of each item: texts, object ``[q, m]``.
     """
 
     distances: Ints
@@ -53,11 +53,11 @@ class Answers:
     subsets: Texts
 
     @classmethod
-    def of(cls, found: Sequence[Sequence[tuple[int, ItemRow]]]) -> Answers:
-        """Make the arrays of the distances and items of each query."""
-        shape = (len(found), len(found[0]) if found else 0)
+    def of(cls, neighbours: Sequence[Sequence[tuple[int, ItemRow]]]) -> Answers:
+        """Make the arrays from the neighbours of each query, as many for each."""
+        shape = (len(neighbours), len(neighbours[0]) if neighbours else 0)
         distances, ids, subsets = np.empty(shape, np.int64), np.empty(shape, object), np.empty(shape, object)
-        for query, answer in enumerate(found):
+        for query, answer in enumerate(neighbours):
             for rank, (distance, row) in enumerate(answer):
                 distances[query, rank], ids[query, rank], subsets[query, rank] = distance, row.id, row.subset
         return cls(distances, ids, subsets)
@@ -72,7 +72,7 @@ class RangeAnswer:
     distances
         int64 ``[m]``, in bits; equal ones in item order.
     ids, subsets
-        Which items they are: texts, object ``[m]``.
+        Id and subset of each item: texts, object ``[m]``.
     """
 
     distances: Ints
@@ -149,14 +149,16 @@ def checked_ids(ids: Sequence[str] | Texts) -> list[str]:
     Raises
     ------
     ValueError
-        When they are one text; when one is no text or no relative POSIX path, or is there twice.
+        When ``ids`` is a single text; when an id is no text, is no relative POSIX path, or is given twice.
     """
     if isinstance(ids, str):
         raise ValueError(f"the ids are one text, {ids!r}, and must be a list of texts.")
-    texts = [str(one) if isinstance(one, str) else one for one in ids]
-    for one in texts:
-        if not isinstance(one, str) or not valid_item_id(one):
-            raise ValueError(f"{one!r} is no id: it must be a text like a relative path, without empty parts or '..'.")
+    texts = [str(item_id) if isinstance(item_id, str) else item_id for item_id in ids]
+    for item_id in texts:
+        if not isinstance(item_id, str) or not valid_item_id(item_id):
+            raise ValueError(
+                f"{item_id!r} is no id: it must be a text like a relative path, without empty parts or '..'."
+            )
     if len(set(texts)) != len(texts):
         raise ValueError("an id is there twice.")
     return texts
@@ -170,13 +172,14 @@ def checked_rows(
     Raises
     ------
     ValueError
-        When there are not as many of each, or one is not as it must be.
+        When there are not as many ids as keys and lists of labels, or one of them is not as it must be.
     """
     texts, array = checked_ids(ids), checked_keys(keys, bits)
     named = [()] * len(texts) if labels is None else [tuple(names) for names in labels]
     if not len(texts) == len(array) == len(named):
         raise ValueError(f"there are {len(texts)} ids, {len(array)} keys and {len(named)} lists of labels.")
     pairs = [
-        (ItemRow(one, subset, names, 0, 0), key.tobytes()) for one, names, key in zip(texts, named, array, strict=True)
+        (ItemRow(item_id, subset, names, 0, 0), key.tobytes())
+        for item_id, names, key in zip(texts, named, array, strict=True)
     ]
     return sorted(pairs, key=lambda pair: pair[0][:2])

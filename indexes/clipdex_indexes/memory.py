@@ -1,4 +1,4 @@
-"""An index in memory, with the interface of the one on disk: for what need not be kept, and for tests."""
+"""An index in memory, with the interface of the one on disk: for keys that need not be kept, and for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _State(NamedTuple):
 
 
 class MemoryIndex:
-    """Hash keys in memory. Searches see the items of one moment, whatever other threads write.
+    """Items and hash keys in memory. A search sees the items of one moment, whatever other threads write.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class MemoryIndex:
         """Do nothing: there is nothing to close."""
 
     def refresh(self) -> bool:
-        """Return False: every write is seen at once."""
+        """Return False: this object always has the newest items."""
         return False
 
     def add(
@@ -94,7 +94,7 @@ class MemoryIndex:
         texts = checked_ids(ids)
         with self._writing:
             items = self._items()
-            removed = sum(items.pop((one, subset), None) is not None for one in texts)
+            removed = sum(items.pop((item_id, subset), None) is not None for item_id in texts)
             self._become(items)
             return Written(0, 0, removed, len(texts) - removed, len(items))
 
@@ -120,12 +120,12 @@ class MemoryIndex:
     def keys(self, ids: Sequence[str] | Texts, *, subset: str = SUBSET) -> Keys:
         """Return the hash keys of items; see ``Index.keys``."""
         items = self._items()
-        found = [items[one, subset][1] for one in checked_ids(ids)]
-        keys: Keys = np.frombuffer(b"".join(found), np.uint8).reshape(len(found), self.bits // 8).copy()
+        codes = [items[item_id, subset][1] for item_id in checked_ids(ids)]
+        keys: Keys = np.frombuffer(b"".join(codes), np.uint8).reshape(len(codes), self.bits // 8).copy()
         return keys
 
     def verify(self) -> Verification:
-        """Return that all is well: there are no files to be damaged."""
+        """Report no problems: there are no files that could be damaged."""
         return Verification(0, 0, len(self), ())
 
     def optimize(self) -> Written:
