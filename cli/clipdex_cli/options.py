@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from clipdex.defaults import MAX_PIXELS
+from clipdex.defaults import MAX_PIXELS, SAVED_NAMES
 
 TARGETS = click.argument("targets", metavar="[TARGET]...", nargs=-1, type=click.Path(path_type=str, readable=False))
 INDEX = click.option(
@@ -80,6 +80,11 @@ OUTPUT_DIR = click.option(
     help="Save to DIR: a new or an empty folder. [default: a new folder explore_result]",
 )
 FORCE = click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
+SAVE_AS = click.option(
+    "--save-as",
+    type=click.Choice(SAVED_NAMES),
+    help="Names of the copied images: ids for DATASET/SUBSET/ID, ranked for 001_dog.jpg and so on. [default: ids]",
+)
 
 
 def output(shown: str) -> Callable[[Any], Any]:

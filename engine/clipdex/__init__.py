@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clipdex.search.duplicates import DuplicatesResult, find_duplicates
     from clipdex.search.explorer import Explorer
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
+    from clipdex.search.request import SearchRequest
     from clipdex.search.result import Hit, Result, read_result
     from clipdex_indexes import ItemFilter
 
@@ -43,6 +44,7 @@ _LAZY = {
     "ImageQuery": "search.queries",
     "ItemQuery": "search.queries",
     "ItemFilter": "search.filtering",
+    "SearchRequest": "search.request",
     "Result": "search.result",
     "Hit": "search.result",
     "read_result": "search.result",
@@ -59,6 +61,7 @@ __all__ = [
     "ImageQuery",
     "ItemQuery",
     "ItemFilter",
+    "SearchRequest",
     "Result",
     "Hit",
     "read_result",

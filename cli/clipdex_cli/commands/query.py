@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from clipdex.defaults import ANY, MERGES, TOPK
+from clipdex.defaults import ANY, IDS, MERGES, TOPK
 from clipdex_cli import options
-from clipdex_cli.asking import Answer, ask
+from clipdex_cli.asking import Settings, ask, place_of, place_of_result, request_of, request_of_result
 from clipdex_cli.project_targets import PROJECT
 from clipdex_cli.several_values import SeveralValues
 from clipdex_cli.stages import STAGE, record
@@ -67,9 +68,17 @@ from clipdex_cli.stages import STAGE, record
     help="Leave out what is farther than D bits from the query that it matches best.",
 )
 @options.output("What to print.")
+@click.option(
+    "--from",
+    "from_result",
+    metavar="RESULT.json",
+    type=click.Path(path_type=Path),
+    help="Ask again what a result asked that was saved as JSON; of the same datasets, where no TARGET is named.",
+)
 @click.option("-s", "--save/--no-save", "save", help="Save a contact sheet, the images and the result.")
 @options.OUTPUT_DIR
 @options.FORCE
+@options.SAVE_AS
 @options.MODEL
 @options.DEVICE
 @options.PRECISION
@@ -87,7 +96,9 @@ def command(
     save: bool,
     output_dir: Path | None,
     force: bool,
+    save_as: str | None,
     stage: bool | None,
+    from_result: Path | None,
     build: Mapping[str, Any] | None = None,
     **question: Any,  # noqa: ANN401
 ) -> int:
@@ -116,7 +127,19 @@ def command(
     """
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
-    answer = ask(ctx, build=build, **question)
+    settings = Settings.of(question)
+    targets, project_dir = question["targets"], question["project_dir"]
+    if from_result is None:
+        request = request_of(ctx, question)
+        place = place_of(targets, project_dir, settings.index)
+    else:
+        request, before = request_of_result(ctx, from_result)
+        if settings.index is not None:
+            place = place_of(targets, project_dir, settings.index)
+        else:
+            place, index = place_of_result(before, targets, project_dir)
+            settings = replace(settings, index=index)
+    answer = ask(place, request, settings, build)
     from clipdex_cli import output as printer
 
     result = answer.result
@@ -124,19 +147,10 @@ def command(
     printer.show(result, output, null=null)
     printer.remember(result)
     if stage is not False:
-        _record(ctx, answer, asked_for=stage is True)
-    if save or output_dir is not None or force:
+        record(answer, settings, asked_for=stage is True)
+    if save or output_dir is not None or force or save_as is not None:
         from clipdex.report.save import save_result
 
-        saved = save_result(result, output_dir, force=force, max_pixels=question["max_pixels"])
+        saved = save_result(result, output_dir, force=force, max_pixels=settings.max_pixels, save_as=save_as or IDS)
         return printer.say_saved(saved)
     return 0
-
-
-def _record(ctx: click.Context, answer: Answer, *, asked_for: bool) -> None:
-    project, names, outcome = answer.place.project, answer.place.names, answer.outcome
-    if project is not None and names is not None and outcome is not None:
-        record(ctx, project, names, answer.result, outcome)
-    elif asked_for:
-        what = "what was searched is not a source of the project" if project is not None else "there is no project"
-        click.echo(f"Not recorded as a stage: {what}.", err=True)

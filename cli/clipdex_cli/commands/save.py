@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from clipdex.defaults import IDS
 from clipdex_cli import options
 
 
@@ -13,12 +14,12 @@ from clipdex_cli import options
 @click.argument("result", metavar="[RESULT.json]", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @options.OUTPUT_DIR
 @options.FORCE
+@options.SAVE_AS
 @options.max_pixels
-def command(result: Path | None, output_dir: Path | None, force: bool, max_pixels: int) -> int:
+def command(result: Path | None, output_dir: Path | None, force: bool, save_as: str | None, max_pixels: int) -> int:
     """Save the last query's result, or one kept as JSON, as pictures and data.
 
-    DIR gets a contact sheet (sheet.png), the result (result.json), and a copy of each image that was found, as
-    DATASET/SUBSET/ID.
+    DIR gets a contact sheet (sheet.png), the result (result.json), and a copy of each image that was found.
     """
     from clipdex.report.last_result import last_result
     from clipdex.report.save import save_result
@@ -26,4 +27,4 @@ def command(result: Path | None, output_dir: Path | None, force: bool, max_pixel
     from clipdex_cli.output import say_saved
 
     found = read_result(result) if result is not None else last_result()
-    return say_saved(save_result(found, output_dir, force=force, max_pixels=max_pixels))
+    return say_saved(save_result(found, output_dir, force=force, max_pixels=max_pixels, save_as=save_as or IDS))

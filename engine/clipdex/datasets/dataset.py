@@ -52,7 +52,15 @@ class Dataset:
     def record(self) -> DatasetRecord:
         """What results say of it."""
         stamp = self.index.manifest.model
-        return DatasetRecord(self.name, str(self.root), len(self.index), stamp.name, stamp.digest, stamp.bits)
+        return DatasetRecord(
+            self.name,
+            str(self.root),
+            len(self.index),
+            stamp.name,
+            stamp.digest,
+            stamp.bits,
+            str(self.index.folder.absolute()),
+        )
 
 
 def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> Index:

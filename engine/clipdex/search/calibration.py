@@ -1,9 +1,9 @@
-"""What a distance is worth: tables that make the distances of different queries comparable.
+"""Tables that make the distances of different queries comparable.
 
-The distances of a text query are all larger than those of an image query, and each query spreads them differently. How
-a distance compares with the others of the same query is seen from how many items are at each distance; that is counted
-over all items and not over a sample, so the tables are exact and the same whatever the segments. A Hamming distance is
-one of few whole numbers, so a table of ``bits + 1`` values holds everything. Lower is nearer in all of them.
+The distances of a text query are larger than those of an image query, and every query spreads them differently. The
+number of items at each distance shows how a distance compares with the others of its query. All items are counted, not
+a sample, so the tables are exact and do not depend on the segments. A Hamming distance is a whole number from 0 to
+``bits``, so a table of ``bits + 1`` values is enough. In every table, lower is nearer.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Reciprocal rank fusion weighs the first places about alike; 60 is the value of Cormack, Clarke and Buettcher.
+# The constant of reciprocal rank fusion that Cormack, Clarke and Buettcher use.
 FUSION_CONSTANT = 60
 
 
 def z_scores(counts: Ints) -> Floats:
-    """Return how many standard deviations each distance is above the mean, float64 ``[bits + 1]``.
+    """Return the z-score of each distance, float64 ``[bits + 1]``: standard deviations above the mean.
 
     Montague and Aslam 2001, "Relevance score normalization for metasearch" (zero mean, unit variance). A deviation
     below one bit counts as one bit.
@@ -27,7 +27,7 @@ def z_scores(counts: Ints) -> Floats:
     Parameters
     ----------
     counts
-        How many items are at each distance, int64 ``[bits + 1]``.
+        Number of items at each distance, int64 ``[bits + 1]``.
     """
     # Python's integers: the sums are exact at any number of items.
     number = max(1, int(counts.sum()))
@@ -39,10 +39,10 @@ def z_scores(counts: Ints) -> Floats:
 
 
 def tail_scores(counts: Ints) -> Floats:
-    """Return each distance on the scale of the near tail, float64 ``[bits + 1]``: 0 at the median, -1 at the first 1 %.
+    """Return the tail score of each distance, float64 ``[bits + 1]``: 0 at the median, -1 at the first percentile.
 
-    The nearest items of two queries then get about the same values, whatever the shape of the rest, so that each query
-    has its share of the hits. A tail shorter than one bit counts as one bit.
+    The nearest items of two queries get about the same scores, whatever the shape of the rest, so each query gets its
+    share of the hits. A tail shorter than one bit counts as one bit.
 
     Parameters
     ----------
@@ -56,15 +56,15 @@ def tail_scores(counts: Ints) -> Floats:
 
 
 def places(counts: Ints) -> Ints:
-    """Return the place of an item at each distance, int64 ``[bits + 1]``, from 1; equal distances share one."""
+    """Return the rank of an item at each distance, int64 ``[bits + 1]``, from 1; equal distances share a rank."""
     return np.cumsum(counts) - counts + 1
 
 
 def fusion_scores(counts: Ints) -> Floats:
-    """Return ``-1 / (60 + place)`` for each distance, float64 ``[bits + 1]``.
+    """Return ``-1 / (60 + rank)`` for each distance, float64 ``[bits + 1]``.
 
     Cormack, Clarke and Buettcher 2009, "Reciprocal rank fusion outperforms Condorcet and individual rank learning
-    methods". Nothing is cut off: every item has its place.
+    methods". Every item has a rank: nothing is cut off.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """Near-duplicates: groups of items whose hash keys are near each other, within and across datasets and subsets.
 
 Two items are near when their hash keys differ in at most D bits. A group is a connected component of that relation
-(single linkage): each of its items is near another one of it, and two of its items may be farther apart than D.
+(single linkage): each item is near at least one other item of its group, and two items of a group may be farther apart
+than D.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from clipdex_indexes.kernels.pairs import near_pairs
 Ints = npt.NDArray[np.int64]
 
 SUBSETS, DATASETS = "subsets", "datasets"
+# Items whose names are read at a time, to tell what a large group is made of.
 _READ_AT_ONCE = 4096
 
 
@@ -72,22 +74,22 @@ class DuplicateGroup:
 
 @dataclass(frozen=True, slots=True)
 class DuplicatesResult:
-    """Groups of near-duplicates, largest first; equally large ones in the order of their first items.
+    """Groups of near-duplicates: the largest first, equally large ones in the order of their first items.
 
     Attributes
     ----------
     max_distance
-        Items that differ in at most so many bits are near.
+        Two items are near when they differ in at most this many bits.
     across
-        ``subsets`` or ``datasets``, where only groups that cross those were asked for; else empty.
+        ``subsets`` or ``datasets`` where only groups that cross those were wanted; otherwise empty.
     datasets
-        Those that were compared.
+        The datasets that were compared.
     groups
-        As many as were asked for.
+        The groups, up to the limit.
     total_groups, total_items
-        How many groups there are, and items in them.
+        Number of all groups, and of the items in them.
     total_across_subsets, total_across_datasets
-        How many of these groups have items in several subsets, or several datasets.
+        Number of groups with items in several subsets, or in several datasets.
     """
 
     max_distance: int
@@ -134,14 +136,14 @@ def find_duplicates(
     index: str | os.PathLike[str] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> DuplicatesResult:
-    """Find groups of near-duplicates over one or several datasets, from the hash keys in their indexes; exactly.
+    """Find groups of near-duplicates in one or several datasets. It is exact, and reads only the indexes.
 
     Parameters
     ----------
     *targets
         Datasets that have an index.
     max_distance
-        Items whose hash keys differ in at most so many bits are near. None: one bit in 32.
+        Two items are near when their hash keys differ in at most this many bits. None: one bit in 32.
     across
         ``subsets``: only groups with items in subsets of different names; ``datasets``: in different datasets.
     limit
@@ -149,7 +151,7 @@ def find_duplicates(
     index
         Index folder, where it is not ``.clipdex`` in the one target.
     progress
-        Called with the part of the comparisons that is done, from 0 to 1.
+        Called with the share of the comparisons that are done, from 0 to 1.
 
     Raises
     ------
@@ -163,28 +165,44 @@ def find_duplicates(
     if limit is not None and limit < 1:
         raise QueryError(f"the limit is {limit}, and must be at least 1.")
     with Explorer(*targets, index=index) as explorer:
-        datasets = explorer.datasets
-        bits = datasets[0].index.manifest.model.bits
+        bits = explorer.datasets[0].index.manifest.model.bits
         distance = default_distance(bits) if max_distance is None else max_distance
         if not 0 <= distance <= bits:
             raise QueryError(f"the distance is {distance}, and must be from 0 to {bits}, the bits of a hash key.")
-        places = _Places(datasets)
-        outlines = [
-            outline
-            for outline in map(places.outline, _components(places, distance, progress))
-            if not across or outline.crosses(across)
-        ]
-        outlines.sort(key=lambda outline: (-len(outline.positions), outline.first))
-        return DuplicatesResult(
-            distance,
-            across or "",
-            tuple(dataset.record for dataset in datasets),
-            tuple(places.group(outline.positions) for outline in outlines[:limit]),
-            len(outlines),
-            sum(len(outline.positions) for outline in outlines),
-            sum(outline.across_subsets for outline in outlines),
-            sum(outline.across_datasets for outline in outlines),
-        )
+        return duplicates_of(explorer.datasets, distance, across=across, limit=limit, progress=progress)
+
+
+def duplicates_of(
+    datasets: Sequence[Dataset],
+    distance: int,
+    *,
+    across: str | None = None,
+    limit: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    read_at_once: int = _READ_AT_ONCE,
+) -> DuplicatesResult:
+    """Find groups of near-duplicates in open datasets; see ``find_duplicates``.
+
+    Memory is bounded: of each group only the positions of its items are kept, and at most ``read_at_once`` items are
+    read at a time.
+    """
+    keys = _AllKeys(datasets, read_at_once)
+    outlines = [
+        outline
+        for outline in map(keys.outline, _components(keys, distance, progress))
+        if not across or outline.crosses(across)
+    ]
+    outlines.sort(key=lambda outline: (-len(outline.positions), outline.first))
+    return DuplicatesResult(
+        distance,
+        across or "",
+        tuple(dataset.record for dataset in datasets),
+        tuple(keys.group(outline.positions) for outline in outlines[:limit]),
+        len(outlines),
+        sum(len(outline.positions) for outline in outlines),
+        sum(outline.across_subsets for outline in outlines),
+        sum(outline.across_datasets for outline in outlines),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +220,7 @@ class _Member:
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
-    """What is kept of a group until it is known whether it is shown: a number for each item, and one id."""
+    """What is kept of a group until its place among the groups is known: the positions of its items, and one id."""
 
     positions: Ints
     first: tuple[int, str, str]
@@ -213,11 +231,12 @@ class _Outline:
         return self.across_subsets if what == SUBSETS else self.across_datasets
 
 
-class _Places:
-    """The segments of all datasets, one after the other, and what is at a position in that sequence."""
+class _AllKeys:
+    """The keys of all segments of all datasets as one sequence. A position counts in that sequence."""
 
-    def __init__(self, datasets: Sequence[Dataset]) -> None:
+    def __init__(self, datasets: Sequence[Dataset], read_at_once: int) -> None:
         self._datasets = datasets
+        self._read_at_once = read_at_once
         self._parts = [
             (number, part) for number, dataset in enumerate(datasets) for part in range(len(dataset.index.segments))
         ]
@@ -230,12 +249,12 @@ class _Places:
         return int(self._starts[-1])
 
     def outline(self, positions: Ints) -> _Outline:
-        """Return what the order and the counts of groups are made of, reading a few thousand items at a time."""
+        """Return what decides the place of a group, and what it crosses."""
         firsts: list[tuple[int, str, str]] = []
         subsets: set[str] = set()
         datasets: set[int] = set()
-        for start in range(0, len(positions), _READ_AT_ONCE):
-            members = self._members(positions[start : start + _READ_AT_ONCE])
+        for start in range(0, len(positions), self._read_at_once):
+            members = self._members(positions[start : start + self._read_at_once])
             firsts.append(min(member.order for member in members))
             subsets.update(member.row.subset for member in members)
             datasets.update(member.dataset for member in members)
@@ -272,10 +291,13 @@ class _Places:
         ]
 
 
-def _components(places: _Places, distance: int, progress: Callable[[float], None] | None) -> list[Ints]:
-    """Return the connected components of at least two items, each as positions; pairs are dropped as they come."""
-    parent = np.arange(len(places))
-    for block in near_pairs(places.keys, distance, live=places.live, progress=progress):
+def _components(keys: _AllKeys, distance: int, progress: Callable[[float], None] | None) -> list[Ints]:
+    """Return the connected components of at least two items, each as positions.
+
+    A union-find joins the pairs as they come, so that they need not be kept.
+    """
+    parent = np.arange(len(keys))
+    for block in near_pairs(keys.keys, distance, live=keys.live, progress=progress):
         one, other = _roots(parent, block.first), _roots(parent, block.second)
         apart = np.flatnonzero(one != other)
         for left, right in zip(one[apart].tolist(), other[apart].tolist(), strict=True):

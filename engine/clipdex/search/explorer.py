@@ -1,8 +1,7 @@
-"""The explorer: opens datasets, turns queries into hash keys, searches, merges."""
+"""The explorer: opens datasets and answers requests."""
 
 from __future__ import annotations
 
-import operator
 import os
 import threading
 from collections.abc import Iterator
@@ -15,12 +14,12 @@ import numpy.typing as npt
 
 from clipdex.datasets.dataset import Dataset, open_alone, open_datasets, require_same_model
 from clipdex.datasets.provenance import model_of
-from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
+from clipdex.defaults import ANY, MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
 from clipdex.errors import ModelMismatch, QueryError
 from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
-from clipdex.search.filtering import checked_distance, selections_of
+from clipdex.search.filtering import selections_of
 from clipdex.search.finding import find_item
 from clipdex.search.queries import (
     DatasetItem,
@@ -30,6 +29,7 @@ from clipdex.search.queries import (
     as_queries,
 )
 from clipdex.search.ranking import Ranked, rank
+from clipdex.search.request import SearchRequest, checked_topk
 from clipdex.search.resolving import Resolver
 from clipdex.search.result import Hit, Result
 from clipdex_indexes import ItemFilter, ItemRow, Location
@@ -44,29 +44,29 @@ class Explorer:
     Parameters
     ----------
     *targets
-        Folders of images, or other datasets, that have an index.
+        Datasets that have an index: folders of images, or others.
     topk
-        How many hits a query gets when it does not say.
+        Number of hits for a query that does not say.
     build
-        Build, or bring up to date, the indexes first.
+        Whether to build the indexes first, or bring them up to date.
     model
-        Name or folder of the model, checked against the indexes; None takes theirs.
+        Name or folder of the model, which must be that of the indexes; None takes that.
     device
-        What computes, as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
+        Device of OpenVINO that runs the model: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
     precision
         ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the indexes, where the device has it.
     index
-        Index folder, where it is not ``.clipdex`` in the one target. Without a target, the index alone is searched: its
-        images may be on another machine.
+        Index folder, where it is not ``.clipdex`` in the only target. Without a target, the index is searched alone:
+        its images may be on another machine.
     max_pixels
-        Query images (and with ``build`` all) of more pixels are refused.
+        Query images of more pixels are refused; with ``build``, all images.
 
     Raises
     ------
     DatasetNotFound, DatasetNotIndexed
         When there is no such dataset, or it has no index.
     ModelMismatch
-        When the datasets were hashed by different models, or by another one than ``model``.
+        When the datasets were hashed by different models, or not by ``model``.
     IndexFailure
         When an index cannot be read.
     """
@@ -86,7 +86,7 @@ class Explorer:
             raise QueryError("there is no dataset to search: name at least one folder.")
         if index is not None and len(targets) > 1:
             raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
-        self.topk = _checked_topk(topk)
+        self.topk = checked_topk(topk)
         self._device = device
         self._precision = precision
         self._max_pixels = max_pixels
@@ -123,15 +123,15 @@ class Explorer:
         return sum(len(dataset.index) for dataset in self.datasets)
 
     def close(self) -> None:
-        """Close the indexes; after that nothing can be asked."""
+        """Close the indexes. A closed explorer answers nothing."""
         self._closed = True
         for dataset in self.datasets:
             dataset.index.close()
 
     def refresh(self) -> bool:
-        """See the indexes as they are on disk now; return whether any of them is another one.
+        """Open the indexes as they are on disk now; return whether any of them has changed.
 
-        Until then, an explorer answers from what it opened, whatever a build does to the files. Not to be called while
+        Until then, an explorer answers from what it has open, whatever a build does to the files. Do not call it while
         another thread asks.
 
         Raises
@@ -179,70 +179,92 @@ class Explorer:
             A text (``str``), an image (``Path`` or ``PIL.Image.Image``), an item (``DatasetItem`` or ``ItemQuery``), or
             a list that mixes them.
         topk
-            How many hits; more than there are items gives all. None takes the explorer's.
+            Number of hits; all items where there are fewer. None takes that of the explorer.
         exclude_self
-            Leave out the items that are asked with.
+            Whether to leave out the items that are queries.
         merge
-            How a list is merged: ``any``, near to any of the queries; ``all``, near to all of them; ``rank``, by the
-            places that the queries give an item (see ``clipdex.search.ranking``).
+            How to merge a list. ``any``: near to any of the queries. ``all``: near to all of them. ``rank``: ranked
+            high by all of them (see ``clipdex.search.ranking``).
         negative
-            Like ``query``: push away items that are like these. None by default.
+            Queries, as in ``query``. Items like these are pushed away.
         rescore
-            Put the ten times ``topk`` nearest by Hamming distance in order by the asymmetric distance, which uses more
-            of a text or an image than its bits (see ``clipdex.search.rescoring``).
+            Whether to order the ``10 * topk`` nearest by the asymmetric distance, which uses more of a text or an image
+            than its bits (see ``clipdex.search.rescoring``).
         filter
-            What may be found; the hits are the nearest of that.
+            The items that may be found. The hits are the nearest of these.
         max_distance
-            Leave out what is farther than so many bits from the query that it matches best. With ``merge`` other than
-            ``any``, and with ``negative``, that is taken from the ``topk`` best.
+            Greatest distance of a hit, in bits, to the query that it matches best. With ``merge`` other than ``any``,
+            and with ``negative``, hits beyond it are left out of the ``topk`` best, so there may be fewer.
 
         Returns
         -------
         Result
-            Hits, best first: by distance, then order of the datasets, then item order. A list gives each item once, at
-            its best distance; a list of texts and images is merged by rank (see ``clipdex.search.merging``).
+            Hits, best first: by distance, then in the order of the datasets, then in item order. A list gives each item
+            once. A list of texts and images is merged by rank (see ``clipdex.search.merging``).
 
         Raises
         ------
         QueryError
             When the query cannot be answered: an empty text, an unreadable image, an unknown or ambiguous item, a topk
-            below 1, an unknown way to merge, a filter by a name that there is not.
+            below 1, an unknown merge mode, an unknown name in the filter.
         ModelError
             When the model of the index cannot be used.
         """
         self._require_open()
-        k = _checked_topk(self.topk if topk is None else topk)
-        if merge not in MERGES:
-            raise QueryError(f"merge is {merge!r}, and must be one of {', '.join(MERGES)}.")
+        return self.search(
+            SearchRequest(
+                tuple(as_queries(query)),
+                tuple(as_negatives(negative)),
+                topk=self.topk if topk is None else topk,
+                merge=merge,
+                rescore=bool(rescore),
+                filter=filter,
+                max_distance=max_distance,
+                exclude_self=bool(exclude_self),
+            )
+        )
+
+    def search(self, request: SearchRequest) -> Result:
+        """Find the items nearest to what a request asks for, exactly; see ``explore_topk``.
+
+        Raises
+        ------
+        QueryError
+            When these datasets cannot answer it: an unreadable image, an unknown or ambiguous item, an unknown name in
+            the filter.
+        ModelError
+            When the model of the index cannot be used.
+        """
+        self._require_open()
         resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
-        given = [(one, False) for one in as_queries(query)] + [(one, True) for one in as_negatives(negative)]
         asked = [
-            replace(one, negative=pushed_away)
-            for number, (each, pushed_away) in enumerate(given)
-            for one in resolver.resolve(each, number)
+            replace(resolved, negative=negative)
+            for number, (query, negative) in enumerate(request.asked)
+            for resolved in resolver.resolve(query, number)
         ]
-        farthest = checked_distance(max_distance)
+        items = {one.item for one in asked if one.item is not None}
         rule, ranked = rank(
             [dataset.index for dataset in self.datasets],
             [one.question for one in asked],
-            k,
-            mode=merge,
-            rescore=rescore,
-            excluded={one.item for one in asked if one.item is not None} if exclude_self else (),
-            selections=selections_of(self.datasets, filter),
-            max_distance=farthest,
+            request.topk,
+            mode=request.merge,
+            rescore=request.rescore,
+            excluded=items if request.exclude_self else (),
+            selections=selections_of(self.datasets, request.filter),
+            max_distance=request.max_distance,
         )
         return Result(
-            topk=k,
+            topk=request.topk,
             merge=rule,
             queries=tuple(replace(one.record, negative=one.negative) for one in asked),
             datasets=tuple(dataset.record for dataset in self.datasets),
             hits=tuple(self._hit(number, one) for number, one in enumerate(ranked, start=1)),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
-            filter=describe(filter) if filter else {},
-            max_distance=farthest,
-            mode=merge,
-            rescored=rescore,
+            filter=describe(request.filter) if request.filter else {},
+            max_distance=request.max_distance,
+            mode=request.merge,
+            rescored=request.rescore,
+            request=request,
         )
 
     def _hit(self, number: int, found: Ranked) -> Hit:
@@ -299,7 +321,7 @@ class Explorer:
 
     @property
     def encoder(self) -> Encoder | None:
-        """What hashed the queries so far; None where none needed a model."""
+        """The encoder that hashed queries so far; None where no query needed a model."""
         return self._loaded
 
     def _the_encoder(self) -> Encoder:
@@ -327,13 +349,3 @@ def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> Dataset
     digest = dataset.index.manifest.model.digest
     path = Path(dataset.media(row))
     return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)
-
-
-def _checked_topk(topk: int) -> int:
-    try:
-        number = 0 if isinstance(topk, bool) else operator.index(topk)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise QueryError(f"topk is {topk!r}, and must be a whole number of at least 1.")
-    return number

@@ -1,8 +1,7 @@
-"""Filters of a query: names are checked, then turned into what the search takes."""
+"""Filters of a query: their names are checked, and turned into masks for the search."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Sequence
 
 from clipdex.datasets.dataset import Dataset
@@ -15,12 +14,12 @@ from clipdex_indexes.filters import names_of, select
 
 
 def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> list[Masks] | None:
-    """Return which items of each dataset and segment a filter lets through; None where that is all.
+    """Return the items of each dataset and segment that pass a filter; None where all do.
 
     Raises
     ------
     QueryError
-        When no dataset, subset or label has a name that the filter says.
+        When the filter has a name that no dataset, subset or label has.
     """
     if not wanted:
         return None
@@ -35,27 +34,8 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
     return [select(dataset.index, wanted, dataset.name) for dataset in datasets]
 
 
-def checked_distance(max_distance: int | None) -> int | None:
-    """Return a greatest distance, which must be a whole number of bits.
-
-    Raises
-    ------
-    QueryError
-        When it is not.
-    """
-    if max_distance is None:
-        return None
-    try:
-        number = -1 if isinstance(max_distance, bool) else operator.index(max_distance)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise QueryError(f"max_distance is {max_distance!r}, and must be a whole number of bits, at least 0.")
-    return number
-
-
 def _parts(datasets: Sequence[Dataset]) -> str:
-    """Say how to name a part of a merged dataset; nothing where none is merged."""
+    """Say how to filter by a part of a merged dataset; empty where no dataset is merged."""
     merged = [dataset.name for dataset in datasets if dataset.index.manifest.source_format == MERGED]
     return (
         f" {merged[0]} is merged of several: those are chosen by their ids, as with --path 'NAME/'." if merged else ""

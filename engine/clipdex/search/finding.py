@@ -1,4 +1,4 @@
-"""Finding the items that users name."""
+"""Finding the items that users name by id or path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SUGGESTIONS = 3
 
 
 class FoundItem(NamedTuple):
-    """An item of open datasets: number of its dataset, location in its index, and its row."""
+    """An item of open datasets: the number of its dataset, its location in the index, and its row."""
 
     dataset: int
     location: Location
@@ -26,7 +26,7 @@ class FoundItem(NamedTuple):
 
 
 def find_item(datasets: Sequence[Dataset], query: ItemQuery) -> FoundItem:
-    """Return the one item that a query names.
+    """Return the only item that a query names.
 
     Raises
     ------
@@ -40,14 +40,14 @@ def find_item(datasets: Sequence[Dataset], query: ItemQuery) -> FoundItem:
 
 
 def find_items(datasets: Sequence[Dataset], query: ItemQuery) -> list[FoundItem]:
-    """Return the items that a query names: more than one where an id is that of items in several subsets or datasets.
+    """Return the items that a query names: several where items of several subsets or datasets have the id.
 
     Raises
     ------
     ItemNotFound
         When there is none.
     ItemAmbiguous
-        When the id was given without extension, and several ids begin with it.
+        When the id has no extension, and several ids differ only by theirs.
     """
     matches = _matches(datasets, query.id, query)
     name, colon, rest = query.id.partition(":")
@@ -86,7 +86,7 @@ def _matches(datasets: Sequence[Dataset], item_id: str, query: ItemQuery) -> lis
 
 
 def _matches_of_path(datasets: Sequence[Dataset], query: ItemQuery) -> list[FoundItem]:
-    """Take what was given for the path of a file below the root of a dataset."""
+    """Find items by the path of a file below the root of a dataset."""
     path = Path(os.path.abspath(expanded(query.id)))  # noqa: PTH100 - links are part of ids
     return [
         match
@@ -112,7 +112,7 @@ def _not_found(datasets: Sequence[Dataset], query: ItemQuery) -> str:
 
 
 def nearest_names(wanted: str, candidates: Iterable[str]) -> list[str]:
-    """Return the names most like a mistyped one, as a whole or by their last part."""
+    """Return the names most like a mistyped name, as a whole or by their last part."""
     wanted = wanted.lower()
     matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
     scored = []

@@ -1,14 +1,13 @@
-"""Merging the answers to a list of queries into one: by what they are compared, and the rules that need little.
+"""Merging the answers to a list of queries into one answer.
 
-One kind: an item's distance is its best over the queries, and the k nearest items win. Texts and images (or items,
-which are images) are on different scales: the distances of a text query are all larger, so by distance only the image's
-hits would be seen. In a list of both, an item's place in each query's own answer is compared instead: its best place
-counts, and equal places go in the order of the queries. That gives each query its share (Fagin, Kumar, Sivakumar 2003,
-"Efficient similarity search and classification via rank aggregation", call merging by place rank aggregation).
+In a list of one kind, the least distance of an item counts. Texts and images are on different scales: a text is farther
+from every image than an image is, so a merge by distance would show the hits of the image only. A list of both kinds is
+therefore merged by rank: the best rank of an item among the answers counts, and equal ranks come in the order of the
+queries. So each query gets its share (rank aggregation: Fagin, Kumar, Sivakumar 2003, "Efficient similarity search and
+classification via rank aggregation").
 
-Both are exact from the k nearest of each query alone: an item among the k best of the list is among the k best of the
-query that put it there, because whatever is before it in that query's answer is before it in the merged one. Rules that
-compare the distances to all queries are in ``clipdex.search.ranking``.
+Both rules need only the k nearest items of each query, and are exact: what precedes an item in the answer to one query
+precedes it in the merged answer too. Rules that need the distances to all queries are in ``clipdex.search.ranking``.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from clipdex.defaults import ALL, ANY, RANK
 
 BY_DISTANCE = "distance"
 BY_RANK = "rank"
-# The best again, on scales that make what is taken off for negative queries comparable.
+# The best value of an item again, on a scale that values for negative queries can be taken off from.
 CALIBRATED = "calibrated"
 BY_MEAN = "mean"
 BY_FUSION = "fusion"
@@ -42,11 +41,11 @@ class Merged(NamedTuple):
     item
         Which item.
     distance
-        Its distance to the query that it matched best: a whole number for Hamming distances.
+        Distance to the query that it matched best; a whole number for Hamming distances.
     query
         Number of that query, from 0.
     place
-        Its place in the answer to that query, from 1.
+        Its rank in the answer to that query, from 1.
     """
 
     item: ItemKey
@@ -56,17 +55,17 @@ class Merged(NamedTuple):
 
 
 def mixed(kinds: Sequence[str]) -> bool:
-    """Return whether there are texts and others, whose distances are on different scales."""
+    """Tell whether a list has texts and other queries, whose distances are on different scales."""
     return len({kind == "text" for kind in kinds}) > 1
 
 
 def rule_for(kinds: Sequence[str], mode: str = ANY, *, negatives: bool = False) -> str:
-    """Return how the answers to queries of these kinds are compared.
+    """Return the rule that merges the answers to queries of these kinds.
 
     Parameters
     ----------
     kinds
-        Of the queries that are not negative.
+        Kinds of the queries that are not negative.
     mode
         One of ``defaults.MERGES``.
     negatives
@@ -89,11 +88,11 @@ def merge(answers: Sequence[Sequence[tuple[ItemKey, float]]], rule: str, k: int)
     Parameters
     ----------
     answers
-        For each query at least its k nearest items with their distances, nearest first, ties in order of the items.
+        For each query at least its k nearest items with their distances: nearest first, ties in item order.
     rule
         ``distance`` or ``rank``.
     k
-        How many items to return at most.
+        Greatest number of items to return.
     """
     best: dict[ItemKey, tuple[tuple[float, int], Merged]] = {}
     for query, answer in enumerate(answers):

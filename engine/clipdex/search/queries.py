@@ -1,4 +1,4 @@
-"""What can be asked: a text, an image, an item, or a list that mixes them."""
+"""Queries: a text, an image, an item, or a list that mixes them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class TextQuery:
     text
         A few words, or a sentence.
     prompting
-        ``auto``: a few words are put into the model's prompt, a sentence is left alone; ``none``: the text as it is;
-        ``ensemble``: for a few words, the mean over several prompts of the model.
+        ``auto``: a few words go into the prompt of the model, a sentence stays as it is. ``none``: the text stays as it
+        is. ``ensemble``: a few words become the mean over several prompts of the model.
     """
 
     text: str
@@ -64,11 +64,11 @@ class ItemQuery:
     Attributes
     ----------
     id
-        Its id; without its extension where that is unambiguous; with ``NAME:`` in front to name the dataset.
+        Its id. The extension can be left out where that is unambiguous; ``NAME:`` in front names the dataset.
     subsets
-        Where to look for it; none means anywhere.
+        Subsets to look in; empty for all.
     dataset
-        Name of its dataset; None means any.
+        Name of its dataset; None for any.
     """
 
     id: str
@@ -85,7 +85,7 @@ class DatasetItem:
     Attributes
     ----------
     id, subset, labels
-        As the index has them.
+        As in the index.
     dataset
         Name of its dataset.
     path
@@ -93,7 +93,7 @@ class DatasetItem:
     hash_key
         uint8 ``[bits / 8]``, most significant bit first.
     model_digest
-        What hashed it.
+        Digest of the model that hashed it.
     """
 
     id: str
@@ -104,19 +104,21 @@ class DatasetItem:
     hash_key: npt.NDArray[np.uint8]
     model_digest: str
 
+    kind = "item"
+
 
 Query = TextQuery | ImageQuery | ItemQuery
-# What explore_topk takes: a query, something that stands for one, or a list of those.
+# A query, something that stands for one (str, path, PIL image), or a list of those.
 QueryLike = Any
 
 
 def as_queries(query: QueryLike) -> list[Query | DatasetItem]:
-    """Turn what a caller gave into queries: str is a text, a path or PIL image an image, ``DatasetItem`` an item.
+    """Return what a caller gave as queries: a str is a text, a path or PIL image is an image.
 
     Raises
     ------
     QueryError
-        When there is no query, or something that stands for none.
+        When there is no query, or something is none.
     """
     queries = _as_list(query)
     if not queries:
@@ -125,12 +127,12 @@ def as_queries(query: QueryLike) -> list[Query | DatasetItem]:
 
 
 def as_negatives(query: QueryLike) -> list[Query | DatasetItem]:
-    """Turn what a caller gave into negative queries, as ``as_queries`` does; an empty list or None is none.
+    """Return what a caller gave as negative queries, as ``as_queries`` does; None and an empty list are no queries.
 
     Raises
     ------
     QueryError
-        When something stands for no query.
+        When something is no query.
     """
     return [] if query is None else _as_list(query)
 

@@ -1,4 +1,4 @@
-"""From what is asked to ranked items: search, merge, and where it is wanted compare again by more than bits."""
+"""From queries to ranked items: search, merge and, where it is wanted, rescore."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# How many candidates by Hamming distance are compared again, for each hit that is asked for.
+# Rescoring compares this many candidates for each hit that is wanted.
 CANDIDATES = 10
-# Values of tables are kept as whole numbers of these fractions, so that sums are exact. Places of tens of millions of
-# items need the finer one.
+# Tables hold whole multiples of 1 / fraction, so that sums are exact. Ranks among tens of millions of items need the
+# finer fraction.
 _FRACTION = 2.0**32
 _FUSION_FRACTION = 2.0**50
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query as it is searched for.
+    """A query, ready to search for.
 
     Attributes
     ----------
@@ -51,9 +51,9 @@ class Question:
     kind
         ``text``, ``image`` or ``item``.
     embedding
-        Centred, float32 ``[bits]``; None where only the bits are known, as for an item.
+        Centred embedding, float32 ``[bits]``; None where only the bits are known, as for an item.
     negative
-        Whether items like it are pushed away.
+        Whether items like this are pushed away.
     """
 
     key: Keys
@@ -68,17 +68,17 @@ class Ranked(NamedTuple):
     Attributes
     ----------
     item, row
-        Which it is.
+        The item.
     distance
         Hamming distance to the query that it matched best.
     query
         Number of that query.
     place
-        Its place for that query alone, from 1.
+        Its rank for that query alone, from 1.
     score
-        Asymmetric distance to that query, in bits; None where it was not asked for.
+        Asymmetric distance to that query, in bits; None without rescoring.
     merged
-        By what the items are in order, lower first, where neither distance nor score nor place say it.
+        The value that orders the items, lower first; None where distance, score or rank order them.
     """
 
     item: ItemKey
@@ -97,7 +97,7 @@ class _Candidate(NamedTuple):
 
 
 class _Searched(NamedTuple):
-    """What all ways of ranking need."""
+    """One search: the same for every way of ranking."""
 
     indexes: Sequence[Snapshot]
     questions: Sequence[Question]
@@ -106,7 +106,7 @@ class _Searched(NamedTuple):
     max_distance: int | None
 
     def is_near(self, distance: int) -> bool:
-        """Tell whether an item at this distance from the query that it matches best may be found."""
+        """Tell whether an item may be found whose distance to the query that it matches best is this."""
         return self.max_distance is None or distance <= self.max_distance
 
     @property
@@ -114,7 +114,7 @@ class _Searched(NamedTuple):
         return np.stack([question.key for question in self.questions])
 
     def candidates(self, places_found: Collection[tuple[int, Location]]) -> dict[tuple[int, Location], _Candidate]:
-        """Read the items at places, but for the excluded ones."""
+        """Read the items at these locations, without the excluded ones."""
         found = {}
         for number, index in enumerate(self.indexes):
             here = [location for owner, location in places_found if owner == number]
@@ -147,11 +147,10 @@ def rank(
     selections: Sequence[Masks] | None = None,
     max_distance: int | None = None,
 ) -> tuple[str, list[Ranked]]:
-    """Return by what rule the answers to several queries are compared, and the k best items by it.
+    """Return the rule that merges the answers to several queries, and the k best items by that rule.
 
-    Exact: every item is considered, and ties are broken by the order of the indexes, then item order. With ``rescore``
-    the ``10 * k`` best are found so, and then put in order by the same rule with asymmetric distances in the place of
-    Hamming distances.
+    The answer is exact: every item is considered, and ties come in the order of the indexes, then in item order. With
+    ``rescore``, the ``10 * k`` best by Hamming distance are ordered again by the same rule with asymmetric distances.
 
     Parameters
     ----------
@@ -164,14 +163,14 @@ def rank(
     mode
         One of ``defaults.MERGES``.
     rescore
-        Whether to compare candidates by asymmetric distance.
+        Whether to order candidates by asymmetric distance.
     excluded
         Items to leave out.
     selections
-        For each index and segment which items may be found, bool ``[items]``; None for all. What a distance is worth is
-        counted over all.
+        For each index and segment the items that may be found, bool ``[items]``; None for all. Scores of distances are
+        counted over all items.
     max_distance
-        Leave out items that are farther, in bits, from the query that they match best.
+        Greatest distance, in bits, of an item to the query that it matches best.
     """
     searched = _Searched(indexes, questions, excluded, selections, max_distance)
     positive = [question.kind for question in questions if not question.negative]
@@ -181,7 +180,7 @@ def rank(
 
 
 def _by_best(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ranked]:
-    """Rank by the best distance or place; the nearest of each query alone are enough for that."""
+    """Rank by the best distance or the best rank, which the nearest items of each query decide."""
     wanted = k * CANDIDATES if rescore else k
     found = search(searched.indexes, searched.keys, wanted + len(searched.excluded), searched.selections)
     at = searched.candidates({(one.index, one.location) for answer in found for one in answer})
@@ -226,7 +225,7 @@ def _by_best(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Rank
 
 
 def _by_costs(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ranked]:
-    """Rank by a value that is made of the distances to all queries, over all items."""
+    """Rank by a value made of the distances to all queries, over all items."""
     counts = count_in(searched.indexes, searched.keys)
     tables, fraction = _tables(searched.questions, rule, counts)
     groups = _groups(searched.questions, rule, tables)
@@ -268,14 +267,14 @@ def _by_costs(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ran
 
 
 def _tables(questions: Sequence[Question], rule: str, counts: Ints) -> tuple[Ints, float]:
-    """Return what each distance to each query is worth, int64 ``[q, bits + 1]``, and in what fractions of 1."""
+    """Return the cost of each distance to each query, int64 ``[q, bits + 1]``, and the fraction that is its unit."""
     if rule == BY_FUSION:
         tables = np.stack([fusion_scores(one) for one in counts])
         negative = [question.negative for question in questions]
         return _whole(np.where(np.array(negative)[:, None], -tables, tables), _FUSION_FRACTION), _FUSION_FRACTION
     kinds = [question.kind for question in questions if not question.negative]
     scale = tail_scores if rule == CALIBRATED and mixed(kinds) else z_scores
-    # The best of several queries of one kind is the nearest to any of them: they share a scale.
+    # Queries of one kind share a scale, so that the item nearest to any of them stays first.
     pooled = counts[[not question.negative for question in questions]].sum(axis=0)
     tables = np.stack(
         [
@@ -289,7 +288,7 @@ def _tables(questions: Sequence[Question], rule: str, counts: Ints) -> tuple[Int
 
 
 def _groups(questions: Sequence[Question], rule: str, tables: Ints) -> list[tuple[list[int], Group]]:
-    """Return the numbers of the queries whose costs are made one, and how."""
+    """Return groups of queries whose costs are combined: the numbers of the queries, and how to combine them."""
     groups = []
     for negative in (False, True):
         members = [number for number, question in enumerate(questions) if question.negative == negative]
@@ -305,7 +304,7 @@ def _whole(values: Floats, fraction: float) -> Ints:
 
 
 def _looked_up(table: Ints, distances: npt.NDArray[np.int32] | Floats) -> Ints:
-    """Return what distances are worth, int64 ``[n]``; between whole distances by interpolation."""
+    """Return the costs of distances, int64 ``[n]``, interpolated between whole distances."""
     lower = np.floor(distances).astype(np.int64)
     upper = np.minimum(lower + 1, len(table) - 1)
     return table[lower] + np.rint((table[upper] - table[lower]) * (distances - lower)).astype(np.int64)

@@ -1,8 +1,8 @@
-"""Comparing a query with hash keys by more than its own bits.
+"""The asymmetric distance: comparing a query with hash keys by more than the bits of the query.
 
-The sign keeps of each dimension of a query on which side of the centre it is, and forgets how far. A stored key has
-only its bits, but a text or an image that is asked with has all of its embedding: bits of dimensions in which it is far
-from the centre tell more than bits of those in which it is near. Nothing more needs to be stored.
+A bit says on which side of the centre an embedding is in one dimension, not how far from it. A stored key has only its
+bits, but the embedding of a text or an image query is known. Dimensions in which the query is far from the centre say
+more than those in which it is near, so their bits weigh more. Nothing more is stored.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def weights_of(embedding: npt.NDArray[np.float32] | None, bits: int) -> Ints:
     Parameters
     ----------
     embedding
-        Centred embedding of the query, float32 ``[bits]``. None where there are only bits, as for an item: then all
-        weigh the same, and the score is the Hamming distance.
+        Centred embedding of the query, float32 ``[bits]``. None where only the bits are known, as for an item: then all
+        bits weigh the same, and the asymmetric distance is the Hamming distance.
     bits
         Length of a hash key.
     """

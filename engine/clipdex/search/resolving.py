@@ -12,7 +12,7 @@ from PIL import Image
 
 from clipdex.datasets.dataset import Dataset
 from clipdex.encoder import Encoder, hash_key
-from clipdex.errors import ImageError, ModelMismatch, QueryImageError
+from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
 from clipdex.media.decoding import from_memory, load_image
 from clipdex.paths import expanded
 from clipdex.search.finding import FoundItem, find_items
@@ -86,6 +86,10 @@ class Resolver:
             raise ModelMismatch(
                 f"the item {item.id!r} was hashed by another model ({item.model_digest[:12]}) than "
                 f"{self._datasets[0].root} ({stamp.name!r}, {stamp.digest[:12]}): their hash keys cannot be compared."
+            )
+        if 8 * len(item.hash_key) != stamp.bits:
+            raise QueryError(
+                f"the hash key of the item {item.id!r} has {8 * len(item.hash_key)} bits, not {stamp.bits}."
             )
         record = QueryRecord("item", item.id, path=str(item.path), dataset=item.dataset, subset=item.subset)
         here = [

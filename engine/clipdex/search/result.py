@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import ANY
-from clipdex.errors import IndexCorrupt, OutputError
+from clipdex.errors import IndexCorrupt, OutputError, QueryError
+from clipdex.search.request import SearchRequest
 from clipdex_indexes.storage.files import read_bounded
 
 if TYPE_CHECKING:
@@ -35,17 +36,17 @@ class Hit:
     query
         Number of that query in the result, from 0.
     query_rank
-        Its place among all items for that query alone, from 1.
+        Its rank among all items for that query alone, from 1.
     dataset, id, subset, labels
-        Which item it is.
+        The item.
     path
         Its file.
     score
-        Where candidates were compared again: asymmetric distance to that query, in bits.
+        Asymmetric distance to that query, in bits; None without rescoring.
     merged
-        Where neither distance, score nor place say by what the hits are in order: the value that does, lower first.
+        The value that orders the hits, lower first; None where distance, score or rank order them.
     missing
-        Whether that was not there, when the query was answered.
+        Whether the file was not there when the query was answered.
     """
 
     rank: int
@@ -104,21 +105,24 @@ class Result(Sequence[Hit]):
     Attributes
     ----------
     topk
-        How many were asked for.
+        Number of hits that were wanted.
     merge
-        How the answers to several queries were compared: ``distance``, ``rank``, ``calibrated``, ``mean``, ``fusion``.
+        The rule that merged the answers: ``distance``, ``rank``, ``calibrated``, ``mean`` or ``fusion``.
     queries, datasets, hits
         In order; negative queries are the last.
     images
         Images of queries that are in no file, by number of the query; not part of the JSON.
     filter
-        What could be found, as the values of an ``ItemFilter`` by name; empty for everything.
+        The values of the ``ItemFilter``, by name; empty without a filter.
     max_distance
-        Distance, in bits, beyond which nothing was; None without such a limit.
+        Greatest distance of a hit, in bits; None without a limit.
     mode
-        What was asked of the merging: ``any``, ``all`` or ``rank``.
+        The merge mode: ``any``, ``all`` or ``rank``.
     rescored
-        Whether candidates were compared again by asymmetric distance.
+        Whether candidates were ordered by asymmetric distance.
+    request
+        What was asked; ``Explorer.search`` answers it again. None in a result that was saved without it: one of an
+        older clipdex, or one of images in memory, which are in no file.
     """
 
     topk: int
@@ -131,6 +135,7 @@ class Result(Sequence[Hit]):
     max_distance: int | None = None
     mode: str = ANY
     rescored: bool = False
+    request: SearchRequest | None = None
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -155,6 +160,7 @@ class Result(Sequence[Hit]):
             **({"max_distance": self.max_distance} if self.max_distance is not None else {}),
             "mode": self.mode,
             "rescored": self.rescored,
+            **({"request": self.request.to_dict()} if self.request is not None and not self.images else {}),
             "queries": [_query_dict(query) for query in self.queries],
             "datasets": [plain(dataset) for dataset in self.datasets],
             "hits": [_hit_dict(hit) for hit in self.hits],
@@ -190,7 +196,7 @@ def read_result(path: Path) -> Result:
     Raises
     ------
     OutputError
-        When there is none, or it is not such a result.
+        When the file is not there, or is no result.
     """
     try:
         return _from_dict(json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8")))
@@ -202,6 +208,8 @@ def read_result(path: Path) -> Result:
         raise OutputError(f"{path} is not a result of a query: it does not say {error}.") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise OutputError(f"{path} is not a result of a query: it is not JSON.") from error
+    except QueryError as error:
+        raise OutputError(f"{path} is not a result of a query: {error.message}") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise OutputError(f"{path} is not a result of a query: {error}.") from error
 
@@ -231,6 +239,7 @@ def _from_dict(body: dict[str, Any]) -> Result:
             model=_typed(dataset["model"], str),
             model_digest=_typed(dataset.get("model_digest", ""), str),
             bits=_number(dataset.get("bits", 0)),
+            index=_typed(dataset.get("index", ""), str),
         )
         for dataset in body["datasets"]
     )
@@ -248,6 +257,7 @@ def _from_dict(body: dict[str, Any]) -> Result:
         max_distance=_number(body["max_distance"]) if "max_distance" in body else None,
         mode=_typed(body.get("mode", ANY), str),
         rescored=bool(body.get("rescored", False)),
+        request=SearchRequest.from_dict(body["request"]) if "request" in body else None,
     )
 
 

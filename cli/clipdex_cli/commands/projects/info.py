@@ -44,14 +44,13 @@ def command(project_dir: Path | None, as_json: bool) -> int:
 def _problem(project: Project, stage: Stage) -> str:
     """Return why a stage cannot be run as it stands in the file; nothing when it can."""
     from clipdex.errors import ProjectFileInvalid
-    from clipdex_cli.commands.query import command as query
-    from clipdex_cli.stages import query_of
+    from clipdex.projects.stages import request_of
 
     try:
-        with query_of(project, stage, query):
-            return ""
+        request_of(project, stage)
     except ProjectFileInvalid as error:
         return error.message
+    return ""
 
 
 def _lines(info: ProjectInfo) -> list[str]:

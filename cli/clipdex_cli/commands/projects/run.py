@@ -9,7 +9,7 @@ import click
 
 from clipdex.wording import counted
 from clipdex_cli.output import printable
-from clipdex_cli.project_targets import PROJECT, the_project
+from clipdex_cli.project_targets import PROJECT, Resolved, the_project
 
 if TYPE_CHECKING:
     from clipdex.projects.model import Project, Stage
@@ -92,19 +92,20 @@ def _run(project: Project, number: int, stage: Stage, *, update: bool) -> int:
 
 
 def _repeat(project: Project, stage: Stage) -> Answer:
-    """Ask what a stage says, as its command line would.
+    """Ask what a stage says.
 
     Raises
     ------
     ProjectFileInvalid
-        When it cannot be asked, because the file says something that the command does not take.
+        When the file says something that cannot be asked.
     """
-    from clipdex_cli.asking import SHOWING, ask
-    from clipdex_cli.commands.query import command as query
-    from clipdex_cli.stages import query_of
+    from clipdex.encoder import CPU
+    from clipdex.projects.stages import request_of
+    from clipdex_cli.asking import Settings, ask
 
-    with query_of(project, stage, query) as ctx:
-        return ask(ctx, **{name: value for name, value in ctx.params.items() if name not in SHOWING})
+    request, said = request_of(project, stage)
+    place = Resolved(tuple(project.chosen(stage.targets)), project, stage.targets)
+    return ask(place, request, Settings(None, CPU, said.precision, None, said.max_pixels))
 
 
 def _differences(found: Comparison) -> list[str]:
