@@ -97,8 +97,8 @@ def _mask(table: TableReader, wanted: ItemFilter) -> Bools | None:
         if names:
             mask = _and(mask, having(table, names), table.items)
         if not_names:
-            found = having(table, not_names)
-            mask = _and(mask, not found if isinstance(found, bool) else ~found, table.items)
+            left_out = having(table, not_names)
+            mask = _and(mask, not left_out if isinstance(left_out, bool) else ~left_out, table.items)
     return mask
 
 
@@ -126,15 +126,15 @@ def _with_paths(table: TableReader, patterns: tuple[str, ...]) -> Bools | bool:
     for glob in map(_Glob, patterns):
         numbers = [number for number, path in folders.items() if glob.has_folder(path)]
         if glob.name is None:
-            found = _with_ids(table, "folder", numbers, len(folders))
+            matching = _with_ids(table, "folder", numbers, len(folders))
         else:
-            found = np.zeros(table.items, np.bool_)
+            matching = np.zeros(table.items, np.bool_)
             for part in _parts(numbers):
-                found |= table.where(f"folder IN ({part}) AND name GLOB ?", (glob.name,))
-        if found is True or mask is True:
+                matching |= table.where(f"folder IN ({part}) AND name GLOB ?", (glob.name,))
+        if matching is True or mask is True:
             mask = True
         else:
-            mask = found if mask is False else mask if found is False else mask | found
+            mask = matching if mask is False else mask if matching is False else mask | matching
     return mask
 
 

@@ -199,8 +199,8 @@ class Index(Snapshot):
         if not len(array):
             return Answers.of([])
         answers = search([here], array, most)
-        rows = iter(here.rows([found.location for answer in answers for found in answer]))
-        return Answers.of([[(found.distance, next(rows)) for found in answer] for answer in answers])
+        rows = iter(here.rows([neighbour.location for answer in answers for neighbour in answer]))
+        return Answers.of([[(neighbour.distance, next(rows)) for neighbour in answer] for answer in answers])
 
     def within(self, queries: npt.ArrayLike, distance: int) -> Iterator[RangeAnswer]:
         """Find all items whose keys are within a distance, exactly.
@@ -272,5 +272,5 @@ def _locations(base: Snapshot, wanted: set[tuple[str, str]]) -> list[Location]:
     """Return where the wanted items are, as (id, subset), leaving out those that are not there."""
     if len(wanted) * _ROWS_A_LOOKUP > len(base):
         return [location for location, row in base.items() if (row.id, row.subset) in wanted]
-    found = [base.locate(item_id, subset) for item_id, subset in wanted]
-    return [location for location in found if location is not None]
+    locations = (base.locate(item_id, subset) for item_id, subset in wanted)
+    return [location for location in locations if location is not None]

@@ -107,8 +107,8 @@ class MemoryIndex:
             return Answers.of([[]] * len(array))
         return Answers.of(
             [
-                [(int(d), state.rows[at]) for d, at in zip(found.distances, found.positions, strict=True)]
-                for [found] in nearest([state.keys], array, most)
+                [(int(distance), state.rows[at]) for distance, at in zip(near.distances, near.positions, strict=True)]
+                for [near] in nearest([state.keys], array, most)
             ]
         )
 

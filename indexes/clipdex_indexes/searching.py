@@ -69,7 +69,7 @@ def search(
         For each query at most k neighbours, by distance, then order of the indexes, then item order.
     """
     searched, arrays, masks = to_search(indexes, selections)
-    return [_in_item_order(indexes, searched, found, k) for found in candidates(arrays, queries, k, masks, sizes)]
+    return [_in_item_order(indexes, searched, near, k) for near in candidates(arrays, queries, k, masks, sizes)]
 
 
 def within(index: Snapshot, queries: Keys, distance: int, sizes: ScanSizes = DEFAULT_SIZES) -> Iterator[RangeAnswer]:
@@ -121,15 +121,15 @@ def to_search(
 
 
 def _in_item_order(
-    indexes: Sequence[Snapshot], searched: list[tuple[int, int]], found: Neighbours, k: int
+    indexes: Sequence[Snapshot], searched: list[tuple[int, int]], near: Neighbours, k: int
 ) -> list[Found]:
     """Return the k nearest of the candidates, ties in item order."""
-    owners = np.array(searched, np.int64).reshape(-1, 2)[found.arrays]
+    owners = np.array(searched, np.int64).reshape(-1, 2)[near.arrays]
     numbers, segments = owners[:, 0], owners[:, 1]
     # Without a call into Python for each of ten thousand neighbours.
-    locations = map(_new_location, zip(segments.tolist(), found.positions.tolist(), strict=True))
-    neighbours = list(map(_new_found, zip(found.distances.tolist(), numbers.tolist(), locations, strict=True)))
-    for begin, end in _mixed_ties(found.distances, segments, numbers):
+    locations = map(_new_location, zip(segments.tolist(), near.positions.tolist(), strict=True))
+    neighbours = list(map(_new_found, zip(near.distances.tolist(), numbers.tolist(), locations, strict=True)))
+    for begin, end in _mixed_ties(near.distances, segments, numbers):
         if begin >= k:
             break
         tables = [segment.table for segment in indexes[neighbours[begin].index].segments]

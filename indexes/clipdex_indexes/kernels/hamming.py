@@ -113,9 +113,9 @@ class _Scan:
         wanted = max(sizes.sampled_rows, sizes.sampled_for_each_of_k * self._k)
         if len(self._rows) < sizes.sampled_share * wanted:
             return nothing
-        step, size = len(self._rows) // sizes.sampled_places, -(-wanted // sizes.sampled_places)
+        step, size = len(self._rows) // sizes.sampled_runs, -(-wanted // sizes.sampled_runs)
         taken = []
-        for row in range(0, step * sizes.sampled_places, step):
+        for row in range(0, step * sizes.sampled_runs, step):
             number = int(self._rows.arrays_of(np.array([row]))[0])
             start = row - int(self._rows.starts[number])
             mask = self._rows.masks[number]

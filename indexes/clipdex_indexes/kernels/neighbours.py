@@ -47,11 +47,11 @@ class Near:
     @classmethod
     def in_block(cls, matcher: BlockMatcher, block: Block, queries: Keys, limits: Sequence[int]) -> Near:
         """Find the keys of a block that count and are within the limit of each query."""
-        which, found, distances = matcher.within(block.keys, queries, limits)
+        which, at, distances = matcher.within(block.keys, queries, limits)
         if block.mask is not None and len(which):
-            counts = block.mask[found]
-            which, found, distances = which[counts], found[counts], distances[counts]
-        return cls(which, distances, found + block.rows if isinstance(block.rows, int) else block.rows[found])
+            counts = block.mask[at]
+            which, at, distances = which[counts], at[counts], distances[counts]
+        return cls(which, distances, at + block.rows if isinstance(block.rows, int) else block.rows[at])
 
     @classmethod
     def joined(cls, parts: Sequence[Near], bits: int) -> Near:
@@ -87,6 +87,6 @@ class Near:
     def by_query(self, count: int, rows: Rows) -> Iterator[Neighbours]:
         """Yield what was found of each of ``count`` queries; the keys are sorted, as ``joined`` sorts them."""
         cuts = np.searchsorted(self.queries, np.arange(1, count))
-        for distances, found in zip(np.split(self.distances, cuts), np.split(self.rows, cuts), strict=True):
-            owners = rows.arrays_of(found)
-            yield Neighbours(distances.astype(np.int64), owners, found - rows.starts[owners])
+        for distances, numbers in zip(np.split(self.distances, cuts), np.split(self.rows, cuts), strict=True):
+            owners = rows.arrays_of(numbers)
+            yield Neighbours(distances.astype(np.int64), owners, numbers - rows.starts[owners])

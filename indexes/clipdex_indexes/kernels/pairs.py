@@ -98,7 +98,7 @@ class Plan:
     radius: int
 
 
-class _Found(NamedTuple):
+class _NearRows(NamedTuple):
     """Pairs by the rows of their keys in an array of words; each field int64 ``[p]``."""
 
     left: Ints
@@ -160,9 +160,9 @@ def near_pairs(
         if plan.parts
         else _by_comparing_all(words, distance, sizes, report)
     )
-    for found in compared:
-        left, right = representatives[found.left], representatives[found.right]
-        yield Pairs(np.minimum(left, right), np.maximum(left, right), found.distances)
+    for near in compared:
+        left, right = representatives[near.left], representatives[near.right]
+        yield Pairs(np.minimum(left, right), np.maximum(left, right), near.distances)
     report(1.0)
 
 
@@ -261,7 +261,7 @@ def _part(words: Words, parts: int, width: int, part: int) -> Ints:
     return values
 
 
-def _by_parts(words: Words, distance: int, plan: Plan, sizes: PairSizes, report: Progress) -> Iterator[_Found]:
+def _by_parts(words: Words, distance: int, plan: Plan, sizes: PairSizes, report: Progress) -> Iterator[_NearRows]:
     masks = [
         sum(1 << bit for bit in flipped)
         for radius in range(plan.radius + 1)
@@ -272,13 +272,13 @@ def _by_parts(words: Words, distance: int, plan: Plan, sizes: PairSizes, report:
         steps = (
             functools.partial(_numbered, number, step) for number, mask in enumerate(masks) for step in join.steps(mask)
         )
-        for number, found in stream(steps):
+        for number, near in stream(steps):
             report((part + number / len(masks)) / plan.parts)
-            if len(found.left):
-                yield join.original(found)
+            if len(near.left):
+                yield join.original(near)
 
 
-def _numbered(number: int, step: Callable[[], _Found]) -> tuple[int, _Found]:
+def _numbered(number: int, step: Callable[[], _NearRows]) -> tuple[int, _NearRows]:
     return number, step()
 
 
@@ -300,11 +300,11 @@ class _Join:
         # The first quarter of each key, in the sorted order: it rejects nearly all candidates, from little memory.
         self._some = np.ascontiguousarray(words[:, : max(1, words.shape[1] // 4)][self._order])
 
-    def original(self, found: _Found) -> _Found:
+    def original(self, near: _NearRows) -> _NearRows:
         """Return pairs of sorted keys by their rows in the words."""
-        return _Found(self._order[found.left], self._order[found.right], found.distances)
+        return _NearRows(self._order[near.left], self._order[near.right], near.distances)
 
-    def steps(self, mask: int) -> Iterator[Callable[[], _Found]]:
+    def steps(self, mask: int) -> Iterator[Callable[[], _NearRows]]:
         """Yield the comparisons of each run with that of its value with the bits of ``mask`` flipped."""
         values = self._values
         partner = values ^ mask
@@ -331,7 +331,7 @@ class _Join:
             rows = slice(int(low), int(high) + 1)
             yield functools.partial(self._runs, at[rows], starts[rows], lengths[rows], until[rows], begin, end)
 
-    def _matrices(self, value: int, partner: int) -> Iterator[Callable[[], _Found]]:
+    def _matrices(self, value: int, partner: int) -> Iterator[Callable[[], _NearRows]]:
         left = range(*self._offsets[value : value + 2].tolist())
         right = range(*self._offsets[partner : partner + 2].tolist())
         for rows in _tiles(left, self._sizes.tile):
@@ -339,7 +339,7 @@ class _Join:
                 if value != partner or columns.start >= rows.start:
                     yield functools.partial(self._matrix, rows, columns)
 
-    def _runs(self, at: Ints, starts: Ints, lengths: Ints, until: Ints, begin: int, end: int) -> _Found:
+    def _runs(self, at: Ints, starts: Ints, lengths: Ints, until: Ints, begin: int, end: int) -> _NearRows:
         """Compare a block of candidates: each key of ``at`` with ``lengths`` keys from ``starts`` on.
 
         The block is candidates ``begin`` to ``end``; ``until`` counts the candidates up to the last of each key.
@@ -355,7 +355,7 @@ class _Join:
         kept = near <= self._distance
         return self._confirmed(left[kept], right[kept])
 
-    def _matrix(self, rows: range, columns: range) -> _Found:
+    def _matrix(self, rows: range, columns: range) -> _NearRows:
         """Compare two long runs, or parts of them, each key with each."""
         down, across = (self._words[self._order[part.start : part.stop]] for part in (rows, columns))
         left, right = _near_in_matrix(down, across, self._distance)
@@ -365,7 +365,7 @@ class _Join:
             left, right = left[kept], right[kept]
         return self._confirmed(left, right)
 
-    def _confirmed(self, left: Ints, right: Ints) -> _Found:
+    def _confirmed(self, left: Ints, right: Ints) -> _NearRows:
         """Return the candidates that are near enough and that no earlier part brings together."""
         different = self._words[self._order[left]] ^ self._words[self._order[right]]
         distances = np.bitwise_count(different).sum(axis=1, dtype=np.int64)
@@ -375,7 +375,7 @@ class _Join:
                 break
             flipped = _part(different[kept], self._plan.parts, self._plan.part_bits, part)
             kept = kept[np.bitwise_count(flipped) > self._plan.radius]
-        return _Found(left[kept], right[kept], distances[kept])
+        return _NearRows(left[kept], right[kept], distances[kept])
 
 
 def _tiles(positions: range, size: int) -> list[range]:
@@ -389,19 +389,19 @@ def _near_in_matrix(down: Words, across: Words, distance: int) -> tuple[Ints, In
     return rows, columns
 
 
-def _by_comparing_all(words: Words, distance: int, sizes: PairSizes, report: Progress) -> Iterator[_Found]:
+def _by_comparing_all(words: Words, distance: int, sizes: PairSizes, report: Progress) -> Iterator[_NearRows]:
     tiles = _tiles(range(len(words)), sizes.tile)
     total = len(tiles) * (len(tiles) + 1) // 2
 
-    def compare(rows: range, columns: range) -> _Found:
+    def compare(rows: range, columns: range) -> _NearRows:
         left, right = _near_in_matrix(words[rows.start : rows.stop], words[columns.start : columns.stop], distance)
         left, right = left + rows.start, right + columns.start
         kept = left < right
         left, right = left[kept], right[kept]
-        return _Found(left, right, np.bitwise_count(words[left] ^ words[right]).sum(axis=1, dtype=np.int64))
+        return _NearRows(left, right, np.bitwise_count(words[left] ^ words[right]).sum(axis=1, dtype=np.int64))
 
     pairs = itertools.combinations_with_replacement(tiles, 2)
-    for number, found in enumerate(stream(functools.partial(compare, *pair) for pair in pairs)):
+    for number, near in enumerate(stream(functools.partial(compare, *pair) for pair in pairs)):
         report(number / total)
-        if len(found.left):
-            yield found
+        if len(near.left):
+            yield near

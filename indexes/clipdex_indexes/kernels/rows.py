@@ -37,7 +37,7 @@ class ScanSizes:
         Queries that are compared with a block.
     first_rows
         Rows of the first block of a chunk while there is no bound on the k-th distance yet: most of them are kept.
-    sampled_places, sampled_rows, sampled_for_each_of_k
+    sampled_runs, sampled_rows, sampled_for_each_of_k
         The sample that gives the first bound on the k-th distance: the number of runs of rows that it is made of, its
         least number of rows, and its least number of rows for each of k.
     sampled_share
@@ -53,7 +53,7 @@ class ScanSizes:
     rows_of_several: int = 1 << 14
     queries_at_once: int = 64
     first_rows: int = 1 << 11
-    sampled_places: int = 16
+    sampled_runs: int = 16
     sampled_rows: int = 1 << 13
     sampled_for_each_of_k: int = 4
     sampled_share: int = 16

@@ -283,22 +283,22 @@ class TableReader:
 
     def check(self) -> None:
         """Let SQLite check the structure of the whole file."""
-        found = self._query("PRAGMA integrity_check(1)", passes=10)
-        if found != [("ok",)]:
-            raise self._corrupt(str(found[0][0]) if found else "SQLite cannot check it")
+        problems = self._query("PRAGMA integrity_check(1)", passes=10)
+        if problems != [("ok",)]:
+            raise self._corrupt(str(problems[0][0]) if problems else "SQLite cannot check it")
 
     def rows(self, positions: Sequence[int]) -> list[ItemRow]:
         """Return the rows at ``positions``, in the order given."""
-        found: dict[int, ItemRow] = {}
+        rows: dict[int, ItemRow] = {}
         wanted = sorted({int(position) for position in positions})
         for start in range(0, len(wanted), _ROWS_AT_ONCE):
             part = wanted[start : start + _ROWS_AT_ONCE]
             marks = ",".join("?" * len(part))
             for record in self._query(f"{_SELECT} WHERE item.position IN ({marks})", part):
                 position, row = self._row(record)
-                found[position] = row
+                rows[position] = row
         try:
-            return [found[int(position)] for position in positions]
+            return [rows[int(position)] for position in positions]
         except KeyError as error:
             raise self._corrupt(f"row {error.args[0]} is missing") from error
 
@@ -323,17 +323,17 @@ class TableReader:
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id, one for each subset that has it."""
-        found: list[tuple[int, ItemRow]] = []
+        items: list[tuple[int, ItemRow]] = []
         start = self._first_from(item_id)
-        while len(found) < _MAX_SAME_ID:
+        while len(items) < _MAX_SAME_ID:
             end = min(start + _SAME_ID_AT_ONCE, self.items)
             rows = self.rows(range(start, end))
             same = [(position, row) for position, row in enumerate(rows, start) if row.id == item_id]
-            found += [(position, row) for position, row in same if self._live is None or self._live[position]]
+            items += [(position, row) for position, row in same if self._live is None or self._live[position]]
             if len(same) < _SAME_ID_AT_ONCE:
                 break
             start = end
-        return found
+        return items
 
     def find_without_extension(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
@@ -396,11 +396,11 @@ class TableReader:
         mask = np.zeros(self.items, np.bool_)
         for start in range(0, self.items, _POSITIONS_AT_ONCE):
             end = min(start + _POSITIONS_AT_ONCE, self.items)
-            found = self._query(
+            selected = self._query(
                 f"SELECT position FROM item WHERE position >= {start} AND position < {end} AND ({condition})",
                 parameters,
             )
-            mask[np.fromiter((position for (position,) in found), np.int64, len(found))] = True
+            mask[np.fromiter((position for (position,) in selected), np.int64, len(selected))] = True
         return mask
 
     def counts(self) -> TableCounts:
