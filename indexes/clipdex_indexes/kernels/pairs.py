@@ -11,6 +11,9 @@ How many comparisons that takes depends on the keys. ``make_plan`` bounds their 
 before anything is compared, and chooses m and r, or comparing all keys with all where that is cheaper. Equal keys are
 brought together first, by sorting, and only one of them is compared with others: a million copies of a key make a
 million pairs and not 5e11.
+
+``IndexBinaryMultiHash`` of FAISS uses the same method for queries. For all pairs of 1,000,000 keys within 16 or 32 bits
+it takes 3 to 12 times as much processor time and 1.2 GB, and equal keys make all their pairs (benchmarks/README.md).
 """
 
 from __future__ import annotations
