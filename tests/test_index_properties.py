@@ -21,7 +21,7 @@ from helpers_amounts import HISTORIES, NEAREST_EXAMPLES
 from helpers_index import (
     DETERMINISTIC,
     POPCOUNT,
-    SMALL_CHUNKS,
+    SMALL_SIZES,
     all_bytes,
     ask,
     contents,
@@ -55,8 +55,7 @@ def key_arrays(draw):
 @settings(DETERMINISTIC, max_examples=NEAREST_EXAMPLES.now)
 def test_nearest_is_brute_force_whatever_the_keys_masks_chunks_and_k(case):
     arrays, queries, k, masks = case
-    with mock.patch.multiple(hamming, **SMALL_CHUNKS):
-        answer = hamming.nearest(arrays, queries, k, masks)
+    answer = hamming.nearest(arrays, queries, k, masks, SMALL_SIZES)
     for query, by_array in zip(queries, answer, strict=True):
         for keys, mask, found in zip(arrays, masks, by_array, strict=True):
             distances = POPCOUNT[keys ^ query].sum(axis=1)

@@ -9,8 +9,8 @@ from clipdex.errors import QueryError
 from clipdex.readers.merged import FORMAT as MERGED
 from clipdex.search.finding import nearest_names
 from clipdex_indexes import ItemFilter
+from clipdex_indexes.arrays import Masks
 from clipdex_indexes.filters import names_of, select
-from clipdex_indexes.kernels.hamming import Masks
 
 
 def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> list[Masks] | None:
