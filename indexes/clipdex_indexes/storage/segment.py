@@ -23,7 +23,7 @@ import numpy.typing as npt
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
 from clipdex_indexes.storage.files import atomic_path, atomic_write, read_bounded, sample_of, sha256_of, step
 from clipdex_indexes.storage.manifest import FileStamp, RemovedStamp, SegmentStamp
-from clipdex_indexes.storage.table import ItemRow, TableReader, TableWriter
+from clipdex_indexes.storage.table import ItemRow, TableReader, TableWriter, table_path
 
 Keys = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
@@ -40,11 +40,6 @@ _WRITTEN_AT_ONCE = 4 << 20
 def keys_path(folder: Path, name: str) -> Path:
     """Return the path of the FAISS file of segment ``name``."""
     return folder / f"{name}.faiss"
-
-
-def table_path(folder: Path, name: str) -> Path:
-    """Return the path of the item table of segment ``name``."""
-    return folder / f"{name}.sqlite"
 
 
 def removed_path(folder: Path, name: str) -> Path:
