@@ -56,13 +56,12 @@ def command(
     """
     options.one_index(targets, index)
     values = options.named_values(format_options)
+    from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
     from clipdex_cli.project_targets import resolve
 
     found = resolve(targets, project_dir)
-    return build_all(
-        found.targets or (_current_folder(),),
-        quiet=quiet,
+    settings = BuildSettings(
         format=format_name,
         options=values,
         index=index,
@@ -74,6 +73,7 @@ def command(
         wait=wait,
         max_pixels=max_pixels,
     )
+    return build_all(found.targets or (_current_folder(),), settings, quiet=quiet)
 
 
 def _current_folder() -> Path:

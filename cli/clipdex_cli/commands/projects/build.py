@@ -21,7 +21,9 @@ def command(names: tuple[str, ...], project_dir: Path | None, device: str, quiet
 
     Without a SOURCE, all sources are built. An index that exists is brought up to date.
     """
+    from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
 
     project = the_project(project_dir)
-    return build_all(project.chosen(names), quiet=quiet, device=device, project_model=project.model_name)
+    settings = BuildSettings(device=device, project_model=project.model_name)
+    return build_all(project.chosen(names), settings, quiet=quiet)
