@@ -27,7 +27,7 @@ from clipdex_indexes.arrays import Bools, Keys
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
 from clipdex_indexes.storage.files import atomic_path, atomic_write, read_bounded, sample_of, sha256_of, step
 from clipdex_indexes.storage.manifest import FileStamp, RemovedStamp, SegmentStamp
-from clipdex_indexes.storage.table import ItemRow, TableReader, TableWriter
+from clipdex_indexes.storage.table import ItemRow, TableReader, TableWriter, table_path
 
 # An IndexBinaryFlat file of FAISS: "IBxF", d (bits), code size (bytes), number of vectors, is_trained, metric,
 # length of the key bytes, then the key bytes.
@@ -41,11 +41,6 @@ _PIECE = 4 << 20
 def keys_path(folder: Path, name: str) -> Path:
     """Return the path of the FAISS file of segment ``name``."""
     return folder / f"{name}.faiss"
-
-
-def table_path(folder: Path, name: str) -> Path:
-    """Return the path of the item table of segment ``name``."""
-    return folder / f"{name}.sqlite"
 
 
 def removed_path(folder: Path, name: str) -> Path:

@@ -131,6 +131,11 @@ def _split(item_id: str) -> tuple[str, str]:
     return folder, name
 
 
+def table_path(folder: Path, name: str) -> Path:
+    """Return the path of the item table of segment ``name``."""
+    return folder / f"{name}.sqlite"
+
+
 class TableWriter:
     """Writes one item table, row by row in item order.
 
