@@ -56,30 +56,9 @@ import clipdex.explorer; lap("import clipdex (rest)")
 explorer = clipdex.explorer.Explorer(dataset); lap("open the index")
 if kind != "item":
     encoder = explorer._encoder; lap("read model.json")
-    tower = "text" if kind == "text" else "image"
-    parts = [f"{tower}.xml", f"{tower}.bin"] + (["tokenizer.json"] if kind == "text" else []) + ["centre.npz"]
-    for part in parts:
-        encoder.model.path(part)
-    lap("checksums of the tower (once more below)")
-    checksums = laps[-1][1]
     if kind == "text":
-        encoder._text_preparation; lap("tokenizer")
-    from clipdex.encoder import towers
-    read, compile = towers._read, towers._compile
-    inner = {}
-    def timed(name, call):
-        def run(*args):
-            start = time.perf_counter()
-            try:
-                return call(*args)
-            finally:
-                inner[name] = time.perf_counter() - start
-        return run
-    towers._read, towers._compile = timed("OpenVINO: read", read), timed("OpenVINO: compile", compile)
-    getattr(encoder, f"_{tower}_tower")
-    whole = time.perf_counter() - begin
-    laps += [*inner.items(), ("self-test and rest of the tower", whole - sum(inner.values()) - checksums)]
-    begin = time.perf_counter()
+        encoder._text_preparation; lap("check the note, load the tokenizer")
+    getattr(encoder, f"_{kind}_tower"); lap("check the note, load the compiled tower")
 query = clipdex.ItemQuery(value) if kind == "item" else value if kind == "text" else Path(value)
 explorer.explore_topk(query); lap("answer")
 import rich.console, rich.table; lap("import rich")
