@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex_indexes.pairs import _words, make_plan, near_pairs
-from common import BYTES, Keys, random_keys, show_bar, show_command, show_table
+from common import BYTES, Keys, parse, random_keys, show_bar, show_command, show_table
 
 Triples = set[tuple[int, int, int]]
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000, metavar="N", help="number of keys")
     parser.add_argument("--distances", type=int, nargs="+", default=[16, 32, 48], metavar="D", help="bits")
     parser.add_argument("--part", type=int, default=2000, metavar="N", help="keys that FAISS is given as queries")
-    arguments = parser.parse_args()
+    arguments = parse(parser, keys=4000, distances=[4, 48], part=20)
     show_command()
     rows = []
     for distance in arguments.distances:

@@ -22,6 +22,7 @@ from common import (
     item_id,
     medians,
     milliseconds,
+    parse,
     random_keys,
     show_bar,
     show_command,
@@ -71,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=100_000, help="items in the index (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=9, help="rounds (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parse(parser, items=100, repeats=1)
     show_command()
     with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-") as folder:
         dataset = Path(folder, "dataset")
@@ -102,7 +103,9 @@ def measure_processes(dataset: Path, values: dict[str, str], environment: dict[s
         "image query": [*program, "query", str(dataset), "--image", values["image"]],
     }
     run = functools.partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, env=environment)
-    found = interleaved({name: functools.partial(run, command) for name, command in commands.items()}, repeats)
+    found = interleaved(
+        {name: functools.partial(run, command) for name, command in commands.items()}, repeats, warm=repeats > 1
+    )
     middle = medians(found)
     floor = middle[FLOOR]
     show_table(
@@ -117,7 +120,10 @@ def measure_processes(dataset: Path, values: dict[str, str], environment: dict[s
 
 
 def measure_stages(kind: str, dataset: Path, value: str, environment: dict[str, str], repeats: int) -> None:
-    """Time the stages of one kind of query, each in a fresh process."""
+    """Time the stages of one kind of query, each in a fresh process.
+
+    All have the tower compiled and checked before, by the processes that were timed.
+    """
     command = [sys.executable, "-c", _STAGES, kind, str(dataset), value]
     laps: dict[str, list[float]] = {}
     for _ in range(repeats):
