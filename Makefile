@@ -1,4 +1,4 @@
-# The tasks of the project. `make demo` and `make test` need Python 3.10 or newer and nothing else.
+# The tasks of the project. `make demo` and `make test` need Python 3.11 or newer and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo-results
@@ -35,7 +35,7 @@ clean: ## Delete what the tasks made
 	rm -rf .venv $(DEMO) $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit("clipdex needs Python 3.10 or newer; name one with PYTHON=..." if sys.version_info < (3, 10) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("clipdex needs Python 3.11 or newer; name one with PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 
 .venv/.installed: .venv/bin/python pyproject.toml
