@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from clipdex.building import BuildProgress, build
-from clipdex.encoder import Encoder, find_model, hash_key, load_image, prepare
+from clipdex.building.build import BuildProgress, build
+from clipdex.encoder import Encoder, find_model, hash_key, prepare
 from clipdex.encoder.towers import ImageTower
+from clipdex.media.decoding import load_image
 from clipdex.readers import FolderReader, ReadItem
 from clipdex_indexes import Index
 from common import Keys, example_photos, parse, show_bar, show_command, show_table

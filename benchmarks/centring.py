@@ -24,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.encoder import Encoder, find_model, load_image, prepare
-from clipdex.encoder.centring import centre, packaged_nouns, packaged_photos
+from clipdex.encoder import Encoder, find_model, prepare
+from clipdex.media.decoding import load_image
+from clipdex.models.conversion.centring import centre, packaged_nouns, packaged_photos
 from common import add_folders, class_folders, parse, show_command, show_table
 from quality import CUTS, embed_classes, embed_folder, precision, signs, unit
 

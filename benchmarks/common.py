@@ -162,8 +162,8 @@ def write_index(folder: Path, keys: Keys, segments: int = 1) -> None:
     """Write an index of ``keys`` with made-up items, dealt out to segments, stamped by the bundled model."""
     from clipdex.encoder import Encoder, find_model
     from clipdex.version import WRITER
-    from clipdex_indexes.manifest import Manifest, write_manifest
-    from clipdex_indexes.segment import write_segment
+    from clipdex_indexes.storage.manifest import Manifest, write_manifest
+    from clipdex_indexes.storage.segment import write_segment
 
     # Past the writer, which would merge the segments.
     (folder / "segments").mkdir(parents=True)

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.encoder import Encoder, find_model, hash_key, images, load_image
+from clipdex.encoder import Encoder, find_model, hash_key, images
+from clipdex.media.decoding import load_image
 from common import ROOT, Keys, parse, show_command, show_table
 
 Pixels = npt.NDArray[np.uint8]

@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.pairs import _words, make_plan, near_pairs
+from clipdex_indexes.kernels.pairs import _words, make_plan, near_pairs
 from common import BYTES, Keys, parse, random_keys, show_bar, show_command, show_table
 
 Triples = set[tuple[int, int, int]]

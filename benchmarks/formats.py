@@ -27,10 +27,10 @@ PNG = bytes.fromhex(
 _WAYS = {
     "`import datumaro`": "import datumaro; count = 0",
     "clipdex, finding the format": (
-        "from clipdex.readers.datumaro_formats import detect; count = len(detect(path)); assert count == 1"
+        "from clipdex.readers.datumaro.formats import detect; count = len(detect(path)); assert count == 1"
     ),
     "clipdex, all items in order": (
-        "from clipdex.sources import Source, open_reader\n"
+        "from clipdex.readers.sources import Source, open_reader\n"
         "from clipdex.readers.ordering import in_item_order\n"
         "count = sum(1 for item in in_item_order(open_reader(Source(path, 'coco'))))"
     ),

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from clipdex.calibration import fusion_scores, places, tail_scores, z_scores
 from clipdex.encoder import Encoder, find_model
+from clipdex.search.calibration import fusion_scores, places, tail_scores, z_scores
 from common import CLASSES, add_folders, class_folders, parse, show_command, show_table
 from quality import Floats, embed_classes, embed_folder, signs
 

@@ -29,11 +29,12 @@ import numpy as np
 from PIL import Image
 
 from build_rate import make_photos, time_build
-from clipdex.encoder import Encoder, find_model, hash_key, load_image, prepare
-from clipdex.encoder.adding import Choices, add_model
+from clipdex.encoder import Encoder, find_model, hash_key, prepare
 from clipdex.encoder.devices import CPU, precisions
 from clipdex.encoder.model import Model
 from clipdex.encoder.towers import ImageTower, Way
+from clipdex.media.decoding import load_image
+from clipdex.models.adding import Choices, add_model
 from common import Keys, installed, parse, random_keys, show_bar, show_command, show_table
 
 Ways = list[tuple[str, str]]

@@ -53,8 +53,8 @@ if kind == "text":
 if kind != "item":
     sys.modules.setdefault("openvino.tools.ovc", None)  # as the command line does
     import openvino, openvino.preprocess; lap("import openvino")
-import clipdex.explorer; lap("import clipdex (rest)")
-explorer = clipdex.explorer.Explorer(dataset); lap("open the index")
+import clipdex.search.explorer; lap("import clipdex (rest)")
+explorer = clipdex.search.explorer.Explorer(dataset); lap("open the index")
 if kind != "item":
     encoder = explorer._encoder; lap("read model.json")
     if kind == "text":

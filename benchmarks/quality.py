@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from clipdex.encoder import Encoder, find_model, load_image, prepare
-from clipdex.ranking import CANDIDATES
+from clipdex.encoder import Encoder, find_model, prepare
+from clipdex.media.decoding import load_image
 from clipdex.readers import FolderReader, ReadItem
+from clipdex.search.ranking import CANDIDATES
 from common import add_folders, class_folders, parse, show_command, show_table
 
 Floats = npt.NDArray[np.float32]

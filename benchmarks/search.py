@@ -35,7 +35,7 @@ import numpy.typing as npt
 
 from clipdex_indexes import Index
 from clipdex_indexes import search as search_indexes
-from clipdex_indexes.hamming import nearest
+from clipdex_indexes.kernels.hamming import nearest
 from common import (
     BYTES,
     Keys,
@@ -73,14 +73,14 @@ STREAMING = "streaming the bytes, 2 threads"
 _OPEN = """
 import json, sys, time
 from pathlib import Path
-import clipdex.explorer
+import clipdex.search.explorer
 from clipdex import ItemQuery
 def private():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
 before = private()
 begin = time.perf_counter()
-explorer = clipdex.explorer.Explorer(sys.argv[1])
+explorer = clipdex.search.explorer.Explorer(sys.argv[1])
 opened = time.perf_counter()
 result = explorer.explore_topk(ItemQuery(sys.argv[2]))
 answered = time.perf_counter()

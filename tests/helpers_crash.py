@@ -18,7 +18,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from clipdex_indexes import Index, IndexNotFound, IndexWriter, files, read_manifest
+from clipdex_indexes import Index, IndexNotFound, IndexWriter, read_manifest
+from clipdex_indexes.storage import files
 from helpers_index import contents, in_order, live_files, model_stamp, row, segment_files
 
 CHUNKS = 3

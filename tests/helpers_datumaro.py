@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clipdex.readers.datumaro_library import module, quiet
+from clipdex.readers.datumaro.library import module, quiet
 from helpers_engine import PHOTOS
 
 NAMES = ("cat", "dog", "flower", "rocket")

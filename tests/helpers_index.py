@@ -11,13 +11,13 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 
 from clipdex_indexes import Index, IndexWriter, ItemRow, ModelStamp, read_manifest, search
-from clipdex_indexes.hamming import Masks
-from clipdex_indexes.manifest import Manifest, write_manifest
-from clipdex_indexes.segment import files_of, keys_path, stamp_of, table_path, write_segment
+from clipdex_indexes.kernels.hamming import Masks
+from clipdex_indexes.storage.manifest import Manifest, write_manifest
+from clipdex_indexes.storage.segment import files_of, keys_path, stamp_of, table_path, write_segment
 
 POPCOUNT = np.array([bin(value).count("1") for value in range(256)], np.int64)
 
-# Settings of ``clipdex_indexes.hamming`` that cut a few hundred keys into chunks and blocks.
+# Settings of ``clipdex_indexes.kernels.hamming`` that cut a few hundred keys into chunks and blocks.
 SMALL_CHUNKS = {
     "_SMALLEST_CHUNK": 300,
     "_ONE_THREAD_BELOW": 0,

@@ -17,10 +17,8 @@ from openvino import opset13 as opset
 
 from clipdex import Explorer, build
 from clipdex.encoder import Encoder, find_model
-from clipdex.encoder.adding import Choices, add_model, add_towers
 from clipdex.encoder.installed import check_name, installed_names, models_folder, staged
 from clipdex.encoder.model import FILES
-from clipdex.encoder.upkeep import bench, best_rate, calibrate, list_models, remove, verify
 from clipdex.errors import (
     ExtraMissing,
     ModelCorrupt,
@@ -31,6 +29,8 @@ from clipdex.errors import (
     ModelNotFound,
     ModelUnsupported,
 )
+from clipdex.models.adding import Choices, add_model, add_towers
+from clipdex.models.upkeep import bench, best_rate, calibrate, list_models, remove, verify
 from clipdex_indexes import Index
 from helpers_engine import contents, copy_model, make_folder, picture, temporary_files
 from helpers_reference import clip_folder, export_onnx, write_clip_tokenizer
@@ -436,7 +436,7 @@ def test_an_archive_that_was_damaged_on_its_way_is_a_typed_error(tmp_path, name,
 
 
 def test_an_archive_of_too_much_is_given_up(tmp_path, monkeypatch):
-    from clipdex.encoder import archives
+    from clipdex.models import archives
 
     path = tmp_path / "large.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -561,7 +561,7 @@ def test_calibrating_makes_another_model_from_ones_own_images(published, tmp_pat
 
 
 def load(path):
-    from clipdex.encoder import load_image
+    from clipdex.media.decoding import load_image
 
     return load_image(path)
 

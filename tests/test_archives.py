@@ -13,9 +13,9 @@ import zipfile
 
 import pytest
 
-from clipdex.containers import members, open_member, tars, zips
 from clipdex.errors import DatasetError, DatasetNotFound, ImageError
-from clipdex.media import open_media
+from clipdex.media import members, tars, zips
+from clipdex.media.opening import open_media, open_member
 from clipdex.readers import ReadItem, UnreadableItem
 from clipdex.readers.archives import TarReader, ZipReader
 from clipdex.testing import check_reader

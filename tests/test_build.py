@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from clipdex import BuildProgress, Explorer, build, pipeline
+from clipdex import BuildProgress, Explorer, build
+from clipdex.building.build import pipeline
 from clipdex.encoder import Encoder
 from clipdex.errors import DatasetEmpty, DatasetNotFound, IndexCorrupt, IndexLocked, IndexWriteFailed
 from clipdex_indexes import Index, IndexWriter
-from clipdex_indexes.lock import WriterLock
+from clipdex_indexes.storage.lock import WriterLock
 from helpers_engine import (
     claim_size,
     contents,

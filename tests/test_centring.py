@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipdex.encoder import load_image
-from clipdex.encoder.centring import CALIBRATION_FOLDER, centre, packaged_nouns, packaged_photos
+from clipdex.media.decoding import load_image
+from clipdex.models.conversion.centring import CALIBRATION_FOLDER, centre, packaged_nouns, packaged_photos
 
 PIXELS = 224
 FREE = {"public domain", "CC0-1.0", "CC-BY-2.0", "CC-BY-4.0"}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from clipdex_indexes.lock import WriterLock
+from clipdex_indexes.storage.lock import WriterLock
 from helpers_engine import every_file, make_folder
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from clipdex import Explorer, read_result
 from clipdex.errors import QueryError
 from clipdex.report.sheet import draw_sheet
-from clipdex.result import QueryRecord
+from clipdex.search.result import QueryRecord
 from test_sheet import result_of
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from clipdex.encoder import find_model
-from clipdex.encoder.adding import add_model
 from clipdex.encoder.installed import installed_names, models_folder
-from clipdex.encoder.known import KNOWN
+from clipdex.models.adding import add_model
+from clipdex.models.hub.known import KNOWN
 from helpers_engine import make_folder, renamed_model
 from helpers_reference import clip_folder, export_onnx
 

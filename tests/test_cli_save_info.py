@@ -58,6 +58,35 @@ def test_an_output_folder_alone_means_save(cli, photos):
     assert Path("a/b/c/sheet.png").is_file()
 
 
+@pytest.mark.parametrize("command", ["query", "explore", "save"])
+@pytest.mark.parametrize(("save_as", "depth"), [(None, 4), ("ids", 4), ("ranked", 1)])
+def test_copies_are_named_by_ids_or_by_ranks(cli, photos, command, save_as, depth):
+    query = ("--item", "food/fig", "-k", "3", "--output", "json")
+    hits = cli("query", photos, *query).json["hits"]
+    asked = ("save",) if command == "save" else (command, photos, *query, "-s")
+    done = cli(*asked, "-o", "out", *(["--save-as", save_as] if save_as else []))
+    assert done.code == 0, done.err
+    for hit in hits:
+        name = Path(hit["id"]).name
+        copy = f"{hit['rank']:03d}_{name}" if save_as == "ranked" else f"photos/default/{hit['id']}"
+        assert len(Path(copy).parts) == depth
+        assert Path("out", copy).read_bytes() == Path(hit["path"]).read_bytes()
+
+
+def test_a_way_of_naming_copies_means_save_too(cli, photos):
+    assert cli("query", photos, "--item", "food/fig", "-k", "1", "--save-as", "ranked").code == 0
+    assert Path("explore_result/001_fig.jpg").is_file()
+
+
+@pytest.mark.parametrize("command", ["query", "explore", "save"])
+def test_an_unknown_way_of_naming_copies_is_wrong_usage(cli, photos, command):
+    asked = () if command == "save" else (photos, "--item", "food/fig")
+    done = cli(command, *asked, "--save-as", "rank")
+    assert done.code == 2
+    assert "'ids', 'ranked'" in done.err
+    assert not list(Path().iterdir())
+
+
 @pytest.mark.parametrize("command", ["query", "save"])
 @pytest.mark.parametrize("force", [False, True])
 def test_what_the_user_has_is_never_changed(cli, photos, tmp_path, command, force):

@@ -11,7 +11,7 @@ import pytest
 
 from clipdex_indexes import Index, combining
 from clipdex_indexes.combining import Group, count_distances, count_in, lowest, search_combined
-from clipdex_indexes.distances import distances_to
+from clipdex_indexes.kernels.distances import distances_to
 from helpers_index import random_pairs, split, write_index
 from test_index_search import random_keys
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from clipdex import Explorer, ItemQuery, build, save_result
-from clipdex.media import open_media
+from clipdex.media.opening import open_media
 from helpers_datumaro import ITEMS, LAYOUTS, Layout, export
 from helpers_engine import distance
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clipdex.errors import DatasetError, DatasetNotFound, ExtraMissing
-from clipdex.readers.datumaro_project import read_datumaro_project
+from clipdex.readers.datumaro.project import read_datumaro_project
 
 # As Datumaro 1.11 writes it.
 TREE = """build_targets:

@@ -14,11 +14,12 @@ from PIL import Image
 
 from clipdex import build
 from clipdex.errors import DatasetError, ExtraMissing, ImageError
-from clipdex.readers import ReadItem, UnreadableItem, datumaro_formats
-from clipdex.readers.datumaro_library import module, quiet
+from clipdex.readers import ReadItem, UnreadableItem
+from clipdex.readers.datumaro import formats as datumaro_formats
+from clipdex.readers.datumaro.library import module, quiet
 from clipdex.readers.formats import choose
 from clipdex.readers.ordering import in_item_order
-from clipdex.sources import Source, open_reader
+from clipdex.readers.sources import Source, open_reader
 from helpers_datumaro import ITEMS, LAYOUTS, export
 from helpers_engine import make_folder, picture
 from test_imports import command, imported_by
@@ -70,7 +71,7 @@ def test_a_layout_is_told_by_its_files_of_annotations(exported, name):
 
 def test_detection_imports_no_datumaro(exported):
     code = (
-        "import sys; from pathlib import Path; from clipdex.readers import datumaro_formats\n"
+        "import sys; from pathlib import Path; from clipdex.readers.datumaro import formats as datumaro_formats\n"
         f"assert datumaro_formats.detect(Path({str(exported('coco'))!r})) and len(datumaro_formats.names()) > 80\n"
         "assert datumaro_formats.reader_class('coco').detect(Path('/')) is None\n"
         "assert not {'datumaro', 'numpy', 'PIL'} & set(sys.modules)"
@@ -256,7 +257,7 @@ def test_the_content_of_arrays_says_whether_they_changed(tmp_path, exported):
     before = {item.id: item.content for item in read(exported("mnist"), "mnist")}
     changed = export(tmp_path / "mnist", LAYOUTS["mnist"])
     media = module("components.media", "a test")
-    from clipdex.readers.datumaro_media import content_hash
+    from clipdex.readers.datumaro.media import content_hash
 
     assert {item.id: item.content for item in read(changed, "mnist")} == before
     assert len(set(before.values())) == len(before)

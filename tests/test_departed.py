@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipdex.departed import Departed
+from clipdex.building.departed import Departed
 from clipdex_indexes import Location
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1

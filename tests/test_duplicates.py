@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipdex import build, duplicates
-from clipdex.dataset import Dataset
-from clipdex.duplicates import _components, _Places, default_distance, find_duplicates
+from clipdex import build
+from clipdex.datasets.dataset import Dataset
 from clipdex.errors import ModelMismatch, QueryError
-from clipdex_indexes import Index
+from clipdex.search.duplicates import default_distance, duplicates_of, find_duplicates
+from clipdex_indexes import Index, IndexWriter
 from helpers_engine import PHOTOS, distance, renamed_model
 from helpers_index import POPCOUNT, random_pairs, split, write_index
 
@@ -127,48 +127,56 @@ def test_the_default_distance_goes_with_the_bits():
     assert [default_distance(bits) for bits in (512, 768, 64)] == [16, 24, 2]
 
 
-def oracle(keys, live, most):
-    """Connected components by brute force, each as positions."""
-    group = {position: {position} for position in live}
-    for one, other in combinations(live, 2):
+def oracle(keys, most):
+    """Connected components of at least two items by brute force; ``keys`` has the key of each item."""
+    group = {item: {item} for item in keys}
+    for one, other in combinations(keys, 2):
         if distance(keys[one], keys[other]) <= most and group[one] is not group[other]:
             group[one] |= group[other]
-            for position in group[other]:
-                group[position] = group[one]
+            for item in group[other]:
+                group[item] = group[one]
     return {tuple(sorted(members)) for members in group.values() if len(members) > 1}
 
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("bits", "most", "distinct"), [(64, 18, 0), (64, 4, 30), (16, 2, 0), (64, 0, 30)])
-def test_groups_over_segments_and_datasets_are_those_of_the_oracle(tmp_path, monkeypatch, bits, most, distinct, masked):
-    monkeypatch.setattr(duplicates, "_READ_AT_ONCE", 3)
+def test_groups_over_segments_and_datasets_are_those_of_the_oracle(tmp_path, bits, most, distinct, masked):
     datasets = []
     for number in range(2):
         parts = split(random_pairs(120, bits, seed=number, distinct=distinct), 3, seed=number)
         folder = write_index(tmp_path / str(number), parts, bits)
+        if masked:
+            remove_some(folder, 0.4, seed=number)
         datasets.append(Dataset(str(number), folder, Index(folder)))
-    places = _Places(datasets)
-    keys = [key.tobytes() for segment in places.keys for key in segment]
-    live = np.ones(len(keys), bool)
-    if masked:
-        live = np.random.default_rng(0).random(len(keys)) < 0.6
-        places.live = np.split(live, np.cumsum([len(part) for part in places.keys])[:-1])
-    found = _components(places, most, None)
-    expected = oracle(keys, np.flatnonzero(live).tolist(), most)
+    keys = {
+        (number, row.id, row.subset): dataset.index.key(location).tobytes()
+        for number, dataset in enumerate(datasets)
+        for location, row in dataset.index.items()
+    }
+    expected = oracle(keys, most)
     assert expected
-    assert {tuple(group.tolist()) for group in found} == expected
-    for group in found:
-        outline, items = places.outline(group), places.group(group).items
-        order = [(int(item.dataset), item.id, item.subset) for item in items]
-        assert order == sorted(order)
-        assert outline.first == order[0]
-        assert outline.across_datasets == (len({number for number, _, _ in order}) > 1)
-        assert outline.across_subsets == (len({subset for _, _, subset in order}) > 1)
-        read = [datasets[number].index.keys([one], subset=subset)[0] for number, one, subset in order]
-        assert [item.distance for item in items] == [int(POPCOUNT[key ^ read[0]].sum()) for key in read]
-        assert sorted(key.tobytes() for key in read) == sorted(keys[position] for position in group)
+    result = duplicates_of(datasets, most, read_at_once=3)
+    found = [tuple((int(item.dataset), item.id, item.subset) for item in group.items) for group in result.groups]
+    assert found == sorted(expected, key=lambda group: (-len(group), group[0]))
+    for group, items in zip(result.groups, found, strict=True):
+        first = np.frombuffer(keys[items[0]], np.uint8)
+        distances = [int(POPCOUNT[np.frombuffer(keys[item], np.uint8) ^ first].sum()) for item in items]
+        assert [item.distance for item in group.items] == distances
+    assert (result.total_groups, result.total_items) == (len(found), sum(map(len, found)))
+    assert result.total_across_datasets == sum(len({number for number, _, _ in group}) > 1 for group in found)
+    assert result.total_across_subsets == sum(len({subset for _, _, subset in group}) > 1 for group in found)
     for dataset in datasets:
         dataset.index.close()
+
+
+def remove_some(folder, share, seed):
+    """Remove some items of an index, here and there in its segments."""
+    random = np.random.default_rng(seed)
+    with IndexWriter(folder) as writer:
+        for location, _ in list(writer.base.items()):
+            if random.random() < share:
+                writer.remove(location)
+        writer.commit()
 
 
 def test_table(cli, leaky, other):

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from clipdex.encoder import Encoder, find_model, hash_key, load_image
+from clipdex.encoder import Encoder, find_model, hash_key
 from clipdex.encoder.model import TextSettings
 from clipdex.encoder.texts import TextPreparation, prompted
+from clipdex.media.decoding import load_image
 from clipdex_indexes import Index
 from helpers_engine import picture
 

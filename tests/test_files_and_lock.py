@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clipdex_indexes import IndexCorrupt, IndexLocked, IndexWriteFailed, files, lock, read_manifest
-from clipdex_indexes.lock import WriterLock
-from clipdex_indexes.manifest import FileStamp, Manifest, ModelStamp, RemovedStamp, SegmentStamp, write_manifest
+from clipdex_indexes import IndexCorrupt, IndexLocked, IndexWriteFailed, read_manifest
+from clipdex_indexes.storage import files, lock
+from clipdex_indexes.storage.lock import WriterLock
+from clipdex_indexes.storage.manifest import FileStamp, Manifest, ModelStamp, RemovedStamp, SegmentStamp, write_manifest
 from helpers_index import DETERMINISTIC
 
 

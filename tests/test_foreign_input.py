@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from clipdex import Explorer, ImageQuery, TextQuery, build
+from clipdex.datasets.info import describe
 from clipdex.errors import ModelMismatch, ModelNotFound, QueryError
-from clipdex.info import describe
 from clipdex_cli import output as printer
-from clipdex_indexes.manifest import _checksum
+from clipdex_indexes.storage.manifest import _checksum
 from helpers_engine import make_folder, picture, renamed_model, run_process
 
 

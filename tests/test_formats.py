@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from clipdex import Explorer, build, save_result
-from clipdex.encoder import load_image
 from clipdex.errors import DatasetError, DatasetNotFound
+from clipdex.media.decoding import load_image
 from clipdex.readers import formats
-from clipdex.sources import locate, open_reader
+from clipdex.readers.sources import locate, open_reader
 from clipdex.testing import check_reader
 from helpers_engine import REPOSITORY, make_folder, picture
 from helpers_formats import (
@@ -124,11 +124,11 @@ def test_summary_counts_failures_by_kind(cli, tmp_path):
 
 def test_several_formats_are_listed_with_what_speaks_for_each(tmp_path, monkeypatch):
     root = make_folder(tmp_path / "data", "a.png", "b.png")
-    monkeypatch.setattr("clipdex.readers.datumaro_formats.names", lambda: {"one": "One", "two": "Two"})
+    monkeypatch.setattr("clipdex.readers.datumaro.formats.names", lambda: {"one": "One", "two": "Two"})
     monkeypatch.setattr(
-        "clipdex.readers.datumaro_formats.detect", lambda location: {"one": "it has one.json", "two": "it has two.xml"}
+        "clipdex.readers.datumaro.formats.detect", lambda location: {"one": "it has one.json", "two": "it has two.xml"}
     )
-    monkeypatch.setattr("clipdex.readers.datumaro_formats.reader_class", _reader_of_two)
+    monkeypatch.setattr("clipdex.readers.datumaro.formats.reader_class", _reader_of_two)
     formats.reload()
     with pytest.raises(DatasetError) as caught:
         formats.choose(root)
@@ -143,9 +143,9 @@ def _reader_of_two(name):
 
 def test_layout_that_needs_a_package_is_read_as_a_folder_with_a_hint(cli, tmp_path, monkeypatch):
     root = make_folder(tmp_path / "data", "a.png", "b.png")
-    monkeypatch.setattr("clipdex.readers.datumaro_formats.names", lambda: {"one": "One"})
-    monkeypatch.setattr("clipdex.readers.datumaro_formats.detect", lambda location: {"one": "it has one.json"})
-    monkeypatch.setattr("clipdex.readers.datumaro_formats.reader_class", _needs_datumaro)
+    monkeypatch.setattr("clipdex.readers.datumaro.formats.names", lambda: {"one": "One"})
+    monkeypatch.setattr("clipdex.readers.datumaro.formats.detect", lambda location: {"one": "it has one.json"})
+    monkeypatch.setattr("clipdex.readers.datumaro.formats.reader_class", _needs_datumaro)
     formats.reload()
     done = cli("build", root)
     assert done.code == 0
@@ -157,7 +157,7 @@ def test_layout_that_needs_a_package_is_read_as_a_folder_with_a_hint(cli, tmp_pa
 
 
 def _needs_datumaro(name):
-    from clipdex.encoder.extras import optional
+    from clipdex.extras import optional
 
     return optional("a_module_that_is_not_there", "datumaro", f"the format {name}")
 

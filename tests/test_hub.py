@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from clipdex.encoder import hub as downloading
-from clipdex.encoder.hub import Download, DownloadProgress, download
-from clipdex.encoder.known import KNOWN, KnownModel, find_known
 from clipdex.errors import ModelDownloadFailed, ModelNotFound
+from clipdex.models.hub import download as downloading
+from clipdex.models.hub.download import Download, DownloadProgress, download
+from clipdex.models.hub.known import KNOWN, KnownModel, find_known
 from helpers_engine import contents
 from helpers_hub import LocalHub, closed_endpoint, serving
 
@@ -45,8 +45,8 @@ MODEL = KnownModel(
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from clipdex.encoder.hub import download
-from clipdex.encoder.known import KnownModel
+from clipdex.models.hub.download import download
+from clipdex.models.hub.known import KnownModel
 from clipdex.errors import ClipdexError
 settings = json.loads(sys.argv[1])
 known = KnownModel(**{**settings, "files": tuple(settings["files"]), "optional": tuple(settings["optional"])})

@@ -9,7 +9,7 @@ import pytest
 from clipdex.projects.reading import open_project
 from helpers_engine import make_folder
 
-pytest.importorskip("clipdex.readers.datumaro_project")
+pytest.importorskip("clipdex.readers.datumaro.project")
 pytest.importorskip("yaml")
 
 CONFIG = """

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clipdex_indexes import Commit, Index, IndexCorrupt, IndexWriter, read_manifest, segment
+from clipdex_indexes import Commit, Index, IndexCorrupt, IndexWriter, read_manifest
+from clipdex_indexes.storage import segment
 from helpers_index import (
     all_bytes,
     apply,

@@ -18,7 +18,7 @@ from clipdex_indexes import (
     Written,
     read_manifest,
 )
-from clipdex_indexes.lock import WriterLock
+from clipdex_indexes.storage.lock import WriterLock
 from helpers_index import POPCOUNT
 
 BITS = 32

@@ -24,11 +24,11 @@ from clipdex_indexes import (
     IndexNotFound,
     IndexTooNew,
     IndexWriter,
-    manifest,
     read_manifest,
     search,
 )
-from clipdex_indexes.manifest import write_manifest
+from clipdex_indexes.storage import manifest
+from clipdex_indexes.storage.manifest import write_manifest
 from helpers_index import all_bytes, apply, ask, contents, in_order, oracle, restamp, row, write_index
 
 BITS = 16

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipdex_indexes import Index, ItemFilter, hamming
+from clipdex_indexes import Index, ItemFilter
 from clipdex_indexes.filters import select
+from clipdex_indexes.kernels import hamming
 from helpers_index import DETERMINISTIC, SMALL_CHUNKS, ask, oracle, random_pairs, row, split, write_index
 
 BITS = 16

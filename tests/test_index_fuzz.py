@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipdex_indexes import ClipdexError, Index, manifest
-from clipdex_indexes.segment import files_of, stamp_of
+from clipdex_indexes import ClipdexError, Index
+from clipdex_indexes.storage import manifest
+from clipdex_indexes.storage.segment import files_of, stamp_of
 from helpers_index import apply, contents, random_pairs
 
 BITS = 16

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipdex_indexes.policy import Extent, to_rewrite
+from clipdex_indexes.storage.policy import Extent, to_rewrite
 from helpers_index import DETERMINISTIC
 
 EXTENTS = st.lists(

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from clipdex_indexes import ClipdexError, Index, IndexWriter, hamming
+from clipdex_indexes import ClipdexError, Index, IndexWriter
+from clipdex_indexes.kernels import hamming
 from helpers_index import (
     DETERMINISTIC,
     POPCOUNT,

@@ -11,7 +11,8 @@ import threading
 import numpy as np
 import pytest
 
-from clipdex_indexes import Index, distances, hamming, search
+from clipdex_indexes import Index, search
+from clipdex_indexes.kernels import distances, hamming
 from helpers_index import POPCOUNT, SMALL_CHUNKS, ask, oracle, random_pairs, row, split, write_index
 
 
@@ -298,7 +299,7 @@ def test_near_keys_fill_their_memory_and_no_more(size):
 FORKED = """
 import os, signal, sys
 import numpy as np
-from clipdex_indexes import hamming
+from clipdex_indexes.kernels import hamming
 keys = np.random.default_rng(0).integers(0, 256, (100_000, 8), np.uint8)
 before = hamming.nearest([keys], keys[:2], 5)[0][0].positions.tolist()
 child = os.fork()

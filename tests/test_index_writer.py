@@ -24,11 +24,10 @@ from clipdex_indexes import (
     IndexNotFound,
     IndexWriteFailed,
     IndexWriter,
-    files,
     read_manifest,
-    segment,
     writer,
 )
+from clipdex_indexes.storage import files, segment
 from helpers_index import (
     all_bytes,
     apply,

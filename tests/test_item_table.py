@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipdex_indexes import IndexCorrupt, valid_item_id
-from clipdex_indexes import table as table_module
-from clipdex_indexes.table import TableReader, TableWriter
+from clipdex_indexes.storage import table as table_module
+from clipdex_indexes.storage.table import TableReader, TableWriter
 from helpers_index import DETERMINISTIC, row
 
 

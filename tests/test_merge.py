@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from clipdex import Explorer, ImageQuery, TextQuery, build
+from clipdex.building.joining import join
 from clipdex.errors import DatasetError, ModelMismatch, OutputError
-from clipdex.joining import join
 from helpers_engine import contents, distance, every_file, make_folder, renamed_model, rows_and_keys, touch_later
 
 NAMES = ("train/cat/a.png", "train/cat/b.png", "val/dog/a.png", "loose.png")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipdex.merging import BY_DISTANCE, BY_RANK, ItemKey, Merged, merge, rule_for
+from clipdex.search.merging import BY_DISTANCE, BY_RANK, ItemKey, Merged, merge, rule_for
 from helpers_index import DETERMINISTIC
 
 ITEMS = [ItemKey(dataset, f"{folder}{n}", subset) for dataset in (0, 1) for folder in ("", "a/") for n in range(4)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipdex_indexes import pairs as module
-from clipdex_indexes.pairs import Plan, make_plan, near_pairs
+from clipdex_indexes.kernels import pairs as module
+from clipdex_indexes.kernels.pairs import Plan, make_plan, near_pairs
 from helpers_index import DETERMINISTIC, POPCOUNT
 
 PLANS = (Plan(0, 0, 0), Plan(9, 7, 0), Plan(5, 8, 1), Plan(3, 9, 2))

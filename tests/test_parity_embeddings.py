@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipdex.encoder import Encoder, find_model, load_image
-from clipdex.encoder.adding import Choices, add_model, add_towers
+from clipdex.encoder import Encoder, find_model
+from clipdex.media.decoding import load_image
+from clipdex.models.adding import Choices, add_model, add_towers
 from helpers_engine import PHOTOS
 from helpers_reference import (
     clip_folder,

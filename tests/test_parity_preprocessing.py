@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipdex.encoder import load_image, prepare
-from clipdex.encoder.sources.preprocessing import image_settings
+from clipdex.encoder import prepare
+from clipdex.media.decoding import load_image
+from clipdex.models.conversion.preprocessing import image_settings
 from helpers_engine import PHOTOS
 
 for library in ("torch", "transformers", "sentencepiece", "onnxruntime"):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from clipdex.encoder.model import TextSettings
-from clipdex.encoder.sources.tokenizing import text_form, write_tokenizer
 from clipdex.encoder.texts import TextPreparation
+from clipdex.models.conversion.tokenizing import text_form, write_tokenizer
 
 for library in ("torch", "transformers", "sentencepiece", "onnxruntime"):
     pytest.importorskip(library)

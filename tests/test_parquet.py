@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from clipdex import Explorer, build, save_result
-from clipdex.containers import parquet as rows
 from clipdex.errors import DatasetError, ImageError
-from clipdex.media import open_media
+from clipdex.media import parquet as rows
+from clipdex.media.opening import open_media
 from clipdex.readers import UnreadableItem
 from clipdex.readers.parquet import ParquetReader
 from clipdex.testing import check_reader

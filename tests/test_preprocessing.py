@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from clipdex import Explorer, build
-from clipdex.encoder import find_model, load_image, own_pixel_limit, prepare
-from clipdex.encoder.images import is_image, to_rgb
+from clipdex.encoder import find_model, prepare
 from clipdex.errors import ImageError
+from clipdex.media.decoding import is_image, load_image, own_pixel_limit, to_rgb
 from helpers_engine import PHOTOS, claim_size, picture
 
 ORIENTATION = 0x0112

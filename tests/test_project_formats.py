@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from clipdex import Explorer, ImageQuery, build
-from clipdex.joining import join
+from clipdex.building.joining import join
 from clipdex.projects.reading import open_project
 from clipdex.readers import formats
 from helpers_engine import make_folder

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipdex.encoder import Encoder, load_image
-from clipdex.encoder.adding import pull_model
+from clipdex.encoder import Encoder
 from clipdex.encoder.installed import installed_names
-from clipdex.encoder.known import KNOWN, find_known
-from clipdex.encoder.sources.tokenizing import write_tokenizer
 from clipdex.errors import ExtraMissing, ModelDownloadFailed, ModelExists
+from clipdex.media.decoding import load_image
+from clipdex.models.adding import pull_model
+from clipdex.models.conversion.tokenizing import write_tokenizer
+from clipdex.models.hub.known import KNOWN, find_known
 from helpers_engine import PHOTOS, make_folder
 from helpers_hub import LocalHub, closed_endpoint, serving
 from helpers_reference import (

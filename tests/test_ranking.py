@@ -10,11 +10,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from clipdex.calibration import FUSION_CONSTANT, fusion_scores, places, tail_scores, z_scores
 from clipdex.defaults import MERGES
-from clipdex.merging import ItemKey, mixed
-from clipdex.ranking import CANDIDATES, Question, rank
-from clipdex.rescoring import asymmetric_distances, weights_of
+from clipdex.search.calibration import FUSION_CONSTANT, fusion_scores, places, tail_scores, z_scores
+from clipdex.search.merging import ItemKey, mixed
+from clipdex.search.ranking import CANDIDATES, Question, rank
+from clipdex.search.rescoring import asymmetric_distances, weights_of
 from clipdex_indexes import Index
 from helpers_engine import distance
 from helpers_index import random_pairs, split, write_index

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from clipdex import Explorer, Hit, Result, read_result
+from clipdex.datasets.record import DatasetRecord
 from clipdex.errors import OutputError
-from clipdex.result import DatasetRecord, QueryRecord
-from clipdex.state import last_result, remember, state_folder
+from clipdex.report.last_result import last_result, remember, state_folder
+from clipdex.search.result import QueryRecord
 
 RESULT = Result(
     topk=5,

@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from clipdex import Explorer, build, read_result, save_result
+from clipdex.datasets.record import DatasetRecord
 from clipdex.errors import OutputError
 from clipdex.readers import FolderReader
 from clipdex.report.save import fresh_folder
-from clipdex.result import DatasetRecord, Hit, QueryRecord, Result
-from helpers_engine import contents, every_file, make_folder, picture
+from clipdex.search.result import Hit, QueryRecord, Result
+from helpers_engine import contents, every_file, make_folder, picture, solid
+from helpers_formats import write_zip
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
 
@@ -189,6 +191,111 @@ def test_nothing_is_written_outside_the_output_folder(tmp_path, source, hit, for
     assert saved.images[0].read_bytes() == source.read_bytes()
     assert saved.sheet.is_file()
     assert len({saved.sheet, saved.data, *saved.images}) == 3
+
+
+def many_hits(path: Path, item_ids: list[str]) -> Result:
+    """A result with a hit for each id, all of the same file."""
+    result = one_hit(path=str(path))
+    hits = tuple(replace(result.hits[0], rank=rank, id=item_id) for rank, item_id in enumerate(item_ids, start=1))
+    return replace(result, hits=hits)
+
+
+def test_copies_in_rank_order_sort_as_the_hits(result, tmp_path):
+    saved = save_result(result, tmp_path / "out", save_as="ranked")
+    names = [f"{hit.rank:03d}_{Path(hit.id).name}" for hit in result]
+    assert names[0].startswith("001_")
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in saved.images] == names == sorted(names)
+    assert set(contents(saved.folder)) == {"sheet.png", "result.json", ".clipdexignore", *names}
+    for hit, path in zip(result, saved.images, strict=True):
+        assert path.read_bytes() == Path(hit.path).read_bytes()
+
+
+def test_ranks_have_as_many_digits_as_the_number_of_hits(tmp_path, source):
+    hits = many_hits(tmp_path / "none.png", ["a.png"] * 1200)
+    first, last = hits.hits[0], hits.hits[-1]
+    found = replace(hits, hits=(replace(first, path=str(source)), *hits.hits[1:-1], replace(last, path=str(source))))
+    saved = save_result(found, tmp_path / "out", save_as="ranked")
+    assert [path.name for path in saved.images] == ["0001_a.png", "1200_a.png"]
+
+
+def test_ranked_copies_of_any_id_are_beside_each_other_in_the_folder(tmp_path, source):
+    data = tmp_path / "evil.json"
+    data.write_bytes(many_hits(source, EVIL_IDS).to_json().encode(errors="backslashreplace"))
+    before = {*tmp_path.rglob("*")}
+    out = tmp_path / "deep" / "out"
+    saved = save_result(read_result(data), out, save_as="ranked")
+    assert {*tmp_path.rglob("*")} - before == {
+        out.parent,
+        out,
+        out / ".clipdexignore",
+        saved.sheet,
+        saved.data,
+        *saved.images,
+    }
+    assert len(set(saved.images)) == len(EVIL_IDS)
+    for rank, path in enumerate(saved.images, start=1):
+        assert path.parent == out
+        assert (path.name[:4], path.suffix) == (f"{rank:03d}_", ".png")
+        assert path.read_bytes() == source.read_bytes()
+
+
+def test_ranked_copies_replace_nothing(tmp_path, source):
+    out = make_folder(tmp_path / "out", "001_a.png", seed=7)
+    mine = (out / "001_a.png").read_bytes()
+    found = many_hits(source, ["x/a.png", "y/a.png"])
+    for _ in range(2):
+        saved = save_result(found, out, force=True, save_as="ranked")
+        assert [path.name for path in saved.images] == ["001_a-2.png", "002_a.png"]
+    assert (out / "001_a.png").read_bytes() == mine
+
+
+@needs_links
+def test_a_link_in_the_place_of_a_ranked_copy_is_not_written_through(tmp_path, source):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "001_a.png").symlink_to(tmp_path / "victim")
+    saved = save_result(one_hit(path=str(source)), tmp_path / "out", force=True, save_as="ranked")
+    assert [path.name for path in saved.images] == ["001_a-2.png"]
+    assert not (tmp_path / "victim").exists()
+
+
+def test_an_unknown_way_of_naming_copies_is_refused(result, tmp_path):
+    with pytest.raises(OutputError, match="ids, ranked"):
+        save_result(result, tmp_path / "out", save_as="rank")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("save_as", ["ids", "ranked"])
+def test_the_sheet_shows_the_copies_whatever_becomes_of_the_images_meanwhile(tmp_path, monkeypatch, save_as):
+    from clipdex.report import save
+
+    red, green = (200, 30, 60), (30, 200, 60)
+    solid(red).save(tmp_path / "red.png")
+    solid(green).save(tmp_path / "green.png")
+    archive = write_zip(tmp_path / "photos.zip", {"in/red.png": (tmp_path / "red.png").read_bytes()})
+    (tmp_path / "broken.png").write_bytes(b"x")
+    paths = [
+        f"{archive}!/in/red.png",
+        str(tmp_path / "green.png"),
+        str(tmp_path / "broken.png"),
+        str(tmp_path / "none"),
+    ]
+    found = many_hits(tmp_path, ["a.png", "b.png", "c.png", "d.png"])
+    found = replace(found, hits=tuple(replace(hit, path=path) for hit, path in zip(found.hits, paths, strict=True)))
+    draw = save.draw_sheet
+
+    def draw_later(*arguments, **options):
+        for path in (archive, tmp_path / "green.png"):
+            path.unlink()
+        for name in ("broken.png", "none"):
+            solid((60, 30, 200)).save(tmp_path / name, "PNG")
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(save, "draw_sheet", draw_later)
+    saved = save_result(found, tmp_path / "out", save_as=save_as)
+    assert [hit.id for hit in saved.missing] == ["c.png", "d.png"]
+    with Image.open(saved.sheet) as sheet:
+        shown = {colour for count, colour in sheet.getcolors(1 << 24) if count > 180 * 100}
+    assert shown & {red, green, (60, 30, 200)} == {red, green}
 
 
 @needs_links

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from clipdex import Explorer, Hit, Result
+from clipdex.datasets.record import DatasetRecord
 from clipdex.report.sheet import draw_sheet
-from clipdex.result import DatasetRecord, QueryRecord
+from clipdex.search.result import QueryRecord
 from helpers_engine import picture, solid
 
 
@@ -100,7 +101,7 @@ def test_fifty_hits_make_a_sheet_of_sensible_size(tmp_path):
     assert (tmp_path / "sheet.png").stat().st_size < 10_000_000
 
 
-@pytest.mark.parametrize("size", [(400, 20), (20, 400), (1, 1), (3, 2), (1000, 1000)])
+@pytest.mark.parametrize("size", [(300, 100), (100, 300), (1, 1), (3, 2), (1000, 1000)])
 def test_proportions_are_kept(tmp_path, size):
     colour = (200, 30, 60)
     solid(colour, size).save(tmp_path / "a.png")
@@ -108,6 +109,145 @@ def test_proportions_are_kept(tmp_path, size):
     width, height = right - left, bottom - top
     assert abs(width - height * size[0] / size[1]) <= max(1, size[0] / size[1])
     assert (width, height) <= (180, 180)
+
+
+FRAME = (0xB4, 0xBC, 0xC8)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_frame_of_one_pixel_shows_where_a_white_or_transparent_image_is(tmp_path, mode):
+    Image.new(mode, (60, 40), (255, 255, 255, 0)[: len(mode)]).save(tmp_path / "a.png")
+    sheet = draw_sheet(result_of([tmp_path / "a.png"]))
+    left, top, right, bottom = where(sheet, FRAME)
+    assert (right - left, bottom - top) == (180 + 2, 120 + 2)
+    tile = packed(sheet.crop((left, top, right, bottom)))
+    assert (tile[1:-1, 1:-1] == 0xFFFFFF).all()
+    assert set(np.concatenate([tile[0], tile[-1], tile[:, 0], tile[:, -1]])) == {0xB4BCC8}
+
+
+def test_a_frame_covers_nothing_of_its_image(tmp_path):
+    solid((200, 30, 60)).save(tmp_path / "a.png")
+    sheet = draw_sheet(result_of([tmp_path / "a.png"]))
+    left, top, right, bottom = where(sheet, (200, 30, 60))
+    assert (left - 1, top - 1, right + 1, bottom + 1) == where(sheet, FRAME)
+
+
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize("asked", [False, True])
+def test_of_a_very_long_image_the_middle_is_shown_at_a_readable_size(tmp_path, upright, asked):
+    inside, ends = (200, 30, 60), (30, 60, 200)
+    image = solid(ends, (1200, 60))
+    image.paste(inside, (510, 0, 690, 60))  # 3 times as long as it is wide
+    (image.transpose(Image.Transpose.ROTATE_90) if upright else image).save(tmp_path / "long.png")
+    records = (QueryRecord("image", "long.png", str(tmp_path / "long.png")),) if asked else None
+    sheet = draw_sheet(result_of([] if asked else [tmp_path / "long.png"], records))
+    left, top, right, bottom = where(sheet, inside)
+    long, short = sorted((right - left, bottom - top), reverse=True)
+    assert long / short == pytest.approx(3, rel=0.04)
+    assert short >= 50
+    assert not (packed(sheet) == 0x1E3CC8).any()
+    # The ends are torn: less of the colour than in the middle. The sides are not.
+    part = packed(sheet.crop((left, top, right, bottom))) == 0xC81E3C
+    part = part if long == right - left else part.T
+    assert part[:, part.shape[1] // 2].all()
+    for end in (part[:, 0], part[:, -1]):
+        assert end.mean() < 0.8
+
+
+def test_an_image_three_times_as_long_as_wide_is_shown_whole(tmp_path):
+    image = solid((200, 30, 60), (300, 100))
+    for left, colour in ((0, (30, 60, 200)), (290, (60, 200, 30))):
+        image.paste(colour, (left, 0, left + 10, 100))
+    image.save(tmp_path / "a.png")
+    sheet = draw_sheet(result_of([tmp_path / "a.png"]))
+    assert where(sheet, (30, 60, 200))[2] < where(sheet, (60, 200, 30))[0]
+
+
+def test_cards_of_many_queries_are_in_rows_in_the_order_of_the_queries(tmp_path):
+    wanted = colours(12)
+    records = []
+    for number, colour in enumerate(wanted):
+        solid(colour).save(tmp_path / f"{number}.png")
+        records.append(QueryRecord("image", f"{number}.png", str(tmp_path / f"{number}.png")))
+    solid((90, 90, 90)).save(tmp_path / "hit.png")
+    sheet = draw_sheet(result_of([tmp_path / "hit.png"], tuple(records)))
+    boxes = [where(sheet, colour) for colour in wanted]
+    assert sorted(boxes, key=lambda box: (box[1], box[0])) == boxes
+    assert len({(right - left, bottom - top) for left, top, right, bottom in boxes}) == 1
+    rows = sorted({top for _, top, _, _ in boxes})
+    assert len(rows) == 2
+    assert rows[0] + 150 < rows[1] < where(sheet, (90, 90, 90))[1]
+    assert boxes[0][2] - boxes[0][0] >= 180
+
+
+def test_a_card_of_every_text_is_on_the_sheet(tmp_path):
+    solid((90, 90, 90)).save(tmp_path / "hit.png")
+    paper = 0xF2F6FC
+    for count in (1, 4, 5, 6, 7, 12, 40, 60):
+        queries = tuple(QueryRecord("text", f"query {number}") for number in range(count))
+        cards = packed(draw_sheet(result_of([tmp_path / "hit.png"], queries))) == paper
+        # Just below the upper edges of the cards of one row there is paper and no text.
+        edges = np.flatnonzero(np.diff(cards.any(axis=1).astype(int)) == 1) + 3
+        assert sum(int((np.diff(cards[row].astype(int)) == 1).sum()) for row in edges) == min(count, 40)
+
+
+def caption(sheet: Image.Image, colour: tuple[int, int, int]) -> np.ndarray:
+    """What is written under the picture of this colour."""
+    left, _, right, bottom = where(sheet, colour)
+    return np.asarray(sheet.crop((left, bottom + 5, right, bottom + 5 + 18 * 5)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "same", "other"),
+    [
+        ("text", "dog", "dog", "owl"),
+        ("image", "/here/a.jpg", "/there/a.jpg", "/here/b.jpg"),
+        ("item", "here/a.jpg", "here/a.jpg", "there/a.jpg"),
+    ],
+)
+def test_captions_name_the_query_that_a_hit_matched(tmp_path, kind, one, same, other):
+    first, second = (200, 30, 60), (30, 200, 60)
+    paths = [tmp_path / "first.png", tmp_path / "second.png"]
+    for path, colour in zip(paths, (first, second), strict=True):
+        solid(colour).save(path)
+    sheets = {
+        value: draw_sheet(result_of(paths, (QueryRecord("text", "cat"), QueryRecord(kind, value))))
+        for value in (one, same, other)
+    }
+    assert np.array_equal(caption(sheets[one], second), caption(sheets[same], second))
+    assert not np.array_equal(caption(sheets[one], second), caption(sheets[other], second))
+    assert np.array_equal(caption(sheets[one], first), caption(sheets[other], first))
+
+
+def test_captions_of_one_query_do_not_name_it(tmp_path):
+    solid((200, 30, 60)).save(tmp_path / "a.png")
+    paths = [tmp_path / "a.png"]
+    away = QueryRecord("text", "cat", negative=True)
+    sheets = [
+        draw_sheet(result_of(paths, (QueryRecord("text", text), *others)))
+        for text, others in (("dog", ()), ("owl", ()), ("dog", (away,)))
+    ]
+    captions = [caption(sheet, (200, 30, 60)) for sheet in sheets]
+    assert np.array_equal(captions[0], captions[1])
+    assert np.array_equal(captions[0], captions[2])
+
+
+def test_copies_are_drawn_in_the_place_of_the_images(tmp_path):
+    solid((200, 30, 60)).save(tmp_path / "image.png")
+    solid((30, 200, 60)).save(tmp_path / "copy.png")
+    result = result_of([tmp_path / "image.png"] * 2)
+    sheet = draw_sheet(result, copies=[None, tmp_path / "copy.png"])
+    assert where(sheet, (30, 200, 60))[0] > 200
+    assert not (packed(sheet) == 0xC81E3C).any()
+
+
+def test_a_text_that_is_too_long_for_a_card_begins_on_it_and_ends_in_dots(tmp_path):
+    word = "x" * 20
+    card = draw_sheet(result_of([], (QueryRecord("text", f"{word} " * 30),)))
+    other_end = draw_sheet(result_of([], (QueryRecord("text", f"{word} " * 30 + "the end"),)))
+    other_start = draw_sheet(result_of([], (QueryRecord("text", f"y{word} " * 30),)))
+    assert card.tobytes() == other_end.tobytes()
+    assert card.tobytes() != other_start.tobytes()
 
 
 def test_an_image_query_is_shown_and_a_text_query_is_written(tmp_path):

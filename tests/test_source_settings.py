@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from clipdex.encoder.model import ImageSettings
-from clipdex.encoder.sources.preprocessing import OPENAI_MEAN, OPENAI_STD, image_settings
-from clipdex.encoder.sources.sentencepiece_file import sentence_pieces
-from clipdex.encoder.sources.tokenizing import TextForm, text_form, write_tokenizer
 from clipdex.errors import ModelCorrupt, ModelUnsupported
+from clipdex.models.conversion.preprocessing import OPENAI_MEAN, OPENAI_STD, image_settings
+from clipdex.models.conversion.sentencepiece_file import sentence_pieces
+from clipdex.models.conversion.tokenizing import TextForm, text_form, write_tokenizer
 
 HALF, ZERO, ONE, WHITE = (0.5, 0.5, 0.5), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (255, 255, 255)
 CLIP = ImageSettings(224, "short-side", 224, "bicubic", OPENAI_MEAN, OPENAI_STD, WHITE)

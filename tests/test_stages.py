@@ -219,3 +219,11 @@ def test_a_project_without_stages_has_nothing_to_run(cli, project):
     done = cli("project", "run")
     assert (done.code, done.out) == (0, b"")
     assert "no stages yet" in done.err
+
+
+def test_how_a_result_is_saved_is_not_recorded(cli, project, tmp_path):
+    done = cli("query", "odd", "--item", "loose", "-k", "2", "-o", tmp_path / "out", "--save-as", "ranked")
+    assert done.code == 0, done.err
+    (stage,) = stages(project)
+    assert stage.options == {"topk": 2}
+    assert cli("project", "run").code == 0

@@ -45,9 +45,9 @@ from openvino import opset13 as ops
 from tokenizers import Tokenizer
 from transformers import BertModel
 
-from clipdex.encoder.ir import take_pixels
 from clipdex.encoder.model import ImageSettings
 from clipdex.encoder.selftest import SELF_TEST_IMAGES, self_test_pixels
+from clipdex.models.conversion.ir import take_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable

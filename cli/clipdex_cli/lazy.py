@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import keyword
 from typing import Any
 
 import click
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are the attribute ``command`` of modules ``<name>_command`` in one package.
+    """A group whose commands are the attribute ``command`` of modules of one package, which are called as they are.
 
-    A dash in a name is an underscore in that of its module.
+    A dash in a name is an underscore in that of its module, and a word of Python has an underscore after it.
     """
 
     def __init__(self, *args: Any, package: str = "", names: tuple[str, ...] = (), **kwargs: Any) -> None:  # noqa: ANN401
@@ -28,7 +29,8 @@ class LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in self._names:
             return None
-        command = importlib.import_module(f"{self._package}.{cmd_name.replace('-', '_')}_command").command
+        module = cmd_name.replace("-", "_") + "_" * keyword.iskeyword(cmd_name)
+        command = importlib.import_module(f"{self._package}.{module}").command
         return command if isinstance(command, click.Command) else None
 
     def resolve_command(

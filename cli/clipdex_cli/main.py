@@ -16,7 +16,7 @@ from clipdex_cli.stopping import INTERRUPTED
 
 @click.group(
     cls=LazyGroup,
-    package="clipdex_cli",
+    package="clipdex_cli.commands",
     names=(
         *("build", "query", "explore", "duplicates", "save", "info", "merge", "verify", "optimize", "project"),
         *("export", "import-hash-keys", "formats", "model"),

@@ -16,10 +16,10 @@ from clipdex.wording import counted
 
 if TYPE_CHECKING:
     from clipdex import Result
-    from clipdex.dataset import Dataset
+    from clipdex.datasets.dataset import Dataset
     from clipdex.encoder import Encoder
     from clipdex.report.save import Saved
-    from clipdex.result import QueryRecord
+    from clipdex.search.result import QueryRecord
 
 UNFINISHED = "its build was stopped, or is still running"
 _MISSING_SHOWN = 3
@@ -200,7 +200,7 @@ def explain(result: Result, encoder: Encoder | None) -> None:
 def remember(result: Result) -> None:
     """Keep the result for ``clipdex save``; where that is impossible, say so and go on."""
     from clipdex.errors import ClipdexError
-    from clipdex.state import remember as keep
+    from clipdex.report.last_result import remember as keep
 
     try:
         keep(result)

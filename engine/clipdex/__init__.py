@@ -14,40 +14,42 @@ from typing import TYPE_CHECKING, Any
 from clipdex.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from clipdex.building import BuildReport, build
-    from clipdex.duplicates import DuplicatesResult, find_duplicates
+    from clipdex.building.build import BuildReport, build
+    from clipdex.building.hash_keys import ExportReport, ImportReport, export_hash_keys, import_hash_keys
+    from clipdex.building.joining import join
+    from clipdex.building.pipeline import BuildProgress
     from clipdex.errors import ClipdexError
-    from clipdex.explorer import DatasetItem, Explorer
-    from clipdex.hash_keys import ExportReport, ImportReport, export_hash_keys, import_hash_keys
-    from clipdex.joining import join
-    from clipdex.pipeline import BuildProgress
     from clipdex.projects.reading import open_project
-    from clipdex.queries import ImageQuery, ItemQuery, TextQuery
     from clipdex.report.save import save_result
-    from clipdex.result import Hit, Result, read_result
+    from clipdex.search.duplicates import DuplicatesResult, find_duplicates
+    from clipdex.search.explorer import Explorer
+    from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
+    from clipdex.search.request import SearchRequest
+    from clipdex.search.result import Hit, Result, read_result
     from clipdex_indexes import ItemFilter
 
 _LAZY = {
-    "Explorer": "explorer",
-    "DatasetItem": "explorer",
-    "build": "building",
-    "BuildProgress": "pipeline",
-    "BuildReport": "building",
-    "join": "joining",
+    "Explorer": "search.explorer",
+    "DatasetItem": "search.queries",
+    "build": "building.build",
+    "BuildProgress": "building.pipeline",
+    "BuildReport": "building.build",
+    "join": "building.joining",
     "open_project": "projects.reading",
-    "export_hash_keys": "hash_keys",
-    "import_hash_keys": "hash_keys",
-    "ExportReport": "hash_keys",
-    "ImportReport": "hash_keys",
-    "TextQuery": "queries",
-    "ImageQuery": "queries",
-    "ItemQuery": "queries",
-    "ItemFilter": "filtering",
-    "Result": "result",
-    "Hit": "result",
-    "read_result": "result",
-    "find_duplicates": "duplicates",
-    "DuplicatesResult": "duplicates",
+    "export_hash_keys": "building.hash_keys",
+    "import_hash_keys": "building.hash_keys",
+    "ExportReport": "building.hash_keys",
+    "ImportReport": "building.hash_keys",
+    "TextQuery": "search.queries",
+    "ImageQuery": "search.queries",
+    "ItemQuery": "search.queries",
+    "ItemFilter": "search.filtering",
+    "SearchRequest": "search.request",
+    "Result": "search.result",
+    "Hit": "search.result",
+    "read_result": "search.result",
+    "find_duplicates": "search.duplicates",
+    "DuplicatesResult": "search.duplicates",
     "save_result": "report.save",
     "ClipdexError": "errors",
 }
@@ -59,6 +61,7 @@ __all__ = [
     "ImageQuery",
     "ItemQuery",
     "ItemFilter",
+    "SearchRequest",
     "Result",
     "Hit",
     "read_result",

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from clipdex.encoder import load_image
 from clipdex.errors import ClipdexError, DatasetError, ImageError
-from clipdex.media import locator, open_media
+from clipdex.media.decoding import load_image
+from clipdex.media.locators import locator
+from clipdex.media.opening import open_media
 from clipdex.readers.base import DUPLICATE, MISSING, NO_IMAGE, NO_OPTIONS, UNREADABLE, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
 from clipdex_indexes import valid_item_id

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from clipdex_indexes.answers import Answers, Written
     from clipdex_indexes.filters import ItemFilter
     from clipdex_indexes.index import Found, Index, Location, search
-    from clipdex_indexes.manifest import Manifest, ModelStamp, read_manifest
     from clipdex_indexes.memory import MemoryIndex
-    from clipdex_indexes.table import ItemRow, TableCounts, valid_item_id
-    from clipdex_indexes.verifying import Verification
+    from clipdex_indexes.storage.manifest import Manifest, ModelStamp, read_manifest
+    from clipdex_indexes.storage.table import ItemRow, TableCounts, valid_item_id
+    from clipdex_indexes.storage.verifying import Verification
     from clipdex_indexes.writer import Commit, IndexWriter
 
 _LAZY = {
@@ -35,16 +35,16 @@ _LAZY = {
     "Found": "index",
     "Location": "index",
     "search": "index",
-    "Manifest": "manifest",
-    "ModelStamp": "manifest",
-    "read_manifest": "manifest",
-    "ItemRow": "table",
-    "TableCounts": "table",
-    "valid_item_id": "table",
+    "Manifest": "storage.manifest",
+    "ModelStamp": "storage.manifest",
+    "read_manifest": "storage.manifest",
+    "ItemRow": "storage.table",
+    "TableCounts": "storage.table",
+    "valid_item_id": "storage.table",
     "MemoryIndex": "memory",
     "Answers": "answers",
     "Written": "answers",
-    "Verification": "verifying",
+    "Verification": "storage.verifying",
     "Commit": "writer",
     "IndexWriter": "writer",
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.table import ItemRow, valid_item_id
+from clipdex_indexes.storage.table import ItemRow, valid_item_id
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

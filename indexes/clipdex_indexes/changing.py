@@ -8,8 +8,8 @@ from pathlib import Path
 from clipdex_indexes.answers import Written
 from clipdex_indexes.errors import IndexNotFound, IndexWriteFailed
 from clipdex_indexes.index import Index, Location
-from clipdex_indexes.manifest import ModelStamp
-from clipdex_indexes.table import ItemRow
+from clipdex_indexes.storage.manifest import ModelStamp
+from clipdex_indexes.storage.table import ItemRow
 from clipdex_indexes.writer import IndexWriter
 
 _FORMAT, _WRITER = "keys", "clipdex_indexes"

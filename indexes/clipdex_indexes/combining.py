@@ -15,9 +15,9 @@ from typing import Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.distances import distances_to
-from clipdex_indexes.hamming import Masks, Neighbours, _pool, available_threads
 from clipdex_indexes.index import Found, Index, Location, searched
+from clipdex_indexes.kernels.distances import distances_to
+from clipdex_indexes.kernels.hamming import Masks, Neighbours, _pool, available_threads
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipdex_indexes.hamming import Bools, Masks
-from clipdex_indexes.table import TableReader
+from clipdex_indexes.kernels.hamming import Bools, Masks
+from clipdex_indexes.storage.table import TableReader
 
 if TYPE_CHECKING:
     from clipdex_indexes.index import Index

@@ -26,12 +26,12 @@ from clipdex_indexes.answers import (
     checked_rows,
 )
 from clipdex_indexes.errors import IndexCorrupt
-from clipdex_indexes.files import require_utf8
-from clipdex_indexes.hamming import Candidates, Masks, candidates
-from clipdex_indexes.manifest import Manifest, ModelStamp, read_manifest, rebuild_advice
-from clipdex_indexes.segment import Segment
-from clipdex_indexes.table import ItemRow, TableCounts, TableReader
-from clipdex_indexes.verifying import Verification, verify_segments
+from clipdex_indexes.kernels.hamming import Candidates, Masks, candidates
+from clipdex_indexes.storage.files import require_utf8
+from clipdex_indexes.storage.manifest import Manifest, ModelStamp, read_manifest, rebuild_advice
+from clipdex_indexes.storage.segment import Segment
+from clipdex_indexes.storage.table import ItemRow, TableCounts, TableReader
+from clipdex_indexes.storage.verifying import Verification, verify_segments
 
 SEGMENTS_FOLDER = "segments"
 _ATTEMPTS = 5

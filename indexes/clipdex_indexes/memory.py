@@ -22,8 +22,8 @@ from clipdex_indexes.answers import (
     checked_keys,
     checked_rows,
 )
-from clipdex_indexes.table import ItemRow
-from clipdex_indexes.verifying import Verification
+from clipdex_indexes.storage.table import ItemRow
+from clipdex_indexes.storage.verifying import Verification
 
 
 class _State(NamedTuple):
@@ -99,7 +99,7 @@ class MemoryIndex:
 
     def search(self, queries: npt.ArrayLike, k: int = 10) -> Answers:
         """Find the nearest items, exactly; see ``Index.search``."""
-        from clipdex_indexes.hamming import nearest
+        from clipdex_indexes.kernels.hamming import nearest
 
         state, array, most = self._state, checked_keys(queries, self.bits), checked_k(k)
         if not len(array) or not state.rows:

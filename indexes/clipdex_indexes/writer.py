@@ -14,13 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
-from clipdex_indexes.files import TEMPORARY_PREFIX, require_utf8, step
 from clipdex_indexes.index import SEGMENTS_FOLDER, Index, Location
-from clipdex_indexes.lock import WriterLock
-from clipdex_indexes.manifest import FILE_NAME, Manifest, ModelStamp, SegmentStamp, read_manifest, write_manifest
-from clipdex_indexes.policy import Extent, to_rewrite
-from clipdex_indexes.segment import Segment, delete_files, files_of, write_removed, write_segment
-from clipdex_indexes.table import ItemRow
+from clipdex_indexes.storage.files import TEMPORARY_PREFIX, require_utf8, step
+from clipdex_indexes.storage.lock import WriterLock
+from clipdex_indexes.storage.manifest import (
+    FILE_NAME,
+    Manifest,
+    ModelStamp,
+    SegmentStamp,
+    read_manifest,
+    write_manifest,
+)
+from clipdex_indexes.storage.policy import Extent, to_rewrite
+from clipdex_indexes.storage.segment import Segment, delete_files, files_of, write_removed, write_segment
+from clipdex_indexes.storage.table import ItemRow
 
 _OWN_FILE = re.compile(
     rf"(?:{re.escape(TEMPORARY_PREFIX)})?[0-9a-f]{{32}}(?:-[0-9a-f]{{32}})?\.(?:faiss|sqlite|removed)(?:-journal)?"

@@ -2,7 +2,7 @@
 
 from clipdex.encoder.devices import AUTO, CPU, nearest_precision
 from clipdex.encoder.encoder import EncodedText, Encoder, hash_key
-from clipdex.encoder.images import load_image, own_pixel_limit, prepare
+from clipdex.encoder.images import prepare
 from clipdex.encoder.installed import installed_names
 from clipdex.encoder.model import BUNDLED, Model, find_model
 
@@ -16,8 +16,6 @@ __all__ = [
     "find_model",
     "hash_key",
     "installed_names",
-    "load_image",
     "nearest_precision",
-    "own_pixel_limit",
     "prepare",
 ]

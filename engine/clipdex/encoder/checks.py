@@ -14,9 +14,9 @@ from pathlib import Path
 
 from clipdex.encoder.model import Model
 from clipdex.errors import ClipdexError
-from clipdex.places import cache_folder
+from clipdex.user_folders import cache_folder
 from clipdex.version import WRITER
-from clipdex_indexes.files import atomic_write
+from clipdex_indexes.storage.files import atomic_write
 
 _CHARACTERS = 32
 

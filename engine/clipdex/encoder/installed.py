@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clipdex.errors import ModelError, ModelExists, ModelNotFound, OutputError
-from clipdex.places import data_folder
-from clipdex_indexes.files import TEMPORARY_PREFIX, fsync_file, fsync_folder
+from clipdex.user_folders import data_folder
+from clipdex_indexes.storage.files import TEMPORARY_PREFIX, fsync_file, fsync_folder
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 # Names that mean something else, to clipdex or to some file system.

@@ -23,7 +23,7 @@ from clipdex.encoder.installed import installed_folder, is_installed
 from clipdex.encoder.selftest import SELF_TEST_IMAGES
 from clipdex.errors import IndexCorrupt, ModelCorrupt, ModelNotFound
 from clipdex.paths import expanded, is_folder
-from clipdex_indexes.files import read_bounded, sha256_of
+from clipdex_indexes.storage.files import read_bounded, sha256_of
 
 BUNDLED = "starter"
 SCHEMA = 1

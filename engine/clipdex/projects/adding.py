@@ -14,7 +14,7 @@ from clipdex.projects.model import Project, ProjectSource
 from clipdex.projects.places import FILE_NAME
 from clipdex.projects.reading import bad_name, open_project
 from clipdex.readers.formats import reader_class
-from clipdex.sources import AUTO, Source, locate
+from clipdex.readers.sources import AUTO, Source, locate
 
 
 class Added(NamedTuple):
@@ -106,7 +106,7 @@ def import_datumaro(
     ProjectError
         When no project can be made.
     """
-    from clipdex.readers.datumaro_project import read_datumaro_project
+    from clipdex.readers.datumaro.project import read_datumaro_project
 
     sources = read_datumaro_project(expanded(old).absolute())
     there = (expanded(folder) / FILE_NAME).is_file()

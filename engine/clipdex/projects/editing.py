@@ -14,9 +14,9 @@ from clipdex.paths import expanded, quoted
 from clipdex.projects.model import Outcome, Project, ProjectSource, Stage
 from clipdex.projects.places import FILE_NAME, STATE_FOLDER
 from clipdex.projects.reading import bad_name, open_project, parse_project, read_project
-from clipdex.sources import AUTO
-from clipdex_indexes.files import atomic_write
-from clipdex_indexes.lock import WriterLock
+from clipdex.readers.sources import AUTO
+from clipdex_indexes.storage.files import atomic_write
+from clipdex_indexes.storage.lock import WriterLock
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from clipdex.datasets.info import describe
+from clipdex.datasets.provenance import model_for_new_index
 from clipdex.errors import ClipdexError, DatasetNotFound, DatasetNotIndexed, ModelError
-from clipdex.info import describe
 from clipdex.projects.model import Project, ProjectSource
-from clipdex.provenance import model_for_new_index
 from clipdex.wording import counted
 
 

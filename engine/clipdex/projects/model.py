@@ -12,7 +12,7 @@ from pathlib import Path
 from clipdex.errors import DatasetNotFound, ProjectError
 from clipdex.paths import is_pattern, is_there
 from clipdex.projects.places import FILE_NAME, PLUGINS_FOLDER, STATE_FOLDER
-from clipdex.sources import AUTO, Source
+from clipdex.readers.sources import AUTO, Source
 
 OptionValue = str | int | float | bool | tuple[str | int | float, ...]
 

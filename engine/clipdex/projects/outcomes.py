@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from clipdex.errors import IndexCorrupt
 from clipdex.projects.model import Outcome, Project, Stage
-from clipdex_indexes.files import atomic_write, read_bounded, sha256_of
+from clipdex_indexes.storage.files import atomic_write, read_bounded, sha256_of
 
 if TYPE_CHECKING:
-    from clipdex.explorer import Explorer
-    from clipdex.result import Result
+    from clipdex.search.explorer import Explorer
+    from clipdex.search.result import Result
     from clipdex_indexes import Manifest
 
 _MAX_BYTES = 256 << 20

@@ -13,8 +13,8 @@ from clipdex.paths import expanded, quoted
 from clipdex.projects.lines import Where, line_of
 from clipdex.projects.model import OptionValue, Outcome, Project, ProjectSource, Stage
 from clipdex.projects.places import FILE_NAME, find_project
-from clipdex.sources import AUTO
-from clipdex_indexes.files import read_bounded
+from clipdex.readers.sources import AUTO
+from clipdex_indexes.storage.files import read_bounded
 
 VERSION = 1
 _MAX_BYTES = 16 << 20

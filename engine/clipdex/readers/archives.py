@@ -8,22 +8,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, ClassVar
 
-from clipdex.containers.members import Member, MemberTable
-from clipdex.containers.tars import TarContainer
-from clipdex.containers.tars import fits as fits_tar
-from clipdex.containers.zips import ZipContainer
-from clipdex.containers.zips import fits as fits_zip
 from clipdex.errors import DatasetError, DatasetNotFound, ImageError
-from clipdex.media import MEMBER
+from clipdex.media.kinds import IMAGE_SUFFIXES, looks_like_image, suffix_of
+from clipdex.media.locators import MEMBER
+from clipdex.media.members import Member, MemberTable
+from clipdex.media.tars import TarContainer
+from clipdex.media.tars import fits as fits_tar
+from clipdex.media.zips import ZipContainer
+from clipdex.media.zips import fits as fits_zip
 from clipdex.readers.base import DUPLICATE, NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.naming import (
-    IGNORE_MARK,
-    IMAGE_SUFFIXES,
-    is_hidden,
-    looks_like_image,
-    subset_and_labels,
-    suffix_of,
-)
+from clipdex.readers.naming import IGNORE_MARK, is_hidden, subset_and_labels
 
 _TAR_NAMES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tzst")
 # What other programs keep in a ZIP, and is no archive of images.

@@ -174,7 +174,8 @@ class Reader(ABC):
         ImageError
             When it is not there.
         """
-        from clipdex.media import locator, open_media
+        from clipdex.media.locators import locator
+        from clipdex.media.opening import open_media
 
         where = locator(self.location, item.id, item.media)
         path = Path(where)

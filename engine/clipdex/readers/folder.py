@@ -13,16 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clipdex.errors import DatasetNotFound
+from clipdex.media.kinds import IMAGE_SUFFIXES, START, looks_like_image, suffix_of
 from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.naming import (
-    IGNORE_MARK,
-    IMAGE_SUFFIXES,
-    START,
-    looks_like_image,
-    shown,
-    subset_and_labels,
-    suffix_of,
-)
+from clipdex.readers.naming import IGNORE_MARK, shown, subset_and_labels
 from clipdex.version import WRITER
 
 FORMAT = "folder"

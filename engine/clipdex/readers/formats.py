@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdex.errors import ClipdexError, DatasetError, DatasetNotFound, ExtraMissing
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_folder, is_pattern, is_there, quoted
 from clipdex.readers import plugins
 from clipdex.readers.base import NO_OPTIONS, Reader
-from clipdex.readers.naming import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.providers import Core, Datumaro, Folder, Installed, Provider
 
 FOLDER = "folder"

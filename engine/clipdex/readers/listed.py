@@ -11,7 +11,8 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from clipdex.errors import DatasetError, DatasetNotFound
-from clipdex.media import MEMBER
+from clipdex.media.kinds import OTHER_SUFFIXES, suffix_of
+from clipdex.media.locators import MEMBER
 from clipdex.readers.base import (
     DEFAULT_SUBSET,
     MISSING,
@@ -22,7 +23,7 @@ from clipdex.readers.base import (
     ReadItem,
     UnreadableItem,
 )
-from clipdex.readers.naming import OTHER_SUFFIXES, subset_and_labels, suffix_of
+from clipdex.readers.naming import subset_and_labels
 
 MAX_LINE_BYTES = 1 << 20
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")

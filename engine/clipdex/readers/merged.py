@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from clipdex.errors import DatasetError
-from clipdex.media import locator
+from clipdex.media.locators import locator
 from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
 
 if TYPE_CHECKING:
-    from clipdex.sources import Source
+    from clipdex.readers.sources import Source
 
 FORMAT = "merged"
 PARTS = "parts"
@@ -54,7 +54,7 @@ class MergedReader(Reader):
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items of all datasets, in item order."""
         from clipdex.readers.ordering import in_item_order
-        from clipdex.sources import open_reader
+        from clipdex.readers.sources import open_reader
 
         for name, source in self._parts:
             for item in in_item_order(open_reader(source)):
@@ -74,7 +74,7 @@ def parts_option(sources: Mapping[str, Source]) -> dict[str, str]:
 
 def _parts(location: Path, text: str) -> list[tuple[str, Source]]:
     """Return the datasets with their names, in the order of their ids."""
-    from clipdex.sources import Source
+    from clipdex.readers.sources import Source
 
     try:
         parts = [

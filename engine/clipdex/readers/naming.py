@@ -5,42 +5,11 @@ The rule is one for all that is laid out as folders: folders, patterns, archives
 
 from __future__ import annotations
 
-import os
-
 from clipdex.readers.base import DEFAULT_SUBSET
 
 SUBSETS = frozenset({"train", "val", "validation", "test", "training", "testing"})
 # A folder with a file of this name is passed over; saved results carry it, so that they are not indexed in turn.
 IGNORE_MARK = ".clipdexignore"
-IMAGE_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "tga", "pcx"),
-        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jpx", "avif", "avifs", "heic", "heif"),
-    )
-)
-# What datasets hold beside images, and what a list may name by mistake.
-OTHER_SUFFIXES = frozenset(
-    f".{name}"
-    for name in (
-        *("mp4", "avi", "mov", "mkv", "webm", "mpg", "mpeg", "m4v", "wmv"),
-        *("pcd", "ply", "las", "laz", "obj", "stl", "bin", "npy", "npz", "wav", "mp3", "flac"),
-        *("txt", "csv", "tsv", "json", "jsonl", "xml", "yaml", "yml", "pdf", "zip", "tar", "gz", "parquet"),
-    )
-)
-# How many bytes ``looks_like_image`` wants.
-START = 12
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
-
-
-def suffix_of(path: str) -> str:
-    """Return the extension of a path, with its dot, in lower case; empty: it has none."""
-    return os.path.splitext(path)[1].lower()  # noqa: PTH122 - millions of them: no Path object for each
-
-
-def looks_like_image(start: bytes) -> bool:
-    """Tell from the first ``START`` bytes of a file without extension whether it is an image."""
-    return start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
 
 
 def is_hidden(path: str) -> bool:

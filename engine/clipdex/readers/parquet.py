@@ -11,13 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from clipdex.containers import Kept
-from clipdex.containers.parquet import ERRORS, EXTRA, ParquetContainer, is_parquet, open_parquet
-from clipdex.encoder.extras import optional
 from clipdex.errors import DatasetEmpty, DatasetError, DatasetNotFound, ExtraMissing, ImageError
-from clipdex.media import MEMBER
+from clipdex.extras import optional
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
+from clipdex.media.locators import MEMBER
+from clipdex.media.opening import Kept
+from clipdex.media.parquet import ERRORS, EXTRA, ParquetContainer, is_parquet, open_parquet
 from clipdex.readers.base import DEFAULT_SUBSET, NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.naming import IMAGE_SUFFIXES, suffix_of
 
 _SUFFIX = ".parquet"
 _ROWS_AT_ONCE = 4096

@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from clipdex.errors import DatasetError
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_there
 from clipdex.readers.listed import NOT_UTF8, BadLine, ListedReader, Row, lines
-from clipdex.readers.naming import IMAGE_SUFFIXES, suffix_of
 
 _SUFFIXES = (".txt", ".lst", ".list")
 _LINES_LOOKED_AT = 20

@@ -164,7 +164,7 @@ class Folder(Provider):
 class Datumaro(Provider):
     """The formats that Datumaro reads; it is imported when one of them is read."""
 
-    _MODULE = "clipdex.readers.datumaro_formats"
+    _MODULE = "clipdex.readers.datumaro.formats"
 
     def __init__(self) -> None:
         self._names: Mapping[str, str] = importlib.import_module(self._MODULE).names()

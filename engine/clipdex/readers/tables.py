@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from clipdex.errors import DatasetError
+from clipdex.media.kinds import suffix_of
 from clipdex.paths import is_there
 from clipdex.readers.base import NO_OPTIONS
 from clipdex.readers.listed import NOT_UTF8, BadLine, ListedReader, Row, lines
-from clipdex.readers.naming import suffix_of
 
 LABELS_BETWEEN = ";"
 # What the columns are called where no option says it: the first one that is there.

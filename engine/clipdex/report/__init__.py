@@ -1,1 +1,3 @@
-"""Reports: what is saved of a result."""
+"""Answers on disk: pictures, copies and JSON of what was found."""
+
+import clipdex.readers  # noqa: F401 - it says which containers the images of hits may be in

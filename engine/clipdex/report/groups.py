@@ -11,7 +11,6 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from clipdex.defaults import MAX_PIXELS
-from clipdex.duplicates import DuplicateGroup, DuplicateItem, DuplicatesResult
 from clipdex.report.drawing import (
     ACCENT,
     BACKGROUND,
@@ -23,14 +22,15 @@ from clipdex.report.drawing import (
     MARGIN,
     PICTURE,
     draw_picture,
+    draw_text,
     fitted,
-    font,
     line_height,
     thumbnail,
 )
 from clipdex.report.save import free_name, fresh_folder, save_with
+from clipdex.search.duplicates import DuplicateGroup, DuplicateItem, DuplicatesResult
 from clipdex.wording import counted
-from clipdex_indexes.files import atomic_path, atomic_write
+from clipdex_indexes.storage.files import atomic_path, atomic_write
 
 DEFAULT_FOLDER = "duplicates_result"
 DATA = "duplicates.json"
@@ -103,13 +103,13 @@ def draw_groups(result: DuplicatesResult, start: int, end: int, *, max_pixels: i
     width = 2 * MARGIN + _COLUMNS * CELL
     sheet = Image.new("RGB", (width, 2 * MARGIN + head + sum(heights)), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN, MARGIN - 4), fitted(_title(result, start, groups), 18, width - 2 * MARGIN), INK, font(18))
+    draw_text(draw, (MARGIN, MARGIN - 4), fitted(_title(result, start, groups), 18, width - 2 * MARGIN), 18, INK)
     top = MARGIN + head
     with ThreadPoolExecutor(DECODING) as pool:
         for number, (group, height) in enumerate(zip(groups, heights, strict=True), start=start + 1):
             items = group.items[:_MOST_OF_A_GROUP]
             draw.line([(MARGIN, top - GAP // 2), (width - MARGIN, top - GAP // 2)], fill=FRAME, width=2)
-            draw.text((MARGIN, top), fitted(_heading(number, group), 15, width - 2 * MARGIN), INK, font(15))
+            draw_text(draw, (MARGIN, top), fitted(_heading(number, group), 15, width - 2 * MARGIN), 15, INK)
             pictures = pool.map(lambda item: thumbnail(item.path, PICTURE, max_pixels), items)
             for place, (item, picture) in enumerate(zip(items, pictures, strict=True)):
                 row, column = divmod(place, _COLUMNS)
@@ -141,4 +141,4 @@ def _draw_names(draw: ImageDraw.ImageDraw, item: DuplicateItem, corner: tuple[in
     left, below = corner[0], corner[1] + PICTURE[1] + 3
     where = f"{item.dataset}, {item.subset}" if several else item.subset
     for line, (text, ink) in enumerate(((f"distance {item.distance}", ACCENT), (item.id, INK), (where, INK))):
-        draw.text((left, below + line * line_height(13)), fitted(text, 13, PICTURE[0]), ink, font(13))
+        draw_text(draw, (left, below + line * line_height(13)), fitted(text, 13, PICTURE[0]), 13, ink)

@@ -17,20 +17,23 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
-from clipdex.defaults import MAX_PIXELS
-from clipdex.encoder.images import image_format
+from clipdex.datasets.record import DatasetRecord
+from clipdex.defaults import IDS, MAX_PIXELS, RANKED, SAVED_NAMES
 from clipdex.errors import ImageError, IndexWriteFailed, OutputError
-from clipdex.media import open_media, split_locator
+from clipdex.media.decoding import image_format
+from clipdex.media.locators import split_locator
+from clipdex.media.opening import open_media
 from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
 from clipdex.report.sheet import draw_sheet
-from clipdex.result import DatasetRecord, Hit, Result
-from clipdex_indexes.files import TEMPORARY_PREFIX, atomic_path, atomic_write
+from clipdex.search.result import Hit, Result
+from clipdex_indexes.storage.files import TEMPORARY_PREFIX, atomic_path, atomic_write
 
 DEFAULT_FOLDER = "explore_result"
 SHEET = "sheet.png"
 DATA = "result.json"
 _LONGEST_NAME = 240
+_FEWEST_DIGITS = 3
 _BLOCK = 1 << 20
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
 _Saved = TypeVar("_Saved")
@@ -53,9 +56,14 @@ def fresh_folder(folder: Path) -> Path:
 
 
 def save_result(
-    result: Result, folder: str | os.PathLike[str] | None = None, *, force: bool = False, max_pixels: int = MAX_PIXELS
+    result: Result,
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    force: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    save_as: str = IDS,
 ) -> Saved:
-    """Save a result: ``sheet.png``, ``result.json``, and each hit's image as ``<dataset>/<subset>/<id>``.
+    """Save a result: ``sheet.png``, ``result.json``, and a copy of each hit's image.
 
     Parameters
     ----------
@@ -68,14 +76,20 @@ def save_result(
         another name is taken.
     max_pixels
         Images of more pixels are copied, but not drawn on the sheet.
+    save_as
+        The names of the copies: ``ids`` for ``<dataset>/<subset>/<id>``, or ``ranked`` for the rank and the last part
+        of the id, such as ``001_dog.jpg``, which sorts by rank.
 
     Raises
     ------
     OutputError
-        When the folder has something in it (without ``force``), is no folder, or cannot be written.
+        When the folder has something in it (without ``force``), is no folder, or cannot be written, or ``save_as`` is
+        neither of the two.
     """
+    if save_as not in SAVED_NAMES:
+        raise OutputError(f"save_as is {save_as!r}, and must be one of {', '.join(SAVED_NAMES)}.")
     return save_with(
-        lambda draft, target: _fill(result, draft, target, max_pixels),
+        lambda draft, target: _fill(result, draft, target, max_pixels, save_as),
         fresh_folder(Path(DEFAULT_FOLDER)) if folder is None else folder,
         result.datasets,
         force=force,
@@ -174,26 +188,26 @@ def _move_contents(draft: Path, target: Path) -> None:
         raise
 
 
-def _fill(result: Result, folder: Path, target: Path, max_pixels: int) -> Saved:
+def _fill(result: Result, folder: Path, target: Path, max_pixels: int, save_as: str) -> Saved:
     """Write everything into ``folder``, and say where it will be once that is called ``target``."""
-    images: list[Path] = []
-    missing: list[Hit] = []
-    for hit in result.hits:
-        copied = _copy(hit, folder)
-        if copied is None:
-            missing.append(hit)
-        else:
-            images.append(target / copied.relative_to(folder))
+    # Ranks of this many digits sort as texts.
+    digits = max(_FEWEST_DIGITS, len(str(len(result.hits))))
+    copies = [_copy(hit, folder, digits if save_as == RANKED else None) for hit in result.hits]
     data = free_name(folder / DATA)
     atomic_write(data, result.to_json().encode(errors="backslashreplace"))
     sheet = free_name(folder / SHEET)
     with atomic_path(sheet) as temporary:
-        draw_sheet(result, max_pixels=max_pixels).save(temporary, "PNG")
-    return Saved(target, target / sheet.name, target / data.name, tuple(images), tuple(missing))
+        draw_sheet(result, max_pixels=max_pixels, copies=copies).save(temporary, "PNG")
+    images = tuple(target / copy.relative_to(folder) for copy in copies if copy is not None)
+    missing = tuple(hit for hit, copy in zip(result.hits, copies, strict=True) if copy is None)
+    return Saved(target, target / sheet.name, target / data.name, images, missing)
 
 
-def _copy(hit: Hit, folder: Path) -> Path | None:
-    """Copy the image of one hit; None when it is not there, or is no image: a result may come from elsewhere."""
+def _copy(hit: Hit, folder: Path, digits: int | None) -> Path | None:
+    """Copy the image of one hit; None when it is not there, or is no image: a result may come from elsewhere.
+
+    ``digits`` is for the name, as for ``_names``.
+    """
     source, member = split_locator(hit.path)
     try:
         content = open_media(hit.path)
@@ -205,7 +219,7 @@ def _copy(hit: Hit, folder: Path) -> Path | None:
             return None
         # Members of some containers are called by a number.
         suffix = PurePosixPath(member or source).suffix or (_SUFFIXES.get(kind, "") if member else "")
-        wanted = folder.joinpath(*_safe_parts(hit, suffix))
+        wanted = folder.joinpath(*_safe_parts(_names(hit, digits), suffix))
         for parent in _folders_between(folder, wanted):
             if parent.is_symlink():
                 raise OutputError(f"{parent} is a link that leads out of the folder to save to; name another folder.")
@@ -240,10 +254,21 @@ def _folders_between(folder: Path, path: Path) -> Iterator[Path]:
         parent = parent.parent
 
 
-def _safe_parts(hit: Hit, suffix: str) -> list[str]:
-    """Return dataset, subset and the parts of the id as names that stay where they are put."""
-    parts = [_safe(hit.dataset.replace("/", "_")), _safe(hit.subset.replace("/", "_"))]
-    parts += [_safe(part) for part in hit.id.split("/") if part] or ["item"]
+def _names(hit: Hit, digits: int | None) -> list[str]:
+    """Return the parts of the path of a copy, as untrusted as the hit is.
+
+    With ``digits`` it is one: the rank in so many digits, and the last part of the id. Without, they are the dataset,
+    the subset and the parts of the id.
+    """
+    parts = [part for part in hit.id.split("/") if part] or ["item"]
+    if digits is not None:
+        return [f"{hit.rank:0{digits}}_{parts[-1]}"]
+    return [hit.dataset.replace("/", "_"), hit.subset.replace("/", "_"), *parts]
+
+
+def _safe_parts(names: Iterable[str], suffix: str) -> list[str]:
+    """Return names that stay where they are put; the last one has the suffix."""
+    parts = [_safe(name) for name in names]
     if suffix and not parts[-1].lower().endswith(suffix.lower()):
         parts[-1] += _safe(suffix)
     return parts

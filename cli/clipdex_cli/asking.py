@@ -1,0 +1,223 @@
+"""From the options of a command line to a request, and to its answer."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+from click.core import ParameterSource
+
+from clipdex.defaults import INDEX_FOLDER
+from clipdex.paths import is_folder
+from clipdex_cli import options
+from clipdex_cli.output import printable
+from clipdex_cli.project_targets import Resolved, resolve
+from clipdex_cli.several_values import ORDER
+
+if TYPE_CHECKING:
+    from clipdex import Result, SearchRequest
+    from clipdex.projects.model import Outcome
+    from clipdex.readers.sources import Target
+
+# Parameters of the query command that are part of a request.
+_OF_REQUESTS = (
+    *("texts", "images", "items", "item_subsets", "not_texts", "not_images", "not_items", "merge", "rescore", "topk"),
+    *("no_prompt", "prompt_ensemble", "exclude_self", "max_distance"),
+    *(f"{prefix}{kind}" for prefix in ("", "not_") for kind in ("subsets", "labels", "paths", "datasets")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What answers a request: the model and how it computes, where the index is, and which images are too large."""
+
+    model: str | None
+    device: str
+    precision: str
+    index: Path | None
+    max_pixels: int
+    verbose: bool = False
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Settings:
+        """Take them from the parameters of a command."""
+        return cls(**{name: given[name] for name in cls.__slots__})
+
+
+class Answer(NamedTuple):
+    """A result, where it was asked, and what a stage of the project records of it."""
+
+    result: Result
+    place: Resolved
+    outcome: Outcome | None
+
+
+def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
+    """Return what a command line asks.
+
+    Parameters
+    ----------
+    ctx
+        Context of the command, which knows the order of the queries.
+    given
+        Its parameters, by name.
+
+    Raises
+    ------
+    UsageError
+        When the options do not go together.
+    QueryError
+        When a value is not what it should be, such as an empty text.
+    """
+    order = ctx.meta[ORDER]
+    if not (given["texts"] or given["images"] or given["items"]):
+        if order:
+            raise click.UsageError("--not-... pushes away; say what to search for too: --text, --image or --item.")
+        words = [str(target) for target in given["targets"] if not is_folder(Path(target))]
+        hint = f" Did you mean --text {shlex.quote(' '.join(words))}?" if words else ""
+        raise click.UsageError(f"nothing to search for: give --text, --image or --item.{hint}")
+    for name, value in order:
+        if name in ("texts", "not_texts") and value.strip() and is_folder(Path(value)):
+            click.echo(f"{printable(value)!r} is searched for as a text; a folder to search goes first.", err=True)
+    if given["item_subsets"] and not (given["items"] or given["not_items"]):
+        raise click.UsageError("--query-item-subset goes with --query-item-id.")
+    if given["topk"] < 1:
+        raise click.UsageError(f"-k is {given['topk']}, and must be at least 1.")
+    if given["no_prompt"] and given["prompt_ensemble"]:
+        raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
+    from clipdex import ImageQuery, ItemFilter, ItemQuery, SearchRequest, TextQuery
+
+    try:
+        wanted = ItemFilter(**{name: given[name] for name in ItemFilter.__slots__})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    queries, negative = (
+        tuple(
+            TextQuery(value) if name.endswith("texts")
+            else ImageQuery(Path(value)) if name.endswith("images")
+            else ItemQuery(value, given["item_subsets"])
+            for name, value in order
+            if name.startswith("not_") == away
+        )
+        for away in (False, True)
+    )  # fmt: skip
+    return SearchRequest(
+        queries,
+        negative,
+        topk=given["topk"],
+        merge=given["merge"],
+        rescore=given["rescore"],
+        filter=wanted,
+        max_distance=given["max_distance"],
+        prompting="none" if given["no_prompt"] else "ensemble" if given["prompt_ensemble"] else "auto",
+        exclude_self=given["exclude_self"],
+    )
+
+
+def request_of_result(ctx: click.Context, path: Path) -> tuple[SearchRequest, Result]:
+    """Return what a result that was saved as JSON had asked, and the result.
+
+    Raises
+    ------
+    UsageError
+        When the command line asks something else beside it.
+    OutputError
+        When it cannot be read, or does not say what was asked.
+    """
+    from clipdex import read_result
+    from clipdex.errors import OutputError
+
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if name in _OF_REQUESTS and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--from asks what the result says: leave out {parameter.opts[-1]}.")
+    result = read_result(path)
+    if result.request is None:
+        raise OutputError(
+            f"{path} does not say what was asked so that it can be asked again: an image was only in memory, or an "
+            "older clipdex saved it."
+        )
+    return result.request, result
+
+
+def place_of(targets: tuple[str, ...], project_dir: Path | None, index: Path | None) -> Resolved:
+    """Return what a command line searches.
+
+    Raises
+    ------
+    UsageError
+        When it does not say, and there is nothing that it could mean.
+    """
+    options.one_index(targets, index)
+    place = Resolved(()) if index is not None and not targets else resolve(targets, project_dir)
+    if not place.targets and index is None and not Path(INDEX_FOLDER).exists():
+        raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
+    return place
+
+
+def place_of_result(before: Result, targets: tuple[str, ...], project_dir: Path | None) -> tuple[Resolved, Path | None]:
+    """Return what a command line searches that asks a result again, and the folder of its index if it has its own.
+
+    Without a target and a project, that is what was searched then.
+    """
+    from clipdex.datasets.record import reopened
+
+    if targets or project_dir is not None:
+        return place_of(targets, project_dir, None), None
+    sources, index = reopened(before.datasets)
+    return Resolved(tuple(sources)), index
+
+
+def ask(place: Resolved, request: SearchRequest, settings: Settings, build: Mapping[str, Any] | None = None) -> Answer:
+    """Answer a request; with ``build``, settings of builds, bring the indexes up to date first.
+
+    Raises
+    ------
+    ClipdexError
+        When it cannot be answered.
+    Exit
+        When an index cannot be brought up to date.
+    """
+    from clipdex import Explorer
+    from clipdex.projects.outcomes import outcome_of
+    from clipdex_cli import output as printer
+    from clipdex_cli.build_loop import build_all
+
+    searched: tuple[Target, ...] = place.targets
+    if not searched and (settings.index is None or build is not None):
+        searched = (Path(),)
+    chosen: dict[str, Any] = {
+        "model": settings.model,
+        "device": settings.device,
+        "precision": settings.precision,
+        "index": settings.index,
+        "max_pixels": settings.max_pixels,
+    }
+    if build is not None:
+        _require_images(request)
+        code = build_all(searched, only_news=True, project_model=place.model, **{**chosen, **build})
+        if code:
+            raise click.exceptions.Exit(code)
+    with Explorer(*searched, **chosen) as explorer:
+        result = explorer.search(request)
+        printer.warn_unfinished(explorer.datasets)
+        if settings.verbose:
+            printer.explain(result, explorer.encoder)
+        if place.project is None or place.names is None or settings.index is not None:
+            return Answer(result, place, None)
+        return Answer(result, place, outcome_of(place.project, explorer, result))
+
+
+def _require_images(request: SearchRequest) -> None:
+    """Refuse images that are not there, before anything is built."""
+    from clipdex import ImageQuery
+    from clipdex.errors import QueryImageError
+    from clipdex.paths import expanded, is_there
+
+    for query in (*request.queries, *request.negative):
+        if isinstance(query, ImageQuery) and isinstance(query.image, Path) and not is_there(expanded(query.image)):
+            raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: no such file.")

@@ -1,0 +1,143 @@
+"""Building one dataset after the other, and saying what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clipdex.wording import counted
+from clipdex_cli import options
+from clipdex_cli.project_targets import name_of
+
+if TYPE_CHECKING:
+    from clipdex import BuildReport
+    from clipdex.datasets.failures import Failure
+    from clipdex.readers.sources import Target
+
+_SHOWN_FAILURES = 5
+_AFTER_BUILD = "What was hashed is in the index; the same command goes on from there."
+_AFTER_REBUILD = "An index that was there is as it was before."
+
+
+def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool = False, **settings: Any) -> int:  # noqa: ANN401
+    """Build or bring up to date each target, and say on stderr what was done.
+
+    Parameters
+    ----------
+    targets
+        As ``clipdex.build`` takes them.
+    quiet
+        Show no progress and no summary; failed files are still named.
+    only_news
+        Say nothing of a target of which nothing had to be changed.
+    **settings
+        The other arguments of ``clipdex.build``.
+
+    Returns
+    -------
+    int
+        The exit code: 0 when each target has at least one image in its index.
+    """
+    from clipdex import build
+    from clipdex.errors import ClipdexError, IndexWriteFailed
+    from clipdex_cli.progress import BuildDisplay
+    from clipdex_cli.stopping import exit_code_of, stoppable
+
+    exit_code = 0
+    for target in targets:
+        name = name_of(target)
+        try:
+            with stoppable(), BuildDisplay(name, quiet=quiet) as display:
+                report = build(
+                    target,
+                    progress=display,
+                    waiting=options.say_waiting(name),
+                    notice=None if quiet else _say,
+                    **settings,
+                )
+        except IndexWriteFailed as error:
+            if only_news and _is_built(target, settings.get("index")):
+                click.echo(f"{name}: searched as it was built: {error.message}", err=True)
+                continue
+            click.echo(f"clipdex: {error.message}", err=True)
+            exit_code = error.exit_code
+            continue
+        except ClipdexError as error:
+            click.echo(f"clipdex: {error.message}", err=True)
+            exit_code = error.exit_code
+            continue
+        except KeyboardInterrupt as stop:
+            after = _AFTER_REBUILD if settings.get("rebuild") else _AFTER_BUILD
+            click.echo(f"\nInterrupted. {after}", err=True)
+            raise click.exceptions.Exit(exit_code_of(stop)) from stop
+        news = report.added + report.changed + report.touched + report.renamed + report.removed > 0
+        if news or not only_news:
+            _say_failures(report)
+        if report.items == 0:
+            click.echo(f"clipdex: no image in {report.root} could be indexed.", err=True)
+            exit_code = 1
+        elif not quiet and (news or not only_news):
+            _say_done(report)
+    return exit_code
+
+
+def _is_built(target: Target, index: Path | None) -> bool:
+    """Tell whether a target has an index already."""
+    from clipdex.readers.sources import index_folder, locate
+    from clipdex_indexes.storage.manifest import FILE_NAME
+
+    return (index_folder(locate(target), index) / FILE_NAME).exists()
+
+
+def _say(sentence: str) -> None:
+    from clipdex_cli.output import printable
+
+    click.echo(printable(sentence), err=True)
+
+
+def _say_failures(report: BuildReport) -> None:
+    from clipdex_cli.output import printable
+
+    for failure in report.failed[:_SHOWN_FAILURES]:
+        click.echo(f"failed: {printable(failure.id)}: {printable(failure.reason)}", err=True)
+    if len(report.failed) > _SHOWN_FAILURES:
+        more = len(report.failed) - _SHOWN_FAILURES
+        click.echo(f"failed: {more} more, all listed in {report.index / 'failed.json'}", err=True)
+    if report.precision != report.index_precision and report.added + report.changed:
+        click.echo(
+            f"{report.root}: hashed in {report.precision}, because {report.device} does not compute in "
+            f"{report.index_precision} like the rest of the index: a few bits differ.",
+            err=True,
+        )
+
+
+def _say_done(report: BuildReport) -> None:
+    from clipdex_cli.output import printable
+
+    counts = [f"{report.added:,} added"]
+    counts += [f"{report.changed:,} changed"] if report.changed else []
+    counts += [f"{report.touched:,} touched"] if report.touched else []
+    counts += [f"{report.renamed:,} renamed"] if report.renamed else []
+    counts += [f"{report.unchanged:,} unchanged"]
+    counts += [f"{report.removed:,} removed"] if report.removed else []
+    counts += [f"{report.kept:,} kept unseen"] if report.kept else []
+    counts += [f"{len(report.failed):,} failed{_kinds(report.failed)}"]
+    hashed = report.added + report.changed
+    rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
+    click.echo(
+        f"{report.root}: {', '.join(counts)}; {counted(report.items, 'image')} in the index "
+        f"({report.seconds:.1f} s{rate}; model {printable(report.model)}, {report.model_choice}, "
+        f"{report.precision} on {report.device})",
+        err=True,
+    )
+
+
+def _kinds(failures: Sequence[Failure]) -> str:
+    """Say how many failures there are of each kind; nothing where all could not be read, which is what one expects."""
+    kinds = Counter(failure.kind for failure in failures)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    return f" ({counts})" if set(kinds) - {"unreadable"} else ""

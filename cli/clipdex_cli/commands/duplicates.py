@@ -1,0 +1,153 @@
+"""``clipdex duplicates``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from clipdex.defaults import INDEX_FOLDER
+from clipdex.wording import counted
+from clipdex_cli import options
+from clipdex_cli.output import printable, table, write
+from clipdex_cli.project_targets import PROJECT, resolve
+
+if TYPE_CHECKING:
+    from clipdex.search.duplicates import DuplicatesResult
+
+
+@click.command("duplicates")
+@options.TARGETS
+@click.option(
+    "--max-distance",
+    metavar="D",
+    type=click.IntRange(min=0),
+    help="Images whose hash keys differ in at most D bits are near-duplicates. [default: one bit in 32: 16 of 512]",
+)
+@click.option(
+    "--across",
+    type=click.Choice(["subsets", "datasets"]),
+    help="Only groups with images in several subsets, or in several datasets.",
+)
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show the N largest groups. [default: all]")
+@options.output("What to print; paths: those of all images of each group but the first.")
+@click.option("-s", "--save", is_flag=True, help="Save sheets of pictures of the groups, and the result.")
+@click.option(
+    "-o",
+    "--output-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Save to DIR: a new or an empty folder. [default: a new folder duplicates_result]",
+)
+@options.FORCE
+@options.INDEX
+@PROJECT
+@options.max_pixels
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def command(
+    targets: tuple[str, ...],
+    max_distance: int | None,
+    across: str | None,
+    limit: int | None,
+    output: str,
+    null: bool,
+    save: bool,
+    output_dir: Path | None,
+    force: bool,
+    index: Path | None,
+    project_dir: Path | None,
+    max_pixels: int,
+    quiet: bool,
+) -> int:
+    """Show groups of images that are nearly the same, within and across each TARGET and its subsets.
+
+    Only the hash keys in the indexes are compared, all with all. A group holds every image that is near another one of
+    it, so its ends may be farther apart than D. In a project, a TARGET may be the name of a source, and without any all
+    sources are compared. --output paths leaves out the first image of each group, so that
+    what it prints can be deleted: look at the groups (--save) before you pipe it into rm.
+    """
+    options.one_index(targets, index)
+    if null and output != "paths":
+        raise click.UsageError("-0 goes with --output paths.")
+    found = resolve(targets, project_dir).targets
+    if not found and not (index or Path(INDEX_FOLDER)).exists():
+        raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
+    from clipdex.search.duplicates import find_duplicates
+    from clipdex_cli.progress import WorkDisplay
+
+    with WorkDisplay("duplicates", quiet=quiet) as display:
+        result = find_duplicates(
+            *(found or (Path(),)),
+            max_distance=max_distance,
+            across=across,
+            limit=limit,
+            index=index,
+            progress=lambda part: display("comparing, percent done", round(100 * part), 100) if part else None,
+        )
+    if across == "datasets" and len(result.datasets) < 2:
+        click.echo(
+            "There is one dataset only, so nothing can be across datasets. Name another one; of a merged dataset, name "
+            "those that it was made of.",
+            err=True,
+        )
+    _show(result, output, end="\0" if null else "\n")
+    click.echo(_summary(result), err=True)
+    if not (save or output_dir is not None or force):
+        return 0
+    if not result.groups:
+        click.echo("No groups, so nothing is saved.", err=True)
+    else:
+        from clipdex.report.groups import save_duplicates
+
+        saved = save_duplicates(result, output_dir, force=force, max_pixels=max_pixels)
+        sheets = f"{counted(len(saved.sheets), 'sheet')} of {counted(saved.drawn, 'group')}"
+        click.echo(f"Saved to {saved.folder}: {saved.data.name}, {sheets}", err=True)
+    return 0
+
+
+def _show(result: DuplicatesResult, output: str, end: str) -> None:
+    if output == "json":
+        write(result.to_json() + "\n", errors="backslashreplace")
+    elif output == "csv":
+        stream = io.StringIO(newline="")
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["group", "distance", "dataset", "subset", "id", "path", "labels"])
+        for number, group in enumerate(result.groups, start=1):
+            for item in group.items:
+                labels = ";".join(item.labels)
+                writer.writerow([number, item.distance, item.dataset, item.subset, item.id, item.path, labels])
+        write(stream.getvalue())
+    elif output == "paths":
+        write("".join(item.path + end for group in result.groups for item in group.items[1:]))
+    elif result.groups:
+        write(table(_columns(result), numbers=("group", "distance")))
+
+
+def _columns(result: DuplicatesResult) -> dict[str, list[str]]:
+    items = [(str(number), item) for number, group in enumerate(result.groups, start=1) for item in group.items]
+    columns = {"group": [number for number, _ in items], "distance": [str(item.distance) for _, item in items]}
+    if len(result.datasets) > 1:
+        columns["dataset"] = [printable(item.dataset) for _, item in items]
+    columns["id"] = [printable(item.id) for _, item in items]
+    if len({item.subset for _, item in items}) > 1:
+        columns["subset"] = [printable(item.subset) for _, item in items]
+    columns["labels"] = [printable(", ".join(item.labels)) for _, item in items]
+    return columns
+
+
+def _summary(result: DuplicatesResult) -> str:
+    images = sum(dataset.items for dataset in result.datasets)
+    text = (
+        f"{result.total_items:,} of {counted(images, 'image')} in {counted(result.total_groups, 'group')} "
+        f"within {counted(result.max_distance, 'bit')}"
+    )
+    crossing = [
+        f"{count:,} across {what}"
+        for what, count in (("subsets", result.total_across_subsets), ("datasets", result.total_across_datasets))
+        if count
+    ]
+    shown = f" (the first {len(result.groups):,} shown)" if len(result.groups) < result.total_groups else ""
+    return f"{text}{shown}{''.join(f', {part}' for part in crossing)}."

@@ -1,0 +1,70 @@
+"""``clipdex formats``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex_cli.output import printable, table, write
+from clipdex_cli.project_targets import PROJECT
+
+
+@click.command("formats")
+@click.argument("names", metavar="[FORMAT]...", nargs=-1)
+@PROJECT
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> int:
+    """List the formats of datasets that can be read, and where they come from; with FORMAT, their options too.
+
+    In a project, those of its plugins are among them.
+
+    Exit code: 0, or 1 where there is no such FORMAT.
+    """
+    from clipdex.errors import DatasetError
+    from clipdex.projects.places import find_project
+    from clipdex.readers.formats import available, problems
+
+    told: list[str] = []
+    if project_dir is not None or find_project() is not None:
+        from clipdex.projects.plugins import load_plugins
+        from clipdex.projects.reading import open_project
+
+        told = load_plugins(open_project(project_dir), named=project_dir is not None)
+    formats = list(available())
+    for line in dict.fromkeys([*told, *problems()]):
+        click.echo(printable(line), err=True)
+    unknown = [name for name in names if name not in {one.name for one in formats}]
+    if unknown:
+        raise DatasetError(f"there is no format {', '.join(unknown)}: clipdex formats lists what there is.")
+    wanted = [one for one in formats if not names or one.name in names]
+    if as_json:
+        import json
+
+        rows = [
+            {
+                "name": one.name,
+                "about": one.about,
+                "from": one.origin,
+                "options": dict(one.options),
+                "problem": one.problem,
+            }
+            for one in wanted
+        ]
+        write(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
+        return 0
+    columns = {
+        "format": [one.name for one in wanted],
+        "from": [printable(one.origin) for one in wanted],
+        "about": [printable(one.about) for one in wanted],
+    }
+    write(table(columns, numbers=()))
+    for one in wanted if names else []:
+        for name, about in one.options.items():
+            click.echo(f"  --option {name}=...  {printable(about)}")
+        if one.problem:
+            click.echo(printable(one.problem), err=True)
+    missing = sorted({one.problem.rpartition("Install it: ")[2] for one in wanted if "Install it: " in one.problem})
+    if missing and not names:
+        click.echo(f"Some need a package that is not installed: {'; '.join(missing)}", err=True)
+    return 0

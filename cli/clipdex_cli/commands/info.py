@@ -1,0 +1,89 @@
+"""``clipdex info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex.paths import quoted
+from clipdex.wording import counted
+from clipdex_cli import options
+from clipdex_cli.output import UNFINISHED, printable, size, write
+from clipdex_cli.project_targets import PROJECT
+
+_LABELS_SHOWN = 10
+_FAILURES_SHOWN = 5
+
+
+@click.command("info")
+@options.TARGETS
+@options.INDEX
+@PROJECT
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None, as_json: bool) -> int:
+    """Show what the index of each TARGET holds, what made it, and whether it is up to date.
+
+    Without a TARGET, the current folder; in a project all its sources, which can be named. With --index alone, that
+    index, whose images may be elsewhere.
+    """
+    options.one_index(targets, index)
+    from clipdex.datasets.info import describe, describe_alone
+    from clipdex_cli.project_targets import resolve
+
+    if index is not None and not targets:
+        described = [describe_alone(index)]
+    else:
+        found = resolve(targets, project_dir)
+        described = [describe(target, index=index) for target in found.targets or (Path(),)]
+    if as_json:
+        import json
+
+        text = json.dumps([info.to_dict() for info in described], ensure_ascii=False, indent=1)
+        write(text + "\n", errors="backslashreplace")
+        return 0
+    for number, info in enumerate(described):
+        if number:
+            click.echo()
+        lines = [
+            ("dataset", f"{printable(str(info.root))} ({printable(info.format)})"),
+            ("index", f"{printable(str(info.index))}, {size(info.bytes)} in {_segments(info.segments)}"),
+            ("items", f"{info.items:,}" if info.complete else f"{info.items:,} so far: {UNFINISHED}"),
+            ("subsets", _counts(info.subsets)),
+            ("labels", _counts(info.labels)),
+            ("model", printable(f"{info.model}, {info.bits} bits, {info.precision}, digest {info.digest[:12]}")),
+            ("", printable(info.model_kind)),
+            ("", printable(f"Not good at: {info.model_not_good_at}") if info.model_not_good_at else ""),
+            ("written by", printable(info.writer)),
+            ("failed", _failed(info.failed, info.index)),
+            ("freshness", printable(info.not_compared) or _freshness(info.new, info.changed, info.gone, info.root)),
+        ]
+        for name, text in lines:
+            if text:
+                click.echo(f"{name:<11}{text}")
+    return 0
+
+
+def _segments(count: int) -> str:
+    return counted(count, "segment")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = ", ".join(f"{printable(name)} {count:,}" for name, count in ordered[:_LABELS_SHOWN])
+    more = f", and {len(ordered) - _LABELS_SHOWN} more" if len(ordered) > _LABELS_SHOWN else ""
+    return f"{len(ordered)}: {shown}{more}" if ordered else "none"
+
+
+def _failed(failed: dict[str, str], index: Path) -> str:
+    first = list(failed.items())[:_FAILURES_SHOWN]
+    shown = "".join(f"\n{'':<11}{name!r}: {printable(reason)}" for name, reason in first)
+    more = f"\n{'':<11}... all in {printable(str(index / 'failed.json'))}" if len(failed) > _FAILURES_SHOWN else ""
+    return f"{len(failed):,} in the last build{shown}{more}"
+
+
+def _freshness(new: int, changed: int, gone: int, root: Path) -> str:
+    if not new + changed + gone:
+        return "up to date"
+    counts = [f"{count:,} {name}" for count, name in ((new, "new"), (changed, "changed"), (gone, "gone")) if count]
+    return f"{', '.join(counts)} since the last build; bring it up to date: clipdex build {printable(quoted(root))}"

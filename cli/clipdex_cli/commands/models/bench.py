@@ -1,0 +1,59 @@
+"""``clipdex model bench``."""
+
+from __future__ import annotations
+
+import click
+
+from clipdex_cli import options
+from clipdex_cli.output import table, write
+
+
+@click.command("bench")
+@click.argument("name", metavar="MODEL")
+@options.DEVICE
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice(["f32", "bf16", "f16"]),
+    help="Precision to measure; can be repeated. [default: all of the device]",
+)
+@click.option(
+    "--batch",
+    "batches",
+    multiple=True,
+    type=click.IntRange(1, 256),
+    help="Images at once to measure; can be repeated. [default: 1, 4, 8, 16]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(name: str, device: str, precisions: tuple[str, ...], batches: tuple[int, ...], as_json: bool) -> None:
+    """Measure how many images a second the image tower takes, by precision and number of images at once.
+
+    Images are ready in memory: a build also decodes them. The best rate is remembered for clipdex model list.
+    """
+    from clipdex.encoder.devices import precisions as precisions_of
+    from clipdex.encoder.devices import require_device
+    from clipdex.models.upkeep import bench
+
+    require_device(device)
+    rates = bench(
+        name,
+        device=device,
+        precisions=precisions or precisions_of(device),
+        batches=batches or (1, 4, 8, 16),
+        progress=lambda rate: click.echo(
+            f"{rate.precision}, {rate.batch} at once: {rate.images_per_second:,.1f} images/s", err=True
+        ),
+    )
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        write(json.dumps([asdict(rate) for rate in rates], indent=1) + "\n")
+        return
+    columns = {
+        "precision": [rate.precision for rate in rates],
+        "images at once": [str(rate.batch) for rate in rates],
+        "images/s": [f"{rate.images_per_second:,.1f}" for rate in rates],
+    }
+    write(table(columns, numbers=("images at once", "images/s")))

@@ -1,0 +1,37 @@
+"""``clipdex model calibrate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex_cli.commands.models.choices import say_installed
+
+
+@click.command("calibrate")
+@click.argument("name_of_old", metavar="MODEL")
+@click.option(
+    "--images", metavar="DIR", required=True, type=click.Path(path_type=Path), help="Images like those to be searched."
+)
+@click.option("--texts", metavar="FILE", type=click.Path(path_type=Path), help="Texts like the queries, one a line.")
+@click.option("--name", metavar="NAME", help="Make a new model of that name, and leave MODEL as it is.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+def command(name_of_old: str, images: Path, texts: Path | None, name: str | None, quiet: bool) -> None:
+    """Give a model a better centre, computed from your own images.
+
+    A bit of a hash key is set where an embedding is above the centre. Hash keys made with another centre cannot be
+    compared: indexes made with MODEL before have to be built again (clipdex build --rebuild).
+    """
+    from clipdex.models.upkeep import calibrate
+    from clipdex_cli.progress import WorkDisplay
+
+    with WorkDisplay(name or name_of_old, quiet=quiet) as display:
+        model = calibrate(name_of_old, images, texts, to=name, progress=display)
+    say_installed(model.folder.name, model)
+    if name is None:
+        click.echo(
+            f"Indexes that {name_of_old} made before have other hash keys; build them again: "
+            f"clipdex build --rebuild --model {name_of_old} PHOTOS",
+            err=True,
+        )

@@ -1,0 +1,44 @@
+"""``clipdex optimize``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex.wording import counted
+from clipdex_cli import options
+from clipdex_cli.output import printable, size
+from clipdex_cli.project_targets import PROJECT, name_of, resolve
+
+
+@click.command("optimize")
+@options.TARGETS
+@options.INDEX
+@PROJECT
+@options.WAIT
+def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None, wait: bool) -> int:
+    """Merge the segments of the index of each TARGET into one, and drop what was removed from them.
+
+    A build merges small segments as it goes: this is for an index that will be read a lot and not changed soon. Without
+    a TARGET, the current folder; in a project all its sources, which can be named.
+    """
+    options.one_index(targets, index)
+    from clipdex.datasets.maintenance import optimize
+    from clipdex.errors import ClipdexError
+
+    exit_code = 0
+    for target in resolve(targets, project_dir).targets or (Path(),):
+        name = printable(name_of(target if index is None or targets else index))
+        try:
+            done = optimize(target, index=index, wait=wait, waiting=options.say_waiting(name))
+        except ClipdexError as error:
+            click.echo(f"clipdex: {error.message}", err=True)
+            exit_code = error.exit_code
+            continue
+        click.echo(
+            f"{name if index is not None else printable(str(done.root))}: {counted(done.items, 'item')}; "
+            f"segments {done.segments_before} -> {done.segments}, {size(done.bytes_before)} -> {size(done.bytes)}",
+            err=True,
+        )
+    return exit_code

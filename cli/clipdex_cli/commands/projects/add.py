@@ -1,0 +1,35 @@
+"""``clipdex project add``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex_cli import options
+from clipdex_cli.project_targets import PROJECT, the_project
+
+
+@click.command("add")
+@click.argument("path", metavar="PATH", type=click.Path(path_type=str))
+@click.option("-n", "--name", metavar="NAME", help="What to call it. [default: as its folder or file]")
+@click.option(
+    "-f", "--format", "format_name", metavar="FORMAT", default="auto", show_default=True, help="Format of the dataset."
+)
+@options.FORMAT_OPTIONS
+@PROJECT
+def command(
+    path: str, name: str | None, format_name: str, format_options: tuple[str, ...], project_dir: Path | None
+) -> None:
+    """Add the dataset at PATH (or PATH:FORMAT) to the project, as a source with a name.
+
+    A source whose dataset is not there any more has been moved: add it again, by its name, where it is now.
+    """
+    from clipdex.projects.adding import add_dataset
+
+    values = options.named_values(format_options)
+    added = add_dataset(the_project(project_dir), path, name=name, format=format_name, options=values)
+    if added.before is not None:
+        click.echo(f"Moved the source {added.source.name}: {added.before.path} is now {added.source.path}", err=True)
+    else:
+        click.echo(f"Added the source {added.source.name}: {added.source.path} ({added.source.format})", err=True)

@@ -1,0 +1,21 @@
+"""``clipdex project remove``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex_cli.project_targets import PROJECT
+
+
+@click.command("remove")
+@click.argument("name", metavar="SOURCE")
+@PROJECT
+def command(name: str, project_dir: Path | None) -> None:
+    """Take a source out of the project. The dataset and its index stay where they are."""
+    from clipdex.projects.editing import remove_source
+    from clipdex.projects.reading import open_project
+
+    source = remove_source(open_project(project_dir), name)
+    click.echo(f"Took out the source {source.name}; {source.path} is as it was.", err=True)

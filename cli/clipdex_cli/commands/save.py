@@ -1,0 +1,30 @@
+"""``clipdex save``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex.defaults import IDS
+from clipdex_cli import options
+
+
+@click.command("save")
+@click.argument("result", metavar="[RESULT.json]", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@options.OUTPUT_DIR
+@options.FORCE
+@options.SAVE_AS
+@options.max_pixels
+def command(result: Path | None, output_dir: Path | None, force: bool, save_as: str | None, max_pixels: int) -> int:
+    """Save the last query's result, or one kept as JSON, as pictures and data.
+
+    DIR gets a contact sheet (sheet.png), the result (result.json), and a copy of each image that was found.
+    """
+    from clipdex.report.last_result import last_result
+    from clipdex.report.save import save_result
+    from clipdex.search.result import read_result
+    from clipdex_cli.output import say_saved
+
+    found = read_result(result) if result is not None else last_result()
+    return say_saved(save_result(found, output_dir, force=force, max_pixels=max_pixels, save_as=save_as or IDS))

@@ -1,0 +1,50 @@
+"""``clipdex verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clipdex.paths import quoted
+from clipdex.wording import counted
+from clipdex_cli import options
+from clipdex_cli.output import printable, size
+from clipdex_cli.project_targets import PROJECT, name_of, resolve
+
+
+@click.command("verify")
+@options.TARGETS
+@options.INDEX
+@PROJECT
+def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None) -> int:
+    """Check the whole index of each TARGET: checksums of all files, every row, and that no item is twice there.
+
+    Opening an index checks only sizes, headers and a sample of the bytes. Without a TARGET, the current folder;
+    in a project all its sources, which can be named.
+
+    Exit code: 0 when all is well, otherwise 1.
+    """
+    options.one_index(targets, index)
+    from clipdex.datasets.maintenance import verify
+    from clipdex.errors import ClipdexError
+
+    exit_code = 0
+    for target in resolve(targets, project_dir).targets or (Path(),):
+        name = printable(name_of(target if index is None or targets else index))
+        try:
+            checked = verify(target, index=index)
+        except ClipdexError as error:
+            click.echo(f"clipdex: {error.message}", err=True)
+            exit_code = error.exit_code
+            continue
+        for problem in checked.problems:
+            click.echo(f"{name}: {printable(problem)}", err=True)
+        if checked.ok:
+            what = f"{counted(checked.items, 'item')}, {size(checked.bytes)} in {counted(checked.files, 'file')}"
+            click.echo(f"{name}: all is well ({what})")
+        else:
+            again = printable(quoted(name_of(target)) + (f" --index {quoted(index)}" if index is not None else ""))
+            click.echo(f"{name}: the index is damaged. Make it again: clipdex build --rebuild {again}", err=True)
+            exit_code = 1
+    return exit_code

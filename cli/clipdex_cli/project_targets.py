@@ -1,0 +1,101 @@
+"""What commands do in a project: names of sources as targets, plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from clipdex.defaults import INDEX_FOLDER
+from clipdex.paths import is_there
+
+if TYPE_CHECKING:
+    from clipdex.projects.model import Project
+    from clipdex.readers.sources import Target
+
+PROJECT = click.option(
+    "-p",
+    "--project",
+    "project_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The project. [default: the one that the current folder is in, if any]",
+)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Targets, and the project they were named in.
+
+    Attributes
+    ----------
+    targets
+        Datasets as the engine takes them; none were named, and there is no project, where it is empty.
+    project
+        The project, if there is one.
+    names
+        Names of the sources that were named; empty: all. None where something else is among the targets.
+    """
+
+    targets: tuple[Target, ...]
+    project: Project | None = None
+    names: tuple[str, ...] | None = None
+
+    @property
+    def model(self) -> str | None:
+        """The model that the project has for new indexes."""
+        return self.project.model_name if self.project is not None else None
+
+
+def name_of(target: Target) -> str:
+    """Return what to call a dataset: as the user did."""
+    from clipdex.readers.sources import Source
+
+    return target.short_name if isinstance(target, Source) else str(target)
+
+
+def the_project(project_dir: Path | None) -> Project:
+    """Open the project that was named, or that the current folder is in, and load its plugins.
+
+    Raises
+    ------
+    ProjectNotFound
+        When there is none.
+    """
+    from clipdex.projects.plugins import load_plugins
+    from clipdex.projects.reading import open_project
+
+    project = open_project(project_dir)
+    for line in load_plugins(project, named=project_dir is not None):
+        click.echo(line, err=True)
+    return project
+
+
+def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
+    """Return the datasets that targets mean: in a project the name of a source goes before a path."""
+    from clipdex.projects.places import find_project
+
+    if project_dir is None and find_project() is None:
+        return Resolved(tuple(targets))
+    project = the_project(project_dir)
+    if not targets:
+        if project_dir is None and Path.cwd() != project.folder and Path(INDEX_FOLDER).exists():
+            click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)
+        return Resolved(tuple(project.all_sources()), project, ())
+    found: list[Target] = []
+    names: tuple[str, ...] | None = ()
+    for target in targets:
+        source = project.source(target)
+        if source is None:
+            found.append(target)
+            names = None
+            continue
+        path = Path(target)
+        if is_there(path) and path.resolve() != project.location(source).resolve():
+            click.echo(f"{target} is the source of that name in the project; the path is ./{target}", err=True)
+        found.append(project.open(source))
+        names = (*names, target) if names is not None else None
+    return Resolved(tuple(found), project, names)

@@ -1,0 +1,52 @@
+"""Recording the query of a command line as a stage of the project."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from clipdex_cli.asking import Answer, Settings
+
+STAGE = click.option(
+    "--stage/--no-stage",
+    "stage",
+    default=None,
+    help="Record the query as a step of the project, or (also --stage false) do not. [default: in a project]",
+)
+
+
+def record(answer: Answer, settings: Settings, *, asked_for: bool) -> None:
+    """Record a query that was answered; where that is impossible, go on, and say so where it matters."""
+    why = _recorded(answer, settings)
+    if why and (asked_for or answer.outcome is not None):
+        click.echo(f"Not recorded as a stage: {why}.", err=True)
+
+
+def _recorded(answer: Answer, settings: Settings) -> str:
+    """Record a query; return why that was impossible."""
+    from dataclasses import replace
+
+    from clipdex.errors import ClipdexError
+    from clipdex.projects.editing import record_stage
+    from clipdex.projects.outcomes import hits_of, keep_hits
+    from clipdex.projects.stages import StageSettings, stage_of
+
+    project, names = answer.place.project, answer.place.names
+    if project is None:
+        return "there is no project"
+    if names is None or answer.outcome is None:
+        return "what was searched is not a source of the project"
+    stage = stage_of(project, names, answer.result, StageSettings(settings.precision, settings.max_pixels))
+    if stage is None:
+        return "the file of a project cannot say what was asked"
+    stage = replace(stage, outcome=answer.outcome)
+    try:
+        keep_hits(project, stage, hits_of(answer.result))
+        number = record_stage(project, stage)
+    except (OSError, ClipdexError) as error:
+        click.echo(f"The query could not be recorded in the project: {error}", err=True)
+    else:
+        click.echo(f"Recorded as stage {number} of the project {project.folder}.", err=True)
+    return ""

@@ -1,0 +1,1 @@
+"""How keys get into an index: build, and bring in keys from elsewhere."""

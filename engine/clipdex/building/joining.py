@@ -1,0 +1,119 @@
+"""One index of several: their hash keys are copied, and nothing is hashed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdex.datasets.dataset import Dataset, open_datasets, remembered, require_same_model
+from clipdex.defaults import INDEX_FOLDER
+from clipdex.errors import DatasetError, IndexFailure, IndexNotFound, OutputError
+from clipdex.paths import expanded
+from clipdex.readers.merged import FORMAT, parts_option
+from clipdex.readers.sources import Source, Target, locate
+from clipdex.version import WRITER
+from clipdex_indexes import IndexWriter, ItemRow, read_manifest, valid_item_id
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What was made: the folder, the number of items of each dataset by its name, and the model."""
+
+    folder: Path
+    items: dict[str, int]
+    model: str
+
+
+def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
+    """Make one index of those of several datasets.
+
+    An item's id gets the name of its dataset and a slash in front. Hash keys are copied as they are. The index says
+    where each dataset is, so that it can be brought up to date like any other, and where each image is.
+
+    Parameters
+    ----------
+    targets
+        Datasets that were built.
+    folder
+        Where to make it: a folder that is not there yet, is empty, or has such an index already, which is replaced.
+
+    Raises
+    ------
+    DatasetNotFound, DatasetNotIndexed
+        When there is no such dataset, or it has no index.
+    DatasetError
+        When fewer than two datasets are named, or one of them cannot be part of another.
+    ModelMismatch
+        When the datasets were hashed by different models.
+    OutputError
+        When the folder has something else in it.
+    IndexFailure
+        When an index cannot be read or written.
+    """
+    sources = [locate(target) for target in targets]
+    datasets = open_datasets(sources)
+    try:
+        if len(datasets) < 2:
+            again = f"{datasets[0].root} is named {len(sources)} times" if len(sources) > 1 else "one is named"
+            raise DatasetError(f"merging takes two datasets at least, and {again}: name another one.")
+        require_same_model(datasets)
+        for dataset in datasets:
+            _require_mergeable(dataset)
+        place = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100
+        index = _prepared(place)
+        options = parts_option({dataset.name: _source_of(dataset, sources) for dataset in datasets})
+        with IndexWriter(index, fresh=True) as writer:
+            writer.start(datasets[0].index.manifest.model, FORMAT, WRITER, "", options)
+            writer.add(_rows(datasets))
+            writer.commit()
+        return Joined(
+            place,
+            {dataset.name: len(dataset.index) for dataset in datasets},
+            datasets[0].index.manifest.model.name,
+        )
+    finally:
+        for dataset in datasets:
+            dataset.index.close()
+
+
+def _require_mergeable(dataset: Dataset) -> None:
+    if not valid_item_id(dataset.name) or "/" in dataset.name:
+        raise DatasetError(f"{dataset.root} cannot be merged: its name, {dataset.name!r}, cannot be part of ids.")
+    if dataset.index.manifest.source_format == FORMAT:
+        raise DatasetError(f"{dataset.root} is a merged dataset itself: merge the datasets that it was made of.")
+
+
+def _source_of(dataset: Dataset, sources: Sequence[Source]) -> Source:
+    source = next(source for source in sources if source.location == dataset.root)
+    return remembered(source, dataset.index.manifest)
+
+
+def _prepared(place: Path) -> Path:
+    """Return the index folder to write, in a folder that has nothing else in it."""
+    index = place / INDEX_FOLDER
+    try:
+        others = [path.name for path in place.iterdir() if path.name != INDEX_FOLDER] if place.exists() else []
+        if others:
+            raise OutputError(f"{place} has something in it ({sorted(others)[0]}): name a new or an empty folder.")
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {place}: {error.strerror or error}.") from error
+    try:
+        there = read_manifest(index).source_format
+    except IndexNotFound:
+        return index
+    except IndexFailure as error:
+        raise OutputError(f"{place} has an index that cannot be read: name another folder. {error.message}") from error
+    if there != FORMAT:
+        raise OutputError(f"{place} has the index of another dataset ({there}): name a new or an empty folder.")
+    return index
+
+
+def _rows(datasets: Sequence[Dataset]) -> Iterator[tuple[ItemRow, bytes]]:
+    """Yield the items of all datasets with their hash keys, in item order, in bounded memory."""
+    for dataset in sorted(datasets, key=lambda dataset: dataset.name + "/"):
+        for location, row in dataset.index.items():
+            joined = row._replace(id=f"{dataset.name}/{row.id}", media=dataset.media(row))
+            yield joined, dataset.index.key(location).tobytes()

@@ -1,0 +1,331 @@
+"""The pipeline of a build: compare, read, decode, hash, and commit as it goes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from clipdex.building.departed import Departed
+from clipdex.building.spool import Spool
+from clipdex.datasets.comparing import Change, Difference, compare
+from clipdex.datasets.failures import Failure
+from clipdex.encoder import Encoder, prepare
+from clipdex.errors import ImageError
+from clipdex.media.decoding import load_image
+from clipdex.media.opening import open_media
+from clipdex.readers import Reader, ReadItem, UnreadableItem
+from clipdex_indexes import IndexWriter, ItemRow, Location
+from clipdex_indexes.kernels.hamming import available_threads
+
+# Images decoded, or being decoded, ahead of the encoder: enough to smooth out a few large ones.
+_LOOK_AHEAD = 32
+# A file that is larger than this is read twice, for its hash and to decode it, and not kept in memory between.
+_WHOLE_BYTES = 64 << 20
+_BLOCK = 1 << 20
+_ROWS_A_SEGMENT = 50_000
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress:
+    """How far a build is: files looked at or hashed, of how many (None while that is not known), and failures."""
+
+    phase: str
+    done: int
+    total: int | None
+    failed: int
+
+
+class _Work(NamedTuple):
+    """One item that differs from the index.
+
+    Attributes
+    ----------
+    item
+        As it was read.
+    old
+        Where the index has it; None for a new one.
+    content
+        Hash of the content that the index has of it, where its media has the size of then; otherwise 0.
+    as_is
+        Whether its media is as it was, and only what is said of it is not.
+    """
+
+    item: ReadItem
+    old: Location | None
+    content: int
+    as_is: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What came of reading an item: the hash of its content, and its pixels, or where the index has its hash key."""
+
+    content: int
+    pixels: Pixels | None = None
+    known: Location | None = None
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many items a build found, of each kind."""
+
+    added: int = 0
+    changed: int = 0
+    touched: int = 0
+    renamed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    kept: int = 0
+
+    @property
+    def written(self) -> int:
+        """Number of rows that were written."""
+        return self.added + self.changed + self.touched + self.renamed
+
+
+class Run:
+    """One build in progress.
+
+    Parameters
+    ----------
+    reader
+        The dataset.
+    encoder
+        What hashes.
+    writer
+        The index; entered.
+    max_pixels
+        Images of more pixels are failed, not decoded.
+    checkpoint_seconds
+        How often what was hashed is committed; None: only at the end.
+    progress
+        Called now and then, from this thread.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        encoder: Encoder,
+        writer: IndexWriter,
+        max_pixels: int,
+        checkpoint_seconds: float | None,
+        progress: Callable[[BuildProgress], None] | None,
+    ) -> None:
+        self._reader = reader
+        self._encoder = encoder
+        self._writer = writer
+        self._max_pixels = max_pixels
+        self._seconds = checkpoint_seconds
+        self._progress = progress
+        self._departed = Departed()
+        self._rows: list[tuple[ItemRow, bytes]] = []
+        self._committed = time.monotonic()
+        self._total = self._unreadable = 0
+        # An interruption in the middle of a write leaves nothing that could be committed.
+        self._writing = False
+        self.counts = Counts()
+        self.failed: list[Failure] = []
+
+    def run(self) -> None:
+        """Bring the index up to date, but for the commit at the end; what is there then is committed on Ctrl-C."""
+        with Spool() as todo:
+            self._plan(todo)
+            self._total = len(todo)
+            if self._total:
+                self._committed = time.monotonic()
+                try:
+                    self._hash(_works(todo))
+                    self._flush()
+                except KeyboardInterrupt:
+                    if self._seconds is not None and not self._writing:
+                        self._flush()
+                        self._checkpoint()
+                    raise
+        for location in self._departed.left():
+            self._writer.remove(location)
+
+    def _plan(self, todo: Spool) -> None:
+        """Compare the dataset with the index: keep what is to be hashed, and what is gone, which may turn up again."""
+        for number, found in enumerate(compare(self._reader, self._writer.base)):
+            if isinstance(found.item, UnreadableItem):
+                self.failed.append(Failure(found.item.id, found.item.reason, kind=found.item.kind))
+                self._unreadable += 1
+            elif found.change is Change.UNCHANGED:
+                self.counts.unchanged += 1
+            elif found.change is Change.KEPT:
+                self.counts.kept += 1
+            elif found.item is None:
+                self.counts.removed += 1
+                self._leave(found)
+            else:
+                todo.append(_record(found.item, found))
+                if found.known is not None and found.known[3:6] != found.item[3:6]:
+                    self._leave(found)
+            if number % 1000 == 0:
+                self._report("scan", number, None)
+        self._departed.settle()
+
+    def _leave(self, found: Difference) -> None:
+        """Keep in mind an item that is gone or another one: the same file may be found under another name."""
+        if found.known is None or found.location is None:
+            return
+        gone = found.change is Change.GONE
+        if found.known.content:
+            self._departed.add(found.known.size, found.known.content, found.location, gone=gone)
+        elif gone:
+            self._writer.remove(found.location)
+
+    def _hash(self, todo: Iterator[_Work]) -> None:
+        pixels = self._to_encode(todo)
+        first = next(pixels, None)
+        if first is None:
+            return
+        for (work, content), key in self._encoder.image_keys(itertools.chain([first], pixels)):
+            if work.old is None:
+                self.counts.added += 1
+            else:
+                self.counts.changed += 1
+            self._add(work, content, key.tobytes())
+
+    def _to_encode(self, todo: Iterator[_Work]) -> Iterator[tuple[tuple[_Work, int], Pixels]]:
+        """Yield what has to be hashed, with its pixels, in order; the rest is dealt with here."""
+        for work, result in self._ahead(todo):
+            if isinstance(result, ImageError):
+                self.failed.append(Failure(work.item.id, result.message, work.item.size, work.item.mtime_ns))
+                if work.old is not None:
+                    self._writer.remove(work.old)
+                self._hashed()
+            elif result.pixels is not None:
+                yield (work, result.content), result.pixels
+            elif result.known is not None:
+                self._reuse(work, result.content, result.known)
+
+    def _reuse(self, work: _Work, content: int, known: Location) -> None:
+        if work.old == known:
+            self.counts.touched += 1
+        elif work.old is not None:
+            self.counts.renamed += 1
+        elif (before := self._departed.take(work.item.size, content)) is not None:
+            self._writer.remove(before)
+            self.counts.renamed += 1
+            self.counts.removed -= 1
+        else:  # a second copy of a file that was renamed, or that is still there under another name
+            self.counts.added += 1
+        base = self._writer.base
+        if base is not None:
+            self._add(work, content, base.key(known).tobytes())
+
+    def _add(self, work: _Work, content: int, key: bytes) -> None:
+        if work.old is not None:
+            self._writer.remove(work.old)
+        self._rows.append((ItemRow(*work.item)._replace(content=work.item.content or content), key))
+        self._hashed()
+        due = self._seconds is not None and time.monotonic() - self._committed >= self._seconds
+        if due or len(self._rows) >= _ROWS_A_SEGMENT:
+            self._flush()
+        if due:
+            self._checkpoint()
+
+    def _flush(self) -> None:
+        self._writing = True
+        # Some rows need no encoder, and come before those that are waiting for it.
+        self._writer.add(sorted(self._rows, key=lambda pair: pair[0][:2]))
+        self._rows.clear()
+        self._writing = False
+
+    def _checkpoint(self) -> None:
+        self._writing = True
+        self._writer.checkpoint()
+        self._committed = time.monotonic()
+        self._writing = False
+
+    def _ahead(self, todo: Iterator[_Work]) -> Iterator[tuple[_Work, _Read | ImageError]]:
+        """Read and decode in threads, a bounded number ahead, and yield the results in order."""
+        pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="clipdex-decode")
+
+        def submit(work: _Work) -> tuple[_Work, Future[_Read]]:
+            return work, pool.submit(self._read, work)
+
+        try:
+            ahead = deque(submit(work) for work in itertools.islice(todo, _LOOK_AHEAD))
+            while ahead:
+                work, future = ahead.popleft()
+                try:
+                    yield work, future.result()
+                except ImageError as error:
+                    yield work, error
+                ahead.extend(submit(one) for one in itertools.islice(todo, 1))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, work: _Work) -> _Read:
+        """Read an item once, in any thread: its content decides whether it has to be decoded."""
+        if work.as_is:
+            return _Read(work.content, known=work.old)
+        source = self._reader.open(work.item)
+        with open_media(str(source)) if isinstance(source, Path) else source as file:
+            content, image = _content(file)
+            if work.content and content == work.content:
+                return _Read(content, known=work.old)
+            if (known := self._departed.find(work.item.size, content)) is not None:
+                return _Read(content, known=known)
+            settings = self._encoder.model.image
+            decoded = load_image(image, settings.background, max_pixels=self._max_pixels)
+            return _Read(content, prepare(decoded, settings))
+
+    def _hashed(self) -> None:
+        self._report("hash", self.counts.written + len(self.failed) - self._unreadable, self._total)
+
+    def _report(self, phase: str, done: int, total: int | None) -> None:
+        if self._progress is not None:
+            self._progress(BuildProgress(phase, done, total, len(self.failed)))
+
+
+def _content(file: IO[bytes]) -> tuple[int, IO[bytes]]:
+    """Return the hash of a file's content, as an index keeps it, and the file to decode, at its beginning.
+
+    Raises
+    ------
+    ImageError
+        When it cannot be read to its end.
+    """
+    try:
+        data = file.read(_WHOLE_BYTES + 1)
+        digest = hashlib.blake2b(data, digest_size=8)
+        image: IO[bytes] = io.BytesIO(data)
+        if len(data) > _WHOLE_BYTES:
+            while data := file.read(_BLOCK):
+                digest.update(data)
+            file.seek(0)
+            image = file
+    except (OSError, ValueError) as error:
+        raise ImageError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return int.from_bytes(digest.digest(), "little", signed=True), image
+
+
+def _record(item: ReadItem, found: Difference) -> tuple[object, ...]:
+    known, at = found.known, found.location
+    if known is None or at is None:
+        return tuple(item), None, 0, False
+    as_is = known[3:6] == item[3:6] and item.content in (0, known.content)
+    comparable = as_is or known.size == item.size
+    return tuple(item), (at.segment, at.position), known.content if comparable else 0, as_is
+
+
+def _works(todo: Spool) -> Iterator[_Work]:
+    for record in todo:
+        item, old, content, as_is = cast("tuple[Any, tuple[int, int] | None, int, bool]", record)
+        yield _Work(ReadItem(*item), Location(*old) if old is not None else None, content, as_is)

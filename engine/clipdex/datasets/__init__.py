@@ -1,0 +1,1 @@
+"""A dataset and its index: opened, compared, described, checked."""

@@ -1,0 +1,206 @@
+"""Datasets that have an index: where they are, and what they are called."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdex.datasets.record import DatasetRecord
+from clipdex.defaults import INDEX_FOLDER
+from clipdex.errors import DatasetError, DatasetNotIndexed, IndexNotFound, ModelMismatch
+from clipdex.media.locators import MEMBER, is_media_there, locator
+from clipdex.paths import expanded, is_there, quoted
+from clipdex.readers.formats import reader_class
+from clipdex.readers.sources import AUTO, Source, index_folder
+from clipdex_indexes import Index, ItemRow, Manifest
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset with its index open.
+
+    Attributes
+    ----------
+    name
+        Unique among the datasets that are searched together.
+    root
+        Where it is: a folder, a file or a pattern.
+    index
+        The snapshot of its index.
+    lost
+        Whether nothing says where it is: the index was opened alone, and the root is a stand-in.
+    """
+
+    name: str
+    root: Path
+    index: Index
+    lost: bool = False
+
+    def media(self, row: ItemRow) -> str:
+        """Return the locator of an item's media (see ``clipdex.media.locators``)."""
+        return locator(self.root, row.id, row.media)
+
+    def has_media(self, where: str) -> bool:
+        """Tell whether there is something at a locator of ``media``."""
+        # The folder of an index would pass for an archive, or for a dataset whose images are in files with others.
+        return not (self.lost and MEMBER in where) and is_media_there(where)
+
+    @property
+    def record(self) -> DatasetRecord:
+        """What results say of it."""
+        stamp = self.index.manifest.model
+        return DatasetRecord(
+            self.name,
+            str(self.root),
+            len(self.index),
+            stamp.name,
+            stamp.digest,
+            stamp.bits,
+            str(self.index.folder.absolute()),
+        )
+
+
+def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> Index:
+    """Open the index of a source.
+
+    Raises
+    ------
+    DatasetNotIndexed
+        When it has none.
+    DatasetError
+        When the index there is that of another dataset, or of this one in another format.
+    """
+    folder = index_folder(source, index)
+    root = source.location
+    try:
+        opened = Index(folder)
+    except IndexNotFound as error:
+        option = f" --index {quoted(folder)}" if index is not None else ""
+        raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {quoted(root)}{option}") from error
+    try:
+        require_same_root(opened, root)
+        remembered(source, opened.manifest)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def recordable(root: Path) -> str:
+    """Return the root as an index remembers it: nothing where it is not valid UTF-8."""
+    return "" if any("\ud800" <= character <= "\udfff" for character in str(root)) else str(root)
+
+
+def require_same_root(index: Index, root: Path) -> None:
+    """Refuse an index that was made for another dataset, which is still there; a dataset may have been moved.
+
+    Raises
+    ------
+    DatasetError
+        When it is another's.
+    """
+    recorded = index.manifest.root
+    if recorded and is_there(Path(recorded)) and os.path.realpath(recorded) != os.path.realpath(root):
+        raise DatasetError(
+            f"{index.folder} holds the index of {recorded}, and not of {root}. Name another folder with --index, or "
+            f"replace it: clipdex build --rebuild {quoted(root)} --index {quoted(index.folder)}"
+        )
+
+
+def remembered(source: Source, manifest: Manifest) -> Source:
+    """Return ``source`` with format and options as its index remembers them, where it does not say them itself.
+
+    Raises
+    ------
+    DatasetError
+        When it says another format, or other options, than those of the index, or such as there are none.
+    """
+    if source.format not in (AUTO, manifest.source_format):
+        reader_class(source.format)
+        raise DatasetError(
+            f"the index of {source.location} was made of it in format {manifest.source_format}, and not "
+            f"{source.format}. Leave the format out, or hash it again: clipdex build --rebuild --format "
+            f"{source.format} {quoted(source.location)}"
+        )
+    options = dict(manifest.source_options)
+    if source.options and dict(source.options) != options:
+        reader_class(manifest.source_format).require_options(source.options)
+        raise DatasetError(
+            f"the index of {source.location} was made of it with {_options(options)}, and not with "
+            f"{_options(source.options)}. Leave the options out, or hash it again: clipdex build --rebuild "
+            f"{quoted(source.location)} {_options(source.options)}"
+        )
+    return Source(source.location, manifest.source_format, options, source.name)
+
+
+def _options(options: Mapping[str, str]) -> str:
+    given = " ".join("--option " + shlex.quote(f"{name}={value}") for name, value in options.items())
+    return given or "no options"
+
+
+def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | None = None) -> list[Dataset]:
+    """Open the indexes of several sources, each once, under names of their own (theirs; ``-2`` and so on)."""
+    unique = list({os.path.realpath(source.location): source for source in reversed(sources)}.values())[::-1]
+    names: dict[str, None] = {}
+    datasets = []
+    try:
+        for source in unique:
+            name = source.short_name
+            number = 2
+            while name in names:
+                name = f"{source.short_name}-{number}"
+                number += 1
+            names[name] = None
+            datasets.append(Dataset(name, source.location, open_index(source, index)))
+    except BaseException:
+        for dataset in datasets:
+            dataset.index.close()
+        raise
+    return datasets
+
+
+def open_alone(index: str | os.PathLike[str]) -> Dataset:
+    """Open an index by itself, such as one that was copied away from its images.
+
+    Its dataset is where the index says that it is or, where it does not say, what it is beside. What is neither is
+    taken to be in the index folder, where it will not be found.
+
+    Raises
+    ------
+    IndexFailure
+        When there is no index, or it cannot be read.
+    """
+    opened = Index(expanded(index).absolute())
+    folder = opened.folder
+    if opened.manifest.root:
+        root = Path(opened.manifest.root)
+    elif folder.name == INDEX_FOLDER:
+        root = folder.parent
+    elif folder.name.endswith(INDEX_FOLDER):
+        root = folder.with_name(folder.name.removesuffix(INDEX_FOLDER))
+    else:
+        root = folder
+    return Dataset(root.name or "dataset", root, opened, lost=root == folder)
+
+
+def require_same_model(datasets: Sequence[Dataset]) -> None:
+    """Refuse datasets whose hash keys cannot be compared.
+
+    Raises
+    ------
+    ModelMismatch
+        When they were; the message names two of them.
+    """
+    first = datasets[0]
+    stamp = first.index.manifest.model
+    for other in datasets[1:]:
+        theirs = other.index.manifest.model
+        if (theirs.digest, theirs.bits) != (stamp.digest, stamp.bits):
+            raise ModelMismatch(
+                f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}) and {other.root} by "
+                f"{theirs.name!r} ({theirs.digest[:12]}): their hash keys cannot be compared. Build one of them "
+                "again with the model of the other: clipdex build --rebuild --model MODEL TARGET"
+            )

@@ -1,0 +1,155 @@
+"""What there is to know about a dataset and its index."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clipdex.datasets.comparing import Change, compare
+from clipdex.datasets.dataset import open_alone, open_index, remembered
+from clipdex.datasets.failures import Failure, read_failures
+from clipdex.datasets.provenance import model_of
+from clipdex.errors import DatasetError, ExtraMissing, ModelError
+from clipdex.readers import UnreadableItem
+from clipdex.readers.sources import Source, Target, locate, open_reader
+from clipdex_indexes import Index
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """A dataset and its index.
+
+    Attributes
+    ----------
+    root, index
+        Where the dataset is, and its index folder.
+    format
+        Format of the dataset.
+    items, subsets, labels
+        Number of items, of all and of each subset and label.
+    complete
+        Whether the last build came to its end; after one that was stopped, the items are those that it got to.
+    segments, bytes
+        Number of segments, and their size on disk.
+    model, digest, bits, precision, model_kind, model_not_good_at
+        What hashed it. The texts are empty where that model is not to be had any more.
+    writer
+        Program that wrote it last.
+    failed
+        Failed files of the last build, with the reasons.
+    new, changed, gone
+        How many images differ from the index now.
+    not_compared
+        Why the dataset could not be compared with its index; empty where it was.
+    """
+
+    root: Path
+    index: Path
+    format: str
+    items: int
+    subsets: dict[str, int]
+    labels: dict[str, int]
+    complete: bool
+    segments: int
+    bytes: int
+    model: str
+    digest: str
+    bits: int
+    precision: str
+    model_kind: str
+    model_not_good_at: str
+    writer: str
+    failed: dict[str, str]
+    new: int
+    changed: int
+    gone: int
+    not_compared: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+def describe(target: Target, *, index: str | os.PathLike[str] | None = None) -> DatasetInfo:
+    """Describe a dataset that has an index, comparing it with the files as they are now.
+
+    Raises
+    ------
+    DatasetNotFound, DatasetNotIndexed, IndexFailure
+        When there is no dataset, no index, or it cannot be read.
+    """
+    source = locate(target)
+    return _describe(source, open_index(source, index))
+
+
+def describe_alone(index: str | os.PathLike[str]) -> DatasetInfo:
+    """Describe an index by itself, such as one that was copied away from its images.
+
+    Raises
+    ------
+    IndexFailure
+        When there is no index, or it cannot be read.
+    """
+    alone = open_alone(index)
+    return _describe(Source(alone.root), alone.index, lost=alone.lost)
+
+
+def _describe(source: Source, index: Index, *, lost: bool = False) -> DatasetInfo:
+    root = source.location
+    with index as opened:
+        failures = read_failures(opened.folder)
+        failed = {failure.id: failure.reason for failure in failures}
+        try:
+            if lost:
+                raise DatasetError("the index does not say where its images are, and is not beside them.")
+            changes = _changes(source, opened, failures)
+            not_compared = ""
+        except (DatasetError, ExtraMissing) as error:
+            changes, not_compared = Counter(), error.message
+        counts = opened.counts()
+        stamp = opened.manifest.model
+        try:
+            model = model_of(opened, root)
+        except ModelError:
+            model = None
+        known = model is not None and model.digest == stamp.digest
+        return DatasetInfo(
+            root=root,
+            index=opened.folder,
+            format=opened.manifest.source_format,
+            items=len(opened),
+            subsets=counts.subsets,
+            labels=counts.labels,
+            complete=opened.manifest.complete,
+            segments=len(opened.segments),
+            bytes=opened.size_on_disk(),
+            model=stamp.name,
+            digest=stamp.digest,
+            bits=stamp.bits,
+            precision=stamp.precision,
+            model_kind=model.kind if model is not None and known else "",
+            model_not_good_at=model.not_good_at if model is not None and known else "",
+            writer=opened.manifest.writer,
+            failed=failed,
+            new=changes[Change.NEW],
+            changed=changes[Change.CHANGED],
+            gone=changes[Change.GONE],
+            not_compared=not_compared,
+        )
+
+
+def _changes(source: Source, index: Index, failures: Sequence[Failure]) -> Counter[Change]:
+    """Count how the items of a dataset differ from its index; failed files that are as they were do not count."""
+    as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
+    changes: Counter[Change] = Counter()
+    for found in compare(open_reader(remembered(source, index.manifest)), index):
+        if isinstance(found.item, UnreadableItem):
+            continue
+        if found.item is None or (found.item.id, found.item.size, found.item.mtime_ns) not in as_they_were:
+            changes[found.change] += 1
+    return changes

@@ -1,0 +1,1 @@
+"""Media: where the images of items are, and how they are opened and decoded."""

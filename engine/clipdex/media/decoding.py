@@ -1,0 +1,220 @@
+"""From an image file to upright RGB pixels.
+
+Decoding bounds the number of pixels before anything is decoded, applies the EXIF orientation, composites transparency
+on the model's background and brings every mode to RGB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from clipdex.defaults import MAX_PIXELS
+from clipdex.errors import ImageError
+
+Pixels = npt.NDArray[np.uint8]
+
+# Raster formats only: EPS would start an interpreter, ICO is decoded when it is opened, before its size can be checked,
+# and the rest are hardly ever images of a dataset.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "DIB", "TGA", "PCX", "JPEG2000")
+# These are there only with some builds of Pillow, or after a plugin was registered.
+_OPTIONAL_FORMATS = ("AVIF", "HEIF")
+# Where ``enough`` is said, a JPEG is decoded at 1/2, 1/4 or 1/8 if that leaves this many times the pixels needed along
+# each side. Hash keys are not made that way: it changes some of their bits at any margin (benchmarks/draft.py).
+_DRAFT_MARGIN = 2
+
+
+class _PillowLimit:
+    """Pillow's limit on the number of pixels, which is one for the process: off while anybody wants it off."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: int | None = None
+
+    def off(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            self._users += 1
+
+    def on(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                Image.MAX_IMAGE_PIXELS = self._before
+
+
+_pillow_limit = _PillowLimit()
+
+
+@contextlib.contextmanager
+def own_pixel_limit() -> Iterator[None]:
+    """Switch off Pillow's limit on the number of pixels, which cannot be raised per image, in favour of ours.
+
+    Uses may overlap, also in several threads: the limit is back when the last one ends.
+    """
+    _pillow_limit.off()
+    try:
+        yield
+    finally:
+        _pillow_limit.on()
+
+
+def load_image(
+    source: Path | IO[bytes],
+    background: tuple[int, int, int] = (255, 255, 255),
+    *,
+    max_pixels: int = MAX_PIXELS,
+    enough: int | None = None,
+) -> Image.Image:
+    """Decode an image to RGB, upright.
+
+    Parameters
+    ----------
+    source
+        A file.
+    background
+        Colour under transparent pixels.
+    max_pixels
+        An image of more pixels is not decoded.
+    enough
+        Short side in pixels that the caller needs; a JPEG much larger than that may be decoded at a lower resolution.
+
+    Raises
+    ------
+    ImageError
+        When it is no image, is damaged, or is too large; the message gives the reason without the name of the file.
+    """
+    with own_pixel_limit(), _image_errors():
+        # Opening a pipe would wait for somebody to write to it.
+        if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
+            raise ImageError("not a regular file")
+        with Image.open(source, formats=_formats()) as image:
+            _check_size(image, max_pixels)
+            if enough is not None and image.format in ("JPEG", "MPO"):
+                image.draft(None, _draft_size(image.size, enough * _DRAFT_MARGIN))
+            image.load()
+            return to_rgb(_upright(image), background)
+
+
+def is_image(file: IO[bytes]) -> bool:
+    """Tell from its header whether an open file is an image that ``load_image`` takes; nothing is decoded."""
+    return image_format(file) is not None
+
+
+def image_format(file: IO[bytes]) -> str | None:
+    """Return Pillow's name of the format of an open file, from its header; None where it is no image."""
+    try:
+        with own_pixel_limit(), _image_errors(), Image.open(file, formats=_formats()) as image:
+            return image.format
+    except ImageError:
+        return None
+
+
+def from_memory(
+    image: Image.Image, background: tuple[int, int, int] = (255, 255, 255), *, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
+    """Bring an image that a caller has opened to what ``load_image`` would have made of its file.
+
+    Raises
+    ------
+    ImageError
+        As for ``load_image``: a file that was opened need not be decoded yet.
+    """
+    with _image_errors():
+        _check_size(image, max_pixels)
+        image.load()
+        # The caller's image stays as it is.
+        with contextlib.suppress(Exception):
+            image = ImageOps.exif_transpose(image)
+        return to_rgb(image, background)
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(f"{width} x {height} pixels are more than {max_pixels:,}; raise the limit with --max-pixels")
+
+
+@contextlib.contextmanager
+def _image_errors() -> Iterator[None]:
+    """Turn whatever a decoder raises into ``ImageError``."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError("not an image in a format that can be read") from error
+    except FileNotFoundError as error:
+        raise ImageError("no such file") from error
+    except MemoryError as error:
+        raise ImageError("not enough memory to decode it") from error
+    except OSError as error:
+        raise ImageError(f"cannot be decoded: {error.strerror or error}") from error
+    except Exception as error:
+        # Pillow's decoders raise nearly anything on damaged files: SyntaxError, struct.error, zlib.error, IndexError.
+        raise ImageError(f"cannot be decoded: {error or type(error).__name__}") from error
+
+
+@functools.cache
+def _formats() -> list[str]:
+    Image.init()
+    return [*_FORMATS, *(name for name in _OPTIONAL_FORMATS if name in Image.OPEN)]
+
+
+def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+    scale = short_side / max(1, min(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation, in place; damaged EXIF data says nothing of the pixels, and is passed over."""
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:
+    """Bring a decoded image of any mode to RGB.
+
+    Transparency (of any kind) is composited on ``background``. Modes of more than 8 bits are scaled, not cut off:
+    16 bits from their full range, 32-bit and float from 0 to 255 or 0 to 1 where they keep to it, otherwise from their
+    own lowest to their highest value.
+    """
+    if image.mode in ("RGBa", "La"):
+        image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
+    if image.has_transparency_data:
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
+        canvas = Image.new("RGB", image.size, background)
+        # The image is its own mask: no copy is made but the result.
+        canvas.paste(image, mask=image)
+        return canvas
+    if image.mode.startswith(("I", "F")):
+        image = Image.fromarray(_to_8_bits(np.asarray(image), sixteen=image.mode.startswith("I;16")))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_8_bits(values: npt.NDArray[np.generic], *, sixteen: bool) -> Pixels:
+    if sixteen:
+        return (np.asarray(values, np.uint32) * 255 // 65535).astype(np.uint8)
+    largest = float(np.finfo(np.float32).max)
+    wide = np.nan_to_num(np.asarray(values, np.float64), posinf=largest, neginf=-largest)
+    low, high = float(wide.min()), float(wide.max())
+    if low >= 0 and high <= 1 and np.issubdtype(values.dtype, np.floating):
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    elif low >= 0 and high <= 65535 and np.issubdtype(values.dtype, np.integer):
+        low, high = 0.0, 65535.0
+    # An image of one value has no range of its own.
+    return np.round((wide - low) * (255.0 / ((high - low) or 1.0))).astype(np.uint8)

@@ -1,0 +1,161 @@
+"""Parquet files with a column of images: single rows of it, read in bounded memory.
+
+A member is called ``COLUMN/ROW``, with rows numbered from 0.
+"""
+
+from __future__ import annotations
+
+import bisect
+import io
+import itertools
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from clipdex.errors import ImageError
+from clipdex.extras import optional
+from clipdex.media.files import open_regular
+from clipdex.media.members import MAX_MEMBER_BYTES, damaged, size_problem
+
+EXTRA = "parquet"
+_MAGIC = b"PAR1"
+# Rows that are decoded at once, and how many of those are kept: threads ask for rows in nearly their order.
+_ROWS_AT_ONCE = 16
+_BATCHES_KEPT = 5
+_BUFFER = 1 << 20
+# What pyarrow raises on damaged files: all of its errors are one of these.
+ERRORS = (OSError, ValueError, MemoryError, RuntimeError, LookupError, TypeError)
+
+
+def fits(path: Path, member: str) -> bool:
+    """Tell whether a file is a Parquet file, and a member one of its rows."""
+    return is_parquet(path) and member.rpartition("/")[2].isdecimal()
+
+
+def is_parquet(path: Path) -> bool:
+    """Tell from its first bytes whether something is a Parquet file."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as handle:
+        return handle.read(len(_MAGIC)) == _MAGIC
+
+
+def open_container(path: Path) -> ParquetContainer:
+    """Open a Parquet file."""
+    return ParquetContainer(path)
+
+
+def open_parquet(path: Path) -> Any:  # noqa: ANN401 - pyarrow is there only with the extra
+    """Open a Parquet file with pyarrow.
+
+    Raises
+    ------
+    ExtraMissing
+        When pyarrow is not installed.
+    DatasetError
+        When it is no Parquet file, or is damaged.
+    """
+    parquet = optional("pyarrow.parquet", EXTRA, "reading Parquet")
+    try:
+        # Without the buffer, a whole column of a row group would be read at once.
+        return parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False)
+    except ERRORS as error:
+        raise damaged(path, error) from error
+
+
+class ParquetContainer:
+    """A Parquet file.
+
+    Raises
+    ------
+    ExtraMissing, DatasetError
+        When pyarrow is not installed; when the file is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._parquet = open_parquet(path)
+        weakref.finalize(self, self._parquet.close, force=True)
+        self._columns: dict[str, _Column] = {}
+        self._lock = threading.Lock()
+
+    def open(self, member: str) -> IO[bytes]:
+        """Open the image of one row.
+
+        Raises
+        ------
+        ImageError
+            When there is none, or it cannot be read.
+        """
+        name, _, number = member.rpartition("/")
+        if not number.isdecimal() or len(number) > 18:
+            raise ImageError(f"{member!r} is no row of a column")
+        try:
+            with self._lock:
+                if name not in self._columns:
+                    self._columns[name] = _Column(self._parquet, name)
+                value = self._columns[name].value(int(number))
+        except ERRORS as error:
+            raise ImageError(f"the row cannot be read: {error}") from error
+        if isinstance(value, dict):
+            data, path = value.get("bytes"), value.get("path")
+        else:
+            data, path = value, None
+        if data is None and isinstance(path, str) and path:
+            with open_regular(self._path.parent / path) as file:
+                data = file.read(MAX_MEMBER_BYTES + 1)
+        if not isinstance(data, bytes):
+            raise ImageError("there is no image in this row")
+        problem = size_problem(len(data))
+        if problem:
+            raise ImageError(problem)
+        return io.BytesIO(data)
+
+
+class _Column:
+    """The values of one column, read forwards; going back begins the row group again."""
+
+    def __init__(self, parquet: Any, name: str) -> None:  # noqa: ANN401
+        if name not in parquet.schema_arrow.names:
+            raise ImageError(f"there is no column {name!r}")
+        self._parquet = parquet
+        self._name = name
+        metadata = parquet.metadata
+        counts = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+        # Row groups begin at these rows; the last one is the end.
+        self._starts = list(itertools.accumulate(counts, initial=0))
+        self._batches: Iterator[tuple[int, list[Any]]] = iter(())
+        self._next = -1
+        self._kept: OrderedDict[int, list[Any]] = OrderedDict()
+
+    def value(self, row: int) -> Any:  # noqa: ANN401
+        if row >= self._starts[-1]:
+            raise ImageError(f"there is no row {row:,}: the file has {self._starts[-1]:,}")
+        for start, values in reversed(self._kept.items()):
+            if start <= row < start + len(values):
+                return values[row - start]
+        group = bisect.bisect_right(self._starts, row) - 1
+        if not self._starts[group] <= self._next <= row:
+            self._kept.clear()
+            self._next = self._starts[group]
+            self._batches = self._read(group)
+        for start, values in self._batches:
+            self._next = start + len(values)
+            self._kept[start] = values
+            if len(self._kept) > _BATCHES_KEPT:
+                self._kept.popitem(last=False)
+            if row < self._next:
+                return values[row - start]
+        raise ImageError("the file has fewer rows than it says")
+
+    def _read(self, first: int) -> Iterator[tuple[int, list[Any]]]:
+        """Yield the values from a row group on, each piece with the number of its first row."""
+        for group in range(first, len(self._starts) - 1):
+            start = self._starts[group]
+            for batch in self._parquet.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=[self._name]):
+                values = batch.column(0).to_pylist()
+                yield start, values
+                start += len(values)

@@ -1,0 +1,1 @@
+"""Getting a model: adding, converting, downloading and removing; the bundled one is here too."""

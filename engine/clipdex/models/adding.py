@@ -1,0 +1,425 @@
+"""Making a model out of what somebody else published, and installing it: from a folder, from files, or by download."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipdex.encoder.encoder import Encoder
+from clipdex.encoder.installed import check_name, installed_folder, models_folder, staged
+from clipdex.encoder.model import DESCRIPTION, FILES, ImageSettings, Model, TextSettings, read_model
+from clipdex.errors import ModelError, ModelExists, ModelNotFound, ModelUnsupported
+from clipdex.models.archives import is_archive, unpack
+from clipdex.models.conversion.layouts import Layout, licence_of, recognise
+from clipdex.paths import expanded
+
+if TYPE_CHECKING:
+    from clipdex.models.conversion.assembling import Progress
+    from clipdex.models.hub.known import KnownModel
+
+QUANTIZATIONS = ("none", "int8", "int8-full")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "bpe_simple_vocab_16e6.txt.gz",
+    "bpe_simple_vocab_16e6.txt",
+    "spiece.model",
+)
+_BATCH = 8
+_UNKNOWN_LICENCE = "not stated: ask where it comes from"
+_CLIP_LENGTH = 77
+# The prompts of "Learning Transferable Visual Models From Natural Language Supervision" (Radford et al. 2021): the
+# plain one, and the seven that its authors' notebook on prompts arrives at.
+_PROMPT = "a photo of a {}."
+_ENSEMBLE = (
+    "itap of a {}.",
+    "a bad photo of the {}.",
+    "a origami {}.",
+    "a photo of the large {}.",
+    "a {} in a video game.",
+    "art of the {}.",
+    "a photo of the small {}.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How a model is to be made.
+
+    Attributes
+    ----------
+    hashing
+        ``centred``, or ``sign`` for the plain signs of embeddings that are not centred.
+    quantize
+        ``none``, ``int8`` (weights) or ``int8-full`` (the image tower also computes in 8 bits).
+    precision
+        What ``auto`` is to mean for this model: ``auto``, the fastest of a device, or ``f32``.
+    allow_pickle
+        Load weights from a pickle, tensors only.
+    """
+
+    hashing: str = "centred"
+    quantize: str = "none"
+    precision: str = "auto"
+    allow_pickle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a model beside its files; empty texts are filled from its folder."""
+
+    kind: str = ""
+    good_at: str = ""
+    not_good_at: str = ""
+    licence: str = ""
+    source: Mapping[str, Any] | None = None
+
+
+def add_model(
+    path: Path,
+    *,
+    name: str | None = None,
+    choices: Choices = Choices(),
+    about: About = About(),
+    progress: Progress | None = None,
+) -> Model:
+    """Install a model from a folder or an archive of a folder; nothing is fetched.
+
+    Parameters
+    ----------
+    path
+        A folder as published on a model hub (ONNX files or safetensors), a model folder of clipdex, or a ZIP or TAR
+        archive of one.
+    name
+        What to call it; None takes the name of the folder, or that of a model of clipdex.
+    choices
+        How to make it; a model of clipdex is taken as it is.
+    about
+        What is known of it.
+    progress
+        Called now and then, from this thread.
+
+    Raises
+    ------
+    ModelNotFound
+        When there is no such folder.
+    ModelUnsupported
+        When it holds no dual encoder that can be used.
+    ModelExists
+        When there is a model of that name.
+    ModelCorrupt
+        When a file in it is damaged.
+    ExtraMissing
+        When it needs a package that is not installed.
+    """
+    report = progress or _silent
+    source = expanded(path)
+    if source.is_file() and is_archive(source):
+        with tempfile.TemporaryDirectory(prefix="clipdex-") as scratch:
+            report("unpack", 0, None)
+            folder = unpack(source, Path(scratch))
+            return add_model(
+                folder,
+                name=_name_of(source.name) if name is None else name,
+                choices=choices,
+                about=about,
+                progress=progress,
+            )
+    layout = recognise(source)
+    if layout.kind == "model":
+        return _copy(layout.folder, name, report)
+    name = _name_of(source.resolve().name) if name is None else name
+    with staged(name) as folder:
+        _convert(layout, folder, name, choices, about, report)
+    return read_model(models_folder() / name)
+
+
+def add_towers(
+    image: Path,
+    text: Path,
+    tokenizer: Path,
+    *,
+    name: str,
+    choices: Choices = Choices(),
+    progress: Progress | None = None,
+) -> Model:
+    """Install a model from separate towers, each an ONNX file or an OpenVINO IR.
+
+    Parameters
+    ----------
+    image, text
+        The towers. The folder of the image tower is looked through for a description of its preprocessing; without one
+        it is that of CLIP, for the side that the tower takes.
+    tokenizer
+        A ``tokenizer.json``, a folder with one (or with ``vocab.json`` and ``merges.txt``), or CLIP's vocabulary file.
+    name, choices, progress
+        As for ``add_model``.
+
+    Raises
+    ------
+    ModelError
+        As for ``add_model``.
+    """
+    for path in (image, text, tokenizer):
+        if not expanded(path).exists():
+            raise ModelNotFound(f"there is no {path}.")
+    layout = Layout("towers", expanded(image).resolve().parent, expanded(image), expanded(text))
+    with staged(name) as folder, _folder_of(expanded(tokenizer)) as words:
+        _convert(layout, folder, name, choices, About(), progress or _silent, tokenizer=words)
+    return read_model(models_folder() / name)
+
+
+def pull_model(
+    known: KnownModel,
+    *,
+    name: str | None = None,
+    choices: Choices = Choices(),
+    keep: bool = False,
+    endpoint: str | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Download a known model, and install it. What was downloaded before an interruption is not fetched again.
+
+    Parameters
+    ----------
+    known
+        Which one.
+    name
+        What to call it; None takes its own name.
+    choices, progress
+        As for ``add_model``.
+    keep
+        Keep the downloaded files, in the cache folder.
+    endpoint
+        Address of the hub; None takes the one that ``HF_ENDPOINT`` names, or the public one.
+
+    Raises
+    ------
+    ModelDownloadFailed
+        When it cannot be fetched, or something else came than was announced.
+    ModelError
+        As for ``add_model``.
+    """
+    from clipdex.models.hub.download import download
+    from clipdex.user_folders import cache_folder
+
+    report = progress or _silent
+    name = check_name(known.name if name is None else name)
+    if installed_folder(name) is not None:
+        raise ModelExists(f"the model {name!r} is installed already, in {models_folder() / name}.")
+    _require_extras(known, choices)
+    folder = cache_folder() / "downloads" / known.name
+    fetched = download(
+        known, folder, endpoint=endpoint, progress=lambda at: report(f"download {at.file}", at.done, at.total)
+    )
+    source = {
+        "repository": fetched.repository,
+        "revision": fetched.revision,
+        "files": {path: {"size": file.size, "sha256": file.sha256} for path, file in fetched.files.items()},
+    }
+    about = About(known.title, known.good_at, "", known.licence, source)
+    model = add_model(folder, name=name, choices=choices, about=about, progress=progress)
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    return model
+
+
+def _require_extras(known: KnownModel, choices: Choices) -> None:
+    """Notice a missing package before gigabytes are fetched."""
+    from clipdex.extras import optional
+
+    if known.layout != "towers":
+        optional("torch", "convert", f"Converting {known.name}")
+        library, extra = ("open_clip", "openclip") if known.layout == "open_clip" else ("transformers", "convert")
+        optional(library, extra, f"Converting {known.name}")
+    if choices.quantize != "none":
+        optional("nncf", "quantize", "Quantising")
+
+
+def _silent(what: str, done: int, total: int | None) -> None:
+    return
+
+
+def _name_of(text: str) -> str:
+    """Make a name of a folder's or a file's."""
+    name = re.sub(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))$", "", text, flags=re.IGNORECASE)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-_")[:64]
+    try:
+        return check_name(name.lower())
+    except ModelError as error:
+        raise ModelError(f"no name can be made of {text!r}: give the model one with --name.") from error
+
+
+@contextlib.contextmanager
+def _folder_of(tokenizer: Path) -> Iterator[Path]:
+    """Yield the folder of a tokenizer; a file of any other name than the usual ones is taken for ``tokenizer.json``."""
+    if tokenizer.is_dir() or tokenizer.name in TOKENIZER_FILES:
+        yield tokenizer if tokenizer.is_dir() else tokenizer.parent
+        return
+    with tempfile.TemporaryDirectory(prefix="clipdex-") as scratch:
+        shutil.copyfile(tokenizer, Path(scratch, TOKENIZER_FILES[0]))
+        yield Path(scratch)
+
+
+def _copy(source: Path, name: str | None, progress: Progress) -> Model:
+    """Install a model folder of clipdex as it is, after its checksums and its self-test."""
+    model = read_model(source)
+    name = _name_of(model.name) if name is None else name
+    with staged(name) as folder:
+        for number, file in enumerate(FILES):
+            progress("copy", number, len(FILES))
+            model.check(file)
+            shutil.copyfile(source / file, folder / file)
+        shutil.copyfile(source / DESCRIPTION, folder / DESCRIPTION)
+        copied = read_model(folder)
+        if copied.digest != model.digest:
+            raise ModelError(f"{source} changed while it was copied.")
+        progress("self-test", 0, None)
+        Encoder(copied, precision="f32").self_test()
+    return read_model(models_folder() / name)
+
+
+def _convert(
+    layout: Layout,
+    folder: Path,
+    name: str,
+    choices: Choices,
+    about: About,
+    progress: Progress,
+    *,
+    tokenizer: Path | None = None,
+) -> None:
+    """Fill a new model folder from a layout."""
+    from clipdex.models.conversion import ir
+    from clipdex.models.conversion.assembling import Blueprint, assemble
+    from clipdex.models.conversion.tokenizing import write_tokenizer
+
+    write_tokenizer(tokenizer if tokenizer is not None else layout.folder, folder / "tokenizer.json")
+    progress("convert", 0, None)
+    if layout.kind == "towers":
+        image_settings, text_settings, raw_image, raw_text = _read_towers(layout, bare=tokenizer is not None)
+    else:
+        image_settings, text_settings, raw_image, raw_text = _trace_towers(layout, choices)
+    pooled = layout.family.startswith("siglip")
+    filled = text_settings.length if text_settings.pad_id is not None else None
+    image = ir.image_tower(raw_image, image_settings, _shown(layout, layout.image), pooled=pooled)
+    text = ir.text_tower(raw_text, _shown(layout, layout.text), length=filled, pooled=pooled)
+    del raw_image, raw_text
+    bits = ir.embedding_size(image, "the image tower")
+    if (other := ir.embedding_size(text, "the text tower")) != bits:
+        raise ModelUnsupported(
+            f"the image tower gives embeddings of {bits} dimensions and the text tower of {other}: they are not of one "
+            "dual encoder."
+        )
+    if ir.takes_one_image(image):
+        image_settings = replace(image_settings, batch=1)
+    if choices.quantize != "none":
+        image, text = _quantized(image, text, image_settings, choices, progress)
+    progress("write", 0, None)
+    ir.save_tower(image, folder / "image.xml")
+    ir.save_tower(text, folder / "text.xml")
+    del image, text
+    blueprint = Blueprint(
+        name=name,
+        embedding_size=bits,
+        image=image_settings,
+        text=text_settings,
+        kind=about.kind or _kind(layout),
+        good_at=about.good_at,
+        not_good_at=about.not_good_at,
+        licence=about.licence or licence_of(layout.folder) or _UNKNOWN_LICENCE,
+        source=about.source or {"folder": layout.folder.name, "layout": layout.kind},
+        hashing=choices.hashing,
+        weights="f32" if choices.quantize == "none" else choices.quantize,
+        precision=choices.precision,
+    )
+    assemble(folder, blueprint, progress)
+
+
+def _quantized(
+    image: Any,  # noqa: ANN401
+    text: Any,  # noqa: ANN401
+    settings: ImageSettings,
+    choices: Choices,
+    progress: Progress,
+) -> tuple[Any, Any]:
+    from clipdex.models.conversion.centring import packaged_photos
+    from clipdex.models.conversion.quantizing import compress_weights, quantize_fully
+
+    progress("quantise", 0, None)
+    full = choices.quantize == "int8-full"
+    image = quantize_fully(image, packaged_photos(), settings) if full else compress_weights(image)
+    return image, compress_weights(text)
+
+
+def _shown(layout: Layout, file: Path | None) -> str:
+    return str(file if file is not None else layout.folder)
+
+
+def _kind(layout: Layout) -> str:
+    family = {"clip": "CLIP", "siglip": "SigLIP"}.get(layout.family, layout.family)
+    return f"{family} dual encoder, added by the user".strip() if family else "Dual encoder, added by the user"
+
+
+def _settings(layout: Layout) -> tuple[ImageSettings, TextSettings]:
+    from clipdex.models.conversion.preprocessing import image_settings
+    from clipdex.models.conversion.tokenizing import text_form
+
+    text = text_form(layout.folder)
+    return replace(image_settings(layout.folder), batch=_BATCH), _text_settings(text.length, text.pad_id)
+
+
+def _clip_images(side: int) -> ImageSettings:
+    """Return the preprocessing of CLIP, for a tower that takes images of ``side`` pixels."""
+    from clipdex.models.conversion.preprocessing import OPENAI_MEAN, OPENAI_STD
+
+    return ImageSettings(side, "short-side", side, "bicubic", OPENAI_MEAN, OPENAI_STD, (255, 255, 255), _BATCH)
+
+
+def _text_settings(length: int, pad_id: int | None) -> TextSettings:
+    return TextSettings(length, _PROMPT, _ENSEMBLE, pad_id)
+
+
+def _read_towers(layout: Layout, *, bare: bool) -> tuple[ImageSettings, TextSettings, Any, Any]:
+    """Read both towers; ``bare`` ones come without a configuration, and are taken for CLIP's where they have none."""
+    from clipdex.models.conversion import ir
+
+    if layout.image is None or layout.text is None:
+        raise ModelUnsupported(f"{layout.folder} does not hold both towers.")
+    raw_image = ir.read_tower(layout.image)
+    raw_text = raw_image if layout.text == layout.image else ir.read_tower(layout.text)
+    fixed = ir.fixed_length(raw_text)
+    try:
+        image_settings, text_settings = _settings(layout)
+    except ModelUnsupported:
+        if not bare:
+            raise
+        image_settings = _clip_images(ir.side_of(raw_image, str(layout.image)))
+        text_settings = _text_settings(fixed or _CLIP_LENGTH, None)
+    if fixed is not None and text_settings.pad_id is None:
+        # CLIP reads up to the end token: what fills the rest does not count.
+        text_settings = replace(text_settings, length=fixed, pad_id=0)
+    return image_settings, text_settings, raw_image, raw_text
+
+
+def _trace_towers(layout: Layout, choices: Choices) -> tuple[ImageSettings, TextSettings, Any, Any]:
+    from clipdex.models.conversion.torch_towers import torch_towers
+
+    image_settings, text_settings = _settings(layout)
+    if layout.kind == "open_clip":
+        text_settings = replace(text_settings, pad_id=text_settings.pad_id or 0)
+    image, text = torch_towers(
+        layout,
+        image_settings.size,
+        text_settings.length,
+        padded=text_settings.pad_id is not None,
+        pickles=choices.allow_pickle,
+    )
+    return image_settings, text_settings, image, text

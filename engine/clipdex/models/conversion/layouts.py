@@ -1,0 +1,142 @@
+"""Recognising what a folder holds: ONNX towers, safetensors, an OpenCLIP checkpoint, a model of clipdex."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdex.encoder.model import DESCRIPTION
+from clipdex.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
+from clipdex.models.conversion.reading import read_file, read_settings
+from clipdex.paths import is_there
+
+_MAX_README = 1 << 20
+_SHOWN = 8
+# Where exporters put the two towers, and what they call them, best known first.
+_PLACES = ("onnx", ".", "openvino")
+_IMAGE_NAMES = ("vision_model", "visual_model", "image_model", "visual", "vision", "image")
+_TEXT_NAMES = ("text_model", "textual_model", "textual", "text")
+_PAIRS_IN_FOLDERS = (("visual/model.onnx", "textual/model.onnx"),)
+_SUFFIXES = (".onnx", ".xml")
+_COMBINED = ("onnx/model.onnx", "model.onnx")
+_SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
+_OPEN_CLIP = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_CHECKPOINTS = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+_ONE_TOWER = re.compile(r"(vision|text)_model$")
+_LICENCE = re.compile(r"^license:\s*(.+?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a folder holds.
+
+    Attributes
+    ----------
+    kind
+        ``model`` (a model folder of ours), ``towers`` (ONNX or IR), ``transformers`` (safetensors), ``open_clip``.
+    folder
+        Where configuration and tokenizer are.
+    image, text
+        Files of the towers of kind ``towers``: the same where one file holds both.
+    family
+        ``model_type`` of its configuration, such as ``clip`` or ``siglip``; empty where there is none.
+    checkpoint
+        The weights are in a pickle, which is loaded only when that was asked for.
+    """
+
+    kind: str
+    folder: Path
+    image: Path | None = None
+    text: Path | None = None
+    family: str = ""
+    checkpoint: bool = False
+
+
+def recognise(folder: Path) -> Layout:
+    """Find out what is in a folder; ONNX is preferred, because it needs no other packages.
+
+    Raises
+    ------
+    ModelNotFound
+        When there is no such folder.
+    ModelUnsupported
+        When nothing in it is known, or only one tower is there.
+    ModelCorrupt
+        When its configuration cannot be read.
+    """
+    if not folder.is_dir():
+        what = "is no folder" if is_there(folder) else "does not exist"
+        raise ModelNotFound(f"{folder} {what}.")
+    if _is(folder, DESCRIPTION):
+        return Layout("model", folder)
+    family = str((read_settings(folder / "config.json") or {}).get("model_type", ""))
+    image, text = _towers(folder)
+    if image is not None and text is not None:
+        return Layout("towers", folder, image, text, family)
+    for name in _COMBINED:
+        if _is(folder, name):
+            return Layout("towers", folder, folder / name, folder / name, family)
+    if image is not None or text is not None or _ONE_TOWER.search(family):
+        there, other = ("image", "text") if image is not None or "vision" in family else ("text", "image")
+        raise ModelUnsupported(
+            f"{folder} holds {'a vision-only' if there == 'image' else 'a text-only'} model: there is an {there} tower "
+            f"and no {other} tower. clipdex needs both, from one dual encoder such as CLIP."
+        )
+    if family and _any(folder, _SAFETENSORS):
+        return Layout("transformers", folder, family=family)
+    if _is(folder, "open_clip_config.json") and _any(folder, _OPEN_CLIP):
+        return Layout("open_clip", folder, checkpoint=not _is(folder, _OPEN_CLIP[0]))
+    if family and _any(folder, _CHECKPOINTS):
+        return Layout("transformers", folder, family=family, checkpoint=True)
+    raise ModelUnsupported(_nothing(folder))
+
+
+def licence_of(folder: Path) -> str:
+    """Return the licence that the model card (README.md) of a folder states; empty where it states none."""
+    try:
+        text = (read_file(folder / "README.md", _MAX_README) or b"").decode("utf-8", errors="replace")
+    except ModelCorrupt:
+        return ""
+    head = text.split("---", 2)[1] if text.startswith("---") and text.count("---") >= 2 else ""
+    found = _LICENCE.search(head)
+    return found.group(1).strip("\"'")[:100] if found else ""
+
+
+def _towers(folder: Path) -> tuple[Path | None, Path | None]:
+    for image, text in _PAIRS_IN_FOLDERS:
+        if _is(folder, image) and _is(folder, text):
+            return folder / image, folder / text
+    for place in _PLACES:
+        found = [_first(folder, place, names) for names in (_IMAGE_NAMES, _TEXT_NAMES)]
+        if any(found):
+            return found[0], found[1]
+    return None, None
+
+
+def _first(folder: Path, place: str, names: Iterable[str]) -> Path | None:
+    for name in names:
+        for suffix in _SUFFIXES:
+            if _is(folder, f"{place}/{name}{suffix}"):
+                return folder / place / f"{name}{suffix}"
+    return None
+
+
+def _is(folder: Path, name: str) -> bool:
+    return (folder / name).is_file()
+
+
+def _any(folder: Path, names: Iterable[str]) -> bool:
+    return any(_is(folder, name) for name in names)
+
+
+def _nothing(folder: Path) -> str:
+    there = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    shown = ", ".join(there[:_SHOWN]) + (", ..." if len(there) > _SHOWN else "")
+    return (
+        f"{folder} holds no model that is known. It was looked for: {DESCRIPTION} (a model folder of clipdex); "
+        "onnx/vision_model.onnx with onnx/text_model.onnx, or onnx/model.onnx; model.safetensors with config.json; "
+        f"open_clip_config.json with open_clip_model.safetensors. There is: {shown or 'nothing'}. Towers in files of "
+        "other names: --image-model FILE --text-model FILE --tokenizer FILE."
+    )

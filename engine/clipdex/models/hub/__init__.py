@@ -1,0 +1,1 @@
+"""Models that others publish: which are known, and how one is downloaded."""

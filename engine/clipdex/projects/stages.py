@@ -1,0 +1,212 @@
+"""From a request to the stage that is recorded of it, and back.
+
+A stage has the options of the query command by their long names: whoever has written one on the command line can write
+the other in the file. What the file says is checked here, once, and said with its line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
+from clipdex.encoder.devices import AUTO, PRECISIONS
+from clipdex.errors import ProjectFileInvalid, QueryError
+from clipdex.paths import expanded
+from clipdex.projects.model import OptionValue, Project, Stage
+from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, Query, TextQuery
+from clipdex.search.request import SearchRequest
+from clipdex.search.result import Result
+from clipdex_indexes import ItemFilter
+
+_TEXTS, _IMAGES, _ITEMS = ("text", "not-str"), ("image", "not-img-path"), ("item", "not-item-id")
+_KINDS = (*_TEXTS, *_IMAGES, *_ITEMS)
+_SUBSETS = "query-item-subset"
+_FILTERS = tuple(f"{prefix}{kind}" for prefix in ("", "not-") for kind in ("subset", "label", "path", "dataset"))
+
+
+@dataclass(frozen=True, slots=True)
+class StageSettings:
+    """What a stage says beside its request: how the model computes, and which images are too large."""
+
+    precision: str = AUTO
+    max_pixels: int = MAX_PIXELS
+
+
+def stage_of(project: Project, targets: tuple[str, ...], result: Result, settings: StageSettings) -> Stage | None:
+    """Return what was asked, as a stage that searches these sources of a project (none: all).
+
+    None when a stage cannot say it: an image in memory, an item of elsewhere, or settings that queries do not share.
+    """
+    request = result.request
+    if request is None or len(_promptings(request)) > 1 or len(_subsets(request)) > 1:
+        return None
+    queries = []
+    for negative, asked in ((False, request.queries), (True, request.negative)):
+        for query in asked:
+            value = _as_recorded(project, query, result)
+            if value is None:
+                return None
+            queries.append((_kind(query, negative), value))
+    return Stage(tuple(queries), targets, _options_of(request, settings))
+
+
+def _kind(query: Query | DatasetItem, negative: bool) -> str:
+    return {"text": _TEXTS, "image": _IMAGES, "item": _ITEMS}[query.kind][negative]
+
+
+def _as_recorded(project: Project, query: Query | DatasetItem, result: Result) -> str | None:
+    if isinstance(query, TextQuery):
+        return query.text
+    if isinstance(query, ImageQuery):
+        return project.relative(expanded(query.image)) if isinstance(query.image, Path) else None
+    if isinstance(query, DatasetItem):
+        return f"{query.dataset}:{query.id}" if any(one.name == query.dataset for one in result.datasets) else None
+    if query.dataset is not None:
+        return f"{query.dataset}:{query.id}"
+    # A path is relative to the current folder, which is another one the next time.
+    path = str(expanded(query.id).absolute().resolve())
+    for record in result.queries:
+        if record.kind == "item" and record.value != query.id and str(Path(record.path).resolve()) == path:
+            return f"{record.dataset}:{record.value}"
+    return query.id
+
+
+def _promptings(request: SearchRequest) -> set[str]:
+    return {query.prompting for query, _ in request.asked if isinstance(query, TextQuery)}
+
+
+def _subsets(request: SearchRequest) -> set[tuple[str, ...]]:
+    return {query.subsets for query, _ in request.asked if isinstance(query, ItemQuery)}
+
+
+def _options_of(request: SearchRequest, settings: StageSettings) -> dict[str, OptionValue]:
+    wanted = request.filter or ItemFilter()
+    prompting = next(iter(_promptings(request)), AUTO)
+    values: dict[str, tuple[OptionValue, OptionValue]] = {  # what is asked, and what is not recorded
+        _SUBSETS: (next(iter(_subsets(request)), ()), ()),
+        "merge": (request.merge, ANY),
+        "rescore": (request.rescore, False),
+        "topk": (request.topk, 0),
+        "no-prompt": (prompting == "none", False),
+        "prompt-ensemble": (prompting == "ensemble", False),
+        "exclude-self": (request.exclude_self, False),
+        **{name: (getattr(wanted, _attribute(name)), ()) for name in _FILTERS},
+        "max-distance": (-1 if request.max_distance is None else request.max_distance, -1),
+        "precision": (settings.precision, AUTO),
+        "max-pixels": (settings.max_pixels, MAX_PIXELS),
+    }
+    return {name: value for name, (value, nothing) in values.items() if value != nothing}
+
+
+def _attribute(option: str) -> str:
+    """Return the name of the attribute of ``ItemFilter`` that an option sets."""
+    return f"{option.replace('-', '_')}s"
+
+
+def request_of(project: Project, stage: Stage) -> tuple[SearchRequest, StageSettings]:
+    """Return what a stage asks.
+
+    Raises
+    ------
+    ProjectFileInvalid
+        When the file says something that cannot be asked; the message names its line.
+    """
+    read = _StageReader(project, stage)
+    request = read.request()
+    settings = StageSettings(
+        read.one_of("precision", AUTO, (AUTO, *PRECISIONS)), read.whole("max-pixels", MAX_PIXELS, least=1) or MAX_PIXELS
+    )
+    return request, settings
+
+
+class _StageReader:
+    def __init__(self, project: Project, stage: Stage) -> None:
+        self._project = project
+        self._stage = stage
+
+    def request(self) -> SearchRequest:
+        for kind, _ in self._stage.queries:
+            if kind not in _KINDS:
+                self._refuse(f"{kind!r} means nothing in a stage.")
+        for name in self._stage.options:
+            if name not in _OPTIONS:
+                self._refuse(f"{name!r} means nothing in a stage.")
+        subsets = self.texts(_SUBSETS)
+        if subsets and not any(kind in _ITEMS for kind, _ in self._stage.queries):
+            self._refuse(f"{_SUBSETS} goes with items.")
+        none, ensemble = self.switch("no-prompt"), self.switch("prompt-ensemble")
+        if none and ensemble:
+            self._refuse("no-prompt and prompt-ensemble exclude each other.")
+        topk = self.whole("topk", TOPK)
+        if topk is not None and topk < 1:
+            self._refuse(f"-k is {topk}, and must be at least 1.")
+        try:
+            queries, negative = (
+                tuple(
+                    self._query(kind, value, subsets)
+                    for kind, value in self._stage.queries
+                    if kind.startswith("not-") == away
+                )
+                for away in (False, True)
+            )
+            return SearchRequest(
+                queries,
+                negative,
+                topk=topk if topk is not None else TOPK,
+                merge=self.one_of("merge", ANY, MERGES),
+                rescore=self.switch("rescore"),
+                filter=ItemFilter(**{_attribute(name): self.texts(name) for name in _FILTERS}),
+                max_distance=self.whole("max-distance", None),
+                prompting="none" if none else "ensemble" if ensemble else "auto",
+                exclude_self=self.switch("exclude-self"),
+            )
+        except (QueryError, ValueError) as error:
+            self._refuse(str(error))
+
+    def _query(self, kind: str, value: str, subsets: tuple[str, ...]) -> Query:
+        if kind in _TEXTS:
+            return TextQuery(value)
+        if kind in _IMAGES:
+            return ImageQuery(self._project.absolute(value))
+        return ItemQuery(value, subsets)
+
+    def switch(self, name: str) -> bool:
+        value = self._stage.options.get(name, False)
+        if not isinstance(value, bool):
+            self._refuse(f"{name} is {value!r}, and must be true or false.")
+        return value
+
+    def whole(self, name: str, default: int | None, *, least: int = 0) -> int | None:
+        if name not in self._stage.options:
+            return default
+        value = self._stage.options[name]
+        try:
+            number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
+        except ValueError:
+            number = None
+        if number is None:
+            self._refuse(f"{name}: {value!r} is not a valid integer.")
+        if number < least:
+            self._refuse(f"{name} is {number}, and must be at least {least}.")
+        return number
+
+    def one_of(self, name: str, default: str, known: tuple[str, ...]) -> str:
+        value = self._stage.options.get(name, default)
+        if value not in known:
+            self._refuse(f"{name} is {value!r}, and must be one of {', '.join(known)}.")
+        return str(value)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self._stage.options.get(name, ())
+        return tuple(str(one) for one in (value if isinstance(value, tuple) else (value,)))
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ProjectFileInvalid(f"{self._project.file}, line {self._stage.line}: {what}")
+
+
+_OPTIONS = frozenset(
+    {_SUBSETS, "merge", "rescore", "topk", "no-prompt", "prompt-ensemble", "exclude-self", *_FILTERS}
+    | {"max-distance", "precision", "max-pixels"}
+)

@@ -1,0 +1,244 @@
+"""Datumaro as it is used here: imported when it is needed, quiet, and with its errors turned into ours.
+
+Datumaro logs to the root logger, which would configure it and print on standard error, and warns of what is between it
+and its plugins. Both are kept in while it works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from clipdex.errors import DatasetError
+
+PACKAGE = "datumaro"
+EXTRA = "datumaro"
+# Datumaro keeps state of its plugins and of open files without locks.
+LOCK = threading.RLock()
+_LONGEST_REASON = 500
+# Their importers refuse a folder that has anything else in it, such as our index.
+_NOTHING_BUT_IMAGES = frozenset({"imagenet"})
+# Told of an item that cannot be read: its id, and why.
+Failed = Callable[[str, str], None]
+
+
+def _ignore(item_id: str, reason: str) -> None:
+    pass
+
+
+def is_installed() -> bool:
+    """Tell whether Datumaro is installed, without importing it."""
+    return importlib.util.find_spec(PACKAGE) is not None
+
+
+def module(name: str, purpose: str) -> ModuleType:
+    """Import a module of Datumaro.
+
+    Raises
+    ------
+    ExtraMissing
+        When it is not installed.
+    """
+    from clipdex.extras import optional
+
+    with quiet():
+        optional(PACKAGE, EXTRA, purpose)
+        return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+class _NotDatumaro(logging.Filter):
+    """Keeps back what Datumaro logs, by the place in the source that it comes from."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return f"/{PACKAGE}/" not in record.pathname.replace("\\", "/")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Let Datumaro work without logging and warnings; one thread at a time."""
+    root = logging.getLogger()
+    # With a handler there, the first message does not configure the root logger to print.
+    handler, kept_back = logging.NullHandler(), _NotDatumaro()
+    with LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        root.addHandler(handler)
+        root.addFilter(kept_back)
+        try:
+            yield
+        finally:
+            root.removeFilter(kept_back)
+            root.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def datumaro_errors(format_name: str, location: Path) -> Iterator[None]:
+    """Turn whatever Datumaro and its plugins raise into a ``DatasetError`` that says what Datumaro said."""
+    try:
+        yield
+    except DatasetError:
+        raise
+    except Exception as error:  # importers let through everything from KeyError to errors of XML parsers
+        raise DatasetError(
+            f"Datumaro cannot read {location} in format {format_name}: {_reason(error)}. If that is not its format, "
+            "name another one with --format."
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what an error and the errors that caused it say, in one line."""
+    said: dict[str, None] = {}
+    cause: BaseException | None = error
+    for _ in range(5):
+        if cause is None:
+            break
+        text = " ".join(str(cause).split())
+        if text and not text.startswith("Failed to import dataset"):
+            said[text if " " in text else f"{type(cause).__name__}: {text}"] = None
+        cause = cause.__cause__ or cause.__context__
+    reason = "; ".join(said) or type(error).__name__
+    return reason.rstrip(".")[:_LONGEST_REASON].encode(errors="backslashreplace").decode()
+
+
+class OpenDataset:
+    """A dataset that Datumaro has opened: the parts that it is made of, mostly one, each with its own categories.
+
+    Parameters
+    ----------
+    parts
+        Datasets of Datumaro.
+    """
+
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self._parts = parts
+
+    def items(self) -> Iterator[tuple[Any, list[str]]]:
+        """Yield the items, each with the names of the categories of its part; to be iterated in ``quiet``."""
+        for part in self._parts:
+            names = _category_names(part)
+            for item in part:
+                yield item, names
+
+    def get(self, item_id: str, subset: str) -> Any | None:  # noqa: ANN401
+        """Return an item; of a dataset that was not opened to be streamed."""
+        found = (part.get(item_id, subset) for part in self._parts)
+        return next((item for item in found if item is not None and item.subset == subset), None)
+
+
+def _category_names(dataset: Any) -> list[str]:  # noqa: ANN401
+    for kind, categories in dataset.categories().items():
+        if kind.name == "label":
+            return [category.name for category in categories]
+    return []
+
+
+def open_dataset(
+    format_name: str, location: Path, options: Mapping[str, str], *, stream: bool, failed: Failed = _ignore
+) -> OpenDataset:
+    """Open a dataset with Datumaro; with ``stream``, item by item where its importer can do that.
+
+    Items that cannot be read are told to ``failed``, with their id; annotations that cannot are left out.
+
+    Raises
+    ------
+    ExtraMissing
+        When Datumaro is not installed.
+    DatasetError
+        When there is no such format or option, a package that its importer needs is not installed, or the dataset
+        cannot be read.
+    """
+    purpose = f"Reading the format {format_name}"
+    datasets = module("components.dataset", purpose)
+    environment = module("components.environment", purpose).Environment()
+    importing = module("components.importer", purpose)
+    with quiet():
+        if format_name not in environment.importers:
+            raise DatasetError(f"Datumaro {_version()} has no format {format_name!r}.")
+        try:
+            importer = environment.importers[format_name]
+        except ImportError as error:
+            raise DatasetError(f"{purpose} needs a package that is not installed: {error}.") from error
+        policy = _policy(importing.ImportErrorPolicy, failed)
+        with datumaro_errors(format_name, location):
+            arguments = _arguments(importer, format_name, options)
+
+            def attempt(kind: Any) -> Any:  # noqa: ANN401
+                return kind.import_from(str(location), format_name, env=environment, error_policy=policy, **arguments)
+
+            try:
+                if stream and importer().can_stream:
+                    # Streaming asks for more than reading: COCO's for sections that files of other tools do not have.
+                    with contextlib.suppress(importing.DatasetImportError):
+                        return OpenDataset([attempt(datasets.StreamDataset)])
+                return OpenDataset([attempt(datasets.Dataset)])
+            except importing.DatasetImportError as error:
+                context = importing.ImportContext(error_policy=policy)
+                sources: Any
+                if isinstance(error, importing.DatasetNotFoundError) and format_name in _NOTHING_BUT_IMAGES:
+                    sources = [{"format": format_name, "url": str(location), "options": arguments}]
+                elif "different categories" in _reason(error):
+                    # Subsets that number their categories differently: Datumaro does not merge them.
+                    sources = importer()(str(location), **arguments)
+                else:
+                    raise
+                return OpenDataset(
+                    [
+                        environment.make_extractor(one["format"], one["url"], ctx=context, **one.get("options", {}))
+                        for one in sources
+                    ]
+                )
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    with contextlib.suppress(PackageNotFoundError):
+        return version(PACKAGE)
+    return ""
+
+
+def _policy(base: Any, failed: Failed) -> Any:  # noqa: ANN401
+    """Return an error policy of Datumaro's that lets an import go on."""
+
+    class GoOn(base):  # type: ignore[misc]
+        def report_item_error(self, error: Exception, *, item_id: Sequence[Any]) -> None:
+            failed(str(item_id[0]), _reason(error))
+
+        def report_annotation_error(self, error: Exception, *, item_id: Sequence[Any]) -> None:
+            pass
+
+    return GoOn()
+
+
+def _arguments(importer: Any, format_name: str, options: Mapping[str, str]) -> dict[str, Any]:  # noqa: ANN401
+    """Turn options, which are texts, into the arguments of an importer, as its command line would."""
+    if not options:
+        return {}
+    known = {
+        action.dest: action
+        for action in importer.build_cmdline_parser()._actions
+        if action.dest not in ("help", "path")
+    }
+    arguments: dict[str, Any] = {}
+    for name, text in options.items():
+        action = known.get(name)
+        if action is None:
+            names = f"its options are {', '.join(known)}" if known else "it has none"
+            raise DatasetError(f"the format {format_name} has no option {name!r}: {names}.")
+        if action.nargs == 0:
+            if text.lower() not in ("true", "false"):
+                raise DatasetError(f"the option {name} of format {format_name} is {text!r}, and must be true or false.")
+            arguments[name] = action.const if text.lower() == "true" else action.default
+            continue
+        convert: Callable[[str], Any] = action.type if callable(action.type) else str
+        try:
+            arguments[name] = convert(text)
+        except (ValueError, TypeError) as error:
+            raise DatasetError(f"the option {name} of format {format_name} cannot be {text!r}.") from error
+    return arguments

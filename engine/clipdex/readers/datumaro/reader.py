@@ -1,0 +1,120 @@
+"""Reading what Datumaro reads: its items with their subsets, labels and images."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from clipdex.readers.base import MISSING, NO_IMAGE, NO_OPTIONS, Reader, ReadItem, UnreadableItem
+from clipdex.readers.datumaro.layouts import evidence, importer_for
+from clipdex.readers.datumaro.library import datumaro_errors, module, open_dataset, quiet
+from clipdex.readers.datumaro.media import content_hash, media_of
+
+# Items taken from Datumaro at once: between them, others may log and warn.
+_BATCH = 256
+
+
+class DatumaroReader(Reader):
+    """One dataset in one of Datumaro's formats; a class of its own for each format.
+
+    Item id and subset are Datumaro's: the name of the image without its extension, mostly. Labels are the categories
+    of all annotations that have one, each once, in Datumaro's order; in a dataset without categories, the captions.
+    Images in files of their own are used where they are; others are taken out of the dataset when they are needed.
+
+    Parameters
+    ----------
+    location
+        What Datumaro is to import.
+    options
+        Of Datumaro's importer, as its command line takes them.
+    """
+
+    in_order = False
+
+    @classmethod
+    def require_options(cls, names: Iterable[str]) -> None:
+        """Take any: they are those of Datumaro's importer, which refuses what it does not know."""
+
+    def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
+        # Which options there are is known by Datumaro's importer, which is not imported before something is read.
+        super().__init__(location)
+        self.options = dict(options)
+
+    @classmethod
+    def detect(cls, location: Path) -> str | None:
+        """Look for the files that are typical of the format; Datumaro is not imported for that."""
+        return evidence(location).get(cls.format)
+
+    def read(self) -> Iterator[ReadItem | UnreadableItem]:
+        """Yield the items in the order of Datumaro, in bounded memory where its importer can stream."""
+        failed: list[UnreadableItem] = []
+
+        def note(item_id: str, reason: str) -> None:
+            failed.append(UnreadableItem(item_id, f"Datumaro cannot read it: {reason}"))
+
+        name = importer_for(self.format, self.location)
+        dataset = open_dataset(name, self.location, self.options, stream=True, failed=note)
+        kinds = module("components.media", f"Reading the format {name}")
+        items = dataset.items()
+        while True:
+            with quiet(), datumaro_errors(name, self.location):
+                batch = [self._read(item, kinds, names) for item, names in itertools.islice(items, _BATCH)]
+            yield from failed
+            failed.clear()
+            yield from batch
+            if len(batch) < _BATCH:
+                return
+
+    def _read(self, item: Any, kinds: Any, names: list[str]) -> ReadItem | UnreadableItem:  # noqa: ANN401
+        media, item_id, subset = item.media, str(item.id), str(item.subset)
+        if media is None:
+            return UnreadableItem(item_id, f"there is no image for it (subset {subset})", MISSING)
+        if not isinstance(media, kinds.Image) or isinstance(media, kinds.VideoFrame):
+            return UnreadableItem(item_id, f"it is no image, but {_kind(media)}", NO_IMAGE)
+        labels = _labels(item.annotations, names)
+        if isinstance(media, kinds.ImageFromFile):
+            return self._from_file(item_id, subset, labels, media.path)
+        size, content = content_hash(media)
+        if not size:
+            return UnreadableItem(item_id, f"there is no image for it (subset {subset})", MISSING)
+        where = media_of(importer_for(self.format, self.location), self.options, subset, item_id)
+        return ReadItem(item_id, subset, labels, size, 0, where, content)
+
+    def _from_file(self, item_id: str, subset: str, labels: tuple[str, ...], path: str) -> ReadItem | UnreadableItem:
+        path = os.path.normpath(os.path.join(self.root, path))  # noqa: PTH118 - for each item
+        try:
+            status = os.stat(path)  # noqa: PTH116 - for each item
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a path"
+            return UnreadableItem(item_id, f"its image {path} is not there ({reason})", MISSING)
+        return ReadItem(item_id, subset, labels, status.st_size, status.st_mtime_ns, self._relative(path, item_id))
+
+    def _relative(self, path: str, item_id: str) -> str:
+        root = os.fspath(self.root).rstrip(os.sep) + os.sep
+        if not path.startswith(root):
+            return path
+        relative = path[len(root) :].replace(os.sep, "/")
+        if relative == item_id:
+            return ""
+        return path if relative.startswith("!/") else relative
+
+
+def _kind(media: Any) -> str:  # noqa: ANN401
+    """Return what kind of media it is, such as ``a point cloud``."""
+    name = getattr(getattr(media, "type", None), "name", type(media).__name__).replace("_", " ").lower()
+    return f"a {name}"
+
+
+def _labels(annotations: Any, names: list[str]) -> tuple[str, ...]:  # noqa: ANN401
+    """Return the names of the categories of annotations, each once, in order; without categories, the captions."""
+    found: dict[str, None] = {}
+    for annotation in annotations:
+        if not names and getattr(annotation, "caption", None):
+            found[str(annotation.caption)] = None
+        number = getattr(annotation, "label", None)
+        if number is not None and 0 <= int(number) < len(names) and names[int(number)]:
+            found[names[int(number)]] = None
+    return tuple(found)

@@ -1,0 +1,34 @@
+"""Where clipdex remembers the last result of this user, so that it can be saved after the query."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clipdex.errors import OutputError
+from clipdex.search.result import Result, read_result
+from clipdex.user_folders import state_folder
+from clipdex_indexes.storage.files import atomic_write
+
+
+def _last_path() -> Path:
+    return state_folder() / "last-result.json"
+
+
+def remember(result: Result) -> None:
+    """Keep ``result`` as the last one; raises ``ClipdexError`` or ``OSError`` when that is impossible."""
+    folder = state_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    atomic_write(_last_path(), result.to_json().encode(errors="backslashreplace"))
+
+
+def last_result() -> Result:
+    """Return the result of the user's last query.
+
+    Raises
+    ------
+    OutputError
+        When there was none, or it cannot be read.
+    """
+    if not _last_path().exists():
+        raise OutputError("there is no last result to save: run clipdex query first, or name a result saved as JSON.")
+    return read_result(_last_path())

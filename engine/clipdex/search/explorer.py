@@ -1,0 +1,351 @@
+"""The explorer: opens datasets and answers requests."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from clipdex.datasets.dataset import Dataset, open_alone, open_datasets, require_same_model
+from clipdex.datasets.provenance import model_of
+from clipdex.defaults import ANY, MAX_PIXELS, TOPK
+from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
+from clipdex.errors import ModelMismatch, QueryError
+from clipdex.paths import quoted
+from clipdex.readers.sources import Target, locate
+from clipdex.search.filtering import selections_of
+from clipdex.search.finding import find_item
+from clipdex.search.queries import (
+    DatasetItem,
+    ItemQuery,
+    QueryLike,
+    as_negatives,
+    as_queries,
+)
+from clipdex.search.ranking import Ranked, rank
+from clipdex.search.request import SearchRequest, checked_topk
+from clipdex.search.resolving import Resolver
+from clipdex.search.result import Hit, Result
+from clipdex_indexes import ItemFilter, ItemRow, Location
+from clipdex_indexes.filters import describe
+
+Keys = npt.NDArray[np.uint8]
+
+
+class Explorer:
+    """Answers "show me images like this" over one or several datasets.
+
+    Parameters
+    ----------
+    *targets
+        Datasets that have an index: folders of images, or others.
+    topk
+        Number of hits for a query that does not say.
+    build
+        Whether to build the indexes first, or bring them up to date.
+    model
+        Name or folder of the model, which must be that of the indexes; None takes that.
+    device
+        Device of OpenVINO that runs the model: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
+    precision
+        ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the indexes, where the device has it.
+    index
+        Index folder, where it is not ``.clipdex`` in the only target. Without a target, the index is searched alone:
+        its images may be on another machine.
+    max_pixels
+        Query images of more pixels are refused; with ``build``, all images.
+
+    Raises
+    ------
+    DatasetNotFound, DatasetNotIndexed
+        When there is no such dataset, or it has no index.
+    ModelMismatch
+        When the datasets were hashed by different models, or not by ``model``.
+    IndexFailure
+        When an index cannot be read.
+    """
+
+    def __init__(
+        self,
+        *targets: Target,
+        topk: int = TOPK,
+        build: bool = False,
+        model: str | None = None,
+        device: str = CPU,
+        precision: str = AUTO,
+        index: str | os.PathLike[str] | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        if not targets and index is None:
+            raise QueryError("there is no dataset to search: name at least one folder.")
+        if index is not None and len(targets) > 1:
+            raise QueryError("one index folder cannot hold several datasets: name one dataset with it.")
+        self.topk = checked_topk(topk)
+        self._device = device
+        self._precision = precision
+        self._max_pixels = max_pixels
+        self._closed = False
+        self._model: Model | None = None
+        self._model_name = model
+        self._loading = threading.Lock()
+        self._loaded: Encoder | None = None
+        if build:
+            from clipdex.building.build import build as build_index
+
+            for target in targets:
+                build_index(target, index=index, model=model, device=device, precision=precision, max_pixels=max_pixels)
+        self.datasets: list[Dataset]
+        if index is not None and not targets:
+            self.datasets = [open_alone(index)]
+        else:
+            self.datasets = open_datasets([locate(target) for target in targets], index)
+        try:
+            self._check_models(model)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Explorer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return sum(len(dataset.index) for dataset in self.datasets)
+
+    def close(self) -> None:
+        """Close the indexes. A closed explorer answers nothing."""
+        self._closed = True
+        for dataset in self.datasets:
+            dataset.index.close()
+
+    def refresh(self) -> bool:
+        """Open the indexes as they are on disk now; return whether any of them has changed.
+
+        Until then, an explorer answers from what it has open, whatever a build does to the files. Do not call it while
+        another thread asks.
+
+        Raises
+        ------
+        ModelMismatch
+            When the datasets are hashed by different models now.
+        IndexFailure
+            When an index cannot be read any more. In both cases the explorer stays as it was.
+        """
+        self._require_open()
+        before = self.datasets
+        after = [replace(dataset, index=dataset.index.snapshot()) for dataset in before]
+        changed = [dataset.index.refresh() for dataset in after]
+        self.datasets = after
+        try:
+            self._check_models(self._model_name)
+        except BaseException:
+            self.datasets = before
+            raise
+        if after[0].index.manifest.model != before[0].index.manifest.model:
+            self._loaded = None
+        return any(changed)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise QueryError("this Explorer is closed: open another one, or ask inside its with block.")
+
+    def explore_topk(
+        self,
+        query: QueryLike,
+        topk: int | None = None,
+        *,
+        exclude_self: bool = False,
+        merge: str = ANY,
+        negative: QueryLike = (),
+        rescore: bool = False,
+        filter: ItemFilter | None = None,
+        max_distance: int | None = None,
+    ) -> Result:
+        """Find the items nearest to a query, exactly.
+
+        Parameters
+        ----------
+        query
+            A text (``str``), an image (``Path`` or ``PIL.Image.Image``), an item (``DatasetItem`` or ``ItemQuery``), or
+            a list that mixes them.
+        topk
+            Number of hits; all items where there are fewer. None takes that of the explorer.
+        exclude_self
+            Whether to leave out the items that are queries.
+        merge
+            How to merge a list. ``any``: near to any of the queries. ``all``: near to all of them. ``rank``: ranked
+            high by all of them (see ``clipdex.search.ranking``).
+        negative
+            Queries, as in ``query``. Items like these are pushed away.
+        rescore
+            Whether to order the ``10 * topk`` nearest by the asymmetric distance, which uses more of a text or an image
+            than its bits (see ``clipdex.search.rescoring``).
+        filter
+            The items that may be found. The hits are the nearest of these.
+        max_distance
+            Greatest distance of a hit, in bits, to the query that it matches best. With ``merge`` other than ``any``,
+            and with ``negative``, hits beyond it are left out of the ``topk`` best, so there may be fewer.
+
+        Returns
+        -------
+        Result
+            Hits, best first: by distance, then in the order of the datasets, then in item order. A list gives each item
+            once. A list of texts and images is merged by rank (see ``clipdex.search.merging``).
+
+        Raises
+        ------
+        QueryError
+            When the query cannot be answered: an empty text, an unreadable image, an unknown or ambiguous item, a topk
+            below 1, an unknown merge mode, an unknown name in the filter.
+        ModelError
+            When the model of the index cannot be used.
+        """
+        self._require_open()
+        return self.search(
+            SearchRequest(
+                tuple(as_queries(query)),
+                tuple(as_negatives(negative)),
+                topk=self.topk if topk is None else topk,
+                merge=merge,
+                rescore=bool(rescore),
+                filter=filter,
+                max_distance=max_distance,
+                exclude_self=bool(exclude_self),
+            )
+        )
+
+    def search(self, request: SearchRequest) -> Result:
+        """Find the items nearest to what a request asks for, exactly; see ``explore_topk``.
+
+        Raises
+        ------
+        QueryError
+            When these datasets cannot answer it: an unreadable image, an unknown or ambiguous item, an unknown name in
+            the filter.
+        ModelError
+            When the model of the index cannot be used.
+        """
+        self._require_open()
+        resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
+        asked = [
+            replace(resolved, negative=negative)
+            for number, (query, negative) in enumerate(request.asked)
+            for resolved in resolver.resolve(query, number)
+        ]
+        items = {one.item for one in asked if one.item is not None}
+        rule, ranked = rank(
+            [dataset.index for dataset in self.datasets],
+            [one.question for one in asked],
+            request.topk,
+            mode=request.merge,
+            rescore=request.rescore,
+            excluded=items if request.exclude_self else (),
+            selections=selections_of(self.datasets, request.filter),
+            max_distance=request.max_distance,
+        )
+        return Result(
+            topk=request.topk,
+            merge=rule,
+            queries=tuple(replace(one.record, negative=one.negative) for one in asked),
+            datasets=tuple(dataset.record for dataset in self.datasets),
+            hits=tuple(self._hit(number, one) for number, one in enumerate(ranked, start=1)),
+            images={number: one.image for number, one in enumerate(asked) if one.image is not None},
+            filter=describe(request.filter) if request.filter else {},
+            max_distance=request.max_distance,
+            mode=request.merge,
+            rescored=request.rescore,
+            request=request,
+        )
+
+    def _hit(self, number: int, found: Ranked) -> Hit:
+        dataset, row = self.datasets[found.item.dataset], found.row
+        path = dataset.media(row)
+        return Hit(
+            rank=number,
+            distance=found.distance,
+            query=found.query,
+            query_rank=found.place,
+            dataset=dataset.name,
+            id=row.id,
+            subset=row.subset,
+            path=path,
+            labels=row.labels,
+            score=found.score,
+            merged=found.merged,
+            missing=not dataset.has_media(path),
+        )
+
+    def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:
+        """Return one item.
+
+        Raises
+        ------
+        ItemNotFound, ItemAmbiguous
+            When no item, or more than one, has that id.
+        """
+        self._require_open()
+        number, location, row = find_item(
+            self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)
+        )
+        return _dataset_item(self.datasets[number], location, row)
+
+    def items(self) -> Iterator[DatasetItem]:
+        """Yield every item with its hash key: dataset by dataset, in item order, in bounded memory."""
+        self._require_open()
+        for dataset in self.datasets:
+            for location, row in dataset.index.items():
+                yield _dataset_item(dataset, location, row)
+
+    def _check_models(self, model: str | None) -> None:
+        require_same_model(self.datasets)
+        first = self.datasets[0]
+        stamp = first.index.manifest.model
+        if model is not None:
+            self._model = find_model(model)
+        if self._model is not None and self._model.digest != stamp.digest:
+            raise ModelMismatch(
+                f"{first.root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}), and not by {model!r}. "
+                "Leave out --model, or hash it again: clipdex build --rebuild "
+                f"--model {quoted(str(model))} {quoted(first.root)}"
+            )
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """The encoder that hashed queries so far; None where no query needed a model."""
+        return self._loaded
+
+    def _the_encoder(self) -> Encoder:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = self._load_encoder()
+            return self._loaded
+
+    def _load_encoder(self) -> Encoder:
+        stamp = self.datasets[0].index.manifest.model
+        model = self._model if self._model is not None else model_of(self.datasets[0].index, self.datasets[0].root)
+        if model.digest != stamp.digest or model.embedding_size != stamp.bits:
+            raise ModelMismatch(
+                f"{self.datasets[0].root} was hashed by another version of model {stamp.name!r} "
+                f"({stamp.digest[:12]}; here is {model.digest[:12]}). Item queries still work; for others hash it "
+                f"again: clipdex build --rebuild {quoted(self.datasets[0].root)}"
+            )
+        precision = self._precision
+        if precision == AUTO:
+            precision = nearest_precision(stamp.precision, self._device)
+        return Encoder(model, device=self._device, precision=precision)
+
+
+def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:
+    digest = dataset.index.manifest.model.digest
+    path = Path(dataset.media(row))
+    return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)

@@ -1,0 +1,51 @@
+"""Filters of a query: their names are checked, and turned into masks for the search."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from clipdex.datasets.dataset import Dataset
+from clipdex.errors import QueryError
+from clipdex.readers.merged import FORMAT as MERGED
+from clipdex.search.finding import nearest_names
+from clipdex_indexes import ItemFilter
+from clipdex_indexes.filters import names_of, select
+from clipdex_indexes.kernels.hamming import Masks
+
+
+def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> list[Masks] | None:
+    """Return the items of each dataset and segment that pass a filter; None where all do.
+
+    Raises
+    ------
+    QueryError
+        When the filter has a name that no dataset, subset or label has.
+    """
+    if not wanted:
+        return None
+    _require(
+        "dataset", (*wanted.datasets, *wanted.not_datasets), [dataset.name for dataset in datasets], _parts(datasets)
+    )
+    subsets, labels = (*wanted.subsets, *wanted.not_subsets), (*wanted.labels, *wanted.not_labels)
+    if subsets or labels:
+        known_subsets, known_labels = names_of(dataset.index for dataset in datasets)
+        _require("subset", subsets, known_subsets)
+        _require("label", labels, known_labels)
+    return [select(dataset.index, wanted, dataset.name) for dataset in datasets]
+
+
+def _parts(datasets: Sequence[Dataset]) -> str:
+    """Say how to filter by a part of a merged dataset; empty where no dataset is merged."""
+    merged = [dataset.name for dataset in datasets if dataset.index.manifest.source_format == MERGED]
+    return (
+        f" {merged[0]} is merged of several: those are chosen by their ids, as with --path 'NAME/'." if merged else ""
+    )
+
+
+def _require(kind: str, names: Sequence[str], known: Collection[str], more: str = "") -> None:
+    for name in names:
+        if name not in known:
+            close = nearest_names(name, sorted(known))
+            hint = (f"Nearest: {', '.join(close)}." if close else f"There is no {kind} at all.") + more
+            what = "there is no dataset called" if kind == "dataset" else f"no item has the {kind}"
+            raise QueryError(f"{what} {name!r}. {hint}")

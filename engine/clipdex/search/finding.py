@@ -1,0 +1,126 @@
+"""Finding the items that users name by id or path."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from clipdex.datasets.dataset import Dataset
+from clipdex.errors import ItemAmbiguous, ItemNotFound
+from clipdex.paths import expanded
+from clipdex.search.queries import ItemQuery
+from clipdex_indexes import ItemRow, Location
+
+_SUGGESTIONS = 3
+
+
+class FoundItem(NamedTuple):
+    """An item of open datasets: the number of its dataset, its location in the index, and its row."""
+
+    dataset: int
+    location: Location
+    row: ItemRow
+
+
+def find_item(datasets: Sequence[Dataset], query: ItemQuery) -> FoundItem:
+    """Return the only item that a query names.
+
+    Raises
+    ------
+    ItemNotFound, ItemAmbiguous
+        When no item, or more than one, has that id.
+    """
+    matches = find_items(datasets, query)
+    if len(matches) > 1:
+        raise _ambiguous(datasets, query, matches)
+    return matches[0]
+
+
+def find_items(datasets: Sequence[Dataset], query: ItemQuery) -> list[FoundItem]:
+    """Return the items that a query names: several where items of several subsets or datasets have the id.
+
+    Raises
+    ------
+    ItemNotFound
+        When there is none.
+    ItemAmbiguous
+        When the id has no extension, and several ids differ only by theirs.
+    """
+    matches = _matches(datasets, query.id, query)
+    name, colon, rest = query.id.partition(":")
+    if not matches and colon and query.dataset is None and any(name == one.name for one in datasets):
+        matches = _matches(datasets, rest, ItemQuery(rest, query.subsets, name))
+    if not matches:
+        matches = _matches_of_path(datasets, query)
+    if not matches:
+        raise ItemNotFound(_not_found(datasets, query))
+    if len({match.row.id for match in matches}) > 1:
+        raise _ambiguous(datasets, query, matches)
+    return matches
+
+
+def _ambiguous(datasets: Sequence[Dataset], query: ItemQuery, matches: Sequence[FoundItem]) -> ItemAmbiguous:
+    several = len({match.dataset for match in matches}) > 1
+    names = [
+        (f"{datasets[match.dataset].name}:" if several else "") + f"{match.row.id} (subset {match.row.subset})"
+        for match in matches
+    ]
+    return ItemAmbiguous(
+        f"{len(matches)} items are called {query.id!r}: {', '.join(names[:5])}"
+        f"{', ...' if len(names) > 5 else ''}. Give the whole id"
+        + (", with the name of its dataset in front." if several else ", or its subset.")
+    )
+
+
+def _matches(datasets: Sequence[Dataset], item_id: str, query: ItemQuery) -> list[FoundItem]:
+    return [
+        FoundItem(number, location, row)
+        for number, dataset in enumerate(datasets)
+        if query.dataset is None or query.dataset == dataset.name
+        for location, row in dataset.index.find(item_id)
+        if not query.subsets or row.subset in query.subsets
+    ]
+
+
+def _matches_of_path(datasets: Sequence[Dataset], query: ItemQuery) -> list[FoundItem]:
+    """Find items by the path of a file below the root of a dataset."""
+    path = Path(os.path.abspath(expanded(query.id)))  # noqa: PTH100 - links are part of ids
+    return [
+        match
+        for dataset in datasets
+        if path.is_relative_to(dataset.root) and path != dataset.root and query.dataset in (None, dataset.name)
+        for match in _matches(
+            datasets, path.relative_to(dataset.root).as_posix(), ItemQuery(query.id, query.subsets, dataset.name)
+        )
+    ]
+
+
+def _not_found(datasets: Sequence[Dataset], query: ItemQuery) -> str:
+    where = " or ".join(f"{dataset.name} ({dataset.root})" for dataset in datasets)
+    subsets = f" in subset {' or '.join(query.subsets)}" if query.subsets else ""
+    message = f"no item of {where} has the id {query.id!r}{subsets}."
+    elsewhere = {match.row.subset for match in _matches(datasets, query.id, ItemQuery(query.id, (), query.dataset))}
+    if elsewhere:
+        return f"{message} It is in subset {' and '.join(sorted(elsewhere))}."
+    close = nearest_names(query.id, [name for dataset in datasets for name in dataset.index.ids_like(query.id)])
+    if close:
+        message += f" Nearest: {', '.join(close)}."
+    return message
+
+
+def nearest_names(wanted: str, candidates: Iterable[str]) -> list[str]:
+    """Return the names most like a mistyped name, as a whole or by their last part."""
+    wanted = wanted.lower()
+    matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
+    scored = []
+    for name in dict.fromkeys(candidates):
+        similarity = 0.0
+        for part in (name.lower(), name.lower().rpartition("/")[2].partition(".")[0]):
+            matcher.set_seq1(part)
+            if matcher.quick_ratio() > similarity:
+                similarity = max(similarity, matcher.ratio())
+        scored.append((wanted not in name.lower(), -similarity, name))
+    return [name for _, _, name in sorted(scored)[:_SUGGESTIONS]]

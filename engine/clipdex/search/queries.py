@@ -1,0 +1,162 @@
+"""Queries: a text, an image, an item, or a list that mixes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipdex.defaults import PROMPTINGS
+from clipdex.errors import QueryError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """Images that show what a text says.
+
+    Attributes
+    ----------
+    text
+        A few words, or a sentence.
+    prompting
+        ``auto``: a few words go into the prompt of the model, a sentence stays as it is. ``none``: the text stays as it
+        is. ``ensemble``: a few words become the mean over several prompts of the model.
+    """
+
+    text: str
+    prompting: str = "auto"
+
+    kind = "text"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise QueryError(f"the text of a query is a {type(self.text).__name__}, and not a str.")
+        if not self.text.strip():
+            raise QueryError("the text of a query is empty; give at least one word.")
+        if self.prompting not in PROMPTINGS:
+            raise QueryError(f"prompting is {self.prompting!r}, and must be one of {', '.join(PROMPTINGS)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuery:
+    """Images like this one: a file, or a ``PIL.Image.Image``."""
+
+    image: Path | Image.Image
+
+    kind = "image"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.image, str):
+            object.__setattr__(self, "image", Path(self.image))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemQuery:
+    """Images like an item of the datasets that are searched.
+
+    Attributes
+    ----------
+    id
+        Its id. The extension can be left out where that is unambiguous; ``NAME:`` in front names the dataset.
+    subsets
+        Subsets to look in; empty for all.
+    dataset
+        Name of its dataset; None for any.
+    """
+
+    id: str
+    subsets: tuple[str, ...] = ()
+    dataset: str | None = None
+
+    kind = "item"
+
+
+@dataclass(frozen=True, eq=False)
+class DatasetItem:
+    """One image of a dataset that is open.
+
+    Attributes
+    ----------
+    id, subset, labels
+        As in the index.
+    dataset
+        Name of its dataset.
+    path
+        Its file.
+    hash_key
+        uint8 ``[bits / 8]``, most significant bit first.
+    model_digest
+        Digest of the model that hashed it.
+    """
+
+    id: str
+    subset: str
+    labels: tuple[str, ...]
+    dataset: str
+    path: Path
+    hash_key: npt.NDArray[np.uint8]
+    model_digest: str
+
+    kind = "item"
+
+
+Query = TextQuery | ImageQuery | ItemQuery
+# A query, something that stands for one (str, path, PIL image), or a list of those.
+QueryLike = Any
+
+
+def as_queries(query: QueryLike) -> list[Query | DatasetItem]:
+    """Return what a caller gave as queries: a str is a text, a path or PIL image is an image.
+
+    Raises
+    ------
+    QueryError
+        When there is no query, or something is none.
+    """
+    queries = _as_list(query)
+    if not queries:
+        raise QueryError("there is nothing to search for: give a text, an image or an item.")
+    return queries
+
+
+def as_negatives(query: QueryLike) -> list[Query | DatasetItem]:
+    """Return what a caller gave as negative queries, as ``as_queries`` does; None and an empty list are no queries.
+
+    Raises
+    ------
+    QueryError
+        When something is no query.
+    """
+    return [] if query is None else _as_list(query)
+
+
+def _as_list(query: QueryLike) -> list[Query | DatasetItem]:
+    several = isinstance(query, Sequence) and not isinstance(query, str | bytes)
+    return [_as_query(one) for one in (query if several else [query])]
+
+
+def _as_query(query: Any) -> Query | DatasetItem:  # noqa: ANN401
+    if isinstance(query, TextQuery | ImageQuery | ItemQuery):
+        return query
+    if isinstance(query, str):
+        return TextQuery(query)
+    if isinstance(query, os.PathLike):
+        return ImageQuery(Path(query))
+    from PIL import Image
+
+    if isinstance(query, Image.Image):
+        return ImageQuery(query)
+
+    if isinstance(query, DatasetItem):
+        return query
+    raise QueryError(
+        f"a {type(query).__name__} is no query: give a str for a text, a Path or a PIL image for an image, "
+        "a DatasetItem for an item, or a list of those."
+    )

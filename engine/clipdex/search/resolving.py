@@ -1,0 +1,121 @@
+"""From a query to the hash key that is searched for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from clipdex.datasets.dataset import Dataset
+from clipdex.encoder import Encoder, hash_key
+from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
+from clipdex.media.decoding import from_memory, load_image
+from clipdex.paths import expanded
+from clipdex.search.finding import FoundItem, find_items
+from clipdex.search.merging import ItemKey
+from clipdex.search.queries import DatasetItem, ImageQuery, Query, TextQuery
+from clipdex.search.ranking import Question
+from clipdex.search.result import QueryRecord
+
+Keys = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query that was resolved: its record, hash key, what that was made from, the item or image in memory it is."""
+
+    record: QueryRecord
+    key: Keys
+    embedding: npt.NDArray[np.float32] | None = None
+    item: ItemKey | None = None
+    image: Image.Image | None = None
+    negative: bool = False
+
+    @property
+    def question(self) -> Question:
+        """What is searched for."""
+        return Question(self.key, self.record.kind, self.embedding, self.negative)
+
+
+class Resolver:
+    """Turns queries into hash keys.
+
+    Parameters
+    ----------
+    datasets
+        What is searched; items are found there.
+    encoder
+        Called when a text or an image has to be encoded; loads the model the first time.
+    max_pixels
+        Query images of more pixels are refused.
+    """
+
+    def __init__(self, datasets: Sequence[Dataset], encoder: Callable[[], Encoder], max_pixels: int) -> None:
+        self._datasets = datasets
+        self._encoder = encoder
+        self._max_pixels = max_pixels
+
+    def resolve(self, query: Query | DatasetItem, number: int) -> list[Asked]:
+        """Turn one query into what is searched for: an id may be that of items in several subsets."""
+        if isinstance(query, DatasetItem):
+            return [self._resolve_own_item(query)]
+        if isinstance(query, TextQuery):
+            encoded = self._encoder().text_key(query.text, query.prompting)
+            record = QueryRecord(
+                "text", query.text, encoded=encoded.encoded, ensemble=encoded.ensemble, truncated=encoded.truncated
+            )
+            return [Asked(record, encoded.key, encoded.embedding)]
+        if isinstance(query, ImageQuery):
+            return [self._resolve_image(query, number)]
+        return [self._resolve_item(found) for found in find_items(self._datasets, query)]
+
+    def _resolve_item(self, found: FoundItem) -> Asked:
+        dataset, row = self._datasets[found.dataset], found.row
+        record = QueryRecord("item", row.id, path=dataset.media(row), dataset=dataset.name, subset=row.subset)
+        key = dataset.index.key(found.location)
+        return Asked(record, key, item=ItemKey(found.dataset, row.id, row.subset))
+
+    def _resolve_own_item(self, item: DatasetItem) -> Asked:
+        """Ask with the hash key of an item, which may be of a dataset that is not searched here."""
+        stamp = self._datasets[0].index.manifest.model
+        if item.model_digest != stamp.digest:
+            raise ModelMismatch(
+                f"the item {item.id!r} was hashed by another model ({item.model_digest[:12]}) than "
+                f"{self._datasets[0].root} ({stamp.name!r}, {stamp.digest[:12]}): their hash keys cannot be compared."
+            )
+        if 8 * len(item.hash_key) != stamp.bits:
+            raise QueryError(
+                f"the hash key of the item {item.id!r} has {8 * len(item.hash_key)} bits, not {stamp.bits}."
+            )
+        record = QueryRecord("item", item.id, path=str(item.path), dataset=item.dataset, subset=item.subset)
+        here = [
+            ItemKey(number, row.id, row.subset)
+            for number, dataset in enumerate(self._datasets)
+            for _, row in dataset.index.find(item.id)
+            if (row.id, row.subset, dataset.media(row)) == (item.id, item.subset, str(item.path))
+        ]
+        return Asked(record, item.hash_key, item=here[0] if here else None)
+
+    def _resolve_image(self, query: ImageQuery, number: int) -> Asked:
+        settings = self._encoder().model.image
+        if not isinstance(query.image, Path):
+            try:
+                image = from_memory(query.image, settings.background, max_pixels=self._max_pixels)
+            except ImageError as error:
+                raise QueryImageError(f"query image {number + 1} cannot be used: {error}.") from error
+            return self._asked_image(QueryRecord("image", f"image {number + 1}"), image, keep=True)
+        try:
+            image = load_image(expanded(query.image), settings.background, max_pixels=self._max_pixels)
+        except ImageError as error:
+            raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: {error}.") from error
+        record = QueryRecord("image", str(query.image), path=str(expanded(query.image).absolute()))
+        return self._asked_image(record, image)
+
+    def _asked_image(self, record: QueryRecord, image: Image.Image, *, keep: bool = False) -> Asked:
+        encoder = self._encoder()
+        embedding, centre = encoder.image_embedding(image), encoder.image_centre
+        return Asked(record, hash_key(embedding, centre), embedding - centre, image=image if keep else None)

@@ -1,0 +1,301 @@
+"""Results: hits with everything that made them, as Python objects and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from clipdex.datasets.record import DatasetRecord
+from clipdex.defaults import ANY
+from clipdex.errors import IndexCorrupt, OutputError, QueryError
+from clipdex.search.request import SearchRequest
+from clipdex_indexes.storage.files import read_bounded
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SCHEMA = 1
+_MAX_BYTES = 1 << 30
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer.
+
+    Attributes
+    ----------
+    rank
+        From 1.
+    distance
+        Hamming distance, in bits, to the query that it matched best.
+    query
+        Number of that query in the result, from 0.
+    query_rank
+        Its rank among all items for that query alone, from 1.
+    dataset, id, subset, labels
+        The item.
+    path
+        Its file.
+    score
+        Asymmetric distance to that query, in bits; None without rescoring.
+    merged
+        The value that orders the hits, lower first; None where distance, score or rank order them.
+    missing
+        Whether the file was not there when the query was answered.
+    """
+
+    rank: int
+    distance: int
+    query: int
+    query_rank: int
+    dataset: str
+    id: str
+    subset: str
+    path: str
+    labels: tuple[str, ...]
+    score: float | None = None
+    merged: float | None = None
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRecord:
+    """One query as it was asked.
+
+    Attributes
+    ----------
+    kind
+        ``text``, ``image`` or ``item``.
+    value
+        The text, the path as it was given, or the id of the item.
+    path
+        Absolute path of the image or of the item's file; empty for a text or an image in memory.
+    encoded
+        What the text tower was given, after the prompt; empty for other kinds.
+    ensemble
+        All texts whose embeddings were averaged, where that was asked for; ``encoded`` is the first.
+    truncated
+        Whether the text was cut to the length that the model takes.
+    dataset, subset
+        Of an item.
+    negative
+        Whether items like it were pushed away.
+    """
+
+    kind: str
+    value: str
+    path: str = ""
+    encoded: str = ""
+    ensemble: tuple[str, ...] = ()
+    truncated: bool = False
+    dataset: str = ""
+    subset: str = ""
+    negative: bool = False
+
+
+@dataclass(frozen=True)
+class Result(Sequence[Hit]):
+    """The hits of a query, best first; a sequence of ``Hit``.
+
+    Attributes
+    ----------
+    topk
+        Number of hits that were wanted.
+    merge
+        The rule that merged the answers: ``distance``, ``rank``, ``calibrated``, ``mean`` or ``fusion``.
+    queries, datasets, hits
+        In order; negative queries are the last.
+    images
+        Images of queries that are in no file, by number of the query; not part of the JSON.
+    filter
+        The values of the ``ItemFilter``, by name; empty without a filter.
+    max_distance
+        Greatest distance of a hit, in bits; None without a limit.
+    mode
+        The merge mode: ``any``, ``all`` or ``rank``.
+    rescored
+        Whether candidates were ordered by asymmetric distance.
+    request
+        What was asked; ``Explorer.search`` answers it again. None in a result that was saved without it: one of an
+        older clipdex, or one of images in memory, which are in no file.
+    """
+
+    topk: int
+    merge: str
+    queries: tuple[QueryRecord, ...]
+    datasets: tuple[DatasetRecord, ...]
+    hits: tuple[Hit, ...]
+    images: Mapping[int, Image.Image] = field(default_factory=dict, compare=False, repr=False)
+    filter: Mapping[str, list[str]] = field(default_factory=dict)
+    max_distance: int | None = None
+    mode: str = ANY
+    rescored: bool = False
+    request: SearchRequest | None = None
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[index]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the documented JSON object."""
+        return {
+            "schema": SCHEMA,
+            "topk": self.topk,
+            "merge": self.merge,
+            **({"filter": dict(self.filter)} if self.filter else {}),
+            **({"max_distance": self.max_distance} if self.max_distance is not None else {}),
+            "mode": self.mode,
+            "rescored": self.rescored,
+            **({"request": self.request.to_dict()} if self.request is not None and not self.images else {}),
+            "queries": [_query_dict(query) for query in self.queries],
+            "datasets": [plain(dataset) for dataset in self.datasets],
+            "hits": [_hit_dict(hit) for hit in self.hits],
+        }
+
+    def to_json(self) -> str:
+        """Return the documented JSON, one hit a line."""
+        body = self.to_dict()
+        hits = ",\n  ".join(json.dumps(hit, ensure_ascii=False) for hit in body.pop("hits"))
+        head = json.dumps(body, ensure_ascii=False, indent=1)[:-2]
+        return f'{head},\n "hits": [\n  {hits}\n ]\n}}' if hits else f'{head},\n "hits": []\n}}'
+
+
+def plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the attributes of a record, by name."""
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def _query_dict(query: QueryRecord) -> dict[str, Any]:
+    always = ("kind", "value")
+    values = {**plain(query), "ensemble": list(query.ensemble)}
+    return {name: value for name, value in values.items() if name in always or value}
+
+
+def _hit_dict(hit: Hit) -> dict[str, Any]:
+    values = {**plain(hit), "labels": list(hit.labels)}
+    return {name: value for name, value in values.items() if value is not None and (name != "missing" or value)}
+
+
+def read_result(path: Path) -> Result:
+    """Read a result that was saved as JSON.
+
+    Raises
+    ------
+    OutputError
+        When the file is not there, or is no result.
+    """
+    try:
+        return _from_dict(json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8")))
+    except OSError as error:
+        raise OutputError(f"the result {path} cannot be read: {error.strerror or error}.") from error
+    except IndexCorrupt as error:
+        raise OutputError(f"the result cannot be read: {error}") from error
+    except KeyError as error:
+        raise OutputError(f"{path} is not a result of a query: it does not say {error}.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise OutputError(f"{path} is not a result of a query: it is not JSON.") from error
+    except QueryError as error:
+        raise OutputError(f"{path} is not a result of a query: {error.message}") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise OutputError(f"{path} is not a result of a query: {error}.") from error
+
+
+def _from_dict(body: dict[str, Any]) -> Result:
+    if body["schema"] != SCHEMA:
+        raise ValueError(f"its schema is {body['schema']!r}, and this clipdex reads schema {SCHEMA}")
+    queries = tuple(
+        QueryRecord(
+            kind=_typed(query["kind"], str),
+            value=_typed(query["value"], str),
+            path=_typed(query.get("path", ""), str),
+            encoded=_typed(query.get("encoded", ""), str),
+            ensemble=tuple(_typed(text, str) for text in _typed(query.get("ensemble", []), list)),
+            truncated=bool(query.get("truncated", False)),
+            dataset=_typed(query.get("dataset", ""), str),
+            subset=_typed(query.get("subset", ""), str),
+            negative=bool(query.get("negative", False)),
+        )
+        for query in body["queries"]
+    )
+    datasets = tuple(
+        DatasetRecord(
+            name=_typed(dataset["name"], str),
+            root=_typed(dataset["root"], str),
+            items=_number(dataset["items"]),
+            model=_typed(dataset["model"], str),
+            model_digest=_typed(dataset.get("model_digest", ""), str),
+            bits=_number(dataset.get("bits", 0)),
+            index=_typed(dataset.get("index", ""), str),
+        )
+        for dataset in body["datasets"]
+    )
+    hits = tuple(_hit(hit, len(queries)) for hit in _typed(body["hits"], list))
+    return Result(
+        _number(body["topk"]),
+        _typed(body.get("merge", "distance"), str),
+        queries,
+        datasets,
+        hits,
+        filter={
+            name: [_typed(value, str) for value in _typed(values, list)]
+            for name, values in _typed(body.get("filter", {}), dict).items()
+        },
+        max_distance=_number(body["max_distance"]) if "max_distance" in body else None,
+        mode=_typed(body.get("mode", ANY), str),
+        rescored=bool(body.get("rescored", False)),
+        request=SearchRequest.from_dict(body["request"]) if "request" in body else None,
+    )
+
+
+def _hit(hit: dict[str, Any], queries: int) -> Hit:
+    number = _number(hit["query"])
+    if number >= queries:
+        raise ValueError(f"a hit is of query {number}, and there are {queries}")
+    return Hit(
+        rank=_number(hit["rank"]),
+        distance=_number(hit["distance"]),
+        query=number,
+        query_rank=_number(hit.get("query_rank", hit["rank"])),
+        dataset=_typed(hit["dataset"], str),
+        id=_typed(hit["id"], str),
+        subset=_typed(hit["subset"], str),
+        path=_typed(hit["path"], str),
+        labels=tuple(_typed(label, str) for label in _typed(hit["labels"], list)),
+        score=_real(hit.get("score")),
+        merged=_real(hit.get("merged")),
+        missing=bool(hit.get("missing", False)),
+    )
+
+
+def _typed(value: object, kind: type[_T]) -> _T:
+    if not isinstance(value, kind):
+        raise ValueError(f"{value!r} is not a {kind.__name__}")
+    return value
+
+
+def _real(value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is not a number of things")
+    return value

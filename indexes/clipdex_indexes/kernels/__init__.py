@@ -1,0 +1,1 @@
+"""Hamming distances over arrays of hash keys; nothing here knows of files or items."""

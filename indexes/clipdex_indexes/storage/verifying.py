@@ -1,0 +1,101 @@
+"""Checking all of an index: every byte of its files, and what they say."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipdex_indexes.errors import IndexCorrupt
+from clipdex_indexes.storage.files import sha256_of
+
+if TYPE_CHECKING:
+    from clipdex_indexes.storage.manifest import SegmentStamp
+    from clipdex_indexes.storage.segment import Segment
+
+_REPORT_EVERY = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a whole check of an index came to.
+
+    Attributes
+    ----------
+    files, bytes
+        How many files were read, and how long they are.
+    items
+        How many items were looked at.
+    problems
+        What is wrong, each as a sentence; none when all is well.
+    """
+
+    files: int
+    bytes: int
+    items: int
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify_segments(
+    folder: Path, segments: list[Segment], progress: Callable[[str, int, int], None] | None = None
+) -> Verification:
+    """Check the files of segments that are open: checksums, tables, rows, their order, and that no item is twice there.
+
+    Parameters
+    ----------
+    folder
+        The ``segments`` folder of the index.
+    segments
+        The segments.
+    progress
+        Called with what is counted (``bytes``, then ``items``), how many are done, and of how many.
+    """
+    report = progress or (lambda what, done, total: None)
+    checks = [check for segment in segments for check in _checks(folder, segment.stamp)]
+    problems = []
+    done, total = 0, sum(size for _, size, _ in checks)
+    for path, size, expected in checks:
+        try:
+            if sha256_of(path) != expected:
+                problems.append(f"{path} is damaged: its checksum is not the one in the manifest.")
+        except FileNotFoundError:
+            problems.append(f"{path} is missing.")
+        except OSError as error:
+            problems.append(f"{path} cannot be read: {error.strerror or error}.")
+        done += size
+        report("bytes", done, total)
+    items = 0
+    try:
+        for segment in segments:
+            segment.table.check()
+        expected_items = sum(len(segment) for segment in segments)
+        last: tuple[str, ...] = ()
+        streams = [(row[:2] for _, row in segment.table.iterate()) for segment in segments]
+        for item in heapq.merge(*streams):
+            if item <= last:
+                what = "is there twice" if item == last else f"comes after {last[0]!r}"
+                problems.append(f"the item {item[0]!r} (subset {item[1]}) {what} in the index in {folder.parent}.")
+                break
+            last = item
+            items += 1
+            if items % _REPORT_EVERY == 0:
+                report("items", items, expected_items)
+    except IndexCorrupt as error:
+        problems.append(error.message)
+    return Verification(len(checks), total, items, tuple(dict.fromkeys(problems)))
+
+
+def _checks(folder: Path, stamp: SegmentStamp) -> list[tuple[Path, int, str]]:
+    from clipdex_indexes.storage.segment import files_of
+
+    sums = [(stamp.keys.size, stamp.keys.sha256), (stamp.table.size, stamp.table.sha256)]
+    if stamp.removed is not None:
+        sums.append((stamp.removed.size, stamp.removed.sha256))
+    return [(path, size, sha256) for path, (size, sha256) in zip(files_of(folder, stamp), sums, strict=True)]
