@@ -22,17 +22,21 @@ demo: .venv/.installed ## Index the example photos, query them in all ways, and 
 test: .venv/.installed-dev ## Run all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-check: .venv/.installed-dev ## Lint, formatting, types, generated docs
+check: .venv/.installed-dev ## Lint, formatting, types, generated docs, and the site: dead links, pages that nothing leads to
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/make_cli_reference.py --check
+	@# Not --quiet: MkDocs counts only the warnings that it prints.
+	@site=$$(mktemp -d) && { $(BIN)/mkdocs build --strict --site-dir $$site; status=$$?; rm -rf $$site; exit $$status; }
 
-docs: .venv/.installed-dev ## Write the generated parts of the documentation
+docs: .venv/.installed-dev ## Write the reference of the command line, and build the documentation into site/
 	$(BIN)/python tools/make_cli_reference.py
+	$(BIN)/mkdocs build --strict
+	@echo "Open site/index.html. Its search box needs a server: $(BIN)/python -m http.server --directory site"
 
 clean: ## Delete what the tasks made
-	rm -rf .venv $(DEMO) $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(DEMO) site $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("clipdex needs Python 3.11 or newer; name one with PYTHON=..." if sys.version_info < (3, 11) else 0)'

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.encoder import Encoder, find_model, hash_key, images
+from clipdex.encoder import Encoder, find_model, hash_key, prepare
+from clipdex.media import decoding
 from clipdex.media.decoding import load_image
 from common import ROOT, Keys, parse, show_command, show_table
 
@@ -77,9 +78,9 @@ def measure(files: Sequence[Path], title: str) -> None:
     enough = settings.resize_size
 
     def decode(source: Path | BytesIO, margin: float) -> tuple[int, Pixels]:
-        with mock.patch.object(images, "_DRAFT_MARGIN", margin):
+        with mock.patch.object(decoding, "_DRAFT_MARGIN", margin):
             image = load_image(source, settings.background, enough=None if margin == FULL else enough)
-        return min(image.size), images.prepare(image, settings)
+        return min(image.size), prepare(image, settings)
 
     def key(pixels: Pixels) -> Keys:
         return hash_key(encoder._image_tower(pixels), encoder.image_centre)

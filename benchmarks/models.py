@@ -337,7 +337,7 @@ import faiss; note("import faiss")
 from clipdex import Explorer; note("import clipdex")
 explorer = Explorer(sys.argv[1]); note("open the index")
 import openvino; note("import openvino")
-encoder = explorer._encoder
+encoder = explorer._the_encoder()
 encoder._text_preparation; note("check the note, load the tokenizer")
 encoder._text_tower; note("check the note, load the compiled tower")
 encoder.text_key("dog"); note("embed the text")

@@ -56,7 +56,7 @@ if kind != "item":
 import clipdex.search.explorer; lap("import clipdex (rest)")
 explorer = clipdex.search.explorer.Explorer(dataset); lap("open the index")
 if kind != "item":
-    encoder = explorer._encoder; lap("read model.json")
+    encoder = explorer._the_encoder(); lap("read model.json")
     if kind == "text":
         encoder._text_preparation; lap("check the note, load the tokenizer")
     getattr(encoder, f"_{kind}_tower"); lap("check the note, load the compiled tower")

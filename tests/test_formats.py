@@ -216,7 +216,7 @@ def test_formats_are_listed_with_their_origin_and_options(cli):
 
 
 def test_documentation_has_every_format_and_option_of_the_core():
-    text = (REPOSITORY / "docs" / "formats.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "how-to" / "formats.md").read_text(encoding="utf-8")
     for one in formats.available():
         if one.origin == "core":
             assert f"| `{one.name}` |" in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -12,12 +11,11 @@ from clipdex import testing
 from clipdex.errors import DatasetError
 from clipdex.readers import FolderReader, ReadItem, formats, plugins
 from helpers_engine import REPOSITORY, make_folder, run_process
+from helpers_pages import blocks
 
-BLOCKS = re.findall(
-    r"^```(\w+)\n(.*?)^```", (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-)
-EXAMPLE, CHECK = (body for language, body in BLOCKS if language == "python")
-ENTRY_POINT = next(body for language, body in BLOCKS if language == "toml")
+PAGE = (REPOSITORY / "docs" / "how-to" / "plugins.md").read_text(encoding="utf-8")
+EXAMPLE, CHECK = blocks(PAGE, "python")
+(ENTRY_POINT,) = blocks(PAGE, "toml")
 
 
 @pytest.fixture(autouse=True)

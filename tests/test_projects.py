@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import shutil
 import threading
 
@@ -16,6 +15,7 @@ from clipdex.projects.model import Outcome, ProjectSource, Stage
 from clipdex.projects.reading import open_project, parse_project
 from clipdex.readers import formats
 from helpers_engine import REPOSITORY, make_folder, renamed_model
+from helpers_pages import blocks
 
 
 @pytest.fixture
@@ -296,16 +296,13 @@ def test_awkward_names_and_options_survive_the_file(tmp_path):
     assert open_project(tmp_path / "p").model == 'odd "name" é'
 
 
-PAGE = (REPOSITORY / "docs" / "projects.md").read_text(encoding="utf-8")
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+def block(page, language):
+    (only,) = blocks((REPOSITORY / "docs" / page).read_text(encoding="utf-8"), language)
+    return only
 
 
 def test_the_documented_file_can_be_read(tmp_path):
-    (text,) = blocks("toml")
-    read = parse_project(tmp_path, text)
+    read = parse_project(tmp_path, block("reference/project-file.md", "toml"))
     assert [(one.name, one.format, one.options) for one in read.sources] == [
         ("photos", "auto", {}),
         ("coco", "coco", {"split": "train"}),
@@ -317,7 +314,7 @@ def test_the_documented_file_can_be_read(tmp_path):
 def test_the_documented_python_runs(project, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     project.rename("animals")
-    (example,) = blocks("python")
+    example = block("how-to/projects.md", "python")
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(example, "projects.md", "exec"), {})
     source, count = printed.getvalue().splitlines()

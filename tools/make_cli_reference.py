@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the commands themselves; with ``--check``, only say whether it is up to date."""
+"""Write docs/reference/cli.md from the commands themselves; with ``--check``, only say whether it is up to date."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from clipdex_cli.main import cli
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "cli.md"
 HEAD = """# The command line
 
 This page is made from the commands (`make docs`). Results go to standard output; progress and messages go to standard
