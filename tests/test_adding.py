@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from openvino import opset13 as opset
 
 from clipdex import Explorer, build
 from clipdex.encoder import Encoder, find_model
@@ -33,6 +32,11 @@ from clipdex.models.adding import Choices, add_model, add_towers
 from clipdex.models.upkeep import bench, best_rate, calibrate, list_models, remove, verify
 from clipdex_indexes import Index
 from helpers_engine import contents, copy_model, make_folder, picture, temporary_files
+
+pytest.importorskip("torch")
+
+from openvino import opset13 as opset
+
 from helpers_reference import clip_folder, export_onnx, write_clip_tokenizer
 
 

@@ -13,6 +13,9 @@ from clipdex.encoder.installed import installed_names, models_folder
 from clipdex.models.adding import add_model
 from clipdex.models.hub.known import KNOWN
 from helpers_engine import make_folder, renamed_model
+
+pytest.importorskip("torch")
+
 from helpers_reference import clip_folder, export_onnx
 
 

@@ -10,6 +10,9 @@ from PIL import Image
 
 from clipdex import Explorer, ItemQuery, build, save_result
 from clipdex.media.opening import open_media
+
+pytest.importorskip("datumaro")
+
 from helpers_datumaro import ITEMS, LAYOUTS, Layout, export
 from helpers_engine import distance
 

@@ -20,6 +20,9 @@ from clipdex.readers.datumaro.library import module, quiet
 from clipdex.readers.formats import choose
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, open_reader
+
+pytest.importorskip("datumaro")
+
 from helpers_datumaro import ITEMS, LAYOUTS, export
 from helpers_engine import make_folder, picture
 from test_imports import command, imported_by

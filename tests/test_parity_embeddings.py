@@ -12,6 +12,9 @@ from clipdex.encoder import Encoder, find_model
 from clipdex.media.decoding import load_image
 from clipdex.models.adding import Choices, add_model, add_towers
 from helpers_engine import PHOTOS
+
+pytest.importorskip("torch")
+
 from helpers_reference import (
     clip_folder,
     datumaro_irs,

@@ -22,6 +22,9 @@ from clipdex.models.conversion.tokenizing import write_tokenizer
 from clipdex.models.hub.known import KNOWN, find_known
 from helpers_engine import PHOTOS, make_folder
 from helpers_hub import LocalHub, closed_endpoint, serving
+
+pytest.importorskip("torch")
+
 from helpers_reference import (
     clip_folder,
     export_onnx,
