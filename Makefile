@@ -4,10 +4,10 @@ BIN := .venv/bin
 DEMO := demo-results
 PHOTOS := examples/photos
 
-.PHONY: demo test check docs clean help
+.PHONY: demo test test-lowest check docs clean help
 
 help: ## Show the tasks
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/'
 
 demo: .venv/.installed ## Index the example photos, query them in all ways, and save the pictures
 	@rm -rf $(DEMO)
@@ -22,7 +22,10 @@ demo: .venv/.installed ## Index the example photos, query them in all ways, and 
 test: .venv/.installed-dev ## Run all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-check: .venv/.installed-dev ## Lint, formatting, types, generated docs, and the site: dead links, pages that nothing leads to
+test-lowest: .venv-lowest/.installed ## Run the tests that need no extra, with the lowest versions of what clipdex needs
+	.venv-lowest/bin/python -m pytest --numprocesses auto --dist loadfile
+
+check: .venv/.installed-check ## Lint, formatting, types, generated docs, and the site: dead links, pages that nothing leads to
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -30,13 +33,16 @@ check: .venv/.installed-dev ## Lint, formatting, types, generated docs, and the 
 	@# Not --quiet: MkDocs counts only the warnings that it prints.
 	@site=$$(mktemp -d) && { $(BIN)/mkdocs build --strict --site-dir $$site; status=$$?; rm -rf $$site; exit $$status; }
 
-docs: .venv/.installed-dev ## Write the reference of the command line, and build the documentation into site/
+docs: .venv/.installed-check ## Write the reference of the command line, and build the documentation into site/
 	$(BIN)/python tools/make_cli_reference.py
 	$(BIN)/mkdocs build --strict
 	@echo "Open site/index.html. Its search box needs a server: $(BIN)/python -m http.server --directory site"
 
 clean: ## Delete what the tasks made
-	rm -rf .venv $(DEMO) site $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest $(DEMO) site $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# pip compiles all of what it installs to bytecode; left to the first import, only what is imported is compiled.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --editable
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("clipdex needs Python 3.11 or newer; name one with PYTHON=..." if sys.version_info < (3, 11) else 0)'
@@ -44,9 +50,21 @@ clean: ## Delete what the tasks made
 
 .venv/.installed: .venv/bin/python pyproject.toml
 	@echo "Installing clipdex and what it needs into .venv; this takes a minute or two."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python $(INSTALL) .
 	@touch $@
 
-.venv/.installed-dev: .venv/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+.venv/.installed-dev: .venv/bin/python pyproject.toml
+	@echo "Installing clipdex and what its tests need into .venv; this takes a minute or two."
+	$(BIN)/python $(INSTALL) '.[dev]'
+	@touch $@ .venv/.installed
+
+.venv/.installed-check: .venv/bin/python pyproject.toml
+	$(BIN)/python $(INSTALL) '.[check]'
+	@touch $@ .venv/.installed
+
+.venv-lowest/.installed: pyproject.toml tools/lowest_versions.py
+	rm -rf .venv-lowest
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python tools/lowest_versions.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python $(INSTALL) '.[test]' --constraint .venv-lowest/constraints.txt
 	@touch $@
