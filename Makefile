@@ -41,30 +41,32 @@ docs: .venv/.installed-check ## Write the reference of the command line, and bui
 clean: ## Delete what the tasks made
 	rm -rf .venv .venv-lowest $(DEMO) site $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# pip compiles all of what it installs to bytecode; left to the first import, only what is imported is compiled.
-INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --editable
+# --no-compile: only what is imported is compiled, when it is first imported. The newest pip resolves much faster than the
+# one that comes with Python.
+PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("clipdex needs Python 3.11 or newer; name one with PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) --upgrade pip
 
 .venv/.installed: .venv/bin/python pyproject.toml
 	@echo "Installing clipdex and what it needs into .venv; this takes a minute or two."
-	$(BIN)/python $(INSTALL) .
+	$(BIN)/python $(PIP) --editable .
 	@touch $@
 
 .venv/.installed-dev: .venv/bin/python pyproject.toml
 	@echo "Installing clipdex and what its tests need into .venv; this takes a minute or two."
-	$(BIN)/python $(INSTALL) '.[dev]'
+	$(BIN)/python $(PIP) --editable '.[dev]'
 	@touch $@ .venv/.installed
 
 .venv/.installed-check: .venv/bin/python pyproject.toml
-	$(BIN)/python $(INSTALL) '.[check]'
+	$(BIN)/python $(PIP) --editable '.[check]'
 	@touch $@ .venv/.installed
 
 .venv-lowest/.installed: pyproject.toml tools/lowest_versions.py
 	rm -rf .venv-lowest
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python tools/lowest_versions.py > .venv-lowest/constraints.txt
-	.venv-lowest/bin/python $(INSTALL) '.[test]' --constraint .venv-lowest/constraints.txt
+	.venv-lowest/bin/python $(PIP) --editable '.[test]' --constraint .venv-lowest/constraints.txt
 	@touch $@
