@@ -193,10 +193,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._plain(fault.status, fault.headers)
         words = path.split("/")
         repository, rest = "/".join(words[:2]), words[2:]
-        found = self._look_up(repository, rest[1] if len(rest) > 1 else "main")
-        if found is None:
+        published = self._look_up(repository, rest[1] if len(rest) > 1 else "main")
+        if published is None:
             return None
-        commit, files = found
+        commit, files = published
         kind = rest[0] if rest else "revision"
         if kind == "paths-info":
             asked = json.loads(sent)["paths"] if sent.startswith("{") else parse_qs(sent).get("paths", [])
@@ -216,19 +216,19 @@ class _Handler(BaseHTTPRequestHandler):
             status = 403 if self.headers.get("Authorization") else 401
             self._plain(status, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to this model is restricted."})
             return None
-        found = self.hub.find(repository, revision)
-        if found is None:
+        published = self.hub.find(repository, revision)
+        if published is None:
             known = repository in self.hub.commits
             # The real hub does not tell a repository that is not there from one that is hidden.
             code = "RevisionNotFound" if known else "RepoNotFound"
             self._plain(404 if known else 401, {"X-Error-Code": code, "X-Error-Message": "Not found."})
-        return found
+        return published
 
     def _resolve(self, repository: str, revision: str, name: str, body: bool) -> None:
-        found = self._look_up(repository, revision)
-        if found is None:
+        published = self._look_up(repository, revision)
+        if published is None:
             return None
-        commit, files = found
+        commit, files = published
         if name not in files:
             return self._plain(404, {"X-Error-Code": "EntryNotFound", "X-Error-Message": "Entry not found"})
         blob = files[name]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import json
@@ -16,7 +17,7 @@ import pytest
 
 from clipdex import Explorer, build
 from clipdex.encoder import Encoder, find_model
-from clipdex.encoder.installed import check_name, installed_names, models_folder, staged
+from clipdex.encoder.installed import installed_names, models_folder
 from clipdex.encoder.model import FILES
 from clipdex.errors import (
     ExtraMissing,
@@ -29,7 +30,11 @@ from clipdex.errors import (
     ModelUnsupported,
 )
 from clipdex.models.adding import Choices, add_model, add_towers
-from clipdex.models.upkeep import bench, best_rate, calibrate, list_models, remove, verify
+from clipdex.models.archives import unpack
+from clipdex.models.benchmarking import bench, best_rate
+from clipdex.models.calibrating import calibrate
+from clipdex.models.installing import check_name, staged
+from clipdex.models.managing import list_models, remove, verify
 from clipdex_indexes import Index
 from helpers_engine import contents, copy_model, make_folder, picture, temporary_files
 
@@ -191,7 +196,7 @@ def test_what_is_missing_is_named(source, missing, error, says):
 
 def test_a_folder_of_nothing_known_says_what_was_looked_for_and_what_is_there(tmp_path):
     make_folder(tmp_path / "data", "a.png")
-    with pytest.raises(ModelUnsupported, match=r"onnx/vision_model.onnx.*There is: a\.png"):
+    with pytest.raises(ModelUnsupported, match=r"onnx/vision_model.onnx.*The folder holds: a\.png"):
         add_model(tmp_path / "data")
     with pytest.raises(ModelNotFound, match="nothing does not exist"):
         add_model(tmp_path / "nothing")
@@ -439,27 +444,22 @@ def test_an_archive_that_was_damaged_on_its_way_is_a_typed_error(tmp_path, name,
     assert nothing_is_left()
 
 
-def test_an_archive_of_too_much_is_given_up(tmp_path, monkeypatch):
-    from clipdex.models import archives
-
+def test_an_archive_of_too_much_is_given_up(tmp_path):
     path = tmp_path / "large.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.json", b"\0" * 2_000_000)
         archive.writestr("more", b"")
-    monkeypatch.setattr(archives, "_MAX_BYTES", 1 << 20)
     with pytest.raises(ModelCorrupt, match="unpacks to more"):
-        add_model(path, name="large")
-    monkeypatch.undo()
-    monkeypatch.setattr(archives, "_MAX_FILES", 1)
+        unpack(path, tmp_path / "bytes", most_bytes=1 << 20)
     with pytest.raises(ModelCorrupt, match="more than 1 files"):
-        add_model(path, name="large")
+        unpack(path, tmp_path / "files", most_files=1)
 
 
 def test_models_are_listed_with_the_damaged_ones(published):
     folder = add_model(published).folder
     add_model(published, name="second")
     (folder / "model.json").write_text("{")
-    listed = {one.name: one for one in list_models()}
+    listed = {entry.name: entry for entry in list_models()}
     assert list(listed) == ["starter", "second", "small-clip"]
     assert listed["small-clip"].model is None and "model.json" in listed["small-clip"].problem
     remove("small-clip")
@@ -505,18 +505,37 @@ def test_a_file_that_changes_after_it_was_checked_is_checked_again(published):
         Encoder(find_model("small-clip")).text_key("dog")
 
 
-def test_the_self_test_is_made_once_for_each_way_of_running(published, monkeypatch):
+def with_wrong_self_test(model, what):
+    """Return a model that expects another key of one picture, or of the text, and is otherwise the same."""
+    right = model.self_test
+    if what == "text":
+        wrong = dataclasses.replace(right, text_key=opposite(right.text_key))
+    else:
+        wrong = dataclasses.replace(right, image_keys={**right.image_keys, what: opposite(right.image_keys[what])})
+    return dataclasses.replace(model, self_test=wrong)
+
+
+def opposite(key):
+    return bytes(255 - byte for byte in key)
+
+
+def test_the_self_test_is_made_once_for_each_way_of_running(published):
     model = add_model(published)
-    compared = []
-    monkeypatch.setattr(Encoder, "_compare", lambda self, tower, *rest: compared.append(tower))
-    for _ in range(2):
-        Encoder(model, precision="f32").text_key("dog")
-    assert compared == ["text tower"]
-    for _ in range(2):
-        Encoder(model, precision="f32").image_key(picture(1))
-    assert compared[1:] == ["image tower (gradients)", "image tower (discs)"]
+    wrong = {what: with_wrong_self_test(model, what) for what in ("text", "gradients", "discs")}
+    with pytest.raises(ModelMisbehaves, match="text tower"):
+        Encoder(wrong["text"], precision="f32").text_key("dog")
+    Encoder(model, precision="f32").text_key("dog")
+    Encoder(wrong["text"], precision="f32").text_key("dog")
+    for what in ("gradients", "discs"):
+        with pytest.raises(ModelMisbehaves, match=rf"image tower \({what}\)"):
+            Encoder(wrong[what], precision="f32").image_key(picture(1))
+    Encoder(model, precision="f32").image_key(picture(1))
+    for what in ("gradients", "discs"):
+        Encoder(wrong[what], precision="f32").image_key(picture(1))
     Encoder(model, precision="f32", many=True).self_test()
-    assert len(compared) == 6
+    for what, altered in wrong.items():
+        with pytest.raises(ModelMisbehaves, match=what):
+            Encoder(altered, precision="f32", many=True).self_test()
 
 
 def test_a_note_of_a_check_is_not_believed_for_another_folder(published, tmp_path):
@@ -613,10 +632,9 @@ def test_weights_in_8_bits_give_nearly_the_same_keys_from_a_smaller_model(publis
     small = add_model(published, name="small", choices=Choices(quantize=how))
     assert (small.weights, exact.weights) == (how, "f32")
     assert small.size < 0.5 * exact.size or small.size < 1_500_000
-    one, other = Encoder(exact, precision="f32"), Encoder(small, precision="f32")
+    in_f32, in_int8 = Encoder(exact, precision="f32"), Encoder(small, precision="f32")
     for seed in range(3):
-        first, second = one.image_embedding(picture(seed)), other.image_embedding(picture(seed))
-        assert first @ second > 0.97
+        assert in_f32.image_embedding(picture(seed)) @ in_int8.image_embedding(picture(seed)) > 0.97
 
 
 def test_a_model_that_is_found_by_another_name_still_answers(published, tmp_path):

@@ -108,7 +108,9 @@ def test_info_of_a_model_that_can_be_pulled_names_repository_files_and_licence(c
 
 
 @pytest.mark.parametrize(
-    "command", [("info",), ("verify",), ("bench",), ("remove",), ("calibrate", "--images", ".")], ids=lambda one: one[0]
+    "command",
+    [("info",), ("verify",), ("bench",), ("remove",), ("calibrate", "--images", ".")],
+    ids=lambda command: command[0],
 )
 def test_a_name_that_nobody_knows_is_refused_with_where_to_look(cli, command):
     done = cli("model", command[0], "mien", *command[1:])
@@ -260,7 +262,7 @@ def test_calibrate_without_images_changes_nothing(cli, installed, tmp_path):
         ("remove",),
         ("nothing",),
     ],
-    ids=lambda one: " ".join(one),
+    ids=lambda command: " ".join(command),
 )
 def test_wrong_usage_is_code_2(cli, arguments):
     assert cli("model", *arguments).code == 2

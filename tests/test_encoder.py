@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from clipdex.encoder import Encoder, find_model, hash_key
-from clipdex.encoder.model import TextSettings
+from clipdex.encoder.model import Model, TextSettings
 from clipdex.encoder.texts import TextPreparation, prompted
 from clipdex.media.decoding import load_image
 from clipdex_indexes import Index
@@ -34,8 +36,8 @@ def test_hash_key_takes_many_embeddings_at_once():
     together = hash_key(embeddings, centre)
     assert together.shape == (5, 4)
     assert together.dtype == np.uint8
-    for one, key in zip(embeddings, together, strict=True):
-        assert np.array_equal(hash_key(one, centre), key)
+    for embedding, key in zip(embeddings, together, strict=True):
+        assert np.array_equal(hash_key(embedding, centre), key)
 
 
 def test_every_example_photo_has_the_same_key_in_a_query_as_in_the_index(photos, encoder):
@@ -123,34 +125,44 @@ def test_any_text_has_a_key(encoder, text):
 
 
 def test_texts_find_what_they_name(encoder):
-    def bits(one, other):
-        return int(np.bitwise_count(encoder.text_key(one).key ^ encoder.text_key(other).key).sum())
+    def bits(first, second):
+        return int(np.bitwise_count(encoder.text_key(first).key ^ encoder.text_key(second).key).sum())
 
     assert bits("dog", "a photo of a dog") == 0
     assert bits("dog", "puppy") < bits("dog", "sailing boat")
 
 
-def test_threads_that_share_an_encoder_get_the_keys_of_one_thread(encoder):
+class CountingModel(Model):
+    """A model that notes which of its files are checked."""
+
+    checked: ClassVar[list[str]] = []
+
+    def check(self, name):
+        self.checked.append(name)
+        return super().check(name)
+
+
+def test_threads_that_share_an_encoder_get_the_keys_of_one_thread(encoder, tmp_path, monkeypatch):
     texts = ["dog", "a red car on a road", "steam train", "two cats, asleep", "food", "a sailing boat at sea"]
     images = [picture(seed) for seed in range(6)]
     alone = [encoder.text_key(text).key.tobytes() for text in texts]
     alone += [encoder.image_key(image).tobytes() for image in images]
-    # New, so that the threads load the towers too.
-    shared = Encoder(encoder.model)
-    loads = []
-    load = shared._load_text_preparation
-    shared._load_text_preparation = lambda: loads.append(1) or load()
+    # New, and without the notes of earlier checks, so that the threads load everything.
+    monkeypatch.setenv("CLIPDEX_HOME", str(tmp_path))
+    CountingModel.checked.clear()
+    values = {field.name: getattr(encoder.model, field.name) for field in dataclasses.fields(encoder.model)}
+    shared = Encoder(CountingModel(**values))
 
     def keys(turn):
         asked = [*texts, *images]
         order = [(number + 3 * turn) % len(asked) for number in range(len(asked))]
-        found = {}
+        hashed = {}
         for number in order:
-            one = asked[number]
-            key = shared.text_key(one).key if isinstance(one, str) else shared.image_key(one)
-            found[number] = key.tobytes()
-        return [found[number] for number in range(len(asked))]
+            query = asked[number]
+            key = shared.text_key(query).key if isinstance(query, str) else shared.image_key(query)
+            hashed[number] = key.tobytes()
+        return [hashed[number] for number in range(len(asked))]
 
     with ThreadPoolExecutor(4) as pool:
-        assert all(found == alone for found in pool.map(keys, range(12)))
-    assert loads == [1]
+        assert all(hashed == alone for hashed in pool.map(keys, range(12)))
+    assert CountingModel.checked.count("tokenizer.json") == 1

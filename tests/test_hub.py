@@ -19,8 +19,7 @@ from typing import Any
 import pytest
 
 from clipdex.errors import ModelDownloadFailed, ModelNotFound
-from clipdex.models.hub import download as downloading
-from clipdex.models.hub.download import Download, DownloadProgress, download
+from clipdex.models.hub.download import PARTIAL, SUFFIXES, Download, DownloadProgress, Limits, download
 from clipdex.models.hub.known import KNOWN, KnownModel, find_known
 from helpers_engine import contents
 from helpers_hub import LocalHub, closed_endpoint, serving
@@ -42,6 +41,7 @@ MODEL = KnownModel(
     bits=64,
     image_size=32,
 )
+LIMITS = Limits(waits=(0.0,) * 4)
 PROGRAM = """
 import json, sys
 from pathlib import Path
@@ -83,7 +83,6 @@ def hub(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
-    monkeypatch.setattr(downloading, "_WAITS", (0.0,) * 4)
     with serving({REPOSITORY: published}) as local:
         yield local
 
@@ -94,12 +93,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def pull(hub: LocalHub, folder: Path, known: KnownModel = MODEL, **settings: Any) -> Download:
-    return download(known, folder, endpoint=hub.endpoint, **settings)
+    return download(known, folder, endpoint=hub.endpoint, **{"limits": LIMITS, **settings})
 
 
-def refused(hub: LocalHub, folder: Path, known: KnownModel = MODEL) -> str:
+def refused(hub: LocalHub, folder: Path, known: KnownModel = MODEL, **settings: Any) -> str:
     with pytest.raises(ModelDownloadFailed) as caught:
-        pull(hub, folder, known)
+        pull(hub, folder, known, **settings)
     return str(caught.value)
 
 
@@ -329,7 +328,7 @@ def test_parts_of_one_commit_are_not_continued_with_another(
     hub.publish(REPOSITORY, later)
     pull(hub, folder)
     assert contents(folder) == wanted(later)
-    assert not (folder / downloading.PARTIAL).exists()
+    assert not (folder / PARTIAL).exists()
 
 
 def test_a_file_that_is_known_to_be_another_is_refused(hub: LocalHub, folder: Path, published: Path) -> None:
@@ -377,7 +376,7 @@ def test_without_a_server_the_message_says_how_to_do_it_by_hand(folder: Path, hu
     began = time.monotonic()
     endpoint = closed_endpoint()
     with pytest.raises(ModelDownloadFailed) as caught:
-        download(MODEL, folder, endpoint=endpoint)
+        download(MODEL, folder, endpoint=endpoint, limits=LIMITS)
     assert time.monotonic() - began < 5
     message = str(caught.value)
     assert endpoint in message
@@ -397,15 +396,9 @@ def test_a_pinned_model_is_got_by_hand_from_its_commit() -> None:
     assert f"/tree/{'a' * 40} " in dataclasses.replace(MODEL, revision="a" * 40).by_hand()
 
 
-def test_sizes_are_bounded_before_anything_is_fetched(
-    hub: LocalHub, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(downloading, "_MAX_FILE", 1000)
-        assert "too large" in refused(hub, folder)
-    with monkeypatch.context() as patch:
-        patch.setattr(downloading, "_MAX_TOTAL", 3 * HALF // 2)
-        assert "too large" in refused(hub, folder)
+def test_sizes_are_bounded_before_anything_is_fetched(hub: LocalHub, folder: Path) -> None:
+    assert "too large" in refused(hub, folder, limits=Limits(file=1000))
+    assert "too large" in refused(hub, folder, limits=Limits(total=3 * HALF // 2))
     assert not hub.fetched
 
 
@@ -465,7 +458,7 @@ def test_nothing_that_can_hold_a_program_is_fetched(hub: LocalHub, folder: Path,
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
-@pytest.mark.parametrize("name", ["onnx", "config.json", downloading.PARTIAL])
+@pytest.mark.parametrize("name", ["onnx", "config.json", PARTIAL])
 def test_nothing_is_written_through_links(hub: LocalHub, folder: Path, tmp_path: Path, name: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -521,7 +514,7 @@ def test_known_models_can_be_pulled_as_they_are_described() -> None:
         assert find_known(known.name) is known
         assert known.layout in ("towers", "transformers", "open_clip")
         assert known.bits % 8 == 0
-        assert all(name.endswith(downloading.SUFFIXES) for name in (*known.files, *known.optional))
+        assert all(name.endswith(SUFFIXES) for name in (*known.files, *known.optional))
         assert bool(known.seen) == known.verified
         assert set(known.sha256) <= {*known.files, *known.optional}
         assert all(len(bytes.fromhex(checksum)) == 32 for checksum in known.sha256.values())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from clipdex.encoder import Encoder, find_model
+from clipdex.encoder.texts import TextPreparation
 from clipdex.media.decoding import load_image
 from clipdex.models.adding import Choices, add_model, add_towers
 from helpers_engine import PHOTOS
@@ -33,8 +34,8 @@ PICTURES = ("animals/chelsea-the-cat.jpg", "places/pagoda.jpg", "vehicles/steam-
 TEXTS = ("dog", "a photo of a red car in the snow", "It's 2 naïve cafés – 日本語!", "cat " * 200)
 
 
-def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+def cosine(first: np.ndarray, second: np.ndarray) -> float:
+    return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
 
 
 def assert_equal_to_the_reference(encoder: Encoder, folder: Path) -> None:
@@ -155,21 +156,21 @@ def test_many_at_once_gives_the_embeddings_of_one_by_one(clip):
     add_model(clip, name="clip")
     model = find_model("clip")
     assert model.image.batch > 1
-    one, many = Encoder(model, precision="f32"), Encoder(model, many=True, precision="f32")
+    single, many = Encoder(model, precision="f32"), Encoder(model, many=True, precision="f32")
     from clipdex.encoder import prepare
 
     images = [load_image(path) for path in sorted(PHOTOS.rglob("*.jpg"))[:11]]
-    found = list(many.image_embeddings((number, prepare(image, model.image)) for number, image in enumerate(images)))
-    assert [number for number, _ in found] == list(range(11))
-    for image, (_, embedding) in zip(images, found, strict=True):
-        assert np.abs(one.image_embedding(image) - embedding).max() < 1e-5
+    embedded = list(many.image_embeddings((number, prepare(image, model.image)) for number, image in enumerate(images)))
+    assert [number for number, _ in embedded] == list(range(11))
+    for image, (_, embedding) in zip(images, embedded, strict=True):
+        assert np.abs(single.image_embedding(image) - embedding).max() < 1e-5
         assert cosine(embedding, embed_pixels(clip, reference_pixels(clip, image))) >= 0.9999
 
 
 def test_a_text_alone_and_one_that_is_filled_up_are_the_same_to_clip(clip):
     add_model(clip, name="clip")
     encoder = Encoder(find_model("clip"), precision="f32")
-    tokens = encoder._text_preparation("a dog").ids
+    tokens = TextPreparation(encoder.model.folder / "tokenizer.json", encoder.model.text)("a dog").ids
     end = tokens[0, -1]
     filled = np.full((1, 77), end)
     filled[0, : tokens.shape[1]] = tokens[0]
@@ -200,7 +201,7 @@ def test_open_clip_gives_the_same_where_it_can_be_imported(tmp_path):
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     write_clip_tokenizer(folder)
     encoder = Encoder(add_model(folder, name="open"), precision="f32")
-    tokens = encoder._text_preparation("a dog").ids
+    tokens = TextPreparation(encoder.model.folder / "tokenizer.json", encoder.model.text)("a dog").ids
     with torch.no_grad():
         expected = reference.encode_text(torch.from_numpy(tokens))[0].numpy()
     assert cosine(encoder.text_embedding("a dog"), expected) >= 0.9999

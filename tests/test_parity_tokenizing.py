@@ -181,11 +181,11 @@ def test_every_text_of_siglip_is_filled_up_because_its_tower_sees_all_positions(
     tokens = prepare(text)
 
     assert tokens.ids.shape == (1, 64)
-    found = reference_text_embedding(folder, text)
+    expected = reference_text_embedding(folder, text)
     with quiet():
         unpadded = reference(text).input_ids
-    assert np.abs(text_features(folder, tokens.ids) - found).max() < 1e-4
-    assert np.abs(text_features(folder, np.array([unpadded])) - found).max() > 0.1
+    assert np.abs(text_features(folder, tokens.ids) - expected).max() < 1e-4
+    assert np.abs(text_features(folder, np.array([unpadded])) - expected).max() > 0.1
 
 
 @pytest.mark.parametrize("says", ["apple", "open_clip", "xenova"])
@@ -198,18 +198,18 @@ def test_every_text_of_mobileclip_is_filled_up_with_zeros(says, tmp_path):
     tokens = prepare(text)
 
     assert tokens.ids.shape == (1, 77)
-    found = reference_text_embedding(folder, text)
-    assert np.abs(run_onnx(path, {"input_ids": tokens.ids}, "text_embeds") - found).max() < 1e-4
+    expected = reference_text_embedding(folder, text)
+    assert np.abs(run_onnx(path, {"input_ids": tokens.ids}, "text_embeds") - expected).max() < 1e-4
     unpadded = np.array([clip_tokenizer()(text).input_ids], np.int64)
-    assert np.abs(run_onnx(path, {"input_ids": unpadded}, "text_embeds") - found).max() > 0.1
+    assert np.abs(run_onnx(path, {"input_ids": unpadded}, "text_embeds") - expected).max() > 0.1
 
 
 def test_a_causal_mobileclip_needs_no_padding(tmp_path):
     folder = mobileclip_folder(tmp_path / "mobileclip", causal=True)
     assert text_form(folder).pad_id is None
     unpadded = np.array([clip_tokenizer()("a red flower").input_ids], np.int64)
-    found = run_onnx(folder / "onnx" / "text_model.onnx", {"input_ids": unpadded}, "text_embeds")
-    assert np.abs(found - reference_text_embedding(folder, "a red flower")).max() < 1e-4
+    embedding = run_onnx(folder / "onnx" / "text_model.onnx", {"input_ids": unpadded}, "text_embeds")
+    assert np.abs(embedding - reference_text_embedding(folder, "a red flower")).max() < 1e-4
 
 
 def test_a_tokenizer_json_of_siglip_without_its_clean_up_is_given_it(tmp_path):

@@ -94,17 +94,17 @@ def half_transparent(mode: str, hidden: int) -> Image.Image:
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
 @pytest.mark.parametrize("hidden", [0, 77, 255])
 def test_transparency_is_composited_on_the_background_whatever_colour_is_hidden(mode, hidden):
-    found = pixels(to_rgb(half_transparent(mode, hidden), BACKGROUND))
-    assert (found[:, :20] == 120).all()
-    assert (found[:, 20:] == BACKGROUND).all()
+    composited = pixels(to_rgb(half_transparent(mode, hidden), BACKGROUND))
+    assert (composited[:, :20] == 120).all()
+    assert (composited[:, 20:] == BACKGROUND).all()
 
 
 @pytest.mark.parametrize("mode", ["RGBa", "La"])
 def test_premultiplied_transparency_is_composited(mode):
     source = half_transparent("RGBA" if mode == "RGBa" else "LA", 77)
-    found = pixels(to_rgb(source.convert(mode), BACKGROUND))
-    assert (found[:, :20] == 120).all()
-    assert (found[:, 20:] == BACKGROUND).all()
+    composited = pixels(to_rgb(source.convert(mode), BACKGROUND))
+    assert (composited[:, :20] == 120).all()
+    assert (composited[:, 20:] == BACKGROUND).all()
 
 
 def test_palette_with_a_transparent_entry_is_composited(tmp_path):
@@ -113,9 +113,9 @@ def test_palette_with_a_transparent_entry_is_composited(tmp_path):
     image.paste(1, (20, 0, 40, 30))
     for transparency in (1, bytes([255, 0])):
         image.save(tmp_path / "p.png", transparency=transparency)
-        found = pixels(load_image(tmp_path / "p.png", BACKGROUND))
-        assert (found[:, :20] == (200, 0, 0)).all()
-        assert (found[:, 20:] == BACKGROUND).all()
+        composited = pixels(load_image(tmp_path / "p.png", BACKGROUND))
+        assert (composited[:, :20] == (200, 0, 0)).all()
+        assert (composited[:, 20:] == BACKGROUND).all()
 
 
 @pytest.mark.parametrize(("mode", "key", "seen"), [("RGB", (1, 2, 3), (9, 9, 9)), ("L", 7, 120)])
@@ -123,15 +123,15 @@ def test_colour_that_a_png_declares_transparent_is_composited(tmp_path, mode, ke
     image = Image.new(mode, (40, 30), seen)
     image.paste(key, (20, 0, 40, 30))
     image.save(tmp_path / "t.png", transparency=key)
-    found = pixels(load_image(tmp_path / "t.png", BACKGROUND))
-    assert (found[:, :20] == seen).all()
-    assert (found[:, 20:] == BACKGROUND).all()
+    composited = pixels(load_image(tmp_path / "t.png", BACKGROUND))
+    assert (composited[:, :20] == seen).all()
+    assert (composited[:, 20:] == BACKGROUND).all()
 
 
 def test_half_transparent_pixels_are_mixed_with_the_background():
     image = Image.new("RGBA", (4, 4), (255, 0, 0, 128))
-    found = pixels(to_rgb(image, (255, 255, 255)))
-    assert np.abs(found - (255, 127, 127)).max() <= 1
+    composited = pixels(to_rgb(image, (255, 255, 255)))
+    assert np.abs(composited - (255, 127, 127)).max() <= 1
 
 
 def test_colours_under_transparent_pixels_do_not_change_the_hash_key(encoder):
@@ -145,17 +145,17 @@ def test_colours_under_transparent_pixels_do_not_change_the_hash_key(encoder):
 @pytest.mark.parametrize(
     ("mode", "suffix"),
     [
-        *(("1", one) for one in ("png", "tiff", "bmp")),
-        *(("L", one) for one in ("png", "tiff", "bmp", "webp")),
-        *(("P", one) for one in ("png", "tiff", "bmp", "gif")),
-        *(("LA", one) for one in ("png", "tiff")),
-        *(("I;16", one) for one in ("png", "tiff")),
-        *(("I", one) for one in ("tiff",)),
-        *(("F", one) for one in ("tiff",)),
-        *(("RGBA", one) for one in ("png", "tiff", "webp")),
-        *(("CMYK", one) for one in ("jpg", "tiff")),
-        *(("YCbCr", one) for one in ("jpg", "tiff")),
-        *(("L", one) for one in ("jpg",)),
+        *(("1", suffix) for suffix in ("png", "tiff", "bmp")),
+        *(("L", suffix) for suffix in ("png", "tiff", "bmp", "webp")),
+        *(("P", suffix) for suffix in ("png", "tiff", "bmp", "gif")),
+        *(("LA", suffix) for suffix in ("png", "tiff")),
+        *(("I;16", suffix) for suffix in ("png", "tiff")),
+        *(("I", suffix) for suffix in ("tiff",)),
+        *(("F", suffix) for suffix in ("tiff",)),
+        *(("RGBA", suffix) for suffix in ("png", "tiff", "webp")),
+        *(("CMYK", suffix) for suffix in ("jpg", "tiff")),
+        *(("YCbCr", suffix) for suffix in ("jpg", "tiff")),
+        *(("L", suffix) for suffix in ("jpg",)),
     ],
 )
 def test_every_mode_comes_out_as_the_same_picture_in_rgb(tmp_path, mode, suffix):
@@ -175,13 +175,13 @@ def test_every_mode_comes_out_as_the_same_picture_in_rgb(tmp_path, mode, suffix)
     # Pillow 12 and older do not read the YCbCr that they write without compression.
     image.save(path, **({"compression": "tiff_lzw"} if (mode, suffix) == ("YCbCr", "tiff") else {}))
 
-    found = load_image(path)
+    loaded = load_image(path)
 
-    assert found.mode == "RGB"
+    assert loaded.mode == "RGB"
     if mode == "1":
-        found = found.resize((8, 4), Image.Resampling.BOX)
+        loaded = loaded.resize((8, 4), Image.Resampling.BOX)
         ramp = ramp.reshape(4, 8, 8, 8).mean(axis=(1, 3))
-    assert np.abs(pixels(found) - ramp[..., None]).max() <= (45 if mode == "1" else 12)
+    assert np.abs(pixels(loaded) - ramp[..., None]).max() <= (45 if mode == "1" else 12)
 
 
 @pytest.mark.parametrize("value", [0, 1, 255, 300, 65535, 70000, -5])
@@ -300,11 +300,11 @@ def test_pixels_are_those_of_scaling_the_short_side_and_then_cropping_whole_pixe
     settings = replace(find_model(None).image, size=side, resize_size=short_side, interpolation=interpolation)
     expected = scaled_and_cropped(image, side, short_side, Image.Resampling[interpolation.upper()])
 
-    found = prepare(image, settings)
+    prepared = prepare(image, settings)
 
-    assert found.shape == (side, side, 3)
-    assert found.dtype == np.uint8
-    difference = np.abs(found.astype(int) - expected)
+    assert prepared.shape == (side, side, 3)
+    assert prepared.dtype == np.uint8
+    difference = np.abs(prepared.astype(int) - expected)
     # Pillow keeps the edges of what it scales in 32 bits.
     assert (difference > 1).mean() < 1e-4
     assert difference.max() <= 2
@@ -313,8 +313,8 @@ def test_pixels_are_those_of_scaling_the_short_side_and_then_cropping_whole_pixe
 def test_the_crop_is_the_same_pixels_at_every_place_of_a_picture_that_is_not_scaled():
     noise = np.random.default_rng(7).integers(0, 256, (240, 255, 3), dtype=np.uint8)
     settings = replace(find_model(None).image, size=225, resize_size=240, interpolation="bicubic")
-    found = prepare(Image.fromarray(noise), settings)
-    assert np.array_equal(found, noise[7:232, 15:240])
+    prepared = prepare(Image.fromarray(noise), settings)
+    assert np.array_equal(prepared, noise[7:232, 15:240])
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -331,17 +331,17 @@ def test_squashing_scales_both_sides(size):
 def test_a_picture_of_any_proportions_is_prepared_without_scaling_all_of_it(size):
     # All of the first would be gigabytes.
     settings = find_model(None).image
-    found = prepare(Image.new("RGB", size, (10, 200, 90)), settings)
-    assert found.shape == (settings.size, settings.size, 3)
-    assert (found == (10, 200, 90)).all()
+    prepared = prepare(Image.new("RGB", size, (10, 200, 90)), settings)
+    assert prepared.shape == (settings.size, settings.size, 3)
+    assert (prepared == (10, 200, 90)).all()
 
 
 def test_proportions_are_kept_and_not_squashed_to_a_square():
     # A disc stays as wide as it is high.
     y, x = np.mgrid[0:300, 0:600]
     disc = ((x - 300) ** 2 + (y - 150) ** 2 < 80**2).astype(np.uint8) * 255
-    found = prepare(Image.fromarray(disc).convert("RGB"), find_model(None).image)[..., 0] > 127
-    wide, high = found.any(axis=0).sum(), found.any(axis=1).sum()
+    inside = prepare(Image.fromarray(disc).convert("RGB"), find_model(None).image)[..., 0] > 127
+    wide, high = inside.any(axis=0).sum(), inside.any(axis=1).sum()
     assert abs(int(wide) - int(high)) <= 2
 
 

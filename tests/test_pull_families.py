@@ -37,9 +37,9 @@ from helpers_reference import (
 FAMILIES = [known for known in KNOWN if known.layout != "open_clip"]
 _COMMAND = """
 from dataclasses import replace
-from clipdex.encoder import known
+from clipdex.models.hub import known
 # The weights here are not the published ones.
-known.KNOWN = tuple(replace(one, revision="", sha256={}) for one in known.KNOWN)
+known.KNOWN = tuple(replace(model, revision="", sha256={}) for model in known.KNOWN)
 from clipdex_cli.main import main
 main()
 """
@@ -91,8 +91,8 @@ def hub(published, monkeypatch, tmp_path):
         yield running
 
 
-def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+def cosine(first: np.ndarray, second: np.ndarray) -> float:
+    return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))
 
 
 @pytest.mark.parametrize("name", [known.name for known in FAMILIES])

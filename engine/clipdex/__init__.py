@@ -1,9 +1,9 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
-``build`` makes an index, ``Explorer`` asks it, ``save_result`` saves pictures of a ``Result``, ``join`` makes one index
-of several, ``open_project`` reads a project. Every error is a ``ClipdexError``; ``clipdex.errors`` has them all.
+``build`` makes an index, ``Explorer`` searches it, ``save_result`` saves pictures of a ``Result``, ``join`` makes one
+index of several, ``open_project`` reads a project. Every error is a ``ClipdexError``; ``clipdex.errors`` lists them.
 
-Importing this package is cheap: NumPy, FAISS and OpenVINO are imported by the first call that needs them.
+Importing this package is fast: the first call that needs NumPy, FAISS or OpenVINO imports it.
 """
 
 from __future__ import annotations

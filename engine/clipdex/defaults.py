@@ -1,4 +1,4 @@
-"""Values that the engine and the command line share; importing them imports nothing else."""
+"""Values that the engine and the command line share. This module imports nothing, so that ``--help`` stays fast."""
 
 INDEX_FOLDER = ".clipdex"
 TOPK = 50

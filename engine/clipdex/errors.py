@@ -6,29 +6,29 @@
     ├── IndexFailure             see clipdex_indexes.errors
     ├── DatasetError             a dataset that cannot be read
     │   ├── DatasetNotFound      no such folder
-    │   ├── DatasetEmpty         a folder without images, or none that could be read
+    │   ├── DatasetEmpty         no image that can be read
     │   └── DatasetNotIndexed    no index yet
-    ├── ModelError               a model folder
+    ├── ModelError               a model that cannot be used
     │   ├── ModelNotFound        no such model
-    │   ├── ModelCorrupt         a file of it is missing, damaged or not what model.json says
-    │   ├── ModelMismatch        hash keys of different models cannot be compared
-    │   ├── ModelMisbehaves      this machine computes other hash keys than the model's self-test
-    │   ├── ModelUnsupported     a source that no model can be made of
-    │   ├── ModelExists          the name is taken
-    │   ├── ModelDownloadFailed  a model could not be fetched
+    │   ├── ModelCorrupt         a file that is missing, damaged or different from its description
+    │   ├── ModelMismatch        hash keys of different models, which cannot be compared
+    │   ├── ModelMisbehaves      a model that fails its self-test on this machine
+    │   ├── ModelUnsupported     a source that cannot become a model
+    │   ├── ModelExists          a name that is taken
+    │   ├── ModelDownloadFailed  a download that failed
     │   └── DeviceUnavailable    a device or a precision that this machine does not have
     ├── ExtraMissing             an optional package that is not installed
     ├── QueryError               a query that cannot be answered
-    │   ├── QueryImageError      the image of a query cannot be read
+    │   ├── QueryImageError      a query image that cannot be read
     │   ├── ItemNotFound         no item has that id
     │   └── ItemAmbiguous        several items have that id
-    ├── ImageError               an image that cannot be decoded; during a build it is reported, not raised
-    ├── ProjectError             a project, or what is asked of it
+    ├── ImageError               an image that cannot be decoded; a build reports it and continues
+    ├── ProjectError             a project that cannot do what was asked
     │   ├── ProjectNotFound      no such project
-    │   └── ProjectFileInvalid   its clipdex.toml is not what it should be; the message names the line
-    └── OutputError              results that cannot be written, or a saved result that cannot be read
+    │   └── ProjectFileInvalid   an invalid clipdex.toml; the message names the line
+    └── OutputError              a result that cannot be written, or a saved result that cannot be read
 
-Every error carries one message, made to be shown. All of them pickle.
+Every error has one message, written for users. All of them can be pickled.
 """
 
 from __future__ import annotations
@@ -82,15 +82,15 @@ class DatasetError(ClipdexError):
 
 
 class DatasetNotFound(DatasetError):
-    """There is no such folder."""
+    """The folder of a dataset does not exist."""
 
 
 class DatasetEmpty(DatasetError):
-    """There is nothing in it that could be indexed."""
+    """A dataset has no image that can be read."""
 
 
 class DatasetNotIndexed(DatasetError):
-    """It has no index yet."""
+    """A dataset has no index yet."""
 
 
 class ModelError(ClipdexError):
@@ -98,7 +98,7 @@ class ModelError(ClipdexError):
 
 
 class ModelNotFound(ModelError):
-    """There is no such model."""
+    """No model has that name."""
 
 
 class ModelCorrupt(ModelError):
@@ -110,31 +110,31 @@ class ModelMismatch(ModelError):
 
 
 class ModelMisbehaves(ModelError):
-    """The self-test of a model fails on this machine."""
+    """A model fails its self-test on this machine."""
 
 
 class ModelUnsupported(ModelError):
-    """What was given is no dual encoder that a model can be made of."""
+    """A source is not a dual encoder that can become a model."""
 
 
 class ModelExists(ModelError):
-    """There is a model of that name already."""
+    """The name of a model is taken."""
 
 
 class ModelDownloadFailed(ModelError):
-    """A model could not be fetched, or what came is not what was announced."""
+    """A download failed, or a downloaded file differs from the announced one."""
 
 
 class DeviceUnavailable(ModelError):
-    """A device that is not here, or a precision that a device does not compute in."""
+    """A device is not on this machine, or does not have a precision."""
 
 
 class ExtraMissing(ClipdexError):
-    """An optional package is needed, and is not installed."""
+    """An optional package is needed and not installed."""
 
 
 class QueryError(ClipdexError):
-    """A query cannot be answered as it was asked."""
+    """A query cannot be answered."""
 
 
 class QueryImageError(QueryError):
@@ -158,11 +158,11 @@ class ProjectError(ClipdexError):
 
 
 class ProjectNotFound(ProjectError):
-    """There is no project."""
+    """A folder has no project."""
 
 
 class ProjectFileInvalid(ProjectError):
-    """A ``clipdex.toml`` is not what it should be."""
+    """A ``clipdex.toml`` is invalid."""
 
 
 class OutputError(ClipdexError):

@@ -1,4 +1,4 @@
-"""Optional packages: imported when they are needed, and named with their pip command when they are missing."""
+"""Importing optional packages late. The error for a missing one names its pip command."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def optional(module: str, extra: str, purpose: str) -> ModuleType:
     Parameters
     ----------
     module
-        Its name.
+        Name of the module.
     extra
-        The extra of clipdex that brings it.
+        The extra of clipdex that installs it.
     purpose
-        What it is needed for, as the beginning of a sentence.
+        The purpose of the module, as the beginning of a sentence.
 
     Raises
     ------
     ExtraMissing
-        When it is not installed, or cannot be imported.
+        When the module is not installed, or cannot be imported.
     """
     try:
         return importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""Paths as users write them: any text, which need not be a path that can exist."""
+"""Paths from users, which can be any text: functions here do not fail on a path that cannot exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WILDCARD = re.compile(r"[*?\[]")
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """Return ``path`` with ``~`` expanded; with a ``~`` that means no known user, as it is."""
+    """Return ``path`` with ``~`` expanded, or unchanged where ``~`` names no known user."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -19,12 +19,12 @@ def expanded(path: str | os.PathLike[str]) -> Path:
 
 
 def quoted(path: str | os.PathLike[str]) -> str:
-    """Return ``path`` as a command line that is advised can have it: with quotes where a shell needs them."""
+    """Return ``path`` for a command line in a message, in quotes where a shell needs them."""
     return shlex.quote(os.fspath(path))
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether ``path`` is a folder; what is too long or may not be looked at is none."""
+    """Tell whether ``path`` is a folder; False for a path that is too long or not accessible."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -32,7 +32,7 @@ def is_folder(path: Path) -> bool:
 
 
 def is_there(path: Path) -> bool:
-    """Tell whether there is something at ``path``; what is too long or may not be looked at is not there."""
+    """Tell whether ``path`` exists; False for a path that is too long or not accessible."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -40,14 +40,14 @@ def is_there(path: Path) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether ``text`` has a wildcard in it: ``*``, ``?`` or ``[``."""
+    """Tell whether ``text`` contains a wildcard: ``*``, ``?`` or ``[``."""
     return _WILDCARD.search(text) is not None
 
 
 def before_wildcards(pattern: Path) -> Path:
-    """Return the folder that a pattern starts from: its parts before the first one with a wildcard.
+    """Return the folder where a pattern starts: its parts before the first one with a wildcard.
 
-    A folder that is there under such a name, as ``photos [2020]``, is no wildcard.
+    The name of an existing folder, for example ``photos [2020]``, is not a wildcard.
     """
     start = Path()
     for part in pattern.parts:
@@ -58,9 +58,9 @@ def before_wildcards(pattern: Path) -> Path:
 
 
 def base_of(location: Path) -> Path:
-    """Return the folder that paths within a dataset are relative to.
+    """Return the folder to which the paths of a dataset are relative.
 
-    That is the location; of a file, the folder that it is in; of a pattern, the one before its first wildcard.
+    A folder is its own base. The base of a file is its parent, that of a pattern the folder before its first wildcard.
     """
     if is_folder(location):
         return location

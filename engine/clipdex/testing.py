@@ -1,7 +1,8 @@
-"""The contract of readers, for the tests of those who write one.
+"""The contract of readers, as a check for the tests of a reader.
 
-``check_reader`` reads a small dataset with a reader, in all the ways that clipdex does, and raises ``AssertionError``
-where the answer would be wrong later. It needs no test framework.
+``check_reader`` reads a small dataset with a reader in all the ways that clipdex does. It raises ``AssertionError``
+where a later answer would be wrong. It needs no test framework. This module stands directly above ``readers``; nothing
+in the engine imports it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _FORMAT = re.compile(r"[a-z][a-z0-9_]*")
 _KINDS = (UNREADABLE, MISSING, DUPLICATE, NO_IMAGE)
 _MOST_OPENED = 100
 _THREADS = 4
-# What the items of a dataset should be: subset and labels, by id.
+# The expected items of a dataset: subset and labels, by id.
 Expected = Mapping[str, tuple[str, tuple[str, ...]]]
 
 
@@ -40,27 +41,27 @@ def check_reader(
     failures: Mapping[str, str] | None = None,
     can_be_saved: bool = True,
 ) -> list[ReadItem]:
-    """Check that a reader keeps the contract of readers on a dataset of at least two items; return the items.
+    """Check the contract of readers with a dataset of at least two items; return the items.
 
     Parameters
     ----------
     reader_class
         The reader.
     location
-        A dataset in its format.
+        A dataset in the format of the reader.
     options
         Options of the format.
     items
-        What the items must be: subset and labels, by id.
+        The expected items: subset and labels, by id.
     failures
-        What must be left out: kind of the failure, by id. All other items must be images.
+        The expected failures: kind, by id. All other items must be images.
     can_be_saved
         Whether the image of an item can be opened from its locator alone, as saving a result does.
 
     Raises
     ------
     AssertionError
-        When it does not; the message says what is wrong.
+        When the reader breaks the contract; the message says how.
     """
     location = location.absolute()
     _check_class(reader_class)
@@ -68,26 +69,26 @@ def check_reader(
     _check_options(reader_class, location, options)
     reader = reader_class(location, options)
     read = list(reader.read())
-    found = [item for item in read if isinstance(item, ReadItem)]
-    left_out = [item for item in read if not isinstance(item, ReadItem)]
-    _require(len(found) >= 2, f"it found {len(found)} items: give it a dataset of at least two")
-    for item in found:
-        _check_item(item)
-    for failure in left_out:
-        _check_failure(failure)
+    images = [item for item in read if isinstance(item, ReadItem)]
+    _require(len(images) >= 2, f"it found {len(images)} items: give it a dataset of at least two")
+    for item in read:
+        if isinstance(item, ReadItem):
+            _check_item(item)
+        else:
+            _check_failure(item)
     _require(list(reader.read()) == read, "a second read of the same dataset gives something else")
     _require(list(reader_class(location, options).read()) == read, "another reader of the same dataset reads otherwise")
-    _check_order(reader, found)
+    _check_order(reader, images)
     _check_missing(reader_class, options)
     in_order = list(in_item_order(reader))
     left_out = [item for item in in_order if isinstance(item, UnreadableItem)]
-    found = [item for item in in_order if isinstance(item, ReadItem)]
+    images = [item for item in in_order if isinstance(item, ReadItem)]
     if items is not None:
-        _same({item.id: (item.subset, item.labels) for item in found}, dict(items), "items")
+        _same({item.id: (item.subset, item.labels) for item in images}, dict(items), "items")
     if failures is not None:
         _same({failure.id: failure.kind for failure in left_out}, dict(failures), "failures")
-    _check_media(reader, found[:_MOST_OPENED], can_be_saved=can_be_saved)
-    return found
+    _check_media(reader, images[:_MOST_OPENED], can_be_saved=can_be_saved)
+    return images
 
 
 def _require(condition: bool, message: str) -> None:
@@ -95,12 +96,12 @@ def _require(condition: bool, message: str) -> None:
         raise AssertionError(message)
 
 
-def _same(found: Mapping[str, object], expected: Mapping[str, object], what: str) -> None:
-    """Compare, and name what differs."""
+def _same(actual: Mapping[str, object], expected: Mapping[str, object], what: str) -> None:
+    """Require equal mappings; the message names the differences."""
     differences = [
-        f"{key!r} is {found.get(key, 'not there')!r} and should be {expected.get(key, 'not there')!r}"
-        for key in sorted({*found, *expected})
-        if found.get(key) != expected.get(key)
+        f"{key!r} is {actual.get(key, 'not there')!r} and should be {expected.get(key, 'not there')!r}"
+        for key in sorted({*actual, *expected})
+        if actual.get(key) != expected.get(key)
     ]
     _require(not differences, f"the {what} are not as expected: {'; '.join(differences)}")
 
@@ -111,14 +112,14 @@ def _check_class(reader_class: type[Reader]) -> None:
         isinstance(name, str) and _FORMAT.fullmatch(name) is not None,
         f"format is {name!r}: it must be of lower case letters, digits and underscores",
     )
-    _require(bool(reader_class.about), "about is empty: clipdex formats shows it")
+    _require(bool(reader_class.about), "about is empty: the command clipdex formats shows it")
     _require(all(reader_class.option_names.values()), "an option does not say what it is for")
 
 
 def _check_detection(reader_class: type[Reader], location: Path) -> None:
     why = reader_class.detect(location)
     _require(
-        isinstance(why, str) and bool(why), f"detect gives {why!r} for its own dataset, and not what speaks for it"
+        isinstance(why, str) and bool(why), f"detect returns {why!r} for its own dataset: it must return the evidence"
     )
     with tempfile.TemporaryDirectory() as folder:
         unlike = Path(folder) / "unlike"
@@ -134,7 +135,7 @@ def _check_detection(reader_class: type[Reader], location: Path) -> None:
         ):
             answer = reader_class.detect(path)
             _require(answer is None, f"detect takes {what} for its own: {answer!r}")
-        reader_class.detect(empty)  # may be either, but raises nothing
+        reader_class.detect(empty)  # may return either, but must not raise
 
 
 def _check_options(reader_class: type[Reader], location: Path, options: Mapping[str, str]) -> None:
@@ -176,13 +177,13 @@ def _check_failure(failure: UnreadableItem) -> None:
     _require(bool(failure.reason), f"the failure of {failure.id!r} gives no reason")
 
 
-def _check_order(reader: Reader, found: list[ReadItem]) -> None:
+def _check_order(reader: Reader, items: list[ReadItem]) -> None:
     if not reader.in_order:
         return
-    for one, other in itertools.pairwise(found):
+    for item, following in itertools.pairwise(items):
         _require(
-            one[:2] < other[:2],
-            f"in_order is set, and {other[:2]} comes after {one[:2]}: sort by id and subset, or leave it unset",
+            item[:2] < following[:2],
+            f"in_order is set, and {following[:2]} comes after {item[:2]}: sort by id and subset, or leave it unset",
         )
 
 
@@ -192,14 +193,14 @@ def _check_missing(reader_class: type[Reader], options: Mapping[str, str]) -> No
             list(reader_class(Path(folder) / "nothing", options).read())
         except ClipdexError:
             return
-    raise AssertionError("a location where nothing is raises no DatasetError")
+    raise AssertionError("a location that does not exist raises no DatasetError")
 
 
 def _check_media(reader: Reader, items: list[ReadItem], *, can_be_saved: bool) -> None:
     with ThreadPoolExecutor(_THREADS) as pool:
         contents = list(pool.map(lambda item: _content(reader, item), items))
     for item, content in zip(reversed(items), reversed(contents), strict=True):
-        _require(_content(reader, item) == content, f"opened by several threads, the media of {item.id!r} is another")
+        _require(_content(reader, item) == content, f"the media of {item.id!r} differs between threads")
         if can_be_saved:
             where = locator(reader.location, item.id, item.media)
             try:

@@ -1,4 +1,4 @@
-"""Where clipdex keeps what is the user's and not a dataset's: models, compiled models, the last result."""
+"""The user's folders: models, compiled models and the last result, which belong to no dataset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def data_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return the folder of what can be made again: ``$CLIPDEX_HOME/cache``, or ``~/.cache/clipdex`` and its like."""
+    """Return the cache folder: ``$CLIPDEX_HOME/cache``, or the platform's (``~/.cache/clipdex``)."""
     return _folder("cache", "user_cache_dir")
 
 
@@ -32,7 +32,7 @@ def _folder(below: str, kind: str) -> Path:
     Raises
     ------
     OutputError
-        When the user has no home folder, and names none.
+        When the user has no home folder, and the variable names none.
     """
     named = os.environ.get(HOME_VARIABLE, "")
     if named:

@@ -1,4 +1,4 @@
-"""The version of clipdex, and how it signs what it writes."""
+"""The version of clipdex, and its signature in the files that it writes."""
 
 VERSION = "0.1.0"
 WRITER = f"clipdex {VERSION}"

@@ -1,4 +1,14 @@
-"""Dual encoders: model folders, and what turns images and texts into hash keys. Nothing outside knows which model."""
+"""Running a dual encoder: reading its model folder, and turning images and texts into hash keys.
+
+This package does not know how a model is made, converted, downloaded or installed, and nothing of datasets or indexes.
+Code outside handles ``Model`` and ``Encoder`` and does not depend on any particular model.
+
+A query loads only the tower that it needs: a text query the text tower, an image query the image tower, an item query
+none. When a tower first runs in some way on a machine, its checksums are compared and its self-test is run, because
+drivers have given silently wrong results. A note keeps the size, times and inode of the files; as long as these stay
+the same, neither check is repeated. OpenVINO keeps compiled towers in the cache folder without their weights, which it
+maps from the file of the model.
+"""
 
 from clipdex.encoder.devices import AUTO, CPU, nearest_precision
 from clipdex.encoder.encoder import EncodedText, Encoder, hash_key

@@ -1,7 +1,7 @@
-"""What was found right on this machine before, so that a query need not read a model of gigabytes to check it again.
+"""Notes of the checks that passed on this machine, so that a query need not read gigabytes of a model again.
 
-A note holds what a check depended on: the files (size, times, number on the disk), and how they were run. Where all of
-that is as it was, the checksums and the self-test would be, too. A note is only ever a reason not to check again.
+A note holds everything that its check depends on: the files (size, times, inode) and how they are run. While all of it
+stays the same, the checksums and the self-test would give the same result. A note can only save a check.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CHARACTERS = 32
 
 
 def model_cache(model: Model) -> Path:
-    """Return the folder for what is kept of a model on this machine: notes, and compiled towers.
+    """Return the folder where this machine keeps notes and compiled towers of a model.
 
     Raises
     ------
@@ -33,16 +33,16 @@ def model_cache(model: Model) -> Path:
 
 
 class Note:
-    """A note that some files of a model were checked, and passed the self-test of a tower run in one way.
+    """A note that some files of a model were checked, and that a tower passed the self-test when run in one way.
 
     Parameters
     ----------
     model
         The model.
     files
-        Names of the files that the check covers; an attribute, too.
+        Names of the checked files; also an attribute.
     way
-        Everything else that its outcome depends on.
+        Everything else that the result of the check depends on.
     """
 
     def __init__(self, model: Model, files: Sequence[str], way: Mapping[str, object]) -> None:
@@ -56,14 +56,14 @@ class Note:
             self._path = None
 
     def holds(self) -> bool:
-        """Tell whether the check was made, and nothing has changed since."""
+        """Tell whether the check passed before, and nothing has changed since."""
         try:
             return self._path is not None and self._path.read_text(encoding="utf-8") == self._content()
         except (OSError, ValueError):
             return False
 
     def write(self) -> None:
-        """Note that the check was passed; where that cannot be written, it will be made again."""
+        """Note that the check passed. Where the note cannot be written, the check is repeated next time."""
         if self._path is None:
             return
         with contextlib.suppress(OSError, ClipdexError):

@@ -1,4 +1,4 @@
-"""What OpenVINO can compute on here: devices, and the arithmetic of each."""
+"""The devices on which OpenVINO can compute on this machine, and the precisions of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AUTO = "auto"
 EXACT = "f32"
 PRECISIONS = ("f32", "bf16", "f16")
 _CAPABILITIES = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
-# Devices that hand the work to others.
+# Devices that distribute the work to other devices.
 _VIRTUAL = ("AUTO", "HETERO", "MULTI")
 
 
@@ -26,12 +26,12 @@ def core() -> Any:  # noqa: ANN401
 
 
 def devices() -> list[str]:
-    """Return the names of the devices that OpenVINO finds, such as ``CPU`` and ``GPU.0``."""
+    """Return the names of the devices that OpenVINO finds, for example ``CPU`` and ``GPU.0``."""
     return list(core().available_devices)
 
 
 def require_device(device: str) -> None:
-    """Refuse a device that is not here.
+    """Refuse a device that this machine does not have.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def _all_here(names: str, here: list[str]) -> bool:
 
 
 def precisions(device: str) -> tuple[str, ...]:
-    """Return the precisions that a device computes in itself, of ``f32``, ``bf16`` and ``f16``; ``f32`` always."""
+    """Return the native precisions of a device, of ``f32``, ``bf16`` and ``f16``; ``f32`` is always among them."""
     try:
         capabilities = core().get_property(device, "OPTIMIZATION_CAPABILITIES")
     except RuntimeError:
@@ -65,36 +65,36 @@ def precisions(device: str) -> tuple[str, ...]:
 
 
 def nearest_precision(wanted: str, device: str) -> str:
-    """Return ``wanted`` where the device computes in it, else ``f32``, which differs from it in few bits."""
+    """Return ``wanted`` where the device has that precision, else ``f32``; their hash keys differ in few bits."""
     if wanted == EXACT or wanted not in PRECISIONS:
         return EXACT
     return wanted if wanted in precisions(device) else EXACT
 
 
 def fastest(device: str) -> str:
-    """Return the fastest precision of a device: half of ``f32``'s bytes where its arithmetic units take that."""
+    """Return the fastest precision of a device: a native 16-bit one where it has one, else ``f32``."""
     here = precisions(device)
     order = ("bf16", "f16") if device.startswith(CPU) else ("f16", "bf16")
     return next((name for name in order if name in here), EXACT)
 
 
 def require_precision(precision: str, device: str) -> None:
-    """Refuse a precision that a device does not compute in.
+    """Refuse a precision that a device does not have.
 
     Raises
     ------
     DeviceUnavailable
-        With those that it has.
+        When the device does not have it; the message names those that it has.
     """
     here = precisions(device)
     if precision not in here:
         raise DeviceUnavailable(
-            f"{device} ({describe_device(device)}) does not compute in {precision!r}; it does in {', '.join(here)}."
+            f"{device} ({describe_device(device)}) does not compute in {precision!r}; it computes in {', '.join(here)}."
         )
 
 
 def describe_device(device: str) -> str:
-    """Return the full name of a device and the version of its driver, as far as OpenVINO tells."""
+    """Return the full name of a device and the version of its driver, as far as OpenVINO knows them."""
     import openvino
 
     parts = []

@@ -19,7 +19,7 @@ from clipdex.errors import ClipdexError, ModelMisbehaves
 from clipdex_indexes import ModelStamp
 
 if TYPE_CHECKING:
-    # OpenVINO and the tokenizer are imported when they are needed: a query for an item needs neither.
+    # OpenVINO and the tokenizer are imported late: a query for an item needs neither.
     from clipdex.encoder.checks import Note
     from clipdex.encoder.texts import TextPreparation
     from clipdex.encoder.towers import ImageTower, TextTower, Way
@@ -30,10 +30,10 @@ T = TypeVar("T")
 
 
 def hash_key(embedding: Floats, centre: Floats) -> Keys:
-    """Binarise an embedding: one bit for each dimension, set where it is above the centre.
+    """Binarise an embedding: one bit per dimension, set where the value is above the centre.
 
-    The sign of a centred embedding keeps angles: two keys differ in about ``angle / pi`` of their bits (Charikar 2002,
-    "Similarity estimation techniques from rounding algorithms").
+    The signs of centred embeddings preserve angles: two keys differ in about ``angle / pi`` of their bits (Charikar
+    2002, "Similarity estimation techniques from rounding algorithms").
 
     Parameters
     ----------
@@ -58,11 +58,20 @@ def unit(embeddings: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class EncodedText:
-    """The hash key of a text, uint8 ``[bytes]``, what was encoded after the prompt, and whether it was cut.
+    """An encoded text query.
 
-    ``embedding`` is what the key was made from, centred, float32 ``[embedding_size]``.
-
-    Where the embeddings of several texts were averaged, those are in ``ensemble``, and ``encoded`` is the first.
+    Attributes
+    ----------
+    key
+        The hash key, uint8 ``[bytes]``.
+    encoded
+        The text as it was encoded, in its prompt; the first text of an ensemble.
+    ensemble
+        The texts whose embeddings were averaged; empty where there is only one.
+    truncated
+        Whether a text was cut to fit.
+    embedding
+        The centred embedding of which the key has the signs, float32 ``[embedding_size]``.
     """
 
     key: Keys
@@ -75,7 +84,7 @@ class EncodedText:
 class Encoder:
     """Hashes images and texts with one model.
 
-    A tower is loaded when it is first needed, and compared with the model's self-test when it is new on this machine.
+    A tower is loaded when it is first needed. When it first runs in some way on this machine, its self-test is run.
     Several threads may use one encoder.
 
     Parameters
@@ -83,21 +92,21 @@ class Encoder:
     model
         The model folder.
     many
-        Prepare for many images (a build) rather than for one soon (a query).
+        Whether to compile for the throughput of many images (a build) rather than the latency of one (a query).
     device
-        Device as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
+        Name of the device in OpenVINO: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
     precision
-        ``f32``, ``bf16``, ``f16``, or ``auto``: what the model prefers, ``f32`` or the fastest that the device computes
-        in itself and that passes the self-test.
+        ``f32``, ``bf16``, ``f16``, or ``auto``: the preference of the model, which is ``f32`` or the fastest native
+        precision of the device that passes the self-test.
 
     Raises
     ------
     DeviceUnavailable
-        From any method, when this machine has no such device, or that no such precision.
+        From any method, when this machine lacks the device, or the device lacks the precision.
     ModelCorrupt
         From any method, when a file of the model cannot be used.
     ModelMisbehaves
-        From any method, when this machine computes other bits than the self-test of the model.
+        From any method, when this machine fails the self-test of the model.
     """
 
     def __init__(self, model: Model, *, many: bool = False, device: str = CPU, precision: str = AUTO) -> None:
@@ -110,22 +119,22 @@ class Encoder:
 
     @property
     def precision(self) -> str:
-        """The precision that the towers run in: ``f32``, ``bf16`` or ``f16``."""
+        """The precision of the towers: ``f32``, ``bf16`` or ``f16``."""
         return self._once("precision", self._choose_precision)
 
     @property
     def stamp(self) -> ModelStamp:
-        """What an index remembers of this encoder."""
+        """The description of this encoder that an index stores."""
         model = self.model
         return ModelStamp(model.name, model.digest, model.embedding_size, self.precision, model.location)
 
     def self_test(self) -> None:
-        """Load both towers and compare them with the self-test, also where that was done before.
+        """Load both towers and run their self-tests, even where they passed before.
 
         Raises
         ------
         ModelMisbehaves
-            When this machine computes other bits.
+            When this machine computes too many other bits.
         """
         self._new_image_tower(self.precision, again=True)
         self._new_text_tower(self.precision, again=True)
@@ -135,12 +144,12 @@ class Encoder:
         return hash_key(self.image_embedding(image), self.image_centre)
 
     def image_keys(self, images: Iterable[tuple[T, npt.NDArray[np.uint8]]]) -> Iterator[tuple[T, Keys]]:
-        """Hash many prepared images (uint8 ``[size, size, 3]``), each with anything, in order."""
+        """Hash many prepared images in order: pairs of any token and an image, uint8 ``[size, size, 3]``."""
         for token, embedding in self.image_embeddings(images):
             yield token, hash_key(embedding, self.image_centre)
 
     def image_embeddings(self, images: Iterable[tuple[T, npt.NDArray[np.uint8]]]) -> Iterator[tuple[T, Floats]]:
-        """Embed many prepared images like ``image_keys``: float32 ``[embedding_size]`` each, not centred."""
+        """Embed many prepared images, as ``image_keys``: float32 ``[embedding_size]`` each, not centred."""
         return self._image_tower.embed_all(images)
 
     def text_key(self, text: str, prompting: str = "auto") -> EncodedText:
@@ -148,14 +157,14 @@ class Encoder:
         from clipdex.encoder.texts import prompted
 
         texts = prompted(text, self.model.text, prompting)
-        tokens = [self._text_preparation(one) for one in texts]
-        embeddings = np.stack([self._text_tower(one) for one in tokens])
+        tokenized = [self._text_preparation(text) for text in texts]
+        embeddings = np.stack([self._text_tower(tokens) for tokens in tokenized])
         embedding = embeddings[0] if len(texts) == 1 else unit(embeddings)
         return EncodedText(
             hash_key(embedding, self.text_centre),
             texts[0],
             texts if len(texts) > 1 else (),
-            any(one.truncated for one in tokens),
+            any(tokens.truncated for tokens in tokenized),
             embedding - self.text_centre,
         )
 
@@ -164,7 +173,7 @@ class Encoder:
         return self._image_tower(prepare(image, self.model.image))
 
     def text_embedding(self, text: str) -> Floats:
-        """Embed a text as it is, without prompt: float32 ``[embedding_size]``, not centred."""
+        """Embed a text without a prompt: float32 ``[embedding_size]``, not centred."""
         return self._text_tower(self._text_preparation(text))
 
     @property
@@ -190,7 +199,7 @@ class Encoder:
         return self._once("text tower", self._load_text_tower)
 
     def _once(self, name: str, load: Callable[[], T]) -> T:
-        """Return what ``load`` gave when it was first asked for, by whichever thread."""
+        """Return the result of ``load``, which only the first call, from any thread, runs."""
         with self._loading:
             if name not in self._loaded:
                 self._loaded[name] = load()
@@ -199,7 +208,7 @@ class Encoder:
 
     def _choose_precision(self) -> str:
         if self._wanted == EXACT and self.device == CPU:
-            return EXACT  # known without OpenVINO
+            return EXACT  # without importing OpenVINO
         from clipdex.encoder.devices import fastest, require_device, require_precision
 
         require_device(self.device)
@@ -209,7 +218,7 @@ class Encoder:
         candidate = fastest(self.device)
         if candidate != EXACT:
             try:
-                # Whichever tower is needed: a text query does not load the other one.
+                # Only the tower that is needed: a text query does not load the image tower.
                 tower = self._new_image_tower(candidate) if self._many else self._new_text_tower(candidate)
             except ModelMisbehaves:
                 return EXACT
@@ -225,7 +234,7 @@ class Encoder:
 
     def _load_image_tower(self) -> ImageTower:
         precision = self.precision
-        # Choosing the precision may have loaded it.
+        # Choosing the precision may have loaded the tower.
         return self._loaded.get("image tower") or self._new_image_tower(precision)
 
     def _load_text_tower(self) -> TextTower:
@@ -242,11 +251,11 @@ class Encoder:
         path = model.folder / "image.xml"
         tower = ImageTower(path, model.image.size, model.embedding_size, way, batch=batch)
         if again or not known:
-            # Through the requests that a build uses, which have gone wrong where a single call had not.
+            # Through parallel requests, as in a build: these have failed on machines where a single call was right.
             pictures = [(name, self_test_pixels(name, model.image.size)) for name in SELF_TEST_IMAGES]
             for name, embedding in tower.embed_all(pictures):
-                found = hash_key(embedding, self.image_centre)
-                self._compare(f"image tower ({name})", way, found, model.self_test.image_keys[name])
+                key = hash_key(embedding, self.image_centre)
+                self._compare(f"image tower ({name})", way, key, model.self_test.image_keys[name])
             note.write()
         return tower
 
@@ -264,7 +273,7 @@ class Encoder:
         return tower
 
     def _way_of(self, tower: str, precision: str, batch: int) -> tuple[Way, Note]:
-        """Return how a tower is run, and the note of its check."""
+        """Return how a tower runs, and the note of its check."""
         import openvino
 
         from clipdex.encoder.checks import Note, model_cache
@@ -286,7 +295,7 @@ class Encoder:
         return Way(self.device, precision, cache), note
 
     def _check_files(self, note: Note, *, write: bool = False) -> bool:
-        """Check the checksums of the files of a note, unless that was done before; return whether it was."""
+        """Compare the checksums of the files of a note, unless the note holds; return whether it held."""
         if note.holds():
             return True
         for name in note.files:

@@ -1,4 +1,4 @@
-"""From a decoded image to the pixels that an image tower takes."""
+"""Preparing a decoded image for an image tower: scaling and cropping."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_FILTER_REACH = 3  # pixels of the smaller image, of lanczos
+_FILTER_REACH = 3  # in pixels of the smaller image; that of lanczos, the widest filter
 
 
 def prepare(image: Image.Image, settings: ImageSettings) -> Pixels:
-    """Scale and crop an RGB image as the model wants it: uint8 ``[size, size, 3]``.
+    """Scale and crop an RGB image to the input of the model: uint8 ``[size, size, 3]``.
 
-    The pixels are those of the image processors of ``transformers``, within 1 of 255 (2 for one in a million): the
-    short side becomes ``resize_size``, the long side as much longer as it was, rounded down, and the crop begins at a
-    whole pixel, rounded down. Only what the crop needs is computed.
+    The pixels equal those of the image processors of ``transformers`` within 1 of 255 (within 2 for one pixel in a
+    million). The short side is scaled to ``resize_size``. The long side keeps the proportions, rounded down. The crop
+    begins at a whole pixel, rounded down. Only the pixels that the crop needs are computed.
 
     Pillow 13 and later choose for each image whether to scale rows or columns first, which changes pixels beside hard
-    edges. Here it is always each row first, as in older versions, and as the models were trained.
+    edges. This function always scales rows first, as older versions did and as the models were trained.
     """
     width, height = image.size
     size = settings.size
@@ -38,7 +38,7 @@ def prepare(image: Image.Image, settings: ImageSettings) -> Pixels:
         wide, high = (settings.resize_size, scaled) if width <= height else (scaled, settings.resize_size)
     left, right = _span(width, wide, size)
     top, bottom = _span(height, high, size)
-    # Rows beyond the crop that the widest filter reaches.
+    # The widest filter reads this many rows beyond the crop.
     reach = math.ceil(_FILTER_REACH * max(1.0, height / high)) + 1
     first, last = max(0, int(top) - reach), min(height, math.ceil(bottom) + reach)
     resample = _FILTERS[settings.interpolation]
@@ -47,6 +47,6 @@ def prepare(image: Image.Image, settings: ImageSettings) -> Pixels:
 
 
 def _span(side: int, scaled: int, size: int) -> tuple[float, float]:
-    """Where the central ``size`` pixels of a side that is scaled to ``scaled`` pixels begin and end before scaling."""
+    """Return where the central ``size`` of ``scaled`` pixels begin and end on the unscaled side."""
     start = (scaled - size) // 2
     return start * side / scaled, min((start + size) * side / scaled, side)

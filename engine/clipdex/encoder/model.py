@@ -1,8 +1,8 @@
-"""Model folders: everything there is to know about one encoder, read from ``model.json`` and checked.
+"""Model folders: the description of one encoder, read from ``model.json`` and checked.
 
 A model folder holds ``model.json``, ``image.xml``/``.bin`` and ``text.xml``/``.bin`` (OpenVINO IR), ``tokenizer.json``
-and ``centre.npz``. It is untrusted: sizes and checksums are compared before a file is given to a library, unless it is
-known to be the file that was compared before (see ``checks``).
+and ``centre.npz``. It is untrusted: the size and the checksum of a file are compared before a library reads it, unless
+the same file was compared before (see ``checks``).
 """
 
 from __future__ import annotations
@@ -49,25 +49,25 @@ Keys = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
-    """How an image becomes the input of the image tower.
+    """The preprocessing of images for the image tower.
 
     Attributes
     ----------
     size
         Side of the square input, in pixels.
     resize
-        ``short-side``: keep proportions, scale the short side to ``resize_size``, crop the centre; ``squash``: scale
-        both sides to ``size``.
+        ``short-side``: keep the proportions, scale the short side to ``resize_size`` and crop the centre. ``squash``:
+        scale both sides to ``size``.
     resize_size
-        Short side after scaling, at least ``size``.
+        Pixels of the short side after scaling, at least ``size``.
     interpolation
-        Name of the (antialiased) filter.
+        Name of the antialiased filter.
     mean, std
-        Of each channel, on the scale 0 to 1.
+        Mean and standard deviation of each channel, on the scale 0 to 1.
     background
-        Colour under transparent pixels, 0 to 255.
+        Colour under transparent pixels, 0 to 255 per channel.
     batch
-        Number of images that the tower is best given at once when there are many.
+        The best number of images per request where there are many.
     """
 
     size: int
@@ -82,18 +82,18 @@ class ImageSettings:
 
 @dataclass(frozen=True, slots=True)
 class TextSettings:
-    """How a text becomes the input of the text tower.
+    """The preprocessing of texts for the text tower.
 
     Attributes
     ----------
     length
-        Most tokens that the tower takes.
+        The most tokens that the tower takes.
     prompt
-        What a short query is put into, at ``{}``.
+        The sentence for short queries; the query replaces ``{}``.
     ensemble
-        Several such prompts, whose embeddings are averaged when that is asked for.
+        Several such prompts, whose embeddings are averaged on request.
     pad_id
-        Token that fills every text up to ``length``; None where the tower takes texts as long as they are.
+        The token that pads every text to ``length``; None where texts are not padded.
     """
 
     length: int
@@ -104,9 +104,9 @@ class TextSettings:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """Hash keys that a right computation gives, and how many bits of each may differ on other hardware.
+    """The expected hash keys of the self-test, and how many bits of each may differ on other hardware.
 
-    The images are those of ``self_test_images``, by name.
+    The images are those of ``selftest.SELF_TEST_IMAGES``, by name.
     """
 
     image_keys: Mapping[str, bytes]
@@ -117,26 +117,32 @@ class SelfTest:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model folder that was read and checked.
+    """A model folder whose description was read and checked.
 
     Attributes
     ----------
     folder
-        Where it is.
+        The folder.
     name, kind, good_at, not_good_at, licence
         Texts for people.
     digest
-        SHA-256 of ``model.json``, which holds the checksums of all other files; it identifies the model.
+        SHA-256 of ``model.json``, which holds the checksums of all other files. It identifies the model.
     embedding_size
-        Number of embedding dimensions, and so of bits in a hash key.
+        Number of embedding dimensions, equal to the number of bits of a hash key.
+    image, text
+        The preprocessing of images and of texts.
+    self_test
+        The expected results of the self-test.
+    files
+        Size in bytes and SHA-256 of each file, by name.
     hashing
         ``centred``, or ``sign`` where the centre is zero.
     weights
-        How the weights are stored: ``f32``, ``int8`` (weights only) or ``int8-full`` (activations, too).
+        Format of the weights: ``f32``, ``int8`` (weights only) or ``int8-full`` (activations too).
     precision
-        What ``auto`` means for this model: ``f32``, or ``auto`` for the fastest of the device.
+        The meaning of ``auto`` for this model: ``f32``, or ``auto`` for the fastest precision of the device.
     source
-        Where it comes from: whatever its maker noted.
+        The origin of the model, in any form that its maker chose.
     """
 
     folder: Path
@@ -158,21 +164,21 @@ class Model:
 
     @property
     def location(self) -> str:
-        """The folder as a text, or nothing for a model that is found by its name."""
+        """The folder as a text; empty for a model that is found by its name."""
         return "" if self.folder == BUNDLED_FOLDER or is_installed(self.folder) else str(self.folder)
 
     @property
     def size(self) -> int:
-        """Bytes of its files."""
+        """Total size of the files in bytes."""
         return sum(size for size, _ in self.files.values())
 
     def check(self, name: str) -> Path:
-        """Return the path of one of its files after checking size and SHA-256.
+        """Compare size and SHA-256 of a file of the model; return its path.
 
         Raises
         ------
         ModelCorrupt
-            When the file is missing or is not the one that ``model.json`` describes.
+            When the file is missing or differs from the description in ``model.json``.
         """
         path = self.folder / name
         size, checksum = self.files[name]
@@ -198,7 +204,7 @@ class Model:
             with np.errstate(over="ignore"):
                 centre = array.astype(np.float32)
         except Exception as error:
-            # The libraries raise nearly anything: KeyError, RuntimeError (encrypted), MemoryError, zlib.error.
+            # The libraries raise nearly any error: KeyError, RuntimeError (encrypted), MemoryError, zlib.error.
             raise ModelCorrupt(
                 f"{path} holds no centre of the {tower} tower: {error or type(error).__name__}."
             ) from error
@@ -208,14 +214,14 @@ class Model:
 
 
 def find_model(name: str | None) -> Model:
-    """Read the model called ``name``: the bundled one (also for None), an installed one, or a folder given by its path.
+    """Read a model: the bundled one (``starter`` or None), an installed one by its name, or a folder by its path.
 
     Raises
     ------
     ModelNotFound
-        When there is none of that name.
+        When there is no such model.
     ModelCorrupt
-        When its description cannot be used.
+        When its description is damaged.
     """
     if name is None or name == BUNDLED:
         return read_model(BUNDLED_FOLDER)
@@ -231,7 +237,7 @@ def find_model(name: str | None) -> Model:
 
 
 def read_model(folder: Path) -> Model:
-    """Read ``model.json`` in ``folder``; the other files are checked when they are first used."""
+    """Read ``model.json`` in ``folder``. The other files are checked when they are first used."""
     path = folder / DESCRIPTION
     try:
         data = read_bounded(path, _MAX_DESCRIPTION)
@@ -250,7 +256,7 @@ def _from_description(folder: Path, text: dict[str, Any], digest: str) -> Model:
     try:
         json.dumps(text, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        # An index would remember the name, and could not be read with it.
+        # An index would store the name, and could not be read again.
         raise ValueError("half of a surrogate pair, which is no text, is in it") from error
     if text["schema"] != SCHEMA:
         raise ValueError(f"schema {text['schema']!r}, and this clipdex reads schema {SCHEMA}")

@@ -1,8 +1,8 @@
-"""Panics of Rust libraries, which reach Python as an exception that is no ``Exception``."""
+"""Panics of Rust libraries, which reach Python as a ``BaseException``."""
 
 from __future__ import annotations
 
 
 def is_panic(error: BaseException) -> bool:
-    """Tell whether an exception is a panic: it has no name that could be imported."""
+    """Tell whether an exception is a panic. Its class cannot be imported, so its name is compared."""
     return type(error).__name__ == "PanicException"

@@ -1,4 +1,4 @@
-"""The pictures of the self-test: made by whole-number arithmetic, so that they are the same everywhere."""
+"""The pictures of the self-test. Integer arithmetic makes them the same on every machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a text query to the tokens that a text tower takes."""
+"""Turning a text query into the tokens of a text tower: the prompt, then the tokenizer."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Tokens:
 
 
 def is_short(text: str) -> bool:
-    """Tell whether a query is a few words, which a prompt helps, and not a sentence, which it would spoil."""
+    """Tell whether a query is a few words. A prompt helps those, and harms a sentence."""
     return len(text.split()) <= _SHORT_QUERY_WORDS and not any(mark in text for mark in _SENTENCE_MARKS)
 
 
 def prompted(text: str, settings: TextSettings, prompting: str = "auto") -> tuple[str, ...]:
-    """Return what is to be encoded for a query; several texts are to be averaged.
+    """Return the texts to encode for a query. The embeddings of several texts are averaged.
 
-    A short query is put into the model's prompt; a longer text, or one with punctuation, is left as it is. An article
-    at the start is dropped, because the prompt has its own: "a dog" becomes "a photo of a dog".
+    A short query is put into the model's prompt. A longer text, or one with punctuation, stays as it is. An article at
+    the start is dropped, because the prompt has its own: "a dog" becomes "a photo of a dog".
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def prompted(text: str, settings: TextSettings, prompting: str = "auto") -> tupl
     settings
         Text settings of the model.
     prompting
-        One of ``defaults.PROMPTINGS``: the prompt (``auto``), the text as it is (``none``), or all prompts of the
-        model's ensemble (``ensemble``).
+        One of ``defaults.PROMPTINGS``: ``auto`` uses the prompt, ``none`` the text alone, and ``ensemble`` all prompts
+        of the model's ensemble.
     """
     text = " ".join(text.split())
     if prompting == "none" or not is_short(text):
@@ -61,26 +61,26 @@ def prompted(text: str, settings: TextSettings, prompting: str = "auto") -> tupl
 
 
 class TextPreparation:
-    """Tokenises texts as one model wants it.
+    """Tokenises texts for one model.
 
     Parameters
     ----------
     path
-        Its ``tokenizer.json``.
+        The ``tokenizer.json`` of the model.
     settings
-        Its text settings.
+        The text settings of the model.
     """
 
     def __init__(self, path: Path, settings: TextSettings) -> None:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         except BaseException as error:
-            # The library raises bare Exception for anything it cannot read, or panics.
+            # The library raises a bare Exception for a file that it cannot read, or panics.
             if not isinstance(error, Exception) and not is_panic(error):
                 raise
             raise ModelCorrupt(f"{path} is not a tokenizer: {error}.") from error
         self._path = path
-        # The tokens of its template, such as the one that ends a text, are kept when a text is cut.
+        # Truncation keeps the tokens of the template, for example the end token.
         self._tokenizer.enable_truncation(settings.length)
         if settings.pad_id is None:
             self._tokenizer.no_padding()
@@ -89,16 +89,16 @@ class TextPreparation:
             self._tokenizer.enable_padding(length=settings.length, pad_id=settings.pad_id, pad_token=token)
 
     def __call__(self, text: str) -> Tokens:
-        """Tokenise ``text``, cut to the length that the tower takes."""
-        # Bytes of a command line that are no UTF-8 come as lone surrogates, which the tokenizer refuses.
-        known = text[:_LONGEST_TEXT].encode(errors="replace").decode()
+        """Tokenise ``text``, cut to the length of the tower."""
+        # Bytes of a command line that are not UTF-8 arrive as lone surrogates, which the tokenizer refuses.
+        valid = text[:_LONGEST_TEXT].encode(errors="replace").decode()
         try:
-            encoding = self._tokenizer.encode(known)
+            encoding = self._tokenizer.encode(valid)
         except BaseException as error:
             if not isinstance(error, Exception) and not is_panic(error):
                 raise
-            raise ModelCorrupt(f"the tokenizer {self._path} cannot take {known[:40]!r}: {error}.") from error
+            raise ModelCorrupt(f"the tokenizer {self._path} cannot take {valid[:40]!r}: {error}.") from error
         truncated = bool(encoding.overflowing) or len(text) > _LONGEST_TEXT
         ids = np.array([encoding.ids], np.int64)
-        # What fills a text up counts like the rest: towers that look at it were trained so, and others do not care.
+        # The mask includes the padding: towers that look at it were trained so, and the others ignore it.
         return Tokens(ids, np.ones_like(ids), truncated)

@@ -1,4 +1,4 @@
-"""Running towers: OpenVINO, compiled for one call soon or for many."""
+"""Running towers with OpenVINO, compiled for the latency of one input or the throughput of many."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a tower is run: on which device, in which precision, and where OpenVINO may keep what it compiled."""
+    """How a tower runs: the device, the precision, and the folder where OpenVINO may cache the compiled tower."""
 
     device: str = CPU
     precision: str = "f32"
@@ -47,21 +47,21 @@ def _compile(model: Any, path: Path, hint: str, way: Way) -> Any:  # noqa: ANN40
 
 
 def _compile_cached(path: Path, way: Way) -> Any:  # noqa: ANN401
-    """Compile a file for one call soon, or take what was compiled of it before."""
+    """Compile a file for the latency of one input, or load the compiled tower from the cache."""
     if way.cache is None:
         return _compile(_read(path), path, "LATENCY", way)
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": way.precision,
         "CACHE_DIR": str(way.cache),
-        # The weights stay in the file of the model, and are mapped from there.
+        # The cache omits the weights; OpenVINO maps them from the file of the model.
         "CACHE_MODE": "OPTIMIZE_SIZE",
     }
     try:
         way.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         return core().compile_model(str(path), way.device, settings)
     except (OSError, RuntimeError):
-        # A cache that cannot be written or read, or a device that has none, is no reason to fail.
+        # The cache is unusable, or the device supports none: compile without it.
         return _compile(_read(path), path, "LATENCY", way)
 
 
@@ -80,20 +80,20 @@ def _embeddings(output: Any, count: int, size: int, path: Path) -> Floats:  # no
 
 
 class ImageTower:
-    """The image tower of a model, compiled.
+    """The compiled image tower of a model.
 
     Parameters
     ----------
     path
-        Its IR: uint8 ``[n, side, side, 3]`` in, float32 ``[n, embedding_size]`` out.
+        The IR: uint8 ``[n, side, side, 3]`` in, float32 ``[n, embedding_size]`` out.
     side
         Side of the images in pixels.
     embedding_size
-        Number of dimensions it must give.
+        The expected number of dimensions.
     way
-        How it is run.
+        How the tower runs.
     batch
-        Compile for many images, this many in a request; 0 for one image soon.
+        Images per request, compiled for throughput; 0 compiles for the latency of one image.
     """
 
     def __init__(self, path: Path, side: int, embedding_size: int, way: Way, *, batch: int = 0) -> None:
@@ -124,29 +124,29 @@ class ImageTower:
 
     @property
     def streams(self) -> int:
-        """Number of requests that run in parallel."""
+        """The number of requests that run in parallel."""
         return int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     def __call__(self, pixels: Pixels) -> Floats:
         """Embed one image, uint8 ``[side, side, 3]``: float32 ``[embedding_size]``."""
         filled = np.zeros(self._shape, np.uint8)
         filled[0] = pixels
-        # All calls share one request, and what it gives is its own memory until it is copied.
+        # All calls share one request, whose output must be copied before the next call.
         with self._one_call:
             output = self._compiled([filled])[0]
             first: Floats = _embeddings(output, self._shape[0], self._embedding_size, self._path)[0]
             return first
 
     def embed_all(self, images: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Floats]]:
-        """Embed many images in parallel requests, in order, holding no more of them than the requests take.
+        """Embed many images in parallel requests, in order. Only as many images are held as the requests take.
 
         Parameters
         ----------
         images
-            Pairs of anything and pixels, uint8 ``[side, side, 3]``.
+            Pairs of any token and pixels, uint8 ``[side, side, 3]``.
         """
-        # No callbacks, and so no AsyncInferQueue: its threads need the GIL for a moment after their last callback, and
-        # destroying the compiled model in that moment waits for them while holding it, for ever.
+        # Callbacks, and so AsyncInferQueue, can deadlock: its threads need the GIL shortly after their last callback,
+        # and destroying the compiled model at that moment waits for the threads while holding the GIL.
         free = [self._compiled.create_infer_request() for _ in range(self.streams + 1)]
         running: deque[tuple[list[T], Any]] = deque()
 
@@ -175,7 +175,7 @@ class ImageTower:
                 request.wait()
 
     def _requests(self, images: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[list[T], Pixels]]:
-        """Group images as many as a request takes; the last one is filled up with black."""
+        """Group images into requests; black fills the rest of the last one."""
         tokens: list[T] = []
         pixels = np.zeros(self._shape, np.uint8)
         for token, image in images:
@@ -194,12 +194,12 @@ class TextTower:
     Parameters
     ----------
     path
-        Its IR: ``input_ids`` and, where it takes one, ``attention_mask``, int64 ``[n, length]``, in; float32
-        ``[n, embedding_size]`` out.
+        The IR: ``input_ids`` and, where the tower has that input, ``attention_mask``, int64 ``[n, length]``, in;
+        float32 ``[n, embedding_size]`` out.
     embedding_size
-        Number of dimensions it must give.
+        The expected number of dimensions.
     way
-        As for the image tower.
+        How the tower runs.
     """
 
     def __init__(self, path: Path, embedding_size: int, way: Way) -> None:
@@ -216,7 +216,7 @@ class TextTower:
         values = {"input_ids": tokens.ids}
         if "attention_mask" in self._inputs:
             values["attention_mask"] = tokens.mask
-        with self._one_call:  # as for images
+        with self._one_call:  # as in ImageTower
             try:
                 output = self._compiled(values)[0]
             except RuntimeError as error:

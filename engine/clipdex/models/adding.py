@@ -1,4 +1,4 @@
-"""Making a model out of what somebody else published, and installing it: from a folder, from files, or by download."""
+"""Making a model from a published one and installing it: from a folder, from separate files, or by download."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipdex.encoder.encoder import Encoder
-from clipdex.encoder.installed import check_name, installed_folder, models_folder, staged
+from clipdex.encoder.installed import installed_folder, models_folder
 from clipdex.encoder.model import DESCRIPTION, FILES, ImageSettings, Model, TextSettings, read_model
 from clipdex.errors import ModelError, ModelExists, ModelNotFound, ModelUnsupported
 from clipdex.models.archives import is_archive, unpack
 from clipdex.models.conversion.layouts import Layout, licence_of, recognise
+from clipdex.models.installing import check_name, staged
 from clipdex.paths import expanded
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ TOKENIZER_FILES = (
 _BATCH = 8
 _UNKNOWN_LICENCE = "not stated: ask where it comes from"
 _CLIP_LENGTH = 77
-# The prompts of "Learning Transferable Visual Models From Natural Language Supervision" (Radford et al. 2021): the
-# plain one, and the seven that its authors' notebook on prompts arrives at.
+# The prompts of CLIP ("Learning Transferable Visual Models From Natural Language Supervision", Radford et al. 2021):
+# the plain one, and the seven that the authors' notebook on prompts selects.
 _PROMPT = "a photo of a {}."
 _ENSEMBLE = (
     "itap of a {}.",
@@ -51,18 +52,18 @@ _ENSEMBLE = (
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """How a model is to be made.
+    """The user's choices for a new model.
 
     Attributes
     ----------
     hashing
-        ``centred``, or ``sign`` for the plain signs of embeddings that are not centred.
+        ``centred``, or ``sign`` for the signs of embeddings that are not centred.
     quantize
         ``none``, ``int8`` (weights) or ``int8-full`` (the image tower also computes in 8 bits).
     precision
-        What ``auto`` is to mean for this model: ``auto``, the fastest of a device, or ``f32``.
+        The meaning of ``auto`` for this model: ``auto``, the fastest precision of a device, or ``f32``.
     allow_pickle
-        Load weights from a pickle, tensors only.
+        Whether to load weights from a pickle, tensors only.
     """
 
     hashing: str = "centred"
@@ -73,7 +74,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of a model beside its files; empty texts are filled from its folder."""
+    """Facts about a model that are not in its files. Empty texts are filled from its folder."""
 
     kind: str = ""
     good_at: str = ""
@@ -90,7 +91,7 @@ def add_model(
     about: About = About(),
     progress: Progress | None = None,
 ) -> Model:
-    """Install a model from a folder or an archive of a folder; nothing is fetched.
+    """Install a model from a folder or an archive of a folder, without a download.
 
     Parameters
     ----------
@@ -98,26 +99,26 @@ def add_model(
         A folder as published on a model hub (ONNX files or safetensors), a model folder of clipdex, or a ZIP or TAR
         archive of one.
     name
-        What to call it; None takes the name of the folder, or that of a model of clipdex.
+        The name of the model; None takes that of the folder, or that in a model folder of clipdex.
     choices
-        How to make it; a model of clipdex is taken as it is.
+        How to make the model. A model folder of clipdex is copied unchanged.
     about
-        What is known of it.
+        Facts about the model.
     progress
-        Called now and then, from this thread.
+        Called from this thread as the work proceeds.
 
     Raises
     ------
     ModelNotFound
         When there is no such folder.
     ModelUnsupported
-        When it holds no dual encoder that can be used.
+        When the folder holds no usable dual encoder.
     ModelExists
-        When there is a model of that name.
+        When the name is taken.
     ModelCorrupt
-        When a file in it is damaged.
+        When a file is damaged.
     ExtraMissing
-        When it needs a package that is not installed.
+        When the conversion needs a package that is not installed.
     """
     report = progress or _silent
     source = expanded(path)
@@ -155,8 +156,8 @@ def add_towers(
     Parameters
     ----------
     image, text
-        The towers. The folder of the image tower is looked through for a description of its preprocessing; without one
-        it is that of CLIP, for the side that the tower takes.
+        The towers. The preprocessing is read from the folder of the image tower. Where it has none, the preprocessing
+        is CLIP's, for the image size of the tower.
     tokenizer
         A ``tokenizer.json``, a folder with one (or with ``vocab.json`` and ``merges.txt``), or CLIP's vocabulary file.
     name, choices, progress
@@ -185,25 +186,25 @@ def pull_model(
     endpoint: str | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """Download a known model, and install it. What was downloaded before an interruption is not fetched again.
+    """Download a known model and install it. An interrupted download continues where it stopped.
 
     Parameters
     ----------
     known
-        Which one.
+        The model.
     name
-        What to call it; None takes its own name.
+        The name of the model; None takes its known name.
     choices, progress
         As for ``add_model``.
     keep
-        Keep the downloaded files, in the cache folder.
+        Whether to keep the downloaded files, in the cache folder.
     endpoint
-        Address of the hub; None takes the one that ``HF_ENDPOINT`` names, or the public one.
+        The address of the hub; None takes that of ``HF_ENDPOINT``, or the public hub.
 
     Raises
     ------
     ModelDownloadFailed
-        When it cannot be fetched, or something else came than was announced.
+        When the download fails, or a file differs from the announced one.
     ModelError
         As for ``add_model``.
     """
@@ -232,7 +233,7 @@ def pull_model(
 
 
 def _require_extras(known: KnownModel, choices: Choices) -> None:
-    """Notice a missing package before gigabytes are fetched."""
+    """Raise for a missing package before gigabytes are downloaded."""
     from clipdex.extras import optional
 
     if known.layout != "towers":
@@ -248,18 +249,18 @@ def _silent(what: str, done: int, total: int | None) -> None:
 
 
 def _name_of(text: str) -> str:
-    """Make a name of a folder's or a file's."""
+    """Make the name of a model from that of a folder or a file."""
     name = re.sub(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))$", "", text, flags=re.IGNORECASE)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-_")[:64]
     try:
         return check_name(name.lower())
     except ModelError as error:
-        raise ModelError(f"no name can be made of {text!r}: give the model one with --name.") from error
+        raise ModelError(f"{text!r} gives no valid name of a model: give one with --name.") from error
 
 
 @contextlib.contextmanager
 def _folder_of(tokenizer: Path) -> Iterator[Path]:
-    """Yield the folder of a tokenizer; a file of any other name than the usual ones is taken for ``tokenizer.json``."""
+    """Yield the folder of a tokenizer. A file with an unusual name is treated as ``tokenizer.json``."""
     if tokenizer.is_dir() or tokenizer.name in TOKENIZER_FILES:
         yield tokenizer if tokenizer.is_dir() else tokenizer.parent
         return
@@ -269,7 +270,7 @@ def _folder_of(tokenizer: Path) -> Iterator[Path]:
 
 
 def _copy(source: Path, name: str | None, progress: Progress) -> Model:
-    """Install a model folder of clipdex as it is, after its checksums and its self-test."""
+    """Install a copy of a model folder of clipdex, after its checksums and its self-test."""
     model = read_model(source)
     name = _name_of(model.name) if name is None else name
     with staged(name) as folder:
@@ -388,7 +389,7 @@ def _text_settings(length: int, pad_id: int | None) -> TextSettings:
 
 
 def _read_towers(layout: Layout, *, bare: bool) -> tuple[ImageSettings, TextSettings, Any, Any]:
-    """Read both towers; ``bare`` ones come without a configuration, and are taken for CLIP's where they have none."""
+    """Read both towers. ``bare`` towers need no configuration; without one they are treated as CLIP's."""
     from clipdex.models.conversion import ir
 
     if layout.image is None or layout.text is None:
@@ -404,7 +405,7 @@ def _read_towers(layout: Layout, *, bare: bool) -> tuple[ImageSettings, TextSett
         image_settings = _clip_images(ir.side_of(raw_image, str(layout.image)))
         text_settings = _text_settings(fixed or _CLIP_LENGTH, None)
     if fixed is not None and text_settings.pad_id is None:
-        # CLIP reads up to the end token: what fills the rest does not count.
+        # CLIP reads up to the end token and ignores the padding after it.
         text_settings = replace(text_settings, length=fixed, pad_id=0)
     return image_settings, text_settings, raw_image, raw_text
 

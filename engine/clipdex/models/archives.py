@@ -1,4 +1,4 @@
-"""Unpacking an archive of a model folder, which is untrusted: bounded, plain files only, nothing outside the folder."""
+"""Unpacking an untrusted archive of a model folder: bounded, only regular files, and none outside the folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clipdex.errors import ModelCorrupt
 _MAX_FILES = 1000
 _MAX_BYTES = 16 << 30
 _BLOCK = 1 << 20
-# What the libraries raise for damaged archives.
+# The errors that the libraries raise for damaged archives.
 DAMAGES = (
     OSError,
     zipfile.BadZipFile,
@@ -29,31 +29,44 @@ DAMAGES = (
 
 
 def is_archive(path: Path) -> bool:
-    """Tell whether a file is a ZIP or a TAR archive; one that ends in its first block is taken for none."""
+    """Tell whether a file is a ZIP or a TAR archive. A file that ends within its first block is not."""
     try:
         return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
     except DAMAGES:
         return False
 
 
-def unpack(archive: Path, into: Path) -> Path:
-    """Unpack a ZIP or TAR archive; return the folder that holds its files, which is its top folder where it has one.
+def unpack(archive: Path, into: Path, *, most_files: int = _MAX_FILES, most_bytes: int = _MAX_BYTES) -> Path:
+    """Unpack a ZIP or TAR archive; return the folder that holds its files.
+
+    That folder is the top folder of the archive where there is only one, else ``into``.
+
+    Parameters
+    ----------
+    archive
+        The archive.
+    into
+        An empty folder, or one to be made.
+    most_files, most_bytes
+        An archive with more of either is refused.
 
     Raises
     ------
     ModelCorrupt
-        When it is damaged or too large, or holds a link, a device, or a name that leads out of the folder.
+        When the archive is damaged or too large, or holds a link, a device, or a name outside the folder.
     """
     try:
         members = _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
-        left = _MAX_BYTES
+        left = most_bytes
         for number, (name, stream) in enumerate(members):
-            if number >= _MAX_FILES:
-                raise ModelCorrupt(f"{archive} holds more than {_MAX_FILES:,} files.")
+            if number >= most_files:
+                raise ModelCorrupt(f"{archive} holds more than {most_files:,} files.")
             target = into / _inside(name, archive)
             target.parent.mkdir(parents=True, exist_ok=True)
             with stream, target.open("xb") as file:
-                left = _copy(stream, file, left, archive)
+                left -= _copy(stream, file, left)
+            if left < 0:
+                raise ModelCorrupt(f"{archive} unpacks to more than {most_bytes / (1 << 30):g} GiB.")
     except DAMAGES as error:
         raise ModelCorrupt(f"{archive} cannot be unpacked: {error}.") from error
     entries = list(into.iterdir())
@@ -63,7 +76,7 @@ def unpack(archive: Path, into: Path) -> Path:
 def _zip_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
-            # The upper half holds the kind of a file that was packed on Unix; 0 where it was not said.
+            # The upper half holds the type of a file that was packed on Unix, and 0 where there is none.
             if (entry.external_attr >> 28) not in (0, 0o4, 0o10):
                 raise ModelCorrupt(f"{path} holds {entry.filename!r}, which is a link or a device.")
             if not entry.is_dir():
@@ -89,10 +102,10 @@ def _inside(name: str, archive: Path) -> PurePosixPath:
     return path
 
 
-def _copy(source: IO[bytes], target: IO[bytes], left: int, archive: Path) -> int:
-    while block := source.read(_BLOCK):
-        left -= len(block)
-        if left < 0:
-            raise ModelCorrupt(f"{archive} unpacks to more than {_MAX_BYTES >> 30} GiB.")
+def _copy(source: IO[bytes], target: IO[bytes], most: int) -> int:
+    """Copy until the end, or until more than ``most`` bytes came; return how many were read."""
+    read = 0
+    while read <= most and (block := source.read(_BLOCK)):
+        read += len(block)
         target.write(block)
-    return left
+    return read

@@ -1,4 +1,4 @@
-"""Datasets that become sources of a project."""
+"""Adding datasets to a project as sources."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clipdex.readers.sources import AUTO, Source, locate
 
 
 class Added(NamedTuple):
-    """A source that was added, and what it was before where it has been moved."""
+    """An added source, and the source before where its dataset has moved."""
 
     source: ProjectSource
     before: ProjectSource | None
@@ -41,18 +41,19 @@ def add_dataset(
     target
         A path, ``path:format`` or a pattern.
     name
-        What to call it; None: as its folder or file, with ``-2`` and so on where that is taken by another dataset.
+        The name of the source. None takes that of the folder or file, with ``-2`` and so on where another dataset has
+        that name.
     format, options
-        How it is read, where the target does not say it.
+        The format and its options, where the target does not name them.
 
     Raises
     ------
     DatasetNotFound
-        When it is not there.
+        When the dataset does not exist.
     DatasetError
         When there is no such format.
     ProjectError
-        When the name is taken or cannot be one, or the dataset is in the project already.
+        When the name is taken or invalid, or the dataset is in the project already.
     """
     source = locate(target, format)
     if source.format != AUTO:
@@ -67,7 +68,7 @@ def add_dataset(
 
 
 def _free_name(project: Project, source: Source) -> str:
-    """Return a name for a source, unlike that of any other dataset."""
+    """Return a name for a source that no other dataset of the project has."""
     wanted = source.name or source.location.name or "dataset"
     wanted = "".join("-" if one in "/\\:*?[" or not one.isprintable() else one for one in wanted).lstrip(".-").strip()
     name, number = wanted or "dataset", 2
@@ -85,26 +86,26 @@ def _taken(project: Project, name: str, location: Path) -> bool:
 def import_datumaro(
     old: str | os.PathLike[str], folder: str | os.PathLike[str]
 ) -> tuple[Project, list[tuple[str, str]]]:
-    """Make a project of the sources of an old project of Datumaro.
+    """Create a project from the sources of an old Datumaro project.
 
     Parameters
     ----------
     old
-        Its folder, with ``.datumaro`` in it.
+        The folder of the old project, which contains ``.datumaro``.
     folder
-        Where to make the project; where one is already, its sources are added to it.
+        The folder of the new project. The sources are added to a project that exists there.
 
     Returns
     -------
     tuple
-        The project; and the sources that were left out, with the reasons.
+        The project, and the names of the omitted sources with the reasons.
 
     Raises
     ------
     DatasetError
-        When it is no such project, or cannot be read.
+        When ``old`` is not a Datumaro project, or cannot be read.
     ProjectError
-        When no project can be made.
+        When the project cannot be created.
     """
     from clipdex.readers.datumaro.project import read_datumaro_project
 

@@ -1,4 +1,8 @@
-"""Changing ``clipdex.toml``: what people wrote in it stays, and two commands at once lose nothing."""
+"""Changing ``clipdex.toml``. Comments and order stay, and concurrent commands do not lose changes.
+
+tomlkit edits the text in place. A lock in the state folder keeps other writers out, and the changed file is read again
+before it replaces the old one.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +34,12 @@ _POLL = 0.05
 
 
 def create_project(folder: str | os.PathLike[str], *, model: str = "") -> Project:
-    """Make a project in a folder, which is made too where it is not there.
+    """Create a project in a folder, which is created where it is missing.
 
     Raises
     ------
     ProjectError
-        When there is one already, or it cannot be made.
+        When the folder is a project already, or the project cannot be created.
     """
     place = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100
     path = place / FILE_NAME
@@ -56,17 +60,17 @@ def create_project(folder: str | os.PathLike[str], *, model: str = "") -> Projec
 
 
 def add_source(project: Project, source: ProjectSource) -> ProjectSource | None:
-    """Add a source; one of that name that is not there any more has been moved, and is found in its new place.
+    """Add a source. Where a source of that name exists but its dataset does not, the source gets the new path.
 
     Returns
     -------
     ProjectSource or None
-        The source of that name as it was, where it has been moved.
+        The source of that name before, where it got a new path.
 
     Raises
     ------
     ProjectError
-        When the name is taken, or cannot be one, or another source is the same dataset.
+        When the name is taken or invalid, or another source is the same dataset.
     """
     if reason := bad_name(source.name):
         raise ProjectError(f"the source {source.name!r} {reason}. Give another one: --name NAME")
@@ -103,12 +107,12 @@ def _already(project: Project, source: ProjectSource) -> str:
 
 
 def remove_source(project: Project, name: str) -> ProjectSource:
-    """Take a source out of the project; the dataset and its index stay.
+    """Remove a source from the project. Its dataset and its index stay.
 
     Raises
     ------
     ProjectError
-        When there is none of that name, or a stage needs it.
+        When no source has that name, or a stage needs it.
     """
     with _editing(project) as (document, now):
         source = now.source(name)
@@ -124,19 +128,19 @@ def remove_source(project: Project, name: str) -> ProjectSource:
 
 
 def _uses(stage: Stage, name: str) -> bool:
-    """Tell whether a stage searches a source, or asks for what is like an item of it (``NAME:ID``)."""
+    """Tell whether a stage searches a source, or queries one of its items (``NAME:ID``)."""
     return name in stage.targets or any(
         "item" in kind and str(value).startswith(f"{name}:") for kind, value in stage.queries
     )
 
 
 def record_stage(project: Project, stage: Stage) -> int:
-    """Write a stage at the end of the file; where one asks the same, write what came out of that.
+    """Append a stage to the file. Where a stage asks the same question, only its outcome is written.
 
     Returns
     -------
     int
-        Its number, from 1.
+        The number of the stage, from 1.
     """
     with _editing(project) as (document, now):
         from tomlkit import aot, array, nl, table
@@ -187,7 +191,7 @@ def _inline(values: Mapping[str, str]) -> Any:  # noqa: ANN401
 
 @contextlib.contextmanager
 def _editing(project: Project) -> Iterator[tuple[TOMLDocument, Project]]:
-    """Yield the document to change, and the project as it is now; the changed document is checked, and replaces it."""
+    """Yield the document to change, and the current project; then check the document and replace the file."""
     import tomlkit
 
     with _locked(project.folder):
@@ -203,7 +207,7 @@ def _editing(project: Project) -> Iterator[tuple[TOMLDocument, Project]]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of the project's state folder, waiting for whoever holds it."""
+    """Hold the lock of the project's state folder; wait while another process holds it."""
     state = folder / STATE_FOLDER
     try:
         state.mkdir(exist_ok=True)

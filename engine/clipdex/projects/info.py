@@ -1,4 +1,4 @@
-"""What there is to know about a project: its sources, how fresh their indexes are, its model, its stages."""
+"""Describing a project: its sources and whether their indexes are up to date, its model, its stages."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class SourceInfo:
     Attributes
     ----------
     source
-        As the project has it.
+        The source in the project.
     format
-        Its format: that of its index, where it has one.
+        The format of the index, or of the source where it has no index.
     items
-        Number of items in its index.
+        The number of items in the index.
     state
-        In words: whether it is there, indexed, by which model, and up to date.
+        A text for people: whether the source exists, which model hashed it, and whether its index is up to date.
     fresh
-        Whether its index is there and up to date.
+        Whether the index exists and is up to date.
     """
 
     source: ProjectSource
@@ -39,14 +39,14 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class ProjectInfo:
-    """A project; ``model`` says in words which model hashes new sources."""
+    """The description of a project. ``model`` is a text for people about the model that hashes new sources."""
 
     project: Project
     model: str
     sources: tuple[SourceInfo, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, for JSON."""
+        """Return the description as plain values for JSON."""
         return {
             "project": str(self.project.folder),
             "model": self.model,
@@ -75,7 +75,7 @@ class ProjectInfo:
 
 
 def describe_project(project: Project) -> ProjectInfo:
-    """Describe a project, comparing its sources with their indexes."""
+    """Describe a project, and compare its sources with their indexes."""
     try:
         model, why = model_for_new_index(None, project.model_name)
         chosen = f"{model.name}, {why}"

@@ -1,4 +1,4 @@
-"""Where something is in the text of a ``clipdex.toml``, for messages."""
+"""Finding the line of an entry in the text of a ``clipdex.toml``, for messages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ Where = tuple[str | int, ...]
 
 
 def line_of(text: str, where: Where) -> int:
-    """Return the number, from 1, of the line that says what is at ``where``, or of what comes nearest to it.
+    """Return the number, from 1, of the line of an entry, or of the nearest entry that contains it.
 
     Parameters
     ----------
     text
-        TOML that can be read.
+        Valid TOML.
     where
-        Keys from the top, and numbers (from 0) in arrays of tables: ``("stages", 2, "topk")``.
+        The path of the entry: keys from the top, and numbers from 0 in arrays of tables, for example
+        ``("stages", 2, "topk")``.
     """
     best, found = 0, 1
     table: Where = ()
@@ -46,7 +47,7 @@ def _parts(name: str) -> Where:
 
 
 def _full(names: Where, counts: dict[Where, int], *, opens: bool) -> Where:
-    """Put the number of the last table into the name of an array of tables; ``opens``: another one begins."""
+    """Insert the number of the current table after each array of tables; ``opens`` starts the next table."""
     full: Where = ()
     for position, name in enumerate(names):
         full = (*full, name)

@@ -1,4 +1,4 @@
-"""What a project is: sources with names, a model, plugins, and recorded stages."""
+"""The parts of a project: named sources, a model, plugins, and recorded stages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OptionValue = str | int | float | bool | tuple[str | int | float, ...]
 
 @dataclass(frozen=True, slots=True)
 class ProjectSource:
-    """A dataset of a project: its name, its path as the file has it, its format and the options of that."""
+    """A dataset of a project: its name, its path as written in the file, its format and the options of the format."""
 
     name: str
     path: str
@@ -29,18 +29,18 @@ class ProjectSource:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came out of a stage when it was recorded.
+    """The outcome of a stage when it was recorded.
 
     Attributes
     ----------
     model
-        Digest of the model that hashed what was searched.
+        The digest of the model that hashed the sources.
     hits
-        Digest of the hits (see ``clipdex.projects.outcomes``).
+        The digest of the hits (see ``clipdex.projects.outcomes``).
     sources
-        For each source that was searched, which state of its index.
+        The state of the index of each searched source.
     images
-        For each image of the queries, the SHA-256 of its file.
+        The SHA-256 of each query image.
     """
 
     model: str
@@ -51,22 +51,22 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A query as a build step.
+    """A recorded query.
 
     Attributes
     ----------
     queries
-        Kind and value of each query, in order; images as paths relative to the project, or absolute.
+        Kind and value of each query, in order. The path of an image is relative to the project, or absolute.
     targets
-        Names of the sources that are searched; none: all.
+        The names of the searched sources; empty for all.
     options
         The other options of the query, by their long names.
     name
-        What it is called, where somebody has named it.
+        The name of the stage; empty where it has none.
     outcome
-        What came out; None where it was not run.
+        The recorded outcome; None where the stage was not run.
     line
-        Where the file says it.
+        The line of the stage in the file.
     """
 
     queries: tuple[tuple[str, str], ...]
@@ -78,25 +78,25 @@ class Stage:
 
     @property
     def question(self) -> str:
-        """What is asked, as a digest: equal where stages ask the same of the same sources."""
+        """The digest of the question. Stages that ask the same of the same sources have equal digests."""
         asked = json.dumps([self.queries, self.targets, sorted(self.options.items())])
         return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project, as its file says it.
+    """A project, as described by its file.
 
     Attributes
     ----------
     folder
-        The folder of the project, absolute.
+        The absolute folder of the project.
     model
-        Name of the model of new indexes, or its folder, as the file has it; empty: the project has no model of its own.
+        The model of new indexes, by name or folder as written in the file; empty where the project has no model.
     plugins
-        Folder of plugins, relative to the project; empty: ``plugins``, where there is one.
+        The folder of plugins, relative to the project; empty for ``plugins``, which need not exist.
     sources, stages
-        In the order of the file.
+        The sources and the stages, in the order of the file.
     """
 
     folder: Path
@@ -107,17 +107,17 @@ class Project:
 
     @property
     def file(self) -> Path:
-        """The file that says all this."""
+        """The path of ``clipdex.toml``."""
         return self.folder / FILE_NAME
 
     @property
     def state(self) -> Path:
-        """The folder of what is kept beside the file."""
+        """The folder for the state of the project."""
         return self.folder / STATE_FOLDER
 
     @property
     def model_name(self) -> str | None:
-        """Name or absolute folder of the model of new indexes; None where the project has none of its own."""
+        """The name or absolute folder of the model of new indexes; None where the project has no model."""
         if not self.model:
             return None
         folder = self.absolute(self.model)
@@ -125,30 +125,30 @@ class Project:
 
     @property
     def plugins_folder(self) -> Path | None:
-        """The folder of plugins, where there is one."""
+        """The folder of plugins; None where it does not exist."""
         folder = self.folder / (self.plugins or PLUGINS_FOLDER)
         return folder if folder.is_dir() else None
 
     def source(self, name: str) -> ProjectSource | None:
-        """Return the source of that name, if there is one."""
+        """Return the source of that name; None where there is none."""
         return next((source for source in self.sources if source.name == name), None)
 
     def location(self, source: ProjectSource) -> Path:
-        """Return where a source is, absolute."""
+        """Return the absolute path of a source."""
         return self.absolute(source.path)
 
     def is_missing(self, source: ProjectSource) -> bool:
-        """Tell whether there is nothing where a source should be."""
+        """Tell whether the path of a source does not exist."""
         location = self.location(source)
         return not is_there(location) and not is_pattern(str(location))
 
     def open(self, source: ProjectSource) -> Source:
-        """Return a source as the engine takes it.
+        """Return a source in the form that the engine takes.
 
         Raises
         ------
         DatasetNotFound
-            When it is not there.
+            When the source does not exist.
         """
         location = self.location(source)
         if self.is_missing(source):
@@ -160,23 +160,25 @@ class Project:
         return Source(location, source.format, source.options, source.name)
 
     def all_sources(self) -> list[Source]:
-        """Return all sources as the engine takes them: together, the project as one dataset.
+        """Return all sources in the form that the engine takes. Together they are the project as one dataset.
 
         Raises
         ------
-        DatasetNotFound, ProjectError
-            When one is not there; when there is none.
+        DatasetNotFound
+            When a source does not exist.
+        ProjectError
+            When the project has no sources.
         """
         if not self.sources:
             raise ProjectError(f"the project {self.folder} has no sources yet. Add one: clipdex project add PATH")
         return [self.open(source) for source in self.sources]
 
     def absolute(self, path: str) -> Path:
-        """Return a path of the file, which is relative to the project, as an absolute one."""
+        """Return the absolute form of a path in the file, which can be relative to the project."""
         return Path(os.path.abspath(self.folder / path))  # noqa: PTH100 - keeps links as they are named
 
     def relative(self, path: Path) -> str:
-        """Return a path as the file has it: relative where it is near the project, and moves with it; else absolute."""
+        """Return the form of a path for the file: relative near the project, so that both can move, else absolute."""
         absolute = Path(os.path.abspath(path))  # noqa: PTH100
         near = self.folder.parent
         if absolute.is_relative_to(near) and near != Path(near.anchor):
@@ -184,12 +186,14 @@ class Project:
         return absolute.as_posix()
 
     def chosen(self, names: Sequence[str]) -> list[Source]:
-        """Return the sources of these names as the engine takes them; none means all.
+        """Return the sources of these names in the form that the engine takes; no names select all.
 
         Raises
         ------
-        DatasetNotFound, ProjectError
-            When one is not there; when there is none of that name.
+        DatasetNotFound
+            When a source does not exist.
+        ProjectError
+            When no source has one of the names.
         """
         if not names:
             return self.all_sources()
@@ -203,12 +207,12 @@ class Project:
         return found
 
     def chosen_stages(self, names: Sequence[str]) -> list[tuple[int, Stage]]:
-        """Return the stages of these names or numbers (from 1), with their numbers, in order; none means all.
+        """Return the stages of these names or numbers (from 1), with their numbers, in order; no names select all.
 
         Raises
         ------
         ProjectError
-            When there is none of that name or number.
+            When no stage has one of the names or numbers.
         """
         numbered = list(enumerate(self.stages, start=1))
         for name in names:
@@ -217,6 +221,6 @@ class Project:
         return [(number, stage) for number, stage in numbered if not names or {str(number), stage.name} & {*names}]
 
     def targets_of(self, stages: Sequence[tuple[int, Stage]]) -> tuple[str, ...]:
-        """Return the names of the sources that stages search, each once; none means all."""
+        """Return the names of the sources that stages search, each once; an empty tuple means all."""
         targets = [stage.targets for _, stage in stages]
         return () if () in targets else tuple(dict.fromkeys(name for names in targets for name in names))

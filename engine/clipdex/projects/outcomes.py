@@ -1,4 +1,4 @@
-"""What came out of a stage: kept beside the project, and compared with what comes out now."""
+"""The outcomes of stages: stored with the project, and compared with later outcomes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Hits = Sequence[tuple[HitKey, int]]
 
 
 def outcome_of(project: Project, explorer: Explorer, result: Result) -> Outcome:
-    """Return what came out of a query, while the indexes that answered it are open."""
+    """Return the outcome of a query, while its indexes are open."""
     return Outcome(
         explorer.datasets[0].index.manifest.model.digest,
         digest_of(hits_of(result)),
@@ -41,13 +41,13 @@ def outcome_of(project: Project, explorer: Explorer, result: Result) -> Outcome:
 
 
 def _state_of(manifest: Manifest) -> str:
-    """Return which state of an index this is: segments have random names, and each commit has its number."""
+    """Return a digest of the state of an index: its random names of segments, and the number of its last commit."""
     names = [segment.name for segment in manifest.segments]
     return hashlib.sha256(json.dumps([manifest.generation, names]).encode()).hexdigest()[:_DIGITS]
 
 
 def hits_of(result: Result) -> Hits:
-    """Return the hits as they are compared: which items in which order, and how far."""
+    """Return the hits in the form that is compared: the items in order, with their distances."""
     return [((hit.dataset, hit.subset, hit.id), hit.distance) for hit in result.hits]
 
 
@@ -57,14 +57,14 @@ def digest_of(hits: Hits) -> str:
 
 
 def keep_hits(project: Project, stage: Stage, hits: Hits) -> None:
-    """Keep the hits of a recorded stage beside the project, so that later ones can be compared with them."""
+    """Store the hits of a recorded stage with the project, for comparison with later ones."""
     path = _hits_path(project, stage)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, json.dumps({"hits": list(hits)}, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
 
 
 def kept_hits(project: Project, stage: Stage) -> Hits | None:
-    """Return the hits that a stage had when it was recorded; None where they are not kept, or are other ones."""
+    """Return the stored hits of a recorded stage; None where they are missing, or differ from its digest."""
     try:
         body = json.loads(read_bounded(_hits_path(project, stage), _MAX_BYTES))
         hits = [((str(d), str(s), str(i)), int(distance)) for (d, s, i), distance in body["hits"]]
@@ -79,18 +79,18 @@ def _hits_path(project: Project, stage: Stage) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How what comes out now differs from what was recorded.
+    """The difference between the recorded outcome of a stage and a later one.
 
     Attributes
     ----------
     same
         Whether the hits are the same: the same items, in the same order, at the same distances.
     model_changed
-        Whether another model hashed what is searched.
+        Whether another model hashed the sources.
     changed_sources, changed_images
-        Sources whose index was written since, and images of queries whose content is another one.
+        The sources whose index was written since, and the query images whose content has changed.
     new, gone
-        Hits that were none before, and the other way round; None where the former hits are not kept.
+        The hits that are new, and those that are gone; None where the recorded hits are not stored.
     """
 
     same: bool
@@ -102,7 +102,7 @@ class Comparison:
 
 
 def compare_outcomes(before: Outcome, after: Outcome, hits_before: Hits | None, hits_after: Hits) -> Comparison:
-    """Compare what was recorded of a stage with what comes out now."""
+    """Compare the recorded outcome of a stage with a later one."""
     new: tuple[HitKey, ...] | None = None
     gone: tuple[HitKey, ...] | None = None
     if hits_before is not None:

@@ -1,4 +1,4 @@
-"""Formats of a project's own: a folder of Python files, which is code, and loaded only where the user wants that."""
+"""Loading the plugins of a project. They are Python code, so they are loaded only where the user wants that."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def load_plugins(project: Project, *, named: bool) -> list[str]:
     project
         The project.
     named
-        Whether the user named it. One that was found above the current folder may be somebody else's, in a folder that
-        several users write to: its plugins are loaded only where both are the user's own.
+        Whether the user named the project. A project that was found above the current folder may belong to another
+        user of a shared folder. Its plugins are loaded only where the project and they belong to this user.
 
     Returns
     -------
     list of str
-        What to tell the user.
+        Messages for the user.
     """
     folder = project.plugins_folder
     if folder is None:

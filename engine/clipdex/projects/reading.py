@@ -1,4 +1,7 @@
-"""Reading ``clipdex.toml``: written by people too, and perhaps by strangers, so every value is checked."""
+"""Reading ``clipdex.toml``. People write it, perhaps strangers, so every value is checked.
+
+The TOML parser of Python reads it, and messages name the line of an error.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,17 @@ from clipdex_indexes.storage.files import read_bounded
 VERSION = 1
 _MAX_BYTES = 16 << 20
 _T = TypeVar("_T")
-# What a stage says beside the options of its query.
+# The keys of a stage that are not options of its query.
 _OF_STAGES = ("queries", "targets", "name", "result")
 
 
 def open_project(folder: str | os.PathLike[str] | None = None) -> Project:
-    """Read the project in ``folder``, or the one that the current folder is in.
+    """Read the project in ``folder``, or the one that contains the current folder.
 
     Raises
     ------
     ProjectNotFound
-        When there is none.
+        When there is no project.
     ProjectFileInvalid
         When its file cannot be read.
     """
@@ -50,7 +53,7 @@ def open_project(folder: str | os.PathLike[str] | None = None) -> Project:
 
 
 def read_project(folder: Path) -> Project:
-    """Read the project in ``folder``, absolute.
+    """Read the project in ``folder``, an absolute path.
 
     Raises
     ------
@@ -69,12 +72,12 @@ def read_project(folder: Path) -> Project:
 
 
 def parse_project(folder: Path, text: str) -> Project:
-    """Return the project that the text of its file says.
+    """Return the project that the text of its file describes.
 
     Raises
     ------
     ProjectFileInvalid
-        When it is not TOML, or something in it is not what it should be; the message names the line.
+        When the text is not TOML, or an entry is invalid; the message names the line.
     """
     path = folder / FILE_NAME
     try:
@@ -87,7 +90,7 @@ def parse_project(folder: Path, text: str) -> Project:
 
 
 class _Checked:
-    """Takes values out of the tables of one file, checking each."""
+    """Typed access to the tables of one file."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
@@ -213,7 +216,7 @@ _KINDS: Mapping[type, str] = {str: "a text", int: "a number", list: "a list", di
 
 
 def bad_name(name: str) -> str:
-    """Say what is wrong with the name of a source, which is part of ids and of paths; nothing: it can be used."""
+    """Return what is wrong with the name of a source, or an empty text. Names are parts of ids and paths."""
     if not name or not name.isprintable() or name != name.strip():
         return "has a name that cannot be shown"
     if name[0] in ".-" or any(one in "/\\:" for one in name):

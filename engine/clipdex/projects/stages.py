@@ -1,7 +1,7 @@
-"""From a request to the stage that is recorded of it, and back.
+"""Turning a search request into a stage of a project, and back.
 
-A stage has the options of the query command by their long names: whoever has written one on the command line can write
-the other in the file. What the file says is checked here, once, and said with its line.
+A stage has the options of the query command by their long names, so that the command line and the file use the same
+words. The values of a stage are checked here, and messages name its line.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ _FILTERS = tuple(f"{prefix}{kind}" for prefix in ("", "not-") for kind in ("subs
 
 @dataclass(frozen=True, slots=True)
 class StageSettings:
-    """What a stage says beside its request: how the model computes, and which images are too large."""
+    """The settings of a stage beside its request: the precision of the model, and the largest images in pixels."""
 
     precision: str = AUTO
     max_pixels: int = MAX_PIXELS
 
 
 def stage_of(project: Project, targets: tuple[str, ...], result: Result, settings: StageSettings) -> Stage | None:
-    """Return what was asked, as a stage that searches these sources of a project (none: all).
+    """Return the stage of a result, which searches these sources of a project (none: all).
 
-    None when a stage cannot say it: an image in memory, an item of elsewhere, or settings that queries do not share.
+    Return None where a stage cannot express the request: an image in memory, an item of a dataset outside the project,
+    or settings that the queries do not share.
     """
     request = result.request
     if request is None or len(_promptings(request)) > 1 or len(_subsets(request)) > 1:
@@ -65,7 +66,7 @@ def _as_recorded(project: Project, query: Query | DatasetItem, result: Result) -
         return f"{query.dataset}:{query.id}" if any(one.name == query.dataset for one in result.datasets) else None
     if query.dataset is not None:
         return f"{query.dataset}:{query.id}"
-    # A path is relative to the current folder, which is another one the next time.
+    # A path is relative to the current folder, which may be another one next time.
     path = str(expanded(query.id).absolute().resolve())
     for record in result.queries:
         if record.kind == "item" and record.value != query.id and str(Path(record.path).resolve()) == path:
@@ -84,7 +85,7 @@ def _subsets(request: SearchRequest) -> set[tuple[str, ...]]:
 def _options_of(request: SearchRequest, settings: StageSettings) -> dict[str, OptionValue]:
     wanted = request.filter or ItemFilter()
     prompting = next(iter(_promptings(request)), AUTO)
-    values: dict[str, tuple[OptionValue, OptionValue]] = {  # what is asked, and what is not recorded
+    values: dict[str, tuple[OptionValue, OptionValue]] = {  # the value, and the default that is not recorded
         _SUBSETS: (next(iter(_subsets(request)), ()), ()),
         "merge": (request.merge, ANY),
         "rescore": (request.rescore, False),
@@ -106,12 +107,12 @@ def _attribute(option: str) -> str:
 
 
 def request_of(project: Project, stage: Stage) -> tuple[SearchRequest, StageSettings]:
-    """Return what a stage asks.
+    """Return the request and the settings of a stage.
 
     Raises
     ------
     ProjectFileInvalid
-        When the file says something that cannot be asked; the message names its line.
+        When the stage is not a valid request; the message names its line.
     """
     read = _StageReader(project, stage)
     request = read.request()

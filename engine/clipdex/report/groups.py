@@ -1,4 +1,4 @@
-"""Saving groups of near-duplicates: sheets of pictures, one row or more for each group, and the result itself."""
+"""Saving groups of near-duplicates: sheets with one or more rows of pictures per group, and the result as JSON."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _MOST_SHEETS = 20
 
 @dataclass(frozen=True, slots=True)
 class SavedGroups:
-    """What was saved: the folder, the sheets and the result in it, and how many groups are drawn."""
+    """The saved files: the folder, its sheets and its JSON file, and the number of drawn groups."""
 
     folder: Path
     sheets: tuple[Path, ...]
@@ -57,25 +57,25 @@ def save_duplicates(
     force: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> SavedGroups:
-    """Save groups: ``groups-1.png`` and so on, 25 groups on each, and ``duplicates.json``.
+    """Save groups as ``groups-1.png`` and so on, with 25 groups each, and as ``duplicates.json``.
 
-    Of a group the first 12 items are drawn, and of more than 500 groups the first 500; the sheets say what is left out.
+    The sheets show the first 500 groups, and the first 12 items of each. They say how much they leave out.
 
     Parameters
     ----------
     result
-        What to save.
+        The groups.
     folder
-        Where to: a folder that is not there yet, or is empty. None makes a new ``duplicates_result`` here.
+        A folder that does not exist yet, or is empty. None creates a new ``duplicates_result`` in the current folder.
     force
-        Add to a folder that has something in it. Nothing is replaced.
+        Whether to add to a folder that is not empty. Nothing is replaced.
     max_pixels
-        Images of more pixels are not drawn.
+        Images with more pixels are not drawn.
 
     Raises
     ------
     OutputError
-        When the folder has something in it (without ``force``), is no folder, or cannot be written.
+        When the folder is not empty (without ``force``), is not a folder, or cannot be written.
     """
 
     def fill(draft: Path, target: Path) -> SavedGroups:
@@ -95,7 +95,7 @@ def save_duplicates(
 
 
 def draw_groups(result: DuplicatesResult, start: int, end: int, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Draw groups ``start`` to ``end``, with dataset, subset, id and distance under each picture."""
+    """Draw the groups ``start`` to ``end``, with distance, id, dataset and subset below each picture."""
     groups = result.groups[start:end]
     cell_height = PICTURE[1] + 3 * line_height(13) + 2 * GAP
     head, name = line_height(22) + GAP, line_height(15) + GAP

@@ -1,4 +1,4 @@
-"""Where clipdex remembers the last result of this user, so that it can be saved after the query."""
+"""Storing the last result of this user, so that it can be saved after the query."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _last_path() -> Path:
 
 
 def remember(result: Result) -> None:
-    """Keep ``result`` as the last one; raises ``ClipdexError`` or ``OSError`` when that is impossible."""
+    """Store ``result`` as the last one; raise ``ClipdexError`` or ``OSError`` where it cannot be written."""
     folder = state_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     atomic_write(_last_path(), result.to_json().encode(errors="backslashreplace"))
@@ -27,7 +27,7 @@ def last_result() -> Result:
     Raises
     ------
     OutputError
-        When there was none, or it cannot be read.
+        When there is no last result, or it cannot be read.
     """
     if not _last_path().exists():
         raise OutputError("there is no last result to save: run clipdex query first, or name a result saved as JSON.")

@@ -33,7 +33,7 @@ def command(name: str, device: str, precisions: tuple[str, ...], batches: tuple[
     """
     from clipdex.encoder.devices import precisions as precisions_of
     from clipdex.encoder.devices import require_device
-    from clipdex.models.upkeep import bench
+    from clipdex.models.benchmarking import bench
 
     require_device(device)
     rates = bench(

@@ -23,7 +23,7 @@ def command(name_of_old: str, images: Path, texts: Path | None, name: str | None
     A bit of a hash key is set where an embedding is above the centre. Hash keys made with another centre cannot be
     compared: indexes made with MODEL before have to be built again (clipdex build --rebuild).
     """
-    from clipdex.models.upkeep import calibrate
+    from clipdex.models.calibrating import calibrate
     from clipdex_cli.progress import WorkDisplay
 
     with WorkDisplay(name or name_of_old, quiet=quiet) as display:

@@ -29,7 +29,7 @@ def command(name: str, as_json: bool) -> None:
             ("good at", known.good_at),
         ]
     else:
-        from clipdex.models.upkeep import best_rate
+        from clipdex.models.benchmarking import best_rate
 
         model = find_model(name)
         if as_json:

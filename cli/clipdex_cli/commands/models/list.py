@@ -10,7 +10,7 @@ from clipdex_cli.output import printable, table, write
 
 if TYPE_CHECKING:
     from clipdex.models.hub.known import KnownModel
-    from clipdex.models.upkeep import Listed
+    from clipdex.models.managing import Listed
 
 
 @click.command("list")
@@ -22,7 +22,7 @@ def command(as_json: bool) -> None:
     is marked unverified is listed from memory: nobody has read its list of files yet.
     """
     from clipdex.models.hub.known import KNOWN
-    from clipdex.models.upkeep import list_models
+    from clipdex.models.managing import list_models
 
     rows = [_row_of_listed(one) for one in list_models()]
     here = {row["name"] for row in rows}

@@ -12,7 +12,7 @@ def command(name: str) -> None:
 
     Indexes that were made with it still answer item queries; for others the model is to be installed again.
     """
-    from clipdex.models.upkeep import remove
+    from clipdex.models.managing import remove
 
     folder = remove(name)
     click.echo(f"Removed {folder}.", err=True)

@@ -13,7 +13,7 @@ from clipdex_cli import options
 @options.PRECISION
 def command(name: str, device: str, precision: str) -> None:
     """Check the checksums of all files of a model, and its self-test on this machine."""
-    from clipdex.models.upkeep import verify
+    from clipdex.models.managing import verify
 
     encoder = verify(name, device=device, precision=precision)
     model = encoder.model

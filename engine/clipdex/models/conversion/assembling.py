@@ -1,4 +1,4 @@
-"""Finishing a model folder: the centres, the self-test and the description, for towers that are there as IR."""
+"""Completing a model folder that holds both towers as IR: the centres, the self-test and ``model.json``."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from clipdex.models.conversion.centring import centre, packaged_nouns, packaged_
 from clipdex_indexes.storage.files import sha256_of
 
 Floats = npt.NDArray[np.float32]
-# Called with what is being done, how much of it is done, and of how much; None where that is not known.
+# Called with the current step, the amount that is done, and the total; None where the total is not known.
 Progress = Callable[[str, int, int | None], None]
 
 _TEST_TEXT = "a photo of a dog"
-# Half of the bits of a tower that computes nonsense differ; arithmetic in 16 bits changes a few in a hundred.
+# A wrong computation changes about half of the bits; 16-bit arithmetic changes a few percent.
 _TOLERATED_SHARE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """What ``model.json`` says of a model besides what is computed; see ``Model`` and its settings."""
+    """The entries of ``model.json`` that are not computed here; see ``Model`` and its settings."""
 
     name: str
     embedding_size: int
@@ -55,7 +55,7 @@ def assemble(folder: Path, blueprint: Blueprint, progress: Progress) -> Model:
     Raises
     ------
     ModelError
-        When a tower does not run, or gives nothing that can be hashed.
+        When a tower does not run, or its embeddings cannot be hashed.
     """
     towers = _Towers(folder, blueprint)
     if blueprint.hashing == "sign":
@@ -79,7 +79,7 @@ def recentre(
     name: str,
     note: str,
 ) -> Model:
-    """Write new centres, from images (and from texts, where there are any), into a copy that is to be called ``name``.
+    """Write centres from images, and from texts where they are given, to a copy of a model; ``name`` names the copy.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def recentre(
 
 
 class _Towers:
-    """The towers of a folder that has no description yet, in float32 on the processor."""
+    """The towers of a folder without a description, in float32 on the CPU."""
 
     def __init__(self, folder: Path, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
@@ -117,7 +117,7 @@ class _Towers:
         self._preparation = TextPreparation(folder / "tokenizer.json", blueprint.text)
 
     def image_centre(self, photos: Sequence[Path], progress: Progress) -> Floats:
-        """Return the centre of the image tower over photos; those that cannot be read are left out."""
+        """Return the centre of the image tower over photos, without those that cannot be read."""
         settings = self._blueprint.image
 
         def pixels() -> Iterable[tuple[None, npt.NDArray[np.uint8]]]:
@@ -131,19 +131,23 @@ class _Towers:
 
         embeddings = [embedding for _, embedding in self._image.embed_all(pixels())]
         if embeddings and not np.isfinite(embeddings).all():
-            raise ModelUnsupported(f"the image tower of {self._blueprint.name} gives no numbers for some images.")
+            raise ModelUnsupported(
+                f"the image tower of {self._blueprint.name} gives values that are not finite for some images."
+            )
         if not embeddings:
             raise ModelUnsupported("none of the images can be read, so there is nothing to compute a centre from.")
         return centre(np.stack(embeddings))
 
     def text_centre(self, texts: Sequence[str], progress: Progress) -> Floats:
-        """Return the centre of the text tower over texts, each in the prompt where it is short."""
+        """Return the centre of the text tower over texts. Short texts are put into the prompt."""
         embeddings = []
         for number, text in enumerate(texts):
             progress("centre of the text tower", number, len(texts))
             embeddings.append(self.text(prompted(text, self._blueprint.text)[0]))
         if not np.isfinite(embeddings).all():
-            raise ModelUnsupported(f"the text tower of {self._blueprint.name} gives no numbers for some texts.")
+            raise ModelUnsupported(
+                f"the text tower of {self._blueprint.name} gives values that are not finite for some texts."
+            )
         return centre(np.stack(embeddings))
 
     def text(self, text: str) -> Floats:
@@ -151,7 +155,7 @@ class _Towers:
         return self._text(self._preparation(text))
 
     def pictures(self) -> dict[str, Floats]:
-        """Embed the pictures of the self-test, through the requests that a build uses."""
+        """Embed the pictures of the self-test in parallel requests, as a build does."""
         size = self._blueprint.image.size
         return dict(self._image.embed_all((name, self_test_pixels(name, size)) for name in SELF_TEST_IMAGES))
 
@@ -162,7 +166,7 @@ def _describe(folder: Path, blueprint: Blueprint, towers: _Towers, centres: Mapp
     text = towers.text(_TEST_TEXT)
     for what, embedding in (*pictures.items(), ("text", text)):
         if not np.isfinite(embedding).all() or not embedding.any():
-            raise ModelUnsupported(f"a tower of {blueprint.name} gives no numbers for the {what} of the self-test.")
+            raise ModelUnsupported(f"a tower of {blueprint.name} gives no usable embedding for the self-test ({what}).")
     first, second = pictures.values()
     if np.array_equal(first, second) or np.array_equal(text, towers.text("two grey elephants")):
         raise ModelUnsupported(f"a tower of {blueprint.name} gives the same embedding for different inputs.")

@@ -1,15 +1,15 @@
-"""Centres: what is subtracted from the embeddings of a tower before their signs become bits.
+"""Centres: the vectors that are subtracted from the embeddings of a tower before their signs become bits.
 
-The embeddings of a dual encoder lie in a narrow cone, and those of images and of texts in different ones (Liang et al.
-2022, "Mind the gap: understanding the modality gap in multi-modal contrastive representation learning"), so that most
-of their signs only tell which tower they come from. Once the mean of its tower is subtracted, a bit is set for about
-half of the images and about half of the texts, and tells the most it can (Weiss et al. 2008, "Spectral hashing").
-Subtracting the mean also keeps single items from being near everything (Suzuki et al. 2013, "Centering similarity
+The embeddings of a dual encoder lie in a narrow cone, and images and texts lie in different cones (Liang et al. 2022,
+"Mind the gap: understanding the modality gap in multi-modal contrastive representation learning"). Most of their signs
+therefore only tell which tower they come from. After the mean of its tower is subtracted, each bit is set for about
+half of the images and half of the texts, and so carries the most information (Weiss et al. 2008, "Spectral hashing").
+Subtracting the mean also reduces hubs, the items that are near everything (Suzuki et al. 2013, "Centering similarity
 measures to reduce hubs").
 
-The mean is taken over what the towers will be given: photographs as they are decoded and prepared for a build, one
-view of each, and everyday nouns in the prompt that a short query is put into. ``benchmarks/centring.py`` measures that
-more views or more of either change nothing. Nothing here runs a tower: the same mean serves the user's own images.
+The mean is taken over typical inputs: photographs, decoded and prepared as in a build, and everyday nouns in the prompt
+of short queries. ``benchmarks/centring.py`` shows that more views or more inputs change nothing. This module runs no
+tower, so the same functions serve the user's own images.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ CALIBRATION_FOLDER = Path(__file__).resolve().parent.parent / "calibration"
 
 
 def packaged_photos() -> list[Path]:
-    """Return the photographs that come with clipdex, in order: lossless, so the same pixels with every decoder."""
+    """Return the bundled photographs, in order. They are lossless, so every decoder gives the same pixels."""
     return sorted(CALIBRATION_FOLDER.glob("*/*.webp"))
 
 
 def packaged_nouns() -> list[str]:
-    """Return the everyday English nouns that come with clipdex, in the order of their file."""
+    """Return the bundled everyday English nouns, in the order of their file."""
     return (CALIBRATION_FOLDER / "nouns.txt").read_text(encoding="utf-8").splitlines()
 
 
 def centre(embeddings: Floats) -> Floats:
     """Return the mean of embeddings.
 
-    The sums are exact and rounded once (Shewchuk 1997, "Adaptive precision floating-point arithmetic", in
-    ``math.fsum``), so the result is the same in any order and with any build of NumPy.
+    ``math.fsum`` adds exactly and rounds once (Shewchuk 1997, "Adaptive precision floating-point arithmetic"), so the
+    result does not depend on the order or on the build of NumPy.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Bringing towers that others exported to the form of a model folder, as OpenVINO IR.
+"""Converting exported towers to the form of a model folder, as OpenVINO IR.
 
-An image tower takes uint8 pixels ``[n, side, side, 3]`` and normalises them itself; a text tower takes int64
+An image tower takes uint8 pixels ``[n, side, side, 3]`` and normalises them itself. A text tower takes int64
 ``input_ids`` ``[n, length]`` and, where it needs one, an ``attention_mask``. Both give unit embeddings, float32
 ``[n, d]``.
 """
@@ -20,8 +20,8 @@ from clipdex.encoder.devices import CPU, EXACT, core
 from clipdex.encoder.model import ImageSettings
 from clipdex.errors import ModelCorrupt, ModelUnsupported
 
-# What exporters call the embedding that both towers share, best known first. ``pooler_output`` is that of SigLIP, and
-# in CLIP what comes before the projection, which is of no use.
+# The usual names of the embedding in exported towers, best known first. ``pooler_output`` is the embedding of SigLIP,
+# but in CLIP it is the value before the projection, which is useless.
 _SHARED = ("embedding", "image_embeds", "text_embeds", "image_features", "text_features", "image_embedding")
 _POOLED = "pooler_output"
 _MASK = "attention_mask"
@@ -35,7 +35,7 @@ def read_tower(path: Path) -> Any:  # noqa: ANN401
     Raises
     ------
     ModelCorrupt
-        When it is neither, or is damaged.
+        When the file is neither, or is damaged.
     """
     try:
         return core().read_model(str(path))
@@ -44,24 +44,24 @@ def read_tower(path: Path) -> Any:  # noqa: ANN401
 
 
 def image_tower(model: Any, settings: ImageSettings, what: str, *, pooled: bool = False) -> Any:  # noqa: ANN401
-    """Make an image tower of a model that takes normalised pixels.
+    """Make an image tower from a model that takes normalised pixels.
 
     Parameters
     ----------
     model
-        ``openvino.Model`` with one input of four dimensions (float32, NCHW or NHWC), and perhaps others that the
-        embedding does not depend on.
+        ``openvino.Model`` with one input of four dimensions (float32, NCHW or NHWC). The embedding must not depend on
+        other inputs.
     settings
-        Side, mean and deviation.
+        Side, mean and standard deviation.
     what
-        What the model was read from, for messages.
+        The source of the model, for messages.
     pooled
-        The embedding may be what is called ``pooler_output``.
+        Whether ``pooler_output`` can be the embedding.
 
     Raises
     ------
     ModelUnsupported
-        When it has no such input, or nothing that is an embedding.
+        When the model has no such input, or no embedding.
     """
     pixels = _single(model, 4, ("pixel_values", "pixels", "image"), f"{what}: an image tower takes one array of images")
     embedding = _embedding(model, "image", what, pooled=pooled)
@@ -86,7 +86,7 @@ def image_tower(model: Any, settings: ImageSettings, what: str, *, pooled: bool 
 
 
 def take_pixels(tower: Any, settings: ImageSettings, layout: str = "NCHW") -> Any:  # noqa: ANN401
-    """Let a tower that takes normalised pixels in ``layout`` take uint8 pixels ``[n, side, side, 3]`` instead."""
+    """Change the input of a tower from normalised pixels in ``layout`` to uint8 pixels ``[n, side, side, 3]``."""
     element_type = tower.inputs[0].get_element_type()
     steps = PrePostProcessor(tower)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
@@ -100,32 +100,32 @@ def take_pixels(tower: Any, settings: ImageSettings, layout: str = "NCHW") -> An
 
 
 def text_tower(model: Any, what: str, *, length: int | None, pooled: bool = False) -> Any:  # noqa: ANN401
-    """Make a text tower of a model that takes tokens.
+    """Make a text tower from a model that takes tokens.
 
     Parameters
     ----------
     model
-        ``openvino.Model`` with one input of whole numbers ``[n, length]``, perhaps an ``attention_mask``, and perhaps
-        others that the embedding does not depend on.
+        ``openvino.Model`` with one input of integers ``[n, length]`` and optionally an ``attention_mask``. The
+        embedding must not depend on other inputs.
     what
-        What the model was read from, for messages.
+        The source of the model, for messages.
     length
-        Number of tokens where every text is filled up to that; None for texts as long as they are.
+        The number of tokens to which every text is padded; None where texts are not padded.
     pooled
-        The embedding may be what is called ``pooler_output``.
+        Whether ``pooler_output`` can be the embedding.
 
     Raises
     ------
     ModelUnsupported
-        When it has no such input, or nothing that is an embedding.
+        When the model has no such input, or no embedding.
     """
     embedding = _embedding(model, "text", what, pooled=pooled)
-    masks = [one for one in model.get_parameters() if _has_name(one, _MASK)]
+    masks = [parameter for parameter in model.get_parameters() if _has_name(parameter, _MASK)]
     ids = _single(model, 2, ("input_ids", "text", "tokens"), f"{what}: a text tower takes one array of tokens", masks)
     needed = _parameters_of(embedding)
-    masks = [one for one in masks if one.get_name() in needed]
+    masks = [mask for mask in masks if mask.get_name() in needed]
     _require_only([ids, *masks], model, embedding, what)
-    types = [one.get_element_type() for one in (ids, *masks)]
+    types = [parameter.get_element_type() for parameter in (ids, *masks)]
     if any(kind.get_type_name() not in _INTEGERS for kind in types):
         raise ModelUnsupported(f"{what} takes tokens as {types[0].get_type_name()}, and not as whole numbers.")
     tower = ov.Model([_unit(embedding)], [ids, *masks], "text")
@@ -141,7 +141,7 @@ def text_tower(model: Any, what: str, *, length: int | None, pooled: bool = Fals
 
 
 def fixed_length(model: Any) -> int | None:  # noqa: ANN401
-    """Return the number of tokens that a text tower was exported for; None when it takes any."""
+    """Return the fixed number of tokens of an exported text tower; None where it takes any number."""
     for parameter in model.get_parameters():
         shape = parameter.get_partial_shape()
         integer = parameter.get_element_type().get_type_name() in _INTEGERS
@@ -151,12 +151,12 @@ def fixed_length(model: Any) -> int | None:  # noqa: ANN401
 
 
 def side_of(model: Any, what: str) -> int:  # noqa: ANN401
-    """Return the side, in pixels, of the images that a tower was exported for.
+    """Return the side, in pixels, of the input images of an exported tower.
 
     Raises
     ------
     ModelUnsupported
-        When it takes no images of one size.
+        When the tower has no fixed image size.
     """
     for parameter in model.get_parameters():
         shape = parameter.get_partial_shape()
@@ -168,17 +168,17 @@ def side_of(model: Any, what: str) -> int:  # noqa: ANN401
 
 
 def takes_one_image(tower: Any) -> bool:  # noqa: ANN401
-    """Tell whether an image tower was exported for one image at a time, and cannot take several."""
+    """Tell whether an image tower takes exactly one image at a time."""
     return bool(tower.inputs[0].get_partial_shape()[0].is_static)
 
 
 def embedding_size(tower: Any, what: str) -> int:  # noqa: ANN401
-    """Return the number of dimensions that a tower gives.
+    """Return the number of dimensions of the embedding of a tower.
 
     Raises
     ------
     ModelUnsupported
-        When it is not known, or no multiple of 8.
+        When the number is not known, or not a multiple of 8.
     """
     size = tower.outputs[0].get_partial_shape()[1]
     if not size.is_static:
@@ -192,8 +192,8 @@ def embedding_size(tower: Any, what: str) -> int:  # noqa: ANN401
 
 
 def save_tower(tower: Any, path: Path) -> None:  # noqa: ANN401
-    """Write a tower as IR: ``path`` (.xml) and the weights beside it (.bin); the same tower gives the same bytes."""
-    # OpenVINO numbers the names of nodes through the life of a process.
+    """Write a tower as IR: ``path`` (.xml) and the weights beside it (.bin). Equal towers give equal bytes."""
+    # OpenVINO numbers the names of nodes over the whole life of a process.
     for number, node in enumerate(tower.get_ordered_ops()):
         if node.get_type_name() != "Parameter":
             node.set_friendly_name(f"{node.get_type_name()}_{number}")
@@ -210,25 +210,26 @@ def _has_name(parameter: Any, name: str) -> bool:  # noqa: ANN401
 
 
 def _single(model: Any, rank: int, names: Sequence[str], problem: str, other: Sequence[Any] = ()) -> Any:  # noqa: ANN401
-    """Return the one parameter of that rank, or the one of several that has a known name."""
+    """Return the only parameter of a rank, or the first of several with a known name, leaving out ``other``."""
     parameters = model.get_parameters()
-    found = [
-        one
-        for one in parameters
-        if not any(one.get_name() == another.get_name() for another in other)
-        and one.get_partial_shape().rank.is_static
-        and len(one.get_partial_shape()) == rank
+    excluded = {parameter.get_name() for parameter in other}
+    candidates = [
+        parameter
+        for parameter in parameters
+        if parameter.get_name() not in excluded
+        and parameter.get_partial_shape().rank.is_static
+        and len(parameter.get_partial_shape()) == rank
     ]
-    if len(found) > 1:
-        found = [one for name in names for one in found if _has_name(one, name)][:1]
-    if len(found) != 1:
-        inputs = ", ".join(f"{one.get_friendly_name()} {one.get_partial_shape()}" for one in parameters)
+    if len(candidates) > 1:
+        candidates = [candidate for name in names for candidate in candidates if _has_name(candidate, name)][:1]
+    if len(candidates) != 1:
+        inputs = ", ".join(f"{node.get_friendly_name()} {node.get_partial_shape()}" for node in parameters)
         raise ModelUnsupported(f"{problem}; this one takes {inputs or 'nothing'}.")
-    return found[0]
+    return candidates[0]
 
 
 def _embedding(model: Any, kind: str, what: str, *, pooled: bool) -> Any:  # noqa: ANN401
-    """Return the output of a node that is the embedding."""
+    """Return the output of the node that computes the embedding."""
     results = model.get_results()
     other = "text" if kind == "image" else "image"
     candidates: dict[str, Any] = {}
@@ -256,9 +257,9 @@ def _embedding(model: Any, kind: str, what: str, *, pooled: bool) -> Any:  # noq
 
 
 def _parameters_of(output: Any) -> set[str]:  # noqa: ANN401
-    """Return the (unique) names of the parameters that an output depends on."""
+    """Return the unique names of the parameters on which an output depends."""
     seen = set()
-    found = set()
+    names = set()
     todo = [output.get_node()]
     while todo:
         node = todo.pop()
@@ -266,15 +267,17 @@ def _parameters_of(output: Any) -> set[str]:  # noqa: ANN401
             continue
         seen.add(node.get_name())
         if node.get_type_name() == "Parameter":
-            found.add(node.get_name())
+            names.add(node.get_name())
         todo.extend(port.get_source_output().get_node() for port in node.inputs())
-    return found
+    return names
 
 
 def _require_only(allowed: Sequence[Any], model: Any, embedding: Any, what: str) -> None:  # noqa: ANN401
-    others = _parameters_of(embedding) - {one.get_name() for one in allowed}
+    others = _parameters_of(embedding) - {parameter.get_name() for parameter in allowed}
     if others:
-        names = sorted(one.get_friendly_name() for one in model.get_parameters() if one.get_name() in others)
+        names = sorted(
+            parameter.get_friendly_name() for parameter in model.get_parameters() if parameter.get_name() in others
+        )
         raise ModelUnsupported(f"the embedding of {what} depends on more inputs: {', '.join(names)}.")
 
 
@@ -286,7 +289,7 @@ def _require_side(dimension: Any, side: int, what: str) -> None:  # noqa: ANN401
 
 
 def _unit(embedding: Any) -> Any:  # noqa: ANN401
-    """Scale to length 1, in float32."""
+    """Normalise an embedding to length 1, in float32."""
     if embedding.get_element_type() != ov.Type.f32:
         embedding = opset.convert(embedding, ov.Type.f32).output(0)
     return opset.result(opset.normalize_l2(embedding, axes=np.array([1], np.int64), eps=1e-12, eps_mode="max"))
@@ -301,7 +304,7 @@ def _named(tower: Any, inputs: dict[int, str]) -> Any:  # noqa: ANN401
 
 
 def _takes_any_batch(tower: Any) -> bool:  # noqa: ANN401
-    """Try a tower that was exported for one number of images with another one: its shapes may be built in."""
+    """Run a tower that was exported for a fixed batch with another one, because the shapes may be built in."""
     generator = np.random.default_rng(0)
     shape = [2, *(dimension.get_length() for dimension in list(tower.inputs[0].get_partial_shape())[1:])]
     images = generator.random(shape, np.float32)

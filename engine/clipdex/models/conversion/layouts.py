@@ -1,4 +1,4 @@
-"""Recognising what a folder holds: ONNX towers, safetensors, an OpenCLIP checkpoint, a model of clipdex."""
+"""Recognising the layout of a folder: ONNX towers, safetensors, an OpenCLIP checkpoint, a model folder of clipdex."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from clipdex.paths import is_there
 
 _MAX_README = 1 << 20
 _SHOWN = 8
-# Where exporters put the two towers, and what they call them, best known first.
-_PLACES = ("onnx", ".", "openvino")
+# The usual folders and names of the two towers, best known first.
+_FOLDERS = ("onnx", ".", "openvino")
 _IMAGE_NAMES = ("vision_model", "visual_model", "image_model", "visual", "vision", "image")
 _TEXT_NAMES = ("text_model", "textual_model", "textual", "text")
 _PAIRS_IN_FOLDERS = (("visual/model.onnx", "textual/model.onnx"),)
@@ -30,20 +30,20 @@ _LICENCE = re.compile(r"^license:\s*(.+?)\s*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a folder holds.
+    """The recognised contents of a folder.
 
     Attributes
     ----------
     kind
-        ``model`` (a model folder of ours), ``towers`` (ONNX or IR), ``transformers`` (safetensors), ``open_clip``.
+        ``model`` (a model folder of clipdex), ``towers`` (ONNX or IR), ``transformers`` (safetensors), ``open_clip``.
     folder
-        Where configuration and tokenizer are.
+        The folder of the configuration and the tokenizer.
     image, text
-        Files of the towers of kind ``towers``: the same where one file holds both.
+        The files of the towers, for ``towers``; the same file where it holds both.
     family
-        ``model_type`` of its configuration, such as ``clip`` or ``siglip``; empty where there is none.
+        ``model_type`` of the configuration, for example ``clip`` or ``siglip``; empty where there is none.
     checkpoint
-        The weights are in a pickle, which is loaded only when that was asked for.
+        Whether the weights are in a pickle, which is loaded only on request.
     """
 
     kind: str
@@ -55,16 +55,16 @@ class Layout:
 
 
 def recognise(folder: Path) -> Layout:
-    """Find out what is in a folder; ONNX is preferred, because it needs no other packages.
+    """Recognise the layout of a folder. ONNX is preferred, because it needs no other packages.
 
     Raises
     ------
     ModelNotFound
         When there is no such folder.
     ModelUnsupported
-        When nothing in it is known, or only one tower is there.
+        When the folder has no known layout, or only one tower.
     ModelCorrupt
-        When its configuration cannot be read.
+        When the configuration cannot be read.
     """
     if not folder.is_dir():
         what = "is no folder" if is_there(folder) else "does not exist"
@@ -94,32 +94,32 @@ def recognise(folder: Path) -> Layout:
 
 
 def licence_of(folder: Path) -> str:
-    """Return the licence that the model card (README.md) of a folder states; empty where it states none."""
+    """Return the licence in the model card (README.md) of a folder; empty where there is none."""
     try:
         text = (read_file(folder / "README.md", _MAX_README) or b"").decode("utf-8", errors="replace")
     except ModelCorrupt:
         return ""
     head = text.split("---", 2)[1] if text.startswith("---") and text.count("---") >= 2 else ""
-    found = _LICENCE.search(head)
-    return found.group(1).strip("\"'")[:100] if found else ""
+    licence = _LICENCE.search(head)
+    return licence.group(1).strip("\"'")[:100] if licence else ""
 
 
 def _towers(folder: Path) -> tuple[Path | None, Path | None]:
     for image, text in _PAIRS_IN_FOLDERS:
         if _is(folder, image) and _is(folder, text):
             return folder / image, folder / text
-    for place in _PLACES:
-        found = [_first(folder, place, names) for names in (_IMAGE_NAMES, _TEXT_NAMES)]
-        if any(found):
-            return found[0], found[1]
+    for inner in _FOLDERS:
+        tower_image, tower_text = (_first(folder, inner, names) for names in (_IMAGE_NAMES, _TEXT_NAMES))
+        if tower_image or tower_text:
+            return tower_image, tower_text
     return None, None
 
 
-def _first(folder: Path, place: str, names: Iterable[str]) -> Path | None:
+def _first(folder: Path, inner: str, names: Iterable[str]) -> Path | None:
     for name in names:
         for suffix in _SUFFIXES:
-            if _is(folder, f"{place}/{name}{suffix}"):
-                return folder / place / f"{name}{suffix}"
+            if _is(folder, f"{inner}/{name}{suffix}"):
+                return folder / inner / f"{name}{suffix}"
     return None
 
 
@@ -135,8 +135,8 @@ def _nothing(folder: Path) -> str:
     there = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
     shown = ", ".join(there[:_SHOWN]) + (", ..." if len(there) > _SHOWN else "")
     return (
-        f"{folder} holds no model that is known. It was looked for: {DESCRIPTION} (a model folder of clipdex); "
+        f"{folder} holds no known model. clipdex looks for: {DESCRIPTION} (a model folder of clipdex); "
         "onnx/vision_model.onnx with onnx/text_model.onnx, or onnx/model.onnx; model.safetensors with config.json; "
-        f"open_clip_config.json with open_clip_model.safetensors. There is: {shown or 'nothing'}. Towers in files of "
-        "other names: --image-model FILE --text-model FILE --tokenizer FILE."
+        f"open_clip_config.json with open_clip_model.safetensors. The folder holds: {shown or 'nothing'}. For towers "
+        "in files with other names: --image-model FILE --text-model FILE --tokenizer FILE."
     )

@@ -1,9 +1,9 @@
-"""How a published model wants its images: read from the settings of its image processor.
+"""Reading the preprocessing of a published model from the settings of its image processor.
 
-Three forms are in use: ``preprocessor_config.json``, the part ``image_processor`` of ``processor_config.json`` (both of
-Hugging Face's ``transformers``), and ``open_clip_config.json``. The first two leave out what is the default of the
-class that they name. Only what ``prepare`` does is taken: an image becomes a square by scaling its short side and
-cropping the centre, or by squashing.
+There are three forms: ``preprocessor_config.json``, the part ``image_processor`` of ``processor_config.json`` (both of
+Hugging Face's ``transformers``), and ``open_clip_config.json``. The first two omit the defaults of the class that they
+name. Only settings that ``prepare`` can follow are accepted: an image becomes a square either by scaling its short side
+and cropping the centre, or by squashing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clipdex.models.conversion.reading import part, read_settings
 
 _SMALLEST, _LARGEST = 8, 2048
 _WHITE = (255, 255, 255)
-# The numbers are Pillow's; 4 and 5 are the filters box and hamming.
+# The numbers of Pillow. 4 and 5, the filters box and hamming, are not supported.
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -31,7 +31,7 @@ _Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class _Defaults:
-    """What a class of image processors does where its settings do not say."""
+    """The defaults of a class of image processors."""
 
     short_side: bool
     crop: bool
@@ -53,19 +53,19 @@ _SUFFIXES = ("Fast", "Pil", "ImageProcessor", "FeatureExtractor")
 
 
 def image_settings(folder: Path) -> ImageSettings:
-    """Read how the model in ``folder`` wants its images.
+    """Read the preprocessing of images of the model in ``folder``.
 
     Parameters
     ----------
     folder
-        As downloaded from a model hub. Untrusted.
+        An untrusted folder as downloaded from a model hub.
 
     Raises
     ------
     ModelCorrupt
-        When the settings cannot be read, or say something impossible.
+        When the settings cannot be read, or are impossible.
     ModelUnsupported
-        When there are none, or they ask for something that clipdex does not do.
+        When there are no settings, or clipdex cannot follow them.
     """
     path = folder / "preprocessor_config.json"
     if (settings := read_settings(path)) is not None:
@@ -77,14 +77,14 @@ def image_settings(folder: Path) -> ImageSettings:
     if (settings := read_settings(path)) is not None:
         return _from_open_clip(settings, path)
     raise ModelUnsupported(
-        f"{folder} does not say how images become inputs of its image tower: it has no preprocessor_config.json, no "
+        f"{folder} does not describe the preprocessing of images: it has no preprocessor_config.json, no "
         "processor_config.json with an image_processor, and no open_clip_config.json. Get that file from where the "
         "model was published."
     )
 
 
 def _from_processor(settings: dict[str, Any], path: Path, folder: Path) -> ImageSettings:
-    """Read the settings of an image processor of ``transformers``; null means the default, as there."""
+    """Read the settings of an image processor of ``transformers``. As there, null means the default."""
     values = _Values({name: value for name, value in settings.items() if value is not None}, path)
     defaults = _defaults(values, folder)
     if values.switch("do_pad", False):
@@ -104,7 +104,7 @@ def _from_processor(settings: dict[str, Any], path: Path, folder: Path) -> Image
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if values.switch("do_normalize", True):
         mean, std = values.channels("image_mean", defaults.mean), values.channels("image_std", defaults.std)
-    # Mean and deviation may be meant for pixels of another range than the one from 0 to 1 that ours are for.
+    # Mean and standard deviation may be for pixels of another range; clipdex uses the range from 0 to 1.
     white = 1.0
     if not values.switch("do_rescale", True):
         white = 255.0
@@ -131,7 +131,7 @@ def _defaults(values: _Values, folder: Path) -> _Defaults:
 
 
 def _size(values: _Values, defaults: _Defaults) -> tuple[bool, int]:
-    """Tell whether the short side is scaled, rather than both, and to how many pixels."""
+    """Return whether only the short side is scaled, or both sides, and to how many pixels."""
     size = values.settings.get("size", defaults.size)
     if isinstance(size, dict):
         given = {name for name, value in size.items() if value is not None}
@@ -156,7 +156,7 @@ def _filter(values: _Values, defaults: _Defaults) -> str:
 
 
 def _from_open_clip(settings: dict[str, Any], path: Path) -> ImageSettings:
-    """Read ``preprocess_cfg`` of OpenCLIP; what it leaves out is OpenAI's, and its size that of the image tower."""
+    """Read ``preprocess_cfg`` of OpenCLIP. Its defaults are OpenAI's, and the image size is that of the tower."""
     tower = part(part(settings, "model_cfg", path), "vision_cfg", path)
     given = {"size": tower.get("image_size"), **part(settings, "preprocess_cfg", path)}
     values = _Values({name: value for name, value in given.items() if value is not None}, path)
@@ -167,7 +167,7 @@ def _from_open_clip(settings: dict[str, Any], path: Path) -> ImageSettings:
     if mode not in ("shortest", "squash"):
         raise values.unsupported(f"resize_mode is {mode!r:.80}, neither 'shortest' nor 'squash'")
     name = values.settings.get("interpolation", "bicubic")
-    # During training, OpenCLIP takes one by chance where it says so, and otherwise this one.
+    # ``random`` applies only to training; otherwise OpenCLIP uses bicubic.
     name = "bicubic" if name == "random" else name
     if name not in ("bicubic", "bilinear"):
         raise values.unsupported(f"interpolation is {name!r:.80}, neither 'bicubic' nor 'bilinear'")
@@ -191,7 +191,7 @@ def _divided(channels: _Triple, by: float) -> _Triple:
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """Settings of a file, without those that are null, and what is asked of them."""
+    """The settings of a file that are not null, with typed access."""
 
     settings: dict[str, Any]
     path: Path
@@ -227,7 +227,7 @@ class _Values:
         return value
 
     def square(self, name: str, default: int) -> int:
-        """Return the side of a square that is given as a number, as two, or as height and width."""
+        """Return the side of a square that is given as one number, as two, or as height and width."""
         value = self.settings.get(name, default)
         sides = [self.side(side, name) for side in self._sides(name, value)]
         if len(set(sides)) != 1:

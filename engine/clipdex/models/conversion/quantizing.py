@@ -1,4 +1,4 @@
-"""Towers with weights in 8 bits, by NNCF: a quarter of the size, and faster where the processor multiplies bytes."""
+"""Quantising towers to 8 bits with NNCF: a quarter of the size, and faster on CPUs with 8-bit arithmetic."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from clipdex.media.decoding import load_image
 
 
 def compress_weights(tower: Any) -> Any:  # noqa: ANN401
-    """Return a tower with its weights in 8 bits, one scale for each channel; activations stay as they are.
+    """Return a tower with 8-bit weights, one scale per channel. The activations do not change.
 
     Raises
     ------
     ExtraMissing
         When NNCF is not installed.
     ModelUnsupported
-        When it cannot compress this tower.
+        When NNCF cannot compress this tower.
     """
     return _run(lambda nncf: nncf.compress_weights(tower, mode=nncf.CompressWeightsMode.INT8_ASYM))
 
 
 def quantize_fully(tower: Any, photos: Sequence[Path], settings: ImageSettings) -> Any:  # noqa: ANN401
-    """Return an image tower that also computes in 8 bits, with ranges seen on photos (post-training quantisation).
+    """Return an image tower that also computes in 8 bits. Its ranges come from photos (post-training quantisation).
 
     Raises
     ------
     ExtraMissing
         When NNCF is not installed.
     ModelUnsupported
-        When it cannot quantise this tower.
+        When NNCF cannot quantise this tower.
     """
 
     def quantize(nncf: Any) -> Any:  # noqa: ANN401
@@ -61,14 +61,14 @@ def _run(work: Callable[[Any], Any]) -> Any:  # noqa: ANN401
         try:
             return work(nncf)
         except Exception as error:
-            # NNCF raises whatever OpenVINO and its own passes do.
+            # NNCF raises its own errors and those of OpenVINO.
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise ModelUnsupported(f"NNCF cannot quantise this tower: {first[:300]}") from error
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep NNCF from drawing on the terminal, and from reporting its use, which this variable switches off."""
+    """Keep the output of NNCF off the terminal. The variable ``NNCF_CI`` switches off its telemetry."""
     before = os.environ.get("NNCF_CI")
     os.environ["NNCF_CI"] = "1"
     try:

@@ -1,4 +1,4 @@
-"""Reading the small files of a published folder, which is untrusted: bounded, and checked for their types."""
+"""Reading the small files of an untrusted folder, with bounded sizes and checked types."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_file(path: Path, limit: int) -> bytes | None:
     Raises
     ------
     ModelCorrupt
-        When it is larger than ``limit`` bytes, no regular file, or cannot be read.
+        When the file is larger than ``limit`` bytes, not a regular file, or cannot be read.
     """
     try:
         return read_bounded(path, limit)
@@ -36,7 +36,7 @@ def read_settings(path: Path, limit: int = _MAX_SETTINGS) -> dict[str, Any] | No
     Raises
     ------
     ModelCorrupt
-        When it holds anything else.
+        When the file holds anything else.
     """
     data = read_file(path, limit)
     if data is None:
@@ -51,12 +51,12 @@ def read_settings(path: Path, limit: int = _MAX_SETTINGS) -> dict[str, Any] | No
 
 
 def part(settings: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
-    """Return the object called ``name`` in ``settings``, empty where there is none or it is null.
+    """Return the object ``name`` of ``settings``, empty where it is missing or null.
 
     Raises
     ------
     ModelCorrupt
-        When something else is called that.
+        When ``name`` is not an object.
     """
     value = settings.get(name)
     if value is None:

@@ -1,6 +1,6 @@
-"""Reading a vocabulary of SentencePiece without its library: the few fields of ``sentencepiece_model.proto`` in use.
+"""Reading a SentencePiece vocabulary without the library: the used fields of ``sentencepiece_model.proto``.
 
-The file is a message of Protocol Buffers: fields, each with a number and a kind, of which some are messages again.
+The file is a Protocol Buffers message: a sequence of fields, each with a number and a type, of which some are messages.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _MAX_PIECES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class SentencePieces:
-    """A vocabulary of unigrams.
+    """A vocabulary of a unigram model.
 
     Attributes
     ----------
     scores
-        Every piece with its logarithmic probability; the position is the token.
+        The pieces with their log probabilities. The position of a piece is its token.
     unknown, end
-        The tokens of unknown characters and of the end of a text.
+        The tokens for unknown characters and for the end of a text.
     character_map
-        How characters are normalised, as SentencePiece compiled it; empty for not at all.
+        The normalisation of characters, as SentencePiece compiled it; empty where there is none.
     """
 
     scores: list[tuple[str, float]]
@@ -43,14 +43,14 @@ def sentence_pieces(data: bytes, path: Path) -> SentencePieces:
     Raises
     ------
     ModelCorrupt
-        When it is damaged.
+        When the file is damaged.
     ModelUnsupported
-        When it is a vocabulary of another kind than SigLIP's.
+        When the vocabulary is of another type than SigLIP's.
     """
     try:
         return _read(data, path)
     except (ValueError, LookupError, struct.error) as error:
-        raise ModelCorrupt(f"{path} is no vocabulary of SentencePiece: {error}.") from error
+        raise ModelCorrupt(f"{path} is not a SentencePiece vocabulary: {error}.") from error
 
 
 def _read(data: bytes, path: Path) -> SentencePieces:
@@ -71,15 +71,15 @@ def _read(data: bytes, path: Path) -> SentencePieces:
         if len(scores) > _MAX_PIECES:
             raise ValueError(f"it has more than {_MAX_PIECES:,} pieces")
     if model != _UNIGRAM or not set(kinds) <= {_NORMAL, _UNKNOWN, _CONTROL}:
-        raise ModelUnsupported(f"{path} is not a plain vocabulary of unigrams, as SigLIP's is.")
+        raise ModelUnsupported(f"{path} is not a plain unigram vocabulary like SigLIP's.")
     names = [piece for piece, _ in scores]
     if kinds.count(_UNKNOWN) != 1 or "</s>" not in names:
-        raise ValueError("it has no token for the unknown, or none for the end")
+        raise ValueError("it lacks the unknown token or the end token")
     return SentencePieces(scores, kinds.index(_UNKNOWN), names.index("</s>"), character_map)
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yield number and value of each field of a message; values of 4 and 8 bytes as these bytes."""
+    """Yield the number and the value of each field of a message. Fixed-size values stay bytes."""
     position = 0
     while position < len(data):
         key, position = _varint(data, position)

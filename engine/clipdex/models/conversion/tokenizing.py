@@ -1,8 +1,8 @@
-"""The tokenizer of a published model as one ``tokenizer.json``, and how its text tower wants the tokens.
+"""Converting the tokenizer of a published model to one ``tokenizer.json``, and reading how its text tower takes tokens.
 
-Tokens must be those that the text tower was trained with, so what is missing from a ``tokenizer.json`` is added, and
-one is built from the older forms: ``vocab.json`` and ``merges.txt``, OpenAI's ``bpe_simple_vocab_16e6.txt.gz``, and
-SigLIP's ``spiece.model``.
+The tokens must be those of the training. Steps that a published ``tokenizer.json`` lacks are added. A missing one is
+built from the older forms: ``vocab.json`` and ``merges.txt``, OpenAI's ``bpe_simple_vocab_16e6.txt.gz``, and SigLIP's
+``spiece.model``.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _MAX_PACKED = 16 << 20
 _MAX_LENGTH = 8192
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _OPENAI_FILES = ("bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt")
-# OpenAI's vocabulary has 49,408 entries, and its file more merges than that.
+# OpenAI's vocabulary has 49,408 entries; its file lists more merges than the vocabulary uses.
 _OPENAI_MERGES = 49152 - 256 - 2
-# What OpenAI's code fills texts with, and all that follow it.
+# The padding of OpenAI's code, and of all code that follows it.
 _ZERO = 0
 _SPACE = "\u2581"
-# What a text may be: used to find out what a tokenizer does, and that it does not break down.
+# Sample texts that show what a tokenizer does, and that it does not fail.
 _PROBES = (
     "",
     "a photo of a dog",
@@ -43,15 +43,15 @@ _PROBES = (
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """How a text tower wants the tokens of a text.
+    """How a text tower takes tokens.
 
     Attributes
     ----------
     length
-        Most tokens that it takes.
+        The most tokens of a text.
     pad_id
-        The token that must fill every text up to ``length``, because the tower looks at all positions; None where
-        nothing after the end of the text has an influence.
+        The token that pads every text to ``length``, for a tower that attends to all positions; None where the tower
+        ignores everything after the end of the text.
     """
 
     length: int
@@ -60,7 +60,7 @@ class TextForm:
 
 @dataclass(frozen=True, slots=True)
 class _Tower:
-    """What the configuration of a model says of its text tower."""
+    """The text tower in the configuration of a model."""
 
     length: object
     siglip: bool = False
@@ -74,7 +74,7 @@ def write_tokenizer(folder: Path, target: Path) -> None:
     Parameters
     ----------
     folder
-        As downloaded from a model hub; the files may be in its folder ``tokenizer``. Untrusted.
+        An untrusted folder as downloaded from a model hub. The files may be in its folder ``tokenizer``.
     target
         The ``tokenizer.json`` to write.
 
@@ -83,7 +83,7 @@ def write_tokenizer(folder: Path, target: Path) -> None:
     ModelCorrupt
         When a file of the tokenizer cannot be used.
     ModelUnsupported
-        When there is no tokenizer, or one that nothing is known of.
+        When there is no tokenizer, or an unknown one.
     OSError
         When ``target`` cannot be written.
     """
@@ -91,18 +91,18 @@ def write_tokenizer(folder: Path, target: Path) -> None:
 
 
 def text_form(folder: Path) -> TextForm:
-    """Find out how the text tower of the model in ``folder`` wants its tokens.
+    """Find out how the text tower of the model in ``folder`` takes tokens.
 
-    CLIP's is causal and reads its result at the end token, so it needs no padding. Those of SigLIP and of MobileCLIP
-    attend to all positions and were trained on texts filled up to the full length, without an attention mask. Where
-    nothing is said of the text tower, as with some of MobileCLIP, texts are filled up, which is all one to CLIP.
+    The text tower of CLIP is causal and reads its result at the end token, so it needs no padding. Those of SigLIP and
+    MobileCLIP attend to all positions and were trained on padded texts without an attention mask. Where the
+    configuration does not describe the text tower, as for some of MobileCLIP, texts are padded, which CLIP ignores.
 
     Raises
     ------
     ModelCorrupt
         When the configuration or the tokenizer cannot be used.
     ModelUnsupported
-        When the text tower is of another kind, or there is no tokenizer.
+        When the text tower is of another type, or there is no tokenizer.
     """
     tower = _tower(folder)
     length = _whole(tower.length, 4, _MAX_LENGTH, "the length of texts", folder)
@@ -122,7 +122,7 @@ def _tower(folder: Path) -> _Tower:
     kind = config.get("model_type")
     text = part(config, "text_config", path)
     if isinstance(kind, str) and kind.startswith("siglip"):
-        # The defaults of transformers, which published configurations rely on.
+        # The defaults of transformers, which published configurations omit.
         return _Tower(_given(text, "max_position_embeddings", 64), True, True, _given(text, "pad_token_id", 1))
     if "text_cfg" in config:
         return _open_clip_tower(part(config, "text_cfg", path), path)
@@ -135,7 +135,7 @@ def _tower(folder: Path) -> _Tower:
 
 
 def _open_clip_tower(text: dict[str, Any], path: Path) -> _Tower:
-    """Read ``text_cfg`` of OpenCLIP, or of Apple's MobileCLIP. Both fill texts with zeros, but for SigLIP's."""
+    """Read ``text_cfg`` of OpenCLIP, or of Apple's MobileCLIP. Both pad texts with zeros, except for SigLIP."""
     if text.get("hf_model_name") is not None:
         raise ModelUnsupported(
             f"{path}: the text tower is a {text['hf_model_name']!r:.80}, and not CLIP's or SigLIP's."
@@ -211,7 +211,7 @@ def _tokenizer_in(place: Path, siglip: bool) -> Tokenizer | None:
 
 @contextlib.contextmanager
 def _failures(place: Path) -> Iterator[None]:
-    """Turn what the library raises for data that it cannot use into ``ModelCorrupt``: bare exceptions, and panics."""
+    """Turn the errors of the library for unusable data, bare exceptions and panics, into ``ModelCorrupt``."""
     try:
         yield
     except (ModelCorrupt, ModelUnsupported):
@@ -256,8 +256,8 @@ def _clip(vocabulary: dict[str, Any], lines: list[str]) -> Tokenizer:
 
 
 def _openai(lines: list[str]) -> Tokenizer:
-    """Build the same from OpenAI's list of merges: the bytes, the bytes that end a word, the merges, start and end."""
-    # Printable bytes stand for themselves, and come first; the others are letters from 256.
+    """Build CLIP's BPE from OpenAI's merges: the bytes, the bytes at the end of a word, the merges, start and end."""
+    # Printable bytes stand for themselves and come first; the other bytes become characters from 256.
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("\u00a1"), ord("\u00ac") + 1)]
     printable += range(ord("\u00ae"), ord("\u00ff") + 1)
     bytes_ = [chr(byte) for byte in printable] + [chr(256 + index) for index in range(256 - len(printable))]
@@ -278,15 +278,15 @@ def _unpacked(data: bytes, path: Path) -> bytes:
 
 
 def _from_pieces(pieces: SentencePieces, lower: bool) -> Tokenizer:
-    """Build what transformers' ``SiglipTokenizer`` does: SigLIP's clean-up, then SentencePiece's, then unigrams.
+    """Build the tokenizer of transformers' ``SiglipTokenizer``: SigLIP's clean-up, SentencePiece's, then unigrams.
 
-    Other than there, names of special tokens in a text are nothing special.
+    Unlike there, the names of special tokens within a text have no special meaning.
     """
     tokenizer = Tokenizer(models.Unigram(pieces.scores, unk_id=pieces.unknown))
     tokenizer.normalizer = normalizers.Sequence(
         [
             *_clean_up(lower),
-            # The map has sequences of letters and marks, of which the library finds only the shortest.
+            # The map contains sequences of letters and marks; the library finds only the shortest of them.
             *([normalizers.NFKC(), normalizers.Precompiled(pieces.character_map)] if pieces.character_map else []),
             normalizers.Replace(Regex(" {2,}"), " "),
             normalizers.Replace(Regex("^ | $"), ""),
@@ -301,10 +301,10 @@ def _from_pieces(pieces: SentencePieces, lower: bool) -> Tokenizer:
 
 
 def _clean_up(lower: bool) -> list[Any]:
-    """Return normalisers for what SigLIP's ``canonicalize_text`` does: lower case, no punctuation, single spaces."""
+    """Return the normalisers of SigLIP's ``canonicalize_text``: lower case, no punctuation, single spaces."""
     steps = [_final_sigma(), normalizers.Lowercase()] if lower else []
     punctuation = "[" + "".join("\\" + mark for mark in string.punctuation) + "]"
-    # Python takes four separators for white space that Unicode does not.
+    # Python counts four separators as white space that Unicode does not.
     spaces = r"[\s\x1c-\x1f]+"
     return [
         normalizers.Replace(_SPACE, " "),
@@ -315,23 +315,24 @@ def _clean_up(lower: bool) -> list[Any]:
 
 
 def _final_sigma() -> Any:  # noqa: ANN401
-    """Return a normaliser for the one letter whose lower case depends on its neighbours (Unicode 3.13, Final_Sigma)."""
+    """Return a normaliser for sigma, whose lower case depends on its neighbours (Unicode 3.13, Final_Sigma)."""
     cased = r"[\p{Lu}\p{Ll}\p{Lt}\u00aa\u00ba\u2160-\u217f\u24b6-\u24e9]"
     passed_over = r"[\p{Mn}\p{Me}\p{Cf}\p{Lm}\p{Sk}'.:\u00b7\u2018\u2019]"
-    # What is before a position can only be matched in a bounded number of characters.
+    # A look-behind has a bounded number of characters.
     before = "|".join(cased + passed_over * count for count in range(4))
     return normalizers.Replace(Regex(f"(?<={before})\u03a3(?!{passed_over}*{cased})"), "\u03c2")
 
 
 def _as_siglip(tokenizer: Tokenizer, lower: bool) -> Tokenizer:
-    """Make a published tokenizer prepare texts as SigLIP was trained, where it does not do so by itself.
+    """Add the preparation of texts that SigLIP was trained with to a tokenizer, where it is missing.
 
-    SigLIP's texts are in lower case and without punctuation (Zhai et al. 2023), SigLIP 2's in lower case (Tschannen et
-    al. 2025), which its published tokenizer leaves to the caller. SigLIP has unigrams, SigLIP 2 Gemma's BPE.
+    SigLIP was trained on texts in lower case without punctuation (Zhai et al. 2023), SigLIP 2 on texts in lower case
+    (Tschannen et al. 2025), which its published tokenizer leaves to the caller. SigLIP uses unigrams, SigLIP 2 the BPE
+    of Gemma.
     """
 
-    def same(one: str, other: str) -> bool:
-        return bool(tokenizer.encode(one).ids == tokenizer.encode(other).ids)
+    def same(first: str, second: str) -> bool:
+        return bool(tokenizer.encode(first).ids == tokenizer.encode(second).ids)
 
     kind = type(tokenizer.model).__name__
     steps: list[Any] = []

@@ -1,7 +1,7 @@
-"""Towers of checkpoints that need PyTorch: those of transformers, and those of OpenCLIP.
+"""Converting checkpoints that need PyTorch: those of transformers, and those of OpenCLIP.
 
-They are traced into OpenVINO by its own frontend. Its converter, ``openvino.tools.ovc``, is not used: it reports its
-use. No pickle is loaded but where the caller says so, and then by a loader that takes tensors only.
+OpenVINO's own frontend traces the towers. Its converter ``openvino.tools.ovc`` is not used, because it reports its use.
+A pickle is loaded only on request, by a loader that accepts only tensors.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ def torch_towers(layout: Layout, side: int, length: int, *, padded: bool, pickle
     Parameters
     ----------
     layout
-        Of kind ``transformers`` or ``open_clip``.
+        A layout of kind ``transformers`` or ``open_clip``.
     side
-        Side of its images in pixels.
+        Side of the images in pixels.
     length
-        Most tokens of a text.
+        The most tokens of a text.
     padded
-        Every text is filled up to ``length``.
+        Whether every text is padded to ``length``.
     pickles
-        Allow weights in a pickle, loaded with ``weights_only``.
+        Whether to load weights from a pickle, with ``weights_only``.
 
     Returns
     -------
-    The image tower and the text tower, each an ``openvino.Model``, with inputs ``pixel_values``, ``input_ids`` and (for
-    transformers) ``attention_mask``.
+    The image tower and the text tower, each an ``openvino.Model``, with the inputs ``pixel_values``, and ``input_ids``
+    and (for transformers) ``attention_mask``.
 
     Raises
     ------
     ExtraMissing
         When PyTorch or the library of the checkpoint is not installed.
     ModelUnsupported
-        When the checkpoint is a pickle, or no dual encoder.
+        When the checkpoint is a pickle, or not a dual encoder.
     ModelCorrupt
-        When it cannot be loaded.
+        When the checkpoint cannot be loaded.
     """
     if layout.checkpoint and not pickles:
         raise ModelUnsupported(
@@ -64,7 +64,7 @@ def torch_towers(layout: Layout, side: int, length: int, *, padded: bool, pickle
         model.requires_grad_(False)
         images = torch.zeros((2, 3, side, side), dtype=torch.float32)
         ids = torch.arange(2 * (length if padded else _TOKENS)).reshape(2, -1) % 7 + 1
-        # Towers that want every text filled up were trained to look at what fills it.
+        # Towers for padded texts were trained to attend to the padding.
         masked = layout.kind == "transformers" and not padded
         texts = {"input_ids": ids, **({"attention_mask": torch.ones_like(ids)} if masked else {})}
         image = _traced(model, encode_image, {"pixel_values": images}, layout.folder)
@@ -86,7 +86,7 @@ def _transformers(layout: Layout) -> tuple[Any, Any, Any]:
             attn_implementation="eager",
         ).eval()
     except Exception as error:
-        # The libraries raise nearly anything for a damaged file or a configuration that does not fit.
+        # The libraries raise nearly any error for a damaged file or an inconsistent configuration.
         raise ModelCorrupt(f"transformers cannot load {layout.folder}: {_short(error)}") from error
     if not hasattr(model, "get_image_features") or not hasattr(model, "get_text_features"):
         raise ModelUnsupported(f"{layout.folder} is a {layout.family!r} model, and no dual encoder such as CLIP.")
@@ -123,7 +123,7 @@ def _open_clip(layout: Layout) -> tuple[Any, Any, Any]:
 
 
 def _short(error: Exception) -> str:
-    """Return the beginning of a message; those of PyTorch can hold a whole tensor."""
+    """Return the beginning of a message, because those of PyTorch can hold a whole tensor."""
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return first[:_LONGEST_MESSAGE]
 
@@ -134,9 +134,9 @@ def _traced(model: Any, encode: Any, example: Mapping[str, Any], folder: Path) -
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     class Tower(torch.nn.Module):  # type: ignore[name-defined, misc]
-        """One function as a module, with arguments of its own names."""
+        """A module whose ``forward`` is one function with named arguments."""
 
-    # TorchScript takes the names of inputs from the signature.
+    # TorchScript takes the names of the inputs from the signature.
     if "attention_mask" in example:
         Tower.forward = lambda self, input_ids, attention_mask: encode(input_ids, attention_mask)
     elif "input_ids" in example:
@@ -156,7 +156,7 @@ def _traced(model: Any, encode: Any, example: Mapping[str, Any], folder: Path) -
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what PyTorch and transformers say about tracing, and about weights of other heads, to themselves."""
+    """Suppress the messages of PyTorch and transformers about tracing and about weights of other heads."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

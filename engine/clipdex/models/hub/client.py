@@ -1,7 +1,7 @@
-"""The Hugging Face hub, through its library: what a repository holds, and the bytes of its files.
+"""The Hugging Face hub, through its library: which files a repository has, and their bytes.
 
-The library knows the addresses, and what the user has set: ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``, proxies.
-Its versions 0.30 to 2 differ in the HTTP client that they bring; nothing outside this module knows which.
+The library knows the addresses and the user's settings: ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HUB_OFFLINE``, proxies.
+Its versions 0.30 to 2 come with different HTTP clients; only this module knows which.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class Announced:
     Attributes
     ----------
     path
-        In the repository.
+        The path in the repository.
     size
-        In bytes; -1 where the hub does not say.
+        The size in bytes; -1 where the hub does not say.
     sha256
-        In hexadecimal, of a file that is stored apart from git; empty for another.
+        The SHA-256 in hexadecimal of a file that is stored outside git; empty for other files.
     blob
-        SHA-1 of git's blob of it, in hexadecimal; empty for a file that is stored apart.
+        The SHA-1 of the git blob in hexadecimal; empty for a file that is stored outside git.
     """
 
     path: str
@@ -51,21 +51,21 @@ class Announced:
 
     @property
     def checksum(self) -> str:
-        """The checksum, of either kind; empty where there is none that can be compared."""
+        """The checksum of either kind; empty where there is no valid one."""
         if _SHA256.fullmatch(self.sha256) or (not self.sha256 and _COMMIT.fullmatch(self.blob)):
             return self.sha256 or self.blob
         return ""
 
 
 class Dropped(Exception):
-    """An attempt failed in a way that passes, and the next one may go on.
+    """An attempt failed for a reason that may pass; another attempt may succeed.
 
     Parameters
     ----------
     reason
         What happened.
     wait
-        Seconds after which the server asks to be asked again; an attribute, too.
+        The seconds that the server asks to wait; also an attribute.
     """
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
@@ -74,14 +74,14 @@ class Dropped(Exception):
 
 
 class HubClient:
-    """Asks the hub about one model.
+    """Requests to the hub about one model.
 
     Parameters
     ----------
     known
         The model.
     endpoint
-        Address of the hub, or None for what the user has set. As an attribute: the one that is asked.
+        The address of the hub; None takes the user's setting. The attribute is the address in use.
     """
 
     def __init__(self, known: KnownModel, endpoint: str | None = None) -> None:
@@ -92,14 +92,14 @@ class HubClient:
         self.endpoint = str(self._api.endpoint)
 
     def announced(self) -> tuple[str, dict[str, Announced]]:
-        """Return the commit that the model's revision is now, and all files of that commit by their paths.
+        """Return the commit of the model's revision, and all files of that commit by their paths.
 
         Raises
         ------
         Dropped
-            When another attempt may help.
+            When another attempt may succeed.
         ModelDownloadFailed
-            When it would not.
+            When another attempt would fail too.
         """
         try:
             with _quiet():
@@ -113,29 +113,29 @@ class HubClient:
         except ModelDownloadFailed:
             raise
         except Exception as error:
-            # The library changed its HTTP client twice, and each client has errors of its own.
+            # The library changed its HTTP client twice, and each client has its own errors.
             status = getattr(getattr(error, "response", None), "status_code", 0)
             if _passes(status):
                 raise Dropped(f"{self.endpoint} answers with status {status}") from error
             raise ModelDownloadFailed(self._why(error, status)) from error
 
     def received(self, commit: str, path: str, start: int) -> Generator[tuple[int, bytes], None, None]:
-        """Yield what one connection brings of a file from ``start`` on: positions in the file, and the bytes there.
+        """Yield the bytes that one connection sends of a file from ``start`` on, each chunk with its position.
 
-        They begin at 0 where the server sends nothing but whole files.
+        The first position is 0 where the server only sends whole files.
 
         Raises
         ------
         Dropped
-            When another attempt may help.
+            When another attempt may succeed.
         ModelDownloadFailed
-            When it would not.
+            When another attempt would fail too.
         """
         try:
             with _quiet():
                 url = self._library.hf_hub_url(self._known.repository, path, revision=commit, endpoint=self.endpoint)
                 headers = dict(self._library.utils.build_hf_headers(**_CALLER))
-            # A compressed answer could not be continued in its middle.
+            # A compressed response cannot be resumed in the middle.
             headers["Accept-Encoding"] = "identity"
             if start:
                 headers["Range"] = f"bytes={start}-"
@@ -150,7 +150,7 @@ class HubClient:
             raise Dropped(_reason(error)) from error
 
     def _position(self, commit: str, path: str, start: int, answer: _Answer) -> int:
-        """Return where in the file an answer begins, where it brings some of it."""
+        """Return the position in the file at which a response begins; raise where it has no bytes of the file."""
         if answer.status == 200:
             return 0
         if answer.status == 206:
@@ -202,7 +202,7 @@ def _described(known: KnownModel, commit: str, siblings: Iterable[Any]) -> tuple
     if not _COMMIT.fullmatch(commit):
         raise ModelDownloadFailed(f"the hub does not say which commit of {known.repository} it offers.")
     if _COMMIT.fullmatch(known.revision) and commit != known.revision:
-        raise ModelDownloadFailed(f"the hub offers {known.at(commit)}, and was asked for {known.revision}.")
+        raise ModelDownloadFailed(f"the hub offers {known.at(commit)} instead of the commit {known.revision}.")
     files = {}
     for sibling in siblings:
         apart = sibling.lfs
@@ -218,7 +218,7 @@ def _described(known: KnownModel, commit: str, siblings: Iterable[Any]) -> tuple
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer of the server whose body is still to come."""
+    """A response of the server whose body is not read yet."""
 
     status: int
     headers: Mapping[str, str]
@@ -227,7 +227,7 @@ class _Answer:
 
 @contextlib.contextmanager
 def _answer(library: ModuleType, url: str, headers: Mapping[str, str]) -> Iterator[_Answer]:
-    """Ask with the client that the library brings: that of requests before its version 1, one like httpx since."""
+    """Send a request with the library's HTTP client: requests before its version 1, and one like httpx since."""
     session, timeout = library.utils.get_session(), library.constants.HF_HUB_DOWNLOAD_TIMEOUT
     if callable(session.stream):
         with session.stream("GET", url, headers=headers, timeout=timeout) as response:
@@ -238,7 +238,7 @@ def _answer(library: ModuleType, url: str, headers: Mapping[str, str]) -> Iterat
 
 
 def _library() -> ModuleType:
-    """Import the library of the hub with its telemetry off; it reads the environment when it is imported."""
+    """Import the library of the hub with its telemetry off. It reads the environment when it is imported."""
     before = os.environ.get(_TELEMETRY)
     os.environ[_TELEMETRY] = "1"
     try:
@@ -256,7 +256,7 @@ def _library() -> ModuleType:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the library logs, and what it warns of, from the terminal."""
+    """Keep the logs and the warnings of the library off the terminal."""
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -269,12 +269,12 @@ def _quiet() -> Iterator[None]:
 
 
 def _passes(status: int) -> bool:
-    """Tell whether a server that answers with this status may answer otherwise a little later."""
+    """Tell whether a request with this status may succeed a little later."""
     return status in (408, 425, 429) or status >= 500
 
 
 def _reason(error: BaseException) -> str:
-    """Return what the operating system said, where it said something: clients wrap it several times."""
+    """Return the message of the operating system where there is one. HTTP clients wrap it several times."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:

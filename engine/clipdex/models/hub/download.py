@@ -1,7 +1,18 @@
-"""Downloading the files of a published model: by commit, resumable, and compared with the checksums of the hub.
+"""Downloading the files of a published model: from one commit, resumable, and compared with the hub's checksums.
 
-The bytes are received here and not by the hub's library: newer versions of it delete what an interrupted download has
-fetched, and none tells its caller how far it is.
+This module receives the bytes itself. The library of the hub (``huggingface_hub.hf_hub_download``, versions 0.30 and
+2.4) was tried in its place with ``tests/test_hub.py``, and does not do the following:
+
+- It deletes what arrived when a download is interrupted or killed, or when the disk is full
+  (``test_a_download_that_gave_up_is_continued_by_the_next_one``,
+  ``test_an_interrupt_leaves_what_the_next_download_continues``, ``test_a_download_that_was_killed_is_continued``,
+  ``test_a_disk_that_fills_keeps_what_came``).
+- It loses up to 10 MB at each dropped connection, and gives up after a few even where each brought something
+  (``test_a_dropped_connection_is_taken_up_where_it_broke``,
+  ``test_connections_may_drop_as_often_as_they_like_while_something_comes``).
+- It does not repeat a request that is answered with status 500 (``test_a_busy_server_is_asked_again``).
+- Version 0.30 reports no progress (``test_progress_rises_to_the_size_of_all_files``) and writes to the terminal
+  (``test_nothing_is_printed_and_nothing_written_elsewhere``).
 """
 
 from __future__ import annotations
@@ -23,13 +34,9 @@ from clipdex.models.hub.known import KnownModel
 from clipdex_indexes.storage.lock import WriterLock
 
 PARTIAL = ".partial"
-# What holds data only. Other formats of weights can hold programs.
+# Files of these types hold only data. Other formats of weights can hold programs.
 SUFFIXES = (".json", ".txt", ".model", ".onnx", ".onnx_data", ".safetensors")
-_MAX_FILE = 8 << 30
-_MAX_TOTAL = 16 << 30
 _BLOCK = 1 << 20
-# Seconds after each attempt in a row that brought nothing.
-_WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
 _LONGEST_WAIT = 60.0
 _PART = re.compile(r"[0-9a-f]{40,64}\.part")
 
@@ -37,8 +44,25 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of a download.
+
+    Attributes
+    ----------
+    file, total
+        The most bytes of one file, and of all files together.
+    waits
+        The seconds to wait after each attempt that brought nothing; the attempt after the last of them is final.
+    """
+
+    file: int = 8 << 30
+    total: int = 16 << 30
+    waits: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadProgress:
-    """How far a download is: the file that is being fetched, the bytes that are there, and the bytes of all files."""
+    """The progress of a download: the current file, the bytes that have arrived, and the bytes of all files."""
 
     file: str
     done: int
@@ -47,7 +71,7 @@ class DownloadProgress:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file that was fetched and compared: its size in bytes, and its SHA-256 in hexadecimal."""
+    """A downloaded file whose checksum was right: its size in bytes, and its SHA-256 in hexadecimal."""
 
     size: int
     sha256: str
@@ -55,18 +79,18 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What was downloaded.
+    """A completed download.
 
     Attributes
     ----------
     folder
-        Where the files are, in the sub-folders of their repository.
+        The folder of the files, which keep their paths in the repository.
     repository, revision
-        Where they come from: the repository, and the commit, 40 hexadecimal digits.
+        The repository, and its commit in 40 hexadecimal digits.
     endpoint
-        The address of the hub that they come from.
+        The address of the hub.
     files
-        By their paths in the repository.
+        The files by their paths in the repository.
     """
 
     folder: Path
@@ -82,44 +106,47 @@ def download(
     *,
     progress: Callable[[DownloadProgress], None] | None = None,
     endpoint: str | None = None,
+    limits: Limits = Limits(),
 ) -> Download:
-    """Fetch the files of a model into ``folder``; those that are there already, and right, are not fetched again.
+    """Download the files of a model into ``folder``, except those that are there already with the right checksum.
 
-    The revision is resolved to a commit, and everything comes from that commit. A file gets its name when its size and
-    its checksum are those that the hub announces. Until then it is in ``folder/.partial``, where an interrupted
-    download leaves what it has, and the next one continues.
+    The revision is resolved to a commit once, and all files come from that commit. A file gets its name only after its
+    size and its checksum agree with those that the hub announces. Before that it is in ``folder/.partial``. An
+    interrupted download leaves its parts there, and the next download continues them.
 
     Parameters
     ----------
     known
         The repository, the revision and the files.
     folder
-        Where to put them; made where it is missing.
+        The folder to write to; it is created where it is missing.
     progress
-        Called when bytes have arrived. ``done`` never falls, and ends at ``total``.
+        Called when bytes have arrived. ``done`` never decreases, and ends at ``total``.
     endpoint
-        Address of the hub; by default that of ``HF_ENDPOINT``, or huggingface.co.
+        The address of the hub; by default that of ``HF_ENDPOINT``, or huggingface.co.
+    limits
+        The most bytes to download, and how patiently.
 
     Raises
     ------
     ModelDownloadFailed
-        When the hub cannot be reached or refuses, when what comes is not what was announced, or when it cannot be
-        written.
+        When the hub cannot be reached or refuses, when a file differs from what the hub announced, or when a file
+        cannot be written.
     """
     targets = {path: _target(folder, path) for path in (*known.files, *known.optional)}
     client = HubClient(known, endpoint)
     failure = f"{known.repository} cannot be downloaded now. {known.by_hand()}"
-    commit, announced = _patiently(client.announced, failure, iter(_WAITS))
-    wanted = _wanted(known, commit, announced)
+    commit, announced = _patiently(client.announced, failure, iter(limits.waits))
+    wanted = _wanted(known, commit, announced, limits)
     try:
         partial = _partial(folder)
         with WriterLock(partial):
-            files = _Fetching(client, known, commit, partial, progress).all(wanted, targets)
+            files = _Fetching(client, known, commit, partial, progress, limits).all(wanted, targets)
         _clear(partial)
     except IndexLocked as error:
         raise ModelDownloadFailed(str(error)) from error
     except BrokenPipeError:
-        # Nothing here writes to a pipe: it is from ``progress``, and its caller's.
+        # Nothing here writes to a pipe: the error comes from ``progress`` and belongs to the caller.
         raise
     except (IndexFailure, OSError) as error:
         raise ModelDownloadFailed(_unwritable(folder, error)) from error
@@ -127,7 +154,7 @@ def download(
 
 
 class _Fetching:
-    """One download, when it is known what to fetch: how far it is, and where its parts are."""
+    """One download whose list of files is known: its progress, and the folder of its parts."""
 
     def __init__(
         self,
@@ -136,17 +163,19 @@ class _Fetching:
         commit: str,
         partial: Path,
         progress: Callable[[DownloadProgress], None] | None,
+        limits: Limits,
     ) -> None:
         self._client = client
         self._known = known
         self._commit = commit
         self._partial = partial
         self._progress = progress
+        self._waits = limits.waits
         self._shown = 0
         self._total = 0
 
     def all(self, wanted: list[Announced], targets: Mapping[str, Path]) -> dict[str, FileRecord]:
-        """Fetch what is missing; return all that is there then, in the order of ``wanted``."""
+        """Download the missing files; return all files in the order of ``wanted``."""
         there = {file.path: self._checksum(targets[file.path], file) for file in wanted}
         parts = {file.path: self._partial / f"{file.checksum}.part" for file in wanted}
         self._total = sum(file.size for file in wanted)
@@ -172,7 +201,7 @@ class _Fetching:
         if part.is_symlink() or _size(part) > file.size:
             part.unlink()
         with part.open("ab") as handle:
-            waits = iter(_WAITS)
+            waits = iter(self._waits)
             while (begun := handle.tell()) < file.size:
                 try:
                     with contextlib.closing(self._client.received(self._commit, file.path, begun)) as chunks:
@@ -180,7 +209,7 @@ class _Fetching:
                             if position != handle.tell():
                                 handle.truncate(position)
                                 handle.seek(position)
-                            # A byte too many is enough to know that it is another file.
+                            # One byte too many shows that the file is another.
                             handle.write(chunk[: file.size + 1 - position])
                             self._report(file, before + handle.tell())
                             if handle.tell() > file.size:
@@ -188,7 +217,7 @@ class _Fetching:
                     if handle.tell() < file.size:
                         raise Dropped("the connection ended early")
                 except Dropped as drop:
-                    waits = iter(_WAITS) if handle.tell() > begun else waits
+                    waits = iter(self._waits) if handle.tell() > begun else waits
                     _wait(
                         waits,
                         drop,
@@ -199,8 +228,8 @@ class _Fetching:
         if not sha256:
             part.unlink()
             raise ModelDownloadFailed(
-                f"what came for {file.path} of {self._known.at(self._commit)} is not the file that was announced: its "
-                "checksum is another. It was deleted. Try again; if that does not help, something between this machine "
+                f"the downloaded {file.path} of {self._known.at(self._commit)} is not the file that was announced: its "
+                "checksum differs. It was deleted. Try again. If that does not help, something between this machine "
                 "and the hub alters files."
             )
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -208,30 +237,30 @@ class _Fetching:
         return sha256
 
     def _checksum(self, path: Path, file: Announced) -> str:
-        """Return the SHA-256 of a file that is the announced one, and nothing for another."""
+        """Return the SHA-256 of a file, or an empty text where it is not the announced file."""
         if path.is_symlink() or not path.is_file() or _size(path) != file.size:
             return ""
         sha256 = hashlib.sha256()
-        # The name that git gives to contents.
+        # Git names a blob by the hash of this header and the contents.
         blob = hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
         with path.open("rb") as handle:
             while block := handle.read(_BLOCK):
                 sha256.update(block)
                 if file.blob:
                     blob.update(block)
-        found = sha256.hexdigest()
-        right = file.checksum == (blob.hexdigest() if file.blob else found)
-        return found if right and self._known.sha256.get(file.path, found) == found else ""
+        digest = sha256.hexdigest()
+        as_announced = file.checksum == (blob.hexdigest() if file.blob else digest)
+        return digest if as_announced and self._known.sha256.get(file.path, digest) == digest else ""
 
     def _report(self, file: Announced, done: int) -> None:
-        # Where a file is begun anew, what is shown waits until it is as far again.
+        # Where a file starts again from 0, the shown count waits until it is reached again.
         self._shown = max(self._shown, min(done, self._total))
         if self._progress is not None:
             self._progress(DownloadProgress(file.path, self._shown, self._total))
 
 
 def _patiently(attempt: Callable[[], Result], failure: str, waits: Iterator[float]) -> Result:
-    """Return what ``attempt`` returns, after a few more attempts where it is dropped."""
+    """Return what ``attempt`` returns; repeat it a few times where the connection drops."""
     try:
         return attempt()
     except Dropped as drop:
@@ -245,7 +274,7 @@ def _wait(waits: Iterator[float], drop: Dropped, failure: str) -> None:
     Raises
     ------
     ModelDownloadFailed
-        With the message ``failure``, when there have been enough.
+        With the message ``failure``, when no wait is left.
     """
     wait = next(waits, None)
     if wait is None:
@@ -253,13 +282,13 @@ def _wait(waits: Iterator[float], drop: Dropped, failure: str) -> None:
     time.sleep(max(wait, min(drop.wait, _LONGEST_WAIT)))
 
 
-def _wanted(known: KnownModel, commit: str, announced: Mapping[str, Announced]) -> list[Announced]:
-    """Return what is to be fetched, in the order of the model's list.
+def _wanted(known: KnownModel, commit: str, announced: Mapping[str, Announced], limits: Limits) -> list[Announced]:
+    """Return the files to download, in the order of the model's list.
 
     Raises
     ------
     ModelDownloadFailed
-        When a file is not there, cannot be compared, is too large or is known to be another.
+        When a file is missing, has no checksum, is too large, or differs from the file that is known here.
     """
     missing = [path for path in known.files if path not in announced]
     if missing:
@@ -275,7 +304,7 @@ def _wanted(known: KnownModel, commit: str, announced: Mapping[str, Announced]) 
                 f"{file.path} of {known.at(commit)} is not the file that this version of clipdex knows."
             )
     largest, total = max(file.size for file in wanted), sum(file.size for file in wanted)
-    if largest > _MAX_FILE or total > _MAX_TOTAL:
+    if largest > limits.file or total > limits.total:
         raise ModelDownloadFailed(
             f"{known.at(commit)} is too large: {total:,} bytes, of which {largest:,} are in one file."
         )
@@ -283,12 +312,13 @@ def _wanted(known: KnownModel, commit: str, announced: Mapping[str, Announced]) 
 
 
 def _target(folder: Path, name: str) -> Path:
-    """Return where a file goes.
+    """Return the path of a file in the folder.
 
     Raises
     ------
     ModelDownloadFailed
-        When that is not in the folder, by its name or through a link, or when it is of no kind that is downloaded.
+        When the path leads out of the folder, by its name or through a link, or when the type of the file is not
+        allowed.
     """
     path = PurePosixPath(name)
     plain = name == "/".join(path.parts) and not path.is_absolute() and ".." not in path.parts
@@ -315,7 +345,7 @@ def _no_link(path: Path) -> Path:
 
 
 def _clear(partial: Path) -> None:
-    """Delete what is left of earlier downloads, when all is there."""
+    """Delete what earlier downloads left, after a download is complete."""
     with contextlib.suppress(OSError):
         for path in partial.iterdir():
             if path.name == "lock" or _PART.fullmatch(path.name):
@@ -324,7 +354,7 @@ def _clear(partial: Path) -> None:
 
 
 def _size(path: Path) -> int:
-    """Return the size of a file; 0 for one that is not there."""
+    """Return the size of a file in bytes; 0 where it does not exist."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

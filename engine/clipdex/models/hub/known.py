@@ -1,4 +1,4 @@
-"""Models that can be pulled by a name: where they are published, which files they need, and what they are good at."""
+"""The models that can be pulled by name: their repositories, their files, and what they are good at."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ class KnownModel:
     Attributes
     ----------
     name
-        What it is called here.
+        The name of the model here.
     title
-        What its makers call it.
+        The name that its makers gave it.
     repository
-        Where it is published: ``owner/name`` on the hub.
+        Its repository on the hub, ``owner/name``.
     layout
-        What its files are: ``towers`` (ONNX, which needs no other packages), ``transformers`` or ``open_clip``
+        The type of its files: ``towers`` (ONNX, which needs no other packages), ``transformers`` or ``open_clip``
         (safetensors, which need PyTorch to be converted).
     files, optional
-        Paths in the repository: of what is needed, and of what is taken along where it is there.
+        The paths of the required files in the repository, and of those that are taken where they exist.
     licence
-        As the repository, or the one that the weights come from, states it.
+        The licence that the repository states, or that of the original weights.
     good_at
-        For people who choose one.
+        A hint for people who choose a model.
     bits
-        Bits of a hash key, which is the number of embedding dimensions.
+        Bits of a hash key, equal to the number of embedding dimensions.
     image_size
-        Side of the images that it sees, in pixels.
+        Side of the input images in pixels.
     download_bytes
-        About how much is downloaded; 0 where that is not known.
+        The approximate size of the download; 0 where it is not known.
     revision
         The commit to take; empty for the newest, which is resolved when the model is pulled.
     seen
-        Where the names of the files were read; empty where they were not.
+        Where the names of the files were read; empty where they were not read anywhere.
     verified
-        Whether they were read there, and are not only what such repositories usually have.
+        Whether the names were read there. Otherwise they are those that such repositories usually have.
     sha256
-        In hexadecimal, of files whose contents are known here, by their paths.
+        The SHA-256 in hexadecimal of files whose contents are known here, by their paths.
     """
 
     name: str
@@ -69,11 +69,11 @@ class KnownModel:
         return f"{self.repository} at {commit[:_SHOWN_DIGITS]}"
 
     def page(self, commit: str = "") -> str:
-        """Return the address of the files, for people."""
+        """Return the address of the web page with the files."""
         return f"{HUB}/{self.repository}/tree/{commit or self.revision or 'main'}"
 
     def by_hand(self, commit: str = "") -> str:
-        """Say how to get the model without downloading it with clipdex."""
+        """Say how to get the model by hand, without a download by clipdex."""
         also = f" (and {', '.join(self.optional)}, where it is there)" if self.optional else ""
         return (
             f"To add the model by hand, get {', '.join(self.files)}{also} from {self.page(commit)} into one folder, "
@@ -254,11 +254,11 @@ def find_known(name: str) -> KnownModel:
     Raises
     ------
     ModelNotFound
-        When there is none in the table.
+        When the table has no such model.
     """
     for known in KNOWN:
         if known.name == name:
             return known
     raise ModelNotFound(
-        f"{name!r} is none of the models that can be pulled: {', '.join(known.name for known in KNOWN)}."
+        f"no known model is called {name!r}. These can be pulled: {', '.join(known.name for known in KNOWN)}."
     )
