@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clipdex import BuildProgress, Explorer, build
-from clipdex.building.build import pipeline
+from clipdex.building import pipeline
 from clipdex.encoder import Encoder
 from clipdex.errors import DatasetEmpty, DatasetNotFound, IndexCorrupt, IndexLocked, IndexWriteFailed
 from clipdex_indexes import Index, IndexWriter

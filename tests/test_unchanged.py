@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clipdex import build
-from clipdex.building.build import pipeline
+from clipdex.building import pipeline
 from clipdex.readers import FolderReader
 from clipdex_indexes import IndexWriter
 from helpers_engine import every_file, make_folder, picture, touch_later
