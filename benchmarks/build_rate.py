@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from clipdex.building.build import BuildProgress, build
+from clipdex import BuildProgress, build
 from clipdex.encoder import Encoder, find_model, hash_key, prepare
 from clipdex.encoder.towers import ImageTower
 from clipdex.media.decoding import load_image

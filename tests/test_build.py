@@ -16,6 +16,7 @@ from clipdex import BuildProgress, Explorer, build
 from clipdex.building import pipeline
 from clipdex.encoder import Encoder
 from clipdex.errors import DatasetEmpty, DatasetNotFound, IndexCorrupt, IndexLocked, IndexWriteFailed
+from clipdex.readers import FolderReader
 from clipdex_indexes import Index, IndexWriter
 from clipdex_indexes.storage.lock import WriterLock
 from helpers_engine import (
@@ -539,3 +540,11 @@ def test_seconds_are_wall_clock(odd_copy):
     begin = time.perf_counter()
     report = build(odd_copy)
     assert 0 < report.seconds <= time.perf_counter() - begin
+
+
+def test_a_first_build_begins_to_read_the_dataset_once(tmp_path, monkeypatch):
+    root = make_folder(tmp_path / "data", "a.png", "b.png")
+    begun, read = [], FolderReader.read
+    monkeypatch.setattr(FolderReader, "read", lambda reader: begun.append(reader) or read(reader))
+    assert counts(build(root)) == (2, 0, 0, 0, 0, 2)
+    assert len(begun) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +19,7 @@ from clipdex_cli.project_targets import Resolved, resolve
 from clipdex_cli.several_values import ORDER
 
 if TYPE_CHECKING:
-    from clipdex import Result, SearchRequest
+    from clipdex import BuildSettings, Result, SearchRequest
     from clipdex.projects.model import Outcome
     from clipdex.readers.sources import Target
 
@@ -172,8 +172,8 @@ def place_of_result(before: Result, targets: tuple[str, ...], project_dir: Path 
     return Resolved(tuple(sources)), index
 
 
-def ask(place: Resolved, request: SearchRequest, settings: Settings, build: Mapping[str, Any] | None = None) -> Answer:
-    """Answer a request; with ``build``, settings of builds, bring the indexes up to date first.
+def ask(place: Resolved, request: SearchRequest, settings: Settings, build: BuildSettings | None = None) -> Answer:
+    """Answer a request; with ``build`` bring the indexes up to date first.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def ask(place: Resolved, request: SearchRequest, settings: Settings, build: Mapp
     }
     if build is not None:
         _require_images(request)
-        code = build_all(searched, only_news=True, project_model=place.model, **{**chosen, **build})
+        code = build_all(searched, replace(build, project_model=place.model, **chosen), only_news=True)
         if code:
             raise click.exceptions.Exit(code)
     with Explorer(*searched, **chosen) as explorer:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,7 @@ from clipdex_cli import options
 from clipdex_cli.project_targets import name_of
 
 if TYPE_CHECKING:
-    from clipdex import BuildReport
+    from clipdex import BuildReport, BuildSettings
     from clipdex.datasets.failures import Failure
     from clipdex.readers.sources import Target
 
@@ -23,26 +23,28 @@ _AFTER_BUILD = "What was hashed is in the index; the same command goes on from t
 _AFTER_REBUILD = "An index that was there is as it was before."
 
 
-def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool = False, **settings: Any) -> int:  # noqa: ANN401
+def build_all(
+    targets: Sequence[Target], settings: BuildSettings, *, quiet: bool = False, only_news: bool = False
+) -> int:
     """Build or bring up to date each target, and say on stderr what was done.
 
     Parameters
     ----------
     targets
-        As ``clipdex.build`` takes them.
+        The datasets, as ``clipdex.build`` takes them.
+    settings
+        How each is built.
     quiet
         Show no progress and no summary; failed files are still named.
     only_news
         Say nothing of a target of which nothing had to be changed.
-    **settings
-        The other arguments of ``clipdex.build``.
 
     Returns
     -------
     int
         The exit code: 0 when each target has at least one image in its index.
     """
-    from clipdex import build
+    from clipdex import BuildEvents, build
     from clipdex.errors import ClipdexError, IndexWriteFailed
     from clipdex_cli.progress import BuildDisplay
     from clipdex_cli.stopping import exit_code_of, stoppable
@@ -52,15 +54,10 @@ def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool
         name = name_of(target)
         try:
             with stoppable(), BuildDisplay(name, quiet=quiet) as display:
-                report = build(
-                    target,
-                    progress=display,
-                    waiting=options.say_waiting(name),
-                    notice=None if quiet else _say,
-                    **settings,
-                )
+                events = BuildEvents(options.say_waiting(name), display, None if quiet else _say)
+                report = build(target, settings, events)
         except IndexWriteFailed as error:
-            if only_news and _is_built(target, settings.get("index")):
+            if only_news and _is_built(target, settings.index):
                 click.echo(f"{name}: searched as it was built: {error.message}", err=True)
                 continue
             click.echo(f"clipdex: {error.message}", err=True)
@@ -71,7 +68,7 @@ def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool
             exit_code = error.exit_code
             continue
         except KeyboardInterrupt as stop:
-            after = _AFTER_REBUILD if settings.get("rebuild") else _AFTER_BUILD
+            after = _AFTER_REBUILD if settings.rebuild else _AFTER_BUILD
             click.echo(f"\nInterrupted. {after}", err=True)
             raise click.exceptions.Exit(exit_code_of(stop)) from stop
         news = report.added + report.changed + report.touched + report.renamed + report.removed > 0
@@ -85,12 +82,12 @@ def build_all(targets: Sequence[Target], *, quiet: bool = False, only_news: bool
     return exit_code
 
 
-def _is_built(target: Target, index: Path | None) -> bool:
+def _is_built(target: Target, index: str | os.PathLike[str] | None) -> bool:
     """Tell whether a target has an index already."""
+    from clipdex.datasets.dataset import has_index
     from clipdex.readers.sources import index_folder, locate
-    from clipdex_indexes.storage.manifest import FILE_NAME
 
-    return (index_folder(locate(target), index) / FILE_NAME).exists()
+    return has_index(index_folder(locate(target), index))
 
 
 def _say(sentence: str) -> None:

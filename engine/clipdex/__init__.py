@@ -15,9 +15,10 @@ from clipdex.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from clipdex.building.build import BuildReport, build
+    from clipdex.building.events import BuildEvents, BuildProgress
     from clipdex.building.hash_keys import ExportReport, ImportReport, export_hash_keys, import_hash_keys
     from clipdex.building.joining import join
-    from clipdex.building.pipeline import BuildProgress
+    from clipdex.building.settings import BuildSettings
     from clipdex.errors import ClipdexError
     from clipdex.projects.reading import open_project
     from clipdex.report.save import save_result
@@ -32,8 +33,10 @@ _LAZY = {
     "Explorer": "search.explorer",
     "DatasetItem": "search.queries",
     "build": "building.build",
-    "BuildProgress": "building.pipeline",
+    "BuildEvents": "building.events",
+    "BuildProgress": "building.events",
     "BuildReport": "building.build",
+    "BuildSettings": "building.settings",
     "join": "building.joining",
     "open_project": "projects.reading",
     "export_hash_keys": "building.hash_keys",
@@ -69,6 +72,8 @@ __all__ = [
     "DuplicatesResult",
     "save_result",
     "build",
+    "BuildSettings",
+    "BuildEvents",
     "BuildProgress",
     "BuildReport",
     "join",

@@ -17,6 +17,7 @@
     │   ├── ModelExists          a name that is taken
     │   ├── ModelDownloadFailed  a download that failed
     │   └── DeviceUnavailable    a device or a precision that this machine does not have
+    ├── SettingsError            settings of a build that are not what they should be
     ├── ExtraMissing             an optional package that is not installed
     ├── QueryError               a query that cannot be answered
     │   ├── QueryImageError      a query image that cannot be read
@@ -74,6 +75,7 @@ __all__ = [
     "ProjectNotFound",
     "QueryError",
     "QueryImageError",
+    "SettingsError",
 ]
 
 
@@ -127,6 +129,10 @@ class ModelDownloadFailed(ModelError):
 
 class DeviceUnavailable(ModelError):
     """A device is not on this machine, or does not have a precision."""
+
+
+class SettingsError(ClipdexError):
+    """Settings of a build that are not what they should be."""
 
 
 class ExtraMissing(ClipdexError):

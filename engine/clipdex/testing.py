@@ -182,8 +182,8 @@ def _check_order(reader: Reader, items: list[ReadItem]) -> None:
         return
     for item, following in itertools.pairwise(items):
         _require(
-            item[:2] < following[:2],
-            f"in_order is set, and {following[:2]} comes after {item[:2]}: sort by id and subset, or leave it unset",
+            item.order < following.order,
+            f"in_order is set, and {following.order} comes after {item.order}: sort by id and subset, or unset it",
         )
 
 

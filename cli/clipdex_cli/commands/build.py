@@ -53,15 +53,14 @@ def command(
     """
     options.one_index(targets, index)
     values = options.named_values(format_options)
+    from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
     from clipdex_cli.project_targets import resolve
 
     found = resolve(targets, project_dir)
     if not found.targets:
         raise click.UsageError("name a TARGET: the current folder is in no project.")
-    return build_all(
-        found.targets,
-        quiet=quiet,
+    settings = BuildSettings(
         format=format_name,
         options=values,
         index=index,
@@ -73,3 +72,4 @@ def command(
         wait=wait,
         max_pixels=max_pixels,
     )
+    return build_all(found.targets, settings, quiet=quiet)

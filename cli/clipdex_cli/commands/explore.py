@@ -31,7 +31,9 @@ def _of_builds(**_: Any) -> None:  # noqa: ANN401
 
 @click.pass_context
 def _explore(ctx: click.Context, /, format_name: str, format_options: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401
-    build = {"format": format_name, "options": options.named_values(format_options)}
+    from clipdex import BuildSettings
+
+    build = BuildSettings(format=format_name, options=options.named_values(format_options))
     code: int = ctx.invoke(query.callback, build=build, **given)  # type: ignore[arg-type]
     return code
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +14,9 @@ from clipdex_cli.asking import Settings, ask, place_of, place_of_result, request
 from clipdex_cli.project_targets import PROJECT
 from clipdex_cli.several_values import SeveralValues
 from clipdex_cli.stages import STAGE, record
+
+if TYPE_CHECKING:
+    from clipdex import BuildSettings
 
 
 @click.command(
@@ -99,7 +101,7 @@ def command(
     save_as: str | None,
     stage: bool | None,
     from_result: Path | None,
-    build: Mapping[str, Any] | None = None,
+    build: BuildSettings | None = None,
     **question: Any,  # noqa: ANN401
 ) -> int:
     """Show the images nearest to a text, an image or an item, or to a list that mixes them.

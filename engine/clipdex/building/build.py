@@ -1,39 +1,47 @@
-"""Building an index: read, compare with what is there, decode, hash, write."""
+"""Building an index, from the target to the report.
+
+A build decides twice what it reads and replaces: before it takes the writer's lock, so that it refuses at once what
+cannot be built, and again with the lock held, because another process may have made an index while this one waited.
+"""
 
 from __future__ import annotations
 
-import os
+import itertools
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from clipdex.building.pipeline import BuildProgress, Run
+from clipdex.building.events import BuildEvents
+from clipdex.building.pipeline import Run
+from clipdex.building.settings import BuildKeywords, BuildSettings
 from clipdex.building.unchanged import is_unchanged, remember
-from clipdex.datasets.dataset import recordable, remembered, require_same_root
+from clipdex.datasets.dataset import as_indexed, has_index, recordable, require_same_root
 from clipdex.datasets.failures import Failure, write_failures
 from clipdex.datasets.provenance import model_for_new_index, model_of
-from clipdex.defaults import CHECKPOINT_SECONDS, MAX_PIXELS
 from clipdex.encoder import (
     AUTO,
-    CPU,
     Encoder,
     Model,
     find_model,
     nearest_precision,
 )
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
-from clipdex.readers.base import NO_OPTIONS
+from clipdex.readers.base import Reader, ReadItem, UnreadableItem
+from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
 from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
 from clipdex.version import WRITER
 from clipdex_indexes import Index, IndexWriter, read_manifest
-from clipdex_indexes.storage.manifest import FILE_NAME
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did: one outcome for each file.
+    """What a build did. Each item has one outcome.
 
     Attributes
     ----------
@@ -42,24 +50,28 @@ class BuildReport:
     model, model_choice
         Name of the model, and who chose it, as the end of a sentence.
     device, precision
-        What hashed the images, and in which precision.
+        Device that hashed the images, and its precision.
     index_precision
-        Precision in which the index says that its items were hashed: another one where this device does not have it.
-    added, changed
-        Numbers of items that are new, and whose content is another one. These are hashed, but for second copies of what
-        the index has from a file that is gone or another one now.
-    touched, renamed
-        Numbers of items that did not have to be hashed: only the time, the labels or the place of their media changed;
-        or the index has the same content under another name, from a file that is gone or another one now.
-    unchanged, removed
-        Numbers of items that are as they were, and that are in the dataset no more.
+        Precision that the index names. It differs from ``precision`` where this device does not have it.
+    added
+        Number of new items. They were hashed, except further copies of content that the index had of a moved file.
+    changed
+        Number of items with other content. They were hashed.
+    touched
+        Number of items of which only the time, the labels or the path of the file changed. They were not hashed.
+    renamed
+        Number of items whose content the index had under another id. They were not hashed.
+    unchanged
+        Number of items that are as they were.
+    removed
+        Number of items that are not in the dataset any more.
     kept
-        Number of items that stay in the index because what is there now cannot be looked at, such as those below a
-        folder without permission.
+        Number of items that stay in the index because nobody can tell what is there now, such as those below a folder
+        without permission.
     failed
-        The files that are not in the index, and what could not be looked at, with the reason.
+        Files that are not in the index, and folders that could not be read, with the reason.
     items
-        Number of items in the index now.
+        Number of items in the index.
     seconds
         Wall-clock time.
     """
@@ -83,146 +95,164 @@ class BuildReport:
     seconds: float
 
 
+class _Reading:
+    """A dataset that is being read; its fingerprint is taken first."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        # Taken before anything is read, so that a change during the build gives another fingerprint.
+        self.fingerprint = reader.fingerprint()
+        self._items = reader.read()
+
+    def require_items(self) -> None:
+        """Read the first item.
+
+        Raises
+        ------
+        DatasetEmpty
+            When there is none.
+        """
+        first = next(self._items, None)
+        if first is None:
+            raise DatasetEmpty(
+                f"there are no images in {self.reader.location}: nothing was indexed.{tried_in_vain(self.reader)}"
+            )
+        self._items = itertools.chain([first], self._items)
+
+    def items(self) -> Iterator[ReadItem | UnreadableItem]:
+        """Return the items, once, in item order."""
+        return in_item_order(self.reader, self._items)
+
+
 def build(
     target: Target,
-    *,
-    format: str = AUTO_FORMAT,
-    options: Mapping[str, str] = NO_OPTIONS,
-    index: str | os.PathLike[str] | None = None,
-    model: str | None = None,
-    project_model: str | None = None,
-    device: str = CPU,
-    precision: str = AUTO,
-    rebuild: bool = False,
-    wait: bool = False,
-    waiting: Callable[[str], None] | None = None,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    max_pixels: int = MAX_PIXELS,
-    progress: Callable[[BuildProgress], None] | None = None,
-    notice: Callable[[str], None] | None = None,
+    settings: BuildSettings | None = None,
+    events: BuildEvents | None = None,
+    **keywords: Unpack[BuildKeywords],
 ) -> BuildReport:
     """Make the index of a dataset, or bring it up to date.
 
-    Only images with new content are hashed; what is gone is dropped. What was hashed is committed now and then, and on
-    ``KeyboardInterrupt``: another build goes on from there.
+    It hashes only images with new content, and drops items that are gone. It commits what was hashed every
+    ``checkpoint_seconds`` and on ``KeyboardInterrupt``; the next build goes on from there.
 
     Parameters
     ----------
     target
         A folder of images, another dataset, ``path:format``, or a pattern.
-    format
-        Format of the dataset; ``auto`` takes that of the index, and for a new one what fits.
-    options
-        Options of the format, texts by name; the index remembers them.
-    index
-        Index folder, where it is not ``.clipdex`` in the target.
-    model
-        Name or folder of the model; None takes the one of the index, and for a new index the one that the variable
-        ``CLIPDEX_MODEL`` names, ``project_model``, or the bundled one.
-    project_model
-        Name or folder of the model that the project of the dataset has for new indexes.
-    device
-        What computes, as OpenVINO names it: ``CPU``, ``GPU``, ``NPU``, ``AUTO``.
-    precision
-        ``f32``, ``bf16`` or ``f16``; ``auto`` takes that of the index, and for a new index what the model prefers: the
-        fastest of the device, or ``f32``.
-    rebuild
-        Hash everything again. An index that is there is replaced at the end, whole, and nothing is committed before.
-    wait, waiting
-        Whether to wait while another process is writing to the index, and what to call then, with its name.
-    checkpoint_seconds
-        How often what was hashed is committed.
-    max_pixels
-        Images of more pixels are failed, not decoded.
-    progress
-        Called now and then, from this thread.
-    notice
-        Called before anything is hashed, with what the user should know of how the dataset is read, as sentences.
+    settings
+        How to build.
+    events
+        What to call while it runs.
+    **keywords
+        Attributes of ``BuildSettings`` and ``BuildEvents``. They replace those of ``settings`` and ``events``:
+        ``build("photos", rebuild=True)``.
 
     Raises
     ------
+    SettingsError
+        When a setting is not what it should be.
     DatasetNotFound, DatasetEmpty
         When there is no such dataset; when it holds no image at all and there is no index either.
     DatasetError
-        When its format is not known, or format or options are not those of the index.
+        When the format is unknown, or format or options are not those of the index.
     ModelError
-        When the model cannot be used, or is not the one of the index, or was not run in that precision for it; when
-        there is no such device.
+        When the model cannot be used, is not the model of the index, or ran in another precision for it; when there is
+        no such device.
     IndexFailure
         When the index is damaged, locked by another process, or cannot be written.
     """
+    settings, events = _settings_of(settings or BuildSettings(), events or BuildEvents(), keywords)
+    return _build(target, settings, events)
+
+
+def _settings_of(
+    settings: BuildSettings, events: BuildEvents, keywords: Mapping[str, Any]
+) -> tuple[BuildSettings, BuildEvents]:
+    """Return settings and events with the attributes that keywords replace."""
+    for name in keywords:
+        if name not in BuildKeywords.__annotations__:
+            raise TypeError(f"build() got an unexpected keyword argument {name!r}")
+    of_events = {name: value for name, value in keywords.items() if hasattr(events, name)}
+    of_settings = {name: value for name, value in keywords.items() if name not in of_events}
+    return replace(settings, **of_settings), replace(events, **of_events)
+
+
+def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> BuildReport:
     begin = time.perf_counter()
-    source = locate(target, format, options)
+    source = locate(target, settings.format, settings.options)
     root = source.location
-    folder = index_folder(source, index)
-    replaces = (folder / FILE_NAME).exists()
-    reader = open_reader(_as_before(source, folder, rebuild=rebuild) if replaces else source)
-    if not replaces and next(reader.read(), None) is None:
-        raise DatasetEmpty(f"there are no images in {root}: nothing was indexed.{tried_in_vain(reader)}")
-    if notice is not None:
-        for sentence in reader.notices:
-            notice(sentence)
-    with IndexWriter(folder, fresh=rebuild, wait=wait, waiting=waiting) as writer:
+    folder = index_folder(source, settings.index)
+    # Decided now, so that nobody waits in vain for what cannot be built, and once more with the lock held: another
+    # process may make, replace or delete the index while this one waits.
+    expected = _source_to_read(source, folder, rebuild=settings.rebuild)
+    reader = open_reader(expected)
+    reading = None if has_index(folder) else _Reading(reader)
+    if reading is not None:
+        reading.require_items()
+    with IndexWriter(folder, fresh=settings.rebuild, wait=settings.wait, waiting=events.waiting) as writer:
+        replaces = has_index(folder)
+        to_read = _source_to_read(source, folder, rebuild=settings.rebuild)
+        if to_read != expected:
+            reader, reading = open_reader(to_read), None
+        if events.notice is not None:
+            for sentence in reader.notices:
+                events.notice(sentence)
         if writer.base is not None:
             require_same_root(writer.base, root)
-        chosen, why = _model_for(writer.base, model, project_model, root)
-        wanted = _precision_for(writer.base, precision, device, root)
-        encoder = Encoder(chosen, many=True, device=device, precision=wanted)
+        chosen, why = _model_for(writer.base, settings, root)
+        wanted = _precision_for(writer.base, settings, root)
+        encoder = Encoder(chosen, many=True, device=settings.device, precision=wanted)
         if writer.base is None:
-            recorded = recordable(root) if index is not None else ""
+            recorded = recordable(root) if settings.index is not None else ""
             writer.start(encoder.stamp, reader.format, WRITER, recorded, reader.options)
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
-        steps = None if rebuild and replaces else checkpoint_seconds
-        run = Run(reader, encoder, writer, max_pixels, steps, progress)
-        # Before anything is read: what changes later is another fingerprint.
-        fingerprint = reader.fingerprint() or ""
+        steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
+        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress)
         base = writer.base
-        if base is not None and base.manifest.complete and fingerprint and is_unchanged(folder, fingerprint):
+        if reading is None or replaces:
+            reading = _Reading(reader)
+        if base is not None and base.manifest.complete and is_unchanged(folder, reading.fingerprint):
             run.counts.unchanged = len(base)
         else:
-            run.run()
+            run.run(reading.items())
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
-        if fingerprint and items and not run.failed:
-            remember(folder, fingerprint)
-        write_failures(folder, sorted(run.failed, key=lambda failure: failure.id))
+        if items and not run.failed:
+            remember(folder, reading.fingerprint)
+        write_failures(folder, run.failed)
     return BuildReport(
         root=root,
         index=folder,
         model=encoder.model.name,
         model_choice=why,
-        device=device,
+        device=settings.device,
         precision=encoder.precision,
         index_precision=index_precision,
-        added=run.counts.added,
-        changed=run.counts.changed,
-        touched=run.counts.touched,
-        renamed=run.counts.renamed,
-        unchanged=run.counts.unchanged,
-        removed=run.counts.removed,
-        kept=run.counts.kept,
+        **asdict(run.counts),
         failed=tuple(run.failed),
         items=items,
         seconds=time.perf_counter() - begin,
     )
 
 
-def _as_before(source: Source, folder: Path, *, rebuild: bool) -> Source:
-    """Return the source in the format of the index that is there; one that is replaced need not be readable."""
+def _source_to_read(source: Source, folder: Path, *, rebuild: bool) -> Source:
+    """Return the source with the format and options of its index; an index that is replaced need not be readable."""
+    if not has_index(folder):
+        return source
     try:
         manifest = read_manifest(folder)
-        anew = rebuild and (source.format != AUTO_FORMAT or source.options)
-        return source if anew else remembered(source, manifest)
     except IndexFailure:
         if not rebuild:
             raise
         return source
+    anew = rebuild and (source.format != AUTO_FORMAT or source.options)
+    return source if anew else as_indexed(source, manifest)
 
 
-def _model_for(base: Index | None, name: str | None, of_project: str | None, root: Path) -> tuple[Model, str]:
+def _model_for(base: Index | None, settings: BuildSettings, root: Path) -> tuple[Model, str]:
     if base is None:
-        return model_for_new_index(name, of_project)
+        return model_for_new_index(settings.model, settings.project_model)
     stamp = base.manifest.model
-    model = find_model(name) if name is not None else model_of(base, root)
+    model = find_model(settings.model) if settings.model is not None else model_of(base, root)
     if model.digest != stamp.digest:
         other = f"model {model.name!r}" if model.name != stamp.name else f"another version of model {model.name!r}"
         raise ModelMismatch(
@@ -232,13 +262,13 @@ def _model_for(base: Index | None, name: str | None, of_project: str | None, roo
     return model, "that of the index"
 
 
-def _precision_for(base: Index | None, wanted: str, device: str, root: Path) -> str:
+def _precision_for(base: Index | None, settings: BuildSettings, root: Path) -> str:
     if base is None:
-        return wanted
+        return settings.precision
     stamp = base.manifest.model
-    if wanted not in (AUTO, stamp.precision):
+    if settings.precision not in (AUTO, stamp.precision):
         raise ModelMismatch(
-            f"the index of {root} was hashed in {stamp.precision}, and not in {wanted}, which gives a few other bits: "
-            "leave out --precision, or add --rebuild to hash everything again."
+            f"the index of {root} was hashed in {stamp.precision}, and not in {settings.precision}, which gives a few "
+            "other bits: leave out --precision, or add --rebuild to hash everything again."
         )
-    return nearest_precision(stamp.precision, device)
+    return nearest_precision(stamp.precision, settings.device)

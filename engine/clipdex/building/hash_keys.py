@@ -1,8 +1,8 @@
-"""Hash keys outside of an index: written to a file, and read from one.
+"""Hash keys in files: exported from an index, and imported into a new one.
 
-The JSON is what Datumaro up to 1.11 kept in ``hash_key_meta/hash_keys.json``, an object ``{"hashkey": {"SUBSET/ID":
-[BYTES]}}``, with one more key, ``clipdex``, that says which model made the keys. Keys of a file that does not say so,
-and those of models that are not here, come from elsewhere: they are searched among themselves and never with ours.
+The JSON is that of Datumaro up to 1.11 (``hash_key_meta/hash_keys.json``): an object ``{"hashkey": {"SUBSET/ID":
+[BYTES]}}``. An export adds the key ``clipdex``, which names the model. Keys of a file without it, or of a model that is
+not installed, are marked as coming from elsewhere: they are compared with each other only.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipdex.datasets.dataset import Dataset, open_datasets, recordable, require_same_model
-from clipdex.datasets.failures import Failure, read_failures, write_failures
+from clipdex.datasets.dataset import Dataset, has_index, open_datasets, recordable, require_same_model
+from clipdex.datasets.failures import Failure, write_failures
 from clipdex.datasets.provenance import ELSEWHERE
+from clipdex.encoder import find_model
 from clipdex.errors import DatasetEmpty, DatasetError, ModelError, OutputError
+from clipdex.extras import optional
 from clipdex.paths import expanded
 from clipdex.readers import UnreadableItem
 from clipdex.readers.base import MISSING
 from clipdex.readers.ordering import in_item_order
-from clipdex.readers.sources import AUTO, Target, index_folder, locate, open_reader
+from clipdex.readers.sources import AUTO, Source, Target, index_folder, locate, open_reader
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter, ItemRow, ModelStamp
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
 from clipdex_indexes.storage.files import atomic_path, read_bounded
-from clipdex_indexes.storage.manifest import FILE_NAME, MAX_BITS
+from clipdex_indexes.storage.manifest import MAX_BITS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +48,7 @@ _Row = tuple[str, ItemRow, bytes]
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was exported: the file, how many keys, and the name and digest of their model."""
+    """What was exported: the file, the number of keys, and the name and digest of their model."""
 
     path: Path
     keys: int
@@ -65,13 +67,13 @@ class ImportReport:
     items
         Number of items that have a hash key now.
     without_key
-        Items of the dataset for which the file has none; they are not in the index.
+        Number of items for which the file has no hash key. They are not in the index.
     unused
-        Hash keys of items that the dataset does not have.
+        Number of hash keys of items that the dataset does not have.
     model, digest
-        What the index says hashed them.
+        Model that the index names.
     ours
-        Whether that is a model that is here, so that texts and images can be asked for.
+        Whether that model is installed here, so that texts and images can be searched for.
     """
 
     root: Path
@@ -92,10 +94,10 @@ def export_hash_keys(
     Parameters
     ----------
     file
-        Where to; its suffix says how: ``.json`` (as Datumaro had it, and the model), ``.parquet`` (columns dataset, id,
-        subset, labels, hash_key; the model in the metadata), ``.npz`` (arrays keys, ids, subsets, datasets and model),
-        ``.npy`` (uint8 ``[items, bits / 8]``, with the items beside it in ``<name>.items.json``). A file that is there
-        is replaced.
+        The file to write, or to replace. Its suffix chooses the format: ``.json`` (as Datumaro had it, and the model),
+        ``.parquet`` (columns dataset, id, subset, labels, hash_key; the model in the metadata), ``.npz`` (arrays keys,
+        ids, subsets, datasets and model), ``.npy`` (uint8 ``[items, bits / 8]``; ``<name>.items.json`` beside it lists
+        the items).
     *targets
         The datasets.
     index
@@ -201,8 +203,6 @@ def _write_npz(path: Path, datasets: list[Dataset], stamp: ModelStamp, count: in
 
 
 def _write_parquet(path: Path, datasets: list[Dataset], stamp: ModelStamp, count: int) -> None:
-    from clipdex.extras import optional
-
     arrow = optional("pyarrow", "parquet", "Writing Parquet")
     parquet = optional("pyarrow.parquet", "parquet", "Writing Parquet")
     text = arrow.string()
@@ -246,20 +246,20 @@ def import_hash_keys(
     index: str | os.PathLike[str] | None = None,
     rebuild: bool = False,
 ) -> ImportReport:
-    """Make an index of a dataset out of hash keys in a file: that of Datumaro up to 1.11, or the JSON of an export.
+    """Make the index of a dataset from the hash keys in a JSON file of Datumaro up to 1.11, or of an export.
 
-    The images are not looked at. Where the file says that it was made by the model that is called ``model`` here, by
-    its digest, the index is as if it had been built here. Otherwise its keys are marked as coming from elsewhere: they
-    can be asked for items, but not for texts and images, and are never searched together with keys made here.
+    The images are not read. If the file has the digest of the model that is called ``model`` here, the index is as if
+    it had been built here. Otherwise the keys are marked as coming from elsewhere: items can be searched for, texts and
+    images cannot, and the index is never searched together with keys made here.
 
     Parameters
     ----------
     file
         The JSON file.
     target
-        The dataset that the keys are of; ids match with or without the extension.
+        The dataset. Ids of the file match with or without the extension.
     model
-        What made the keys: a model that is here, or any name.
+        Model that made the keys: an installed one, or any name.
     format
         Format of the dataset.
     index
@@ -282,8 +282,8 @@ def import_hash_keys(
     source = locate(target, format)
     reader = open_reader(source)
     folder = index_folder(source, index)
-    if (folder / FILE_NAME).exists() and not rebuild:
-        raise DatasetError(f"{source.location} has an index already, in {folder}. Replace it with --rebuild.")
+    if not rebuild:
+        _require_no_index(source, folder)
     bits = 8 * len(next(iter(keys.values())))
     stamp, ours = _stamp(model, bits, about)
     used: set[str] = set()
@@ -301,9 +301,11 @@ def import_hash_keys(
                 )
                 continue
             used.add(name)
-            yield ItemRow(*item), keys[name]
+            yield item, keys[name]
 
     with IndexWriter(folder, fresh=True) as writer:
+        if not rebuild:  # once more, with the lock held: another process may have made one meanwhile
+            _require_no_index(source, folder)
         writer.start(
             stamp,
             reader.format,
@@ -317,11 +319,14 @@ def import_hash_keys(
                 "(subset/id). Is it the right dataset, in the right format?"
             )
         items = writer.commit().items
-        before = read_failures(folder) if (folder / "failed.json").exists() else []
-        if failed or before:
-            write_failures(folder, sorted(failed, key=lambda failure: failure.id))
+        write_failures(folder, failed)
     without = sum(failure.kind == MISSING and "no hash key" in failure.reason for failure in failed)
     return ImportReport(source.location, folder, items, without, len(keys) - len(used), stamp.name, stamp.digest, ours)
+
+
+def _require_no_index(source: Source, folder: Path) -> None:
+    if has_index(folder):
+        raise DatasetError(f"{source.location} has an index already, in {folder}. Replace it with --rebuild.")
 
 
 def _names(subset: str, item_id: str) -> Iterator[str]:
@@ -332,21 +337,19 @@ def _names(subset: str, item_id: str) -> Iterator[str]:
 
 
 def _stamp(model: str, bits: int, about: dict[str, Any]) -> tuple[ModelStamp, bool]:
-    """Return what the index is to say of the model, and whether that is one that is here."""
+    """Return what the index says of the model, and whether that model is installed here."""
     if about:
-        from clipdex.encoder import find_model
-
         try:
-            found = find_model(model)
+            installed = find_model(model)
         except ModelError:
-            found = None
+            installed = None
         if (
-            found is not None
-            and (about.get("digest"), about.get("bits")) == (found.digest, found.embedding_size)
-            and bits == found.embedding_size
+            installed is not None
+            and (about.get("digest"), about.get("bits")) == (installed.digest, installed.embedding_size)
+            and bits == installed.embedding_size
             and about.get("precision") in _PRECISIONS
         ):
-            return ModelStamp(found.name, found.digest, bits, str(about["precision"]), found.location), True
+            return ModelStamp(installed.name, installed.digest, bits, str(about["precision"]), installed.location), True
     said = str(about.get("digest", ""))
     marked = hashlib.sha256(f"{model}\n{said}".encode(errors="backslashreplace")).hexdigest()
     shown = model.encode(errors="backslashreplace").decode()
@@ -354,7 +357,7 @@ def _stamp(model: str, bits: int, about: dict[str, Any]) -> tuple[ModelStamp, bo
 
 
 def _read_json(path: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Read a file of hash keys: keys by ``subset/id``, all of one length, and what it says of its model."""
+    """Read a file of hash keys; return the keys by ``subset/id``, all of one length, and what it says of its model."""
     try:
         body = json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8"))
     except FileNotFoundError as error:
@@ -363,14 +366,14 @@ def _read_json(path: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
         raise DatasetError(error.message) from error
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} cannot be read as JSON: {error}.") from error
-    found = body.get("hashkey") if isinstance(body, dict) else None
-    if not isinstance(found, dict):
+    table = body.get("hashkey") if isinstance(body, dict) else None
+    if not isinstance(table, dict):
         raise DatasetError(f'{path} is no file of hash keys: it has no object "hashkey" in it.')
-    if not found:
+    if not table:
         raise DatasetError(f"{path} has no hash keys in it.")
     keys: dict[str, bytes] = {}
     length = 0
-    for name, values in found.items():
+    for name, values in table.items():
         problem = _problem(name, values, length)
         if problem:
             raise DatasetError(f"{path}: the hash key of {name!r} {problem}.")

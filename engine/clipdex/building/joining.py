@@ -1,4 +1,4 @@
-"""One index of several: their hash keys are copied, and nothing is hashed."""
+"""Merging the indexes of several datasets into one: it copies their hash keys and hashes nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdex.datasets.dataset import Dataset, open_datasets, remembered, require_same_model
+from clipdex.datasets.dataset import Dataset, as_indexed, open_datasets, require_same_model
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, IndexFailure, IndexNotFound, OutputError
 from clipdex.paths import expanded
@@ -19,7 +19,7 @@ from clipdex_indexes import IndexWriter, ItemRow, read_manifest, valid_item_id
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What was made: the folder, the number of items of each dataset by its name, and the model."""
+    """What a merge made: the folder, the number of items by name of the dataset, and the name of the model."""
 
     folder: Path
     items: dict[str, int]
@@ -27,17 +27,17 @@ class Joined:
 
 
 def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
-    """Make one index of those of several datasets.
+    """Merge the indexes of several datasets into one.
 
-    An item's id gets the name of its dataset and a slash in front. Hash keys are copied as they are. The index says
-    where each dataset is, so that it can be brought up to date like any other, and where each image is.
+    The id of an item becomes ``DATASET/ID``. The hash keys stay as they are. The merged index says where each image is,
+    and where each dataset is, so that ``clipdex build`` can bring it up to date like any other index.
 
     Parameters
     ----------
     targets
         Datasets that were built.
     folder
-        Where to make it: a folder that is not there yet, is empty, or has such an index already, which is replaced.
+        The folder to make: it must not exist, be empty, or hold a merged index, which is replaced.
 
     Raises
     ------
@@ -61,15 +61,17 @@ def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
         require_same_model(datasets)
         for dataset in datasets:
             _require_mergeable(dataset)
-        place = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100
-        index = _prepared(place)
+        root = Path(os.path.abspath(expanded(folder)))  # noqa: PTH100
+        index = _prepared(root)
         options = parts_option({dataset.name: _source_of(dataset, sources) for dataset in datasets})
         with IndexWriter(index, fresh=True) as writer:
+            # Once more, with the lock held: another process may have made one meanwhile.
+            _require_replaceable(root, index)
             writer.start(datasets[0].index.manifest.model, FORMAT, WRITER, "", options)
             writer.add(_rows(datasets))
             writer.commit()
         return Joined(
-            place,
+            root,
             {dataset.name: len(dataset.index) for dataset in datasets},
             datasets[0].index.manifest.model.name,
         )
@@ -87,28 +89,33 @@ def _require_mergeable(dataset: Dataset) -> None:
 
 def _source_of(dataset: Dataset, sources: Sequence[Source]) -> Source:
     source = next(source for source in sources if source.location == dataset.root)
-    return remembered(source, dataset.index.manifest)
+    return as_indexed(source, dataset.index.manifest)
 
 
-def _prepared(place: Path) -> Path:
-    """Return the index folder to write, in a folder that has nothing else in it."""
-    index = place / INDEX_FOLDER
+def _prepared(root: Path) -> Path:
+    """Make the folder, which may hold nothing but an index, and return the index folder in it."""
+    index = root / INDEX_FOLDER
     try:
-        others = [path.name for path in place.iterdir() if path.name != INDEX_FOLDER] if place.exists() else []
+        others = [path.name for path in root.iterdir() if path.name != INDEX_FOLDER] if root.exists() else []
         if others:
-            raise OutputError(f"{place} has something in it ({sorted(others)[0]}): name a new or an empty folder.")
-        place.mkdir(parents=True, exist_ok=True)
+            raise OutputError(f"{root} has something in it ({sorted(others)[0]}): name a new or an empty folder.")
+        root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make {place}: {error.strerror or error}.") from error
+        raise OutputError(f"cannot make {root}: {error.strerror or error}.") from error
+    _require_replaceable(root, index)
+    return index
+
+
+def _require_replaceable(root: Path, index: Path) -> None:
+    """Refuse to replace an index that is not of a merged dataset."""
     try:
         there = read_manifest(index).source_format
     except IndexNotFound:
-        return index
+        return
     except IndexFailure as error:
-        raise OutputError(f"{place} has an index that cannot be read: name another folder. {error.message}") from error
+        raise OutputError(f"{root} has an index that cannot be read: name another folder. {error.message}") from error
     if there != FORMAT:
-        raise OutputError(f"{place} has the index of another dataset ({there}): name a new or an empty folder.")
-    return index
+        raise OutputError(f"{root} has the index of another dataset ({there}): name a new or an empty folder.")
 
 
 def _rows(datasets: Sequence[Dataset]) -> Iterator[tuple[ItemRow, bytes]]:

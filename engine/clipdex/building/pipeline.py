@@ -1,4 +1,13 @@
-"""The pipeline of a build: compare, read, decode, hash, and commit as it goes."""
+"""The pipeline of a build: compare, read, decode, hash, and commit as it goes.
+
+First, one pass over the dataset and the index finds what differs. A spool keeps it, in a temporary file where it is
+long. Then the pipeline pulls: the index asks for rows, the encoder makes them from pixels, and threads decode the next
+images ahead, a bounded number of them, because Pillow releases the GIL. The order of the items is kept throughout.
+
+Each file is read once. The hash of its content tells whether the index has that content already, under the same id (the
+item was touched) or another one (renamed); then nothing is decoded. A file that cannot be read is listed with the
+reason and left out. What was hashed is committed every few seconds, and on ``KeyboardInterrupt``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +16,7 @@ import io
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +25,9 @@ from typing import IO, Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from clipdex.building.departed import Departed
-from clipdex.building.spool import Spool
+from clipdex.building.events import BuildProgress, Progress
+from clipdex.building.moved_files import MovedFiles
+from clipdex.building.spool import Plain, Spool
 from clipdex.datasets.comparing import Change, Difference, compare
 from clipdex.datasets.failures import Failure
 from clipdex.encoder import Encoder, prepare
@@ -38,29 +48,19 @@ _ROWS_A_SEGMENT = 50_000
 Pixels = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class BuildProgress:
-    """How far a build is: files looked at or hashed, of how many (None while that is not known), and failures."""
-
-    phase: str
-    done: int
-    total: int | None
-    failed: int
-
-
 class _Work(NamedTuple):
     """One item that differs from the index.
 
     Attributes
     ----------
     item
-        As it was read.
+        The item as the reader found it.
     old
-        Where the index has it; None for a new one.
+        Where the index has it; None for a new item.
     content
-        Hash of the content that the index has of it, where its media has the size of then; otherwise 0.
+        Hash of the content that the index has of it, if the size is the same; otherwise 0.
     as_is
-        Whether its media is as it was, and only what is said of it is not.
+        Whether only the labels differ, and the file need not be read.
     """
 
     item: ReadItem
@@ -68,10 +68,29 @@ class _Work(NamedTuple):
     content: int
     as_is: bool
 
+    @classmethod
+    def of(cls, item: ReadItem, known: ItemRow | None, location: Location | None) -> _Work:
+        """Compare an item with what the index has of it."""
+        if known is None or location is None:
+            return cls(item, None, 0, False)
+        as_is = known.has_media_of(item) and item.content in (0, known.content)
+        comparable = as_is or known.size == item.size
+        return cls(item, location, known.content if comparable else 0, as_is)
+
+    def to_plain(self) -> Plain:
+        """Return it as a spool keeps it."""
+        return tuple(self.item), None if self.old is None else tuple(self.old), self.content, self.as_is
+
+    @classmethod
+    def from_plain(cls, plain: Plain) -> _Work:
+        """Return it from what a spool kept."""
+        item, old, content, as_is = cast("tuple[Any, tuple[int, int] | None, int, bool]", plain)
+        return cls(ReadItem(*item), Location(*old) if old is not None else None, content, as_is)
+
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What came of reading an item: the hash of its content, and its pixels, or where the index has its hash key."""
+    """An item that was read: the hash of its content, and its pixels, or where the index has its hash key."""
 
     content: int
     pixels: Pixels | None = None
@@ -104,13 +123,13 @@ class Run:
     reader
         The dataset.
     encoder
-        What hashes.
+        The model that hashes.
     writer
-        The index; entered.
+        The writer of the index, entered.
     max_pixels
-        Images of more pixels are failed, not decoded.
+        Images of more pixels are not decoded, and fail.
     checkpoint_seconds
-        How often what was hashed is committed; None: only at the end.
+        Seconds between commits; None commits only at the end.
     progress
         Called now and then, from this thread.
     """
@@ -122,7 +141,7 @@ class Run:
         writer: IndexWriter,
         max_pixels: int,
         checkpoint_seconds: float | None,
-        progress: Callable[[BuildProgress], None] | None,
+        progress: Progress | None,
     ) -> None:
         self._reader = reader
         self._encoder = encoder
@@ -130,63 +149,71 @@ class Run:
         self._max_pixels = max_pixels
         self._seconds = checkpoint_seconds
         self._progress = progress
-        self._departed = Departed()
+        self._moved = MovedFiles()
         self._rows: list[tuple[ItemRow, bytes]] = []
         self._committed = time.monotonic()
         self._total = self._unreadable = 0
-        # An interruption in the middle of a write leaves nothing that could be committed.
+        # Where a write was interrupted, there is nothing complete to commit.
         self._writing = False
         self.counts = Counts()
         self.failed: list[Failure] = []
 
-    def run(self) -> None:
-        """Bring the index up to date, but for the commit at the end; what is there then is committed on Ctrl-C."""
+    def run(self, items: Iterable[ReadItem | UnreadableItem]) -> None:
+        """Write what differs to the index; the caller makes the last commit.
+
+        On ``KeyboardInterrupt``, what was hashed is committed first.
+
+        Parameters
+        ----------
+        items
+            The items of the dataset, in item order.
+        """
         with Spool() as todo:
-            self._plan(todo)
+            self._plan(items, todo)
             self._total = len(todo)
             if self._total:
                 self._committed = time.monotonic()
                 try:
-                    self._hash(_works(todo))
+                    self._hash(map(_Work.from_plain, todo))
                     self._flush()
                 except KeyboardInterrupt:
                     if self._seconds is not None and not self._writing:
                         self._flush()
                         self._checkpoint()
                     raise
-        for location in self._departed.left():
+        for location in self._moved.left():
             self._writer.remove(location)
 
-    def _plan(self, todo: Spool) -> None:
-        """Compare the dataset with the index: keep what is to be hashed, and what is gone, which may turn up again."""
-        for number, found in enumerate(compare(self._reader, self._writer.base)):
-            if isinstance(found.item, UnreadableItem):
-                self.failed.append(Failure(found.item.id, found.item.reason, kind=found.item.kind))
+    def _plan(self, items: Iterable[ReadItem | UnreadableItem], todo: Spool) -> None:
+        """Compare the dataset with the index: collect what to read, and what the index has of files that are gone."""
+        for number, difference in enumerate(compare(items, self._writer.base)):
+            if isinstance(difference.item, UnreadableItem):
+                self.failed.append(Failure(difference.item.id, difference.item.reason, kind=difference.item.kind))
                 self._unreadable += 1
-            elif found.change is Change.UNCHANGED:
+            elif difference.change is Change.UNCHANGED:
                 self.counts.unchanged += 1
-            elif found.change is Change.KEPT:
+            elif difference.change is Change.KEPT:
                 self.counts.kept += 1
-            elif found.item is None:
+            elif difference.item is None:
                 self.counts.removed += 1
-                self._leave(found)
+                self._leave(difference)
             else:
-                todo.append(_record(found.item, found))
-                if found.known is not None and found.known[3:6] != found.item[3:6]:
-                    self._leave(found)
+                todo.append(_Work.of(difference.item, difference.known, difference.location).to_plain())
+                if difference.known is not None and not difference.known.has_media_of(difference.item):
+                    self._leave(difference)
             if number % 1000 == 0:
                 self._report("scan", number, None)
-        self._departed.settle()
+        self._moved.settle()
 
-    def _leave(self, found: Difference) -> None:
-        """Keep in mind an item that is gone or another one: the same file may be found under another name."""
-        if found.known is None or found.location is None:
+    def _leave(self, difference: Difference) -> None:
+        """Note an item that is gone or has other content: its file may turn up under another name."""
+        if difference.known is None or difference.location is None:
             return
-        gone = found.change is Change.GONE
-        if found.known.content:
-            self._departed.add(found.known.size, found.known.content, found.location, gone=gone)
+        gone = difference.change is Change.GONE
+        if difference.known.content:
+            self._moved.add(difference.known.size, difference.known.content, difference.location, gone=gone)
         elif gone:
-            self._writer.remove(found.location)
+            self._writer.remove(difference.location)
 
     def _hash(self, todo: Iterator[_Work]) -> None:
         pixels = self._to_encode(todo)
@@ -201,7 +228,7 @@ class Run:
             self._add(work, content, key.tobytes())
 
     def _to_encode(self, todo: Iterator[_Work]) -> Iterator[tuple[tuple[_Work, int], Pixels]]:
-        """Yield what has to be hashed, with its pixels, in order; the rest is dealt with here."""
+        """Yield what has to be hashed, with its pixels, in order. Write the other items, and collect failures."""
         for work, result in self._ahead(todo):
             if isinstance(result, ImageError):
                 self.failed.append(Failure(work.item.id, result.message, work.item.size, work.item.mtime_ns))
@@ -218,7 +245,7 @@ class Run:
             self.counts.touched += 1
         elif work.old is not None:
             self.counts.renamed += 1
-        elif (before := self._departed.take(work.item.size, content)) is not None:
+        elif (before := self._moved.take(work.item.size, content)) is not None:
             self._writer.remove(before)
             self.counts.renamed += 1
             self.counts.removed -= 1
@@ -231,7 +258,7 @@ class Run:
     def _add(self, work: _Work, content: int, key: bytes) -> None:
         if work.old is not None:
             self._writer.remove(work.old)
-        self._rows.append((ItemRow(*work.item)._replace(content=work.item.content or content), key))
+        self._rows.append((work.item._replace(content=work.item.content or content), key))
         self._hashed()
         due = self._seconds is not None and time.monotonic() - self._committed >= self._seconds
         if due or len(self._rows) >= _ROWS_A_SEGMENT:
@@ -241,8 +268,8 @@ class Run:
 
     def _flush(self) -> None:
         self._writing = True
-        # Some rows need no encoder, and come before those that are waiting for it.
-        self._writer.add(sorted(self._rows, key=lambda pair: pair[0][:2]))
+        # Rows that need no encoder overtake those that wait for it.
+        self._writer.add(sorted(self._rows, key=lambda pair: pair[0].order))
         self._rows.clear()
         self._writing = False
 
@@ -253,7 +280,7 @@ class Run:
         self._writing = False
 
     def _ahead(self, todo: Iterator[_Work]) -> Iterator[tuple[_Work, _Read | ImageError]]:
-        """Read and decode in threads, a bounded number ahead, and yield the results in order."""
+        """Read and decode in threads, a bounded number of items ahead; yield the results in order."""
         pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="clipdex-decode")
 
         def submit(work: _Work) -> tuple[_Work, Future[_Read]]:
@@ -267,12 +294,12 @@ class Run:
                     yield work, future.result()
                 except ImageError as error:
                     yield work, error
-                ahead.extend(submit(one) for one in itertools.islice(todo, 1))
+                ahead.extend(submit(work) for work in itertools.islice(todo, 1))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, work: _Work) -> _Read:
-        """Read an item once, in any thread: its content decides whether it has to be decoded."""
+        """Read an item once, in any thread, and decode it unless the index has its content."""
         if work.as_is:
             return _Read(work.content, known=work.old)
         source = self._reader.open(work.item)
@@ -280,7 +307,7 @@ class Run:
             content, image = _content(file)
             if work.content and content == work.content:
                 return _Read(content, known=work.old)
-            if (known := self._departed.find(work.item.size, content)) is not None:
+            if (known := self._moved.find(work.item.size, content)) is not None:
                 return _Read(content, known=known)
             settings = self._encoder.model.image
             decoded = load_image(image, settings.background, max_pixels=self._max_pixels)
@@ -295,7 +322,7 @@ class Run:
 
 
 def _content(file: IO[bytes]) -> tuple[int, IO[bytes]]:
-    """Return the hash of a file's content, as an index keeps it, and the file to decode, at its beginning.
+    """Return the hash of a file's content, as an index keeps it, and the file to decode, set to its beginning.
 
     Raises
     ------
@@ -314,18 +341,3 @@ def _content(file: IO[bytes]) -> tuple[int, IO[bytes]]:
     except (OSError, ValueError) as error:
         raise ImageError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return int.from_bytes(digest.digest(), "little", signed=True), image
-
-
-def _record(item: ReadItem, found: Difference) -> tuple[object, ...]:
-    known, at = found.known, found.location
-    if known is None or at is None:
-        return tuple(item), None, 0, False
-    as_is = known[3:6] == item[3:6] and item.content in (0, known.content)
-    comparable = as_is or known.size == item.size
-    return tuple(item), (at.segment, at.position), known.content if comparable else 0, as_is
-
-
-def _works(todo: Spool) -> Iterator[_Work]:
-    for record in todo:
-        item, old, content, as_is = cast("tuple[Any, tuple[int, int] | None, int, bool]", record)
-        yield _Work(ReadItem(*item), Location(*old) if old is not None else None, content, as_is)

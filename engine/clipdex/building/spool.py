@@ -1,4 +1,4 @@
-"""A list too long for memory: plain values, kept in a temporary file, read back in order."""
+"""A list that may be too long for memory: plain values in a temporary file, read back in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Plain = tuple[object, ...]
 
 
 class Spool:
-    """Tuples of texts, numbers and tuples of them: append, then iterate. Small ones never touch the disk."""
+    """A list of tuples of texts, numbers and such tuples: append, then iterate. A short list never touches the disk."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed with the object

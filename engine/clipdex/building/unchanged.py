@@ -1,8 +1,8 @@
-"""Whether anything changed at all since the last build: one look at each file, and none at the index.
+"""A note beside the index that says for which fingerprint of the dataset it was built: a build then has nothing to do.
 
-A build that indexed everything leaves the fingerprint of the dataset as it was when it began to read, beside the
-manifest that it wrote. When both are the same the next time, there is nothing to compare. The note is a shortcut only:
-without it, or where it does not fit, dataset and index are compared item by item.
+A build takes the fingerprint when it begins to read, and writes the note when it has indexed everything. The next build
+compares the note with the fingerprint of then and with the manifest: it looks at every file once, and not at the index.
+The note is a shortcut only. Without it, or where it does not fit, the build compares item by item.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ _MOST = 1 << 12
 _MOST_MANIFEST = 16 << 20
 
 
-def is_unchanged(folder: Path, fingerprint: str) -> bool:
-    """Tell whether the index in ``folder`` is that of a dataset with this fingerprint, whole."""
+def is_unchanged(folder: Path, fingerprint: str | None) -> bool:
+    """Tell whether the index in ``folder`` has all of the dataset with this fingerprint; False where there is none."""
+    if fingerprint is None:
+        return False
     with contextlib.suppress(OSError, ValueError, IndexFailure):
         note = json.loads(read_bounded(folder / _NOTE, _MOST))
         return bool(note == _note(folder, fingerprint))
     return False
 
 
-def remember(folder: Path, fingerprint: str) -> None:
-    """Note that the index in ``folder`` is that of a dataset with this fingerprint; where it cannot, it is left."""
+def remember(folder: Path, fingerprint: str | None) -> None:
+    """Note that the index in ``folder`` has all of the dataset with this fingerprint. Do nothing where that fails."""
+    if fingerprint is None:
+        return
     with contextlib.suppress(OSError, IndexFailure):
         if not is_unchanged(folder, fingerprint):
             atomic_write(folder / _NOTE, json.dumps(_note(folder, fingerprint)).encode() + b"\n")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
 
-from clipdex.readers import Reader, ReadItem, UnreadableItem
-from clipdex.readers.ordering import in_item_order
+from clipdex.readers import ReadItem, UnreadableItem
 from clipdex_indexes import Index, ItemRow, Location
 
 
@@ -25,7 +24,17 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One item: how it differs, as it was read (not when gone), and where and how the index has it (not when new)."""
+    """How one item differs.
+
+    Attributes
+    ----------
+    change
+        The kind of difference.
+    item
+        The item as it was read; None where it is gone or kept.
+    location, known
+        Where the index has it, and its row there; None where the index does not have it.
+    """
 
     change: Change
     item: ReadItem | UnreadableItem | None
@@ -33,11 +42,19 @@ class Difference:
     known: ItemRow | None = None
 
 
-def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
-    """Compare a dataset with its index, item by item, in bounded memory: both come in item order.
+def compare(items: Iterable[ReadItem | UnreadableItem], index: Index | None) -> Iterator[Difference]:
+    """Compare a dataset with its index, item by item, in bounded memory.
 
-    An item is unchanged when size, modification time, labels and place of its media are those of the index, and its
-    content, where the reader knows it. One that is not found where nobody can look is kept.
+    Both come in item order, so one pass over both is enough. An item is unchanged when the index has the same size,
+    modification time, labels and path of its media, and the same content where the reader knows it. An item that is
+    missing in a folder that nobody can read is kept.
+
+    Parameters
+    ----------
+    items
+        The items of the dataset, in item order.
+    index
+        Its index; None where it has none.
     """
     unseen: set[str] = set()
 
@@ -46,19 +63,21 @@ def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
 
     known = iter(index.items()) if index is not None else iter(())
     old = next(known, None)
-    for item in in_item_order(reader):
+    for item in items:
         if isinstance(item, UnreadableItem):
             if item.unseen:
                 unseen.add(item.id)
             yield Difference(Change.UNREADABLE, item, None)
             continue
-        while old is not None and old[1][:2] < item[:2]:
+        order = item.order
+        while old is not None and (old_order := old[1].order) < order:
             yield missed(*old)
             old = next(known, None)
-        if old is None or old[1][:2] != item[:2]:
+        if old is None or old_order != order:
             yield Difference(Change.NEW, item, None)
             continue
-        same = old[1][2:6] == item[2:6] and item.content in (0, old[1].content)
+        row = old[1]
+        same = row.labels == item.labels and row.has_media_of(item) and item.content in (0, row.content)
         yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, *old)
         old = next(known, None)
     while old is not None:
@@ -67,8 +86,8 @@ def compare(reader: Reader, index: Index | None) -> Iterator[Difference]:
 
 
 def _is_unseen(item_id: str, unseen: set[str]) -> bool:
-    """Tell whether an item, or a folder that it is in, is among what could not be looked at."""
+    """Tell whether an item, or a folder that it is in, could not be read."""
     if not unseen:
         return False
     path = PurePosixPath(item_id)
-    return any(str(one) in unseen for one in (path, *path.parents))
+    return any(str(folder) in unseen for folder in (path, *path.parents))

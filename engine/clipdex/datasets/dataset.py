@@ -1,4 +1,4 @@
-"""Datasets that have an index: where they are, and what they are called."""
+"""Datasets with an index: opening them, under what name, and which index belongs to which dataset."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from clipdex.paths import expanded, is_there, quoted
 from clipdex.readers.formats import reader_class
 from clipdex.readers.sources import AUTO, Source, index_folder
 from clipdex_indexes import Index, ItemRow, Manifest
+from clipdex_indexes.storage.manifest import FILE_NAME
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Dataset:
     index
         The snapshot of its index.
     lost
-        Whether nothing says where it is: the index was opened alone, and the root is a stand-in.
+        Whether the place of the dataset is unknown: the index was opened alone, and ``root`` is its folder.
     """
 
     name: str
@@ -44,13 +45,13 @@ class Dataset:
         return locator(self.root, row.id, row.media)
 
     def has_media(self, where: str) -> bool:
-        """Tell whether there is something at a locator of ``media``."""
+        """Tell whether the file of a locator of ``media`` exists."""
         # The folder of an index would pass for an archive, or for a dataset whose images are in files with others.
         return not (self.lost and MEMBER in where) and is_media_there(where)
 
     @property
     def record(self) -> DatasetRecord:
-        """What results say of it."""
+        """What a result says of the dataset."""
         stamp = self.index.manifest.model
         return DatasetRecord(
             self.name,
@@ -69,9 +70,9 @@ def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> I
     Raises
     ------
     DatasetNotIndexed
-        When it has none.
+        When it has no index.
     DatasetError
-        When the index there is that of another dataset, or of this one in another format.
+        When the index is of another dataset, or of this one in another format.
     """
     folder = index_folder(source, index)
     root = source.location
@@ -82,25 +83,30 @@ def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> I
         raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {quoted(root)}{option}") from error
     try:
         require_same_root(opened, root)
-        remembered(source, opened.manifest)
+        as_indexed(source, opened.manifest)
     except BaseException:
         opened.close()
         raise
     return opened
 
 
+def has_index(folder: Path) -> bool:
+    """Tell whether there is an index in ``folder``, readable or not."""
+    return (folder / FILE_NAME).exists()
+
+
 def recordable(root: Path) -> str:
-    """Return the root as an index remembers it: nothing where it is not valid UTF-8."""
+    """Return the root as an index records it: empty where it is not valid UTF-8."""
     return "" if any("\ud800" <= character <= "\udfff" for character in str(root)) else str(root)
 
 
 def require_same_root(index: Index, root: Path) -> None:
-    """Refuse an index that was made for another dataset, which is still there; a dataset may have been moved.
+    """Refuse the index of another dataset. If that dataset is not there any more, it may have been moved here.
 
     Raises
     ------
     DatasetError
-        When it is another's.
+        When the other dataset is still there.
     """
     recorded = index.manifest.root
     if recorded and is_there(Path(recorded)) and os.path.realpath(recorded) != os.path.realpath(root):
@@ -110,13 +116,13 @@ def require_same_root(index: Index, root: Path) -> None:
         )
 
 
-def remembered(source: Source, manifest: Manifest) -> Source:
-    """Return ``source`` with format and options as its index remembers them, where it does not say them itself.
+def as_indexed(source: Source, manifest: Manifest) -> Source:
+    """Return ``source`` with the format and options that its index records.
 
     Raises
     ------
     DatasetError
-        When it says another format, or other options, than those of the index, or such as there are none.
+        When the source has another format or other options than the index, or some that do not exist.
     """
     if source.format not in (AUTO, manifest.source_format):
         reader_class(source.format)
@@ -142,7 +148,7 @@ def _options(options: Mapping[str, str]) -> str:
 
 
 def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | None = None) -> list[Dataset]:
-    """Open the indexes of several sources, each once, under names of their own (theirs; ``-2`` and so on)."""
+    """Open the index of each source once. A name that is taken gets ``-2``, ``-3`` and so on."""
     unique = list({os.path.realpath(source.location): source for source in reversed(sources)}.values())[::-1]
     names: dict[str, None] = {}
     datasets = []
@@ -165,8 +171,8 @@ def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | Non
 def open_alone(index: str | os.PathLike[str]) -> Dataset:
     """Open an index by itself, such as one that was copied away from its images.
 
-    Its dataset is where the index says that it is or, where it does not say, what it is beside. What is neither is
-    taken to be in the index folder, where it will not be found.
+    Its dataset is the one that the index records or, if it records none, the one that it is beside. If it is beside
+    none, ``root`` is the index folder, and no image is found.
 
     Raises
     ------
@@ -192,7 +198,7 @@ def require_same_model(datasets: Sequence[Dataset]) -> None:
     Raises
     ------
     ModelMismatch
-        When they were; the message names two of them.
+        When two of them were hashed by different models; the message names both.
     """
     first = datasets[0]
     stamp = first.index.manifest.model

@@ -1,4 +1,4 @@
-"""The files that the last build could not index: what is kept of them beside the index."""
+"""The list of files that the last build could not index, ``failed.json`` beside the index."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _MAX_FAILURES_BYTES = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One item that is not in the index, and why.
+    """One item that is not in the index, with the reason.
 
     Attributes
     ----------
     id, reason, kind
-        As of an ``UnreadableItem``.
+        As in ``UnreadableItem``.
     size, mtime_ns
-        Of its media, in bytes and nanoseconds, where there is any.
+        Size in bytes and modification time in nanoseconds of its media; 0 where there is none.
     """
 
     id: str
@@ -35,8 +35,9 @@ class Failure:
 
 
 def write_failures(folder: Path, failures: Sequence[Failure]) -> None:
-    """Keep the list of failed files of the last build in the index folder."""
-    body = json.dumps({"failed": [asdict(failure) for failure in failures]}, indent=1, ensure_ascii=False)
+    """Keep the list of failed files of the last build in the index folder, by id; no list where none ever failed."""
+    listed = sorted(failures, key=lambda failure: failure.id)
+    body = json.dumps({"failed": [asdict(failure) for failure in listed]}, indent=1, ensure_ascii=False)
     data = body.encode(errors="backslashreplace") + b"\n"
     path = folder / _FAILURES
     if not failures and not path.exists():

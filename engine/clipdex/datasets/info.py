@@ -1,4 +1,4 @@
-"""What there is to know about a dataset and its index."""
+"""Describing a dataset and its index."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from clipdex.datasets.comparing import Change, compare
-from clipdex.datasets.dataset import open_alone, open_index, remembered
+from clipdex.datasets.dataset import as_indexed, open_alone, open_index
 from clipdex.datasets.failures import Failure, read_failures
 from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem
+from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
 from clipdex_indexes import Index
 
@@ -26,23 +27,23 @@ class DatasetInfo:
     Attributes
     ----------
     root, index
-        Where the dataset is, and its index folder.
+        The dataset, and its index folder.
     format
         Format of the dataset.
     items, subsets, labels
         Number of items, of all and of each subset and label.
     complete
-        Whether the last build came to its end; after one that was stopped, the items are those that it got to.
+        Whether the last build came to its end. After one that was stopped, some items may be missing.
     segments, bytes
         Number of segments, and their size on disk.
     model, digest, bits, precision, model_kind, model_not_good_at
-        What hashed it. The texts are empty where that model is not to be had any more.
+        Model that hashed it. Kind and ``model_not_good_at`` are empty where that model is not found any more.
     writer
-        Program that wrote it last.
+        Program that wrote the index last.
     failed
-        Failed files of the last build, with the reasons.
+        Reasons of the failed files of the last build, by id.
     new, changed, gone
-        How many images differ from the index now.
+        Number of images that differ from the index now.
     not_compared
         Why the dataset could not be compared with its index; empty where it was.
     """
@@ -70,18 +71,18 @@ class DatasetInfo:
     not_compared: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, for JSON."""
+        """Return the description as plain values, for JSON."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def describe(target: Target, *, index: str | os.PathLike[str] | None = None) -> DatasetInfo:
-    """Describe a dataset that has an index, comparing it with the files as they are now.
+    """Describe a dataset that has an index, and compare the index with the files of now.
 
     Raises
     ------
     DatasetNotFound, DatasetNotIndexed, IndexFailure
-        When there is no dataset, no index, or it cannot be read.
+        When there is no dataset or no index, or the index cannot be read.
     """
     source = locate(target)
     return _describe(source, open_index(source, index))
@@ -144,12 +145,13 @@ def _describe(source: Source, index: Index, *, lost: bool = False) -> DatasetInf
 
 
 def _changes(source: Source, index: Index, failures: Sequence[Failure]) -> Counter[Change]:
-    """Count how the items of a dataset differ from its index; failed files that are as they were do not count."""
+    """Count how the items of a dataset differ from its index. Failed files that did not change do not count."""
     as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
     changes: Counter[Change] = Counter()
-    for found in compare(open_reader(remembered(source, index.manifest)), index):
-        if isinstance(found.item, UnreadableItem):
+    for difference in compare(in_item_order(open_reader(as_indexed(source, index.manifest))), index):
+        item = difference.item
+        if isinstance(item, UnreadableItem):
             continue
-        if found.item is None or (found.item.id, found.item.size, found.item.mtime_ns) not in as_they_were:
-            changes[found.change] += 1
+        if item is None or (item.id, item.size, item.mtime_ns) not in as_they_were:
+            changes[difference.change] += 1
     return changes

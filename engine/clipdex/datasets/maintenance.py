@@ -1,4 +1,4 @@
-"""Looking after an index: checking all of it, and merging its segments."""
+"""Maintaining an index: checking all of it, and merging its segments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clipdex_indexes.changing import optimize as optimize_index
 
 @dataclass(frozen=True, slots=True)
 class OptimizeReport:
-    """What merging did: the dataset and its index folder, and segments and bytes before and after."""
+    """What merging did: dataset, index folder, number of items, and segments and bytes before and after."""
 
     root: Path
     index: Path
@@ -32,7 +32,7 @@ def verify(
     index: str | os.PathLike[str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Verification:
-    """Check every byte of the index of a dataset, and what its files say.
+    """Check every byte of the index of a dataset, and that its files agree with each other.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def verify(
     index
         Index folder, where it is not ``.clipdex`` in the target.
     progress
-        Called with what is counted (``bytes``, then ``items``), how many are done, and of how many.
+        Called with what is counted (``bytes``, then ``items``), the number done, and the total.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def optimize(
     wait: bool = False,
     waiting: Callable[[str], None] | None = None,
 ) -> OptimizeReport:
-    """Merge all segments of the index of a dataset into one, without removed items.
+    """Merge all segments of the index of a dataset into one; removed items are left out.
 
     Raises
     ------

@@ -1,4 +1,8 @@
-"""Which model hashed an index, and where it is: an index from elsewhere may not choose what is loaded."""
+"""Which model hashed an index, and where that model is.
+
+An index may come from elsewhere, so it may not choose which files are loaded: a model inside the dataset or the index
+is refused.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,19 @@ from clipdex.paths import quoted
 from clipdex_indexes import Index
 
 MODEL_VARIABLE = "CLIPDEX_MODEL"
-# How the digest of an index begins whose hash keys were imported, and made by no model of ours.
+# The digest of an index begins so where its hash keys were imported, and made by no model of ours.
 ELSEWHERE = "elsewhere:"
 
 
 def model_of(index: Index, root: Path) -> Model:
     """Find the model that an index names: the bundled one, an installed one, or a folder outside the dataset.
 
-    The caller compares its digest with the one in the manifest.
+    The caller compares its digest with the digest in the manifest.
 
     Raises
     ------
     ModelNotFound
-        When it is not there (any more), or is in the dataset itself.
+        When the model is not there (any more), or is inside the dataset.
     ModelCorrupt
         When it cannot be used.
     """
@@ -58,15 +62,15 @@ def model_of(index: Index, root: Path) -> Model:
 
 
 def model_for_new_index(name: str | None, of_project: str | None = None) -> tuple[Model, str]:
-    """Return the model that hashes a dataset without an index, and who chose it, as the end of a sentence.
+    """Return the model for a new index, and who chose it, as the end of a sentence.
 
-    That is the one called ``name``; without one, the one that the variable ``CLIPDEX_MODEL`` names, the one of the
-    project, or the bundled one.
+    The first of these: the model called ``name``, the one that the variable ``CLIPDEX_MODEL`` names, the one of the
+    project, the bundled one.
 
     Raises
     ------
     ModelError
-        When there is none of that name, or it cannot be used.
+        When there is no model of that name, or it cannot be used.
     """
     if name is not None:
         return find_model(name), "as asked for"
@@ -78,10 +82,10 @@ def model_for_new_index(name: str | None, of_project: str | None = None) -> tupl
 
 
 def _installed(name: str, digest: str) -> Model | None:
-    """Return the installed model of that digest, else the one of that name."""
+    """Return the installed model of that digest, or else of that name."""
     named = None
     names = installed_names()
-    for candidate in sorted(names, key=lambda one: one != name):
+    for candidate in sorted(names, key=lambda installed: installed != name):
         try:
             model = find_model(candidate)
         except ModelError:

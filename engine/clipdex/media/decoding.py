@@ -1,7 +1,7 @@
 """From an image file to upright RGB pixels.
 
-Decoding bounds the number of pixels before anything is decoded, applies the EXIF orientation, composites transparency
-on the model's background and brings every mode to RGB.
+The number of pixels is checked before anything is decoded. Then the EXIF orientation is applied, transparent pixels are
+composited on a background, and every mode becomes RGB.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DRAFT_MARGIN = 2
 
 
 class _PillowLimit:
-    """Pillow's limit on the number of pixels, which is one for the process: off while anybody wants it off."""
+    """Pillow's limit on the number of pixels, one for the whole process: off as long as somebody needs it off."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -59,9 +59,9 @@ _pillow_limit = _PillowLimit()
 
 @contextlib.contextmanager
 def own_pixel_limit() -> Iterator[None]:
-    """Switch off Pillow's limit on the number of pixels, which cannot be raised per image, in favour of ours.
+    """Switch off Pillow's limit on the number of pixels, which cannot be set per image; ours takes its place.
 
-    Uses may overlap, also in several threads: the limit is back when the last one ends.
+    Uses may overlap, in several threads too: the limit is on again when the last one ends.
     """
     _pillow_limit.off()
     try:
@@ -82,7 +82,7 @@ def load_image(
     Parameters
     ----------
     source
-        A file.
+        The image file.
     background
         Colour under transparent pixels.
     max_pixels
@@ -108,7 +108,7 @@ def load_image(
 
 
 def is_image(file: IO[bytes]) -> bool:
-    """Tell from its header whether an open file is an image that ``load_image`` takes; nothing is decoded."""
+    """Tell from the header of an open file whether ``load_image`` takes it; nothing is decoded."""
     return image_format(file) is not None
 
 

@@ -1,4 +1,4 @@
-"""Opening a file that may be anything."""
+"""Opening regular files, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clipdex.errors import ImageError
 
 
 def open_regular(path: Path) -> IO[bytes]:
-    """Open a file that may be anything, for reading.
+    """Open a regular file for reading; the path may lead to anything.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a file is by its name or its first bytes: an image, or something else that datasets hold."""
+"""What kind a file is, by its extension or its first bytes: an image, or another file that datasets hold."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ OTHER_SUFFIXES = frozenset(
         *("txt", "csv", "tsv", "json", "jsonl", "xml", "yaml", "yml", "pdf", "zip", "tar", "gz", "parquet"),
     )
 )
-# How many bytes ``looks_like_image`` wants.
+# How many bytes ``looks_like_image`` needs.
 START = 12
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
 
 
 def suffix_of(path: str) -> str:
-    """Return the extension of a path, with its dot, in lower case; empty: it has none."""
+    """Return the extension of a path, with its dot, in lower case; empty where it has none."""
     return os.path.splitext(path)[1].lower()  # noqa: PTH122 - millions of them: no Path object for each
 
 

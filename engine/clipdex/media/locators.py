@@ -1,7 +1,7 @@
-"""Where the media of an item is.
+"""Locators: one text that says where an image is.
 
-A *locator* is one text that says it: the path of a file or, for a member of an archive, the path of the archive, ``!/``
-and the name of the member. Results carry locators, so that pictures can be saved long after the query.
+The locator of a file is its path. The locator of a member of an archive is the path of the archive, ``!/`` and the name
+of the member. Results carry locators, so that pictures can be saved long after the query.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def locator(location: Path, item_id: str, media: str) -> str:
     location
         Where the dataset is.
     item_id, media
-        As the index has them: ``media`` is empty where the id is a path below the location, begins with ``!/`` where
-        the location is an archive, and else is a path.
+        As the index has them. ``media`` is empty where the id is a path below the location; it begins with ``!/`` where
+        the location is an archive; otherwise it is a path.
     """
     if media.startswith(MEMBER):
         return f"{location}{MEMBER}{media[len(MEMBER) :] or item_id}"
@@ -32,9 +32,9 @@ def locator(location: Path, item_id: str, media: str) -> str:
 
 
 def split_locator(where: str) -> tuple[Path, str]:
-    """Return the file of a locator, and the member of it that is meant, if any (else an empty text).
+    """Return the file of a locator and the name of its member; the name is empty where the file itself is meant.
 
-    A folder may have ``!`` at the end of its name: what exists as a file is a file.
+    The name of a folder may end in ``!``, so a locator that exists as a path is taken for a file.
     """
     if MEMBER in where and not os.path.lexists(where):
         for cut in _positions(where):
@@ -44,7 +44,7 @@ def split_locator(where: str) -> tuple[Path, str]:
 
 
 def is_media_there(where: str) -> bool:
-    """Tell whether the file of a locator is there; whether an archive has the member is not looked at."""
+    """Tell whether the file of a locator exists; an archive is not searched for the member."""
     return os.path.exists(where) or is_there(split_locator(where)[0])  # noqa: PTH110 - a text, for each hit
 
 

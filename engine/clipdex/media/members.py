@@ -1,4 +1,8 @@
-"""The members of an archive, in a table that keeps to disk what does not fit its cache."""
+"""The members of an archive, in a temporary database.
+
+The objects of the standard library would take gigabytes for an archive of millions of members. The database keeps on
+disk what does not fit its cache.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from typing import IO, NamedTuple
 
 from clipdex.errors import DatasetError, ImageError
 
-# More than this one image does not take: it bounds what is held in memory of an archive that lies.
+# No image is larger. It bounds the memory that an archive with false sizes can take.
 MAX_MEMBER_BYTES = 512 << 20
 _BATCH = 1000
 # Most names, which stand for themselves.
@@ -26,17 +30,17 @@ class Member(NamedTuple):
     Attributes
     ----------
     path
-        Relative POSIX path that its name stands for.
+        Relative POSIX path that the name stands for.
     name
-        Its name in the archive.
+        Name in the archive.
     size, mtime_ns
-        In bytes, unpacked, and nanoseconds.
+        Unpacked size in bytes, and modification time in nanoseconds.
     offset, packed, method, checksum
-        For the container: where its data is, bytes that it takes there, how they are packed, and their CRC-32.
+        For the container: offset and packed size of its data in bytes, the compression method, and the CRC-32.
     problem
-        Why it cannot be read, as the end of a sentence; otherwise empty.
+        Why the member cannot be read, as the end of a sentence; otherwise empty.
     start
-        Its first bytes, where its name has no extension.
+        Its first bytes, where the name has no extension.
     """
 
     path: str
@@ -52,7 +56,7 @@ class Member(NamedTuple):
 
 
 def path_of(name: str) -> tuple[str, str]:
-    """Return the relative path that the name of a member stands for, and what is wrong with it (or an empty text)."""
+    """Return the relative path that the name of a member stands for, and what is wrong with the name, if anything."""
     if _PLAIN.fullmatch(name):
         return name, ""
     if "/" not in name:  # some old programs for Windows
@@ -69,12 +73,12 @@ def path_of(name: str) -> tuple[str, str]:
 
 
 class MemberTable:
-    """The members of an archive, as listed, by path and by name; several threads may use it.
+    """The members of an archive, by path and by name. Several threads may use it.
 
     Parameters
     ----------
     members
-        All of them, in the order of the archive. Of those with one path the last counts.
+        All members, in the order of the archive. Of several with one name, the last counts.
     """
 
     def __init__(self, members: Iterator[Member]) -> None:
@@ -98,7 +102,7 @@ class MemberTable:
         self._select = f"SELECT {columns} FROM member "
 
     def by_path(self) -> Iterator[Member]:
-        """Yield the members in order of their paths (code points), and those of one path in that of the archive."""
+        """Yield the members by path, in code points; members of one path in the order of the archive."""
         with self._lock:
             cursor = self._database.execute(self._select + "ORDER BY path, position")
         while True:
@@ -109,13 +113,13 @@ class MemberTable:
             yield from map(Member._make, rows)
 
     def paths_named(self, name: str) -> list[str]:
-        """Return the paths of all members with this last name."""
+        """Return the paths of all members whose file name is ``name``."""
         with self._lock:
             query = "SELECT path FROM member WHERE path = ?1 OR path LIKE '%/' || ?1"
             return [path for (path,) in self._database.execute(query, (name,))]
 
     def get(self, name: str) -> Member:
-        """Return the member of a name.
+        """Return the member of that name; the last one where there are several.
 
         Raises
         ------
@@ -137,7 +141,7 @@ class MemberTable:
 
 
 def _storable(member: Member) -> Member:
-    """Keep what SQLite cannot: a name that is not valid UTF-8 has a problem, and is only shown."""
+    """Return a member that SQLite can keep. A name that is not valid UTF-8 is escaped: it is only shown."""
     if member.name.isascii() and abs(member.mtime_ns) < 1 << 62:
         return member
     name = member.name.encode(errors="backslashreplace").decode()
@@ -145,14 +149,14 @@ def _storable(member: Member) -> Member:
 
 
 def size_problem(size: int) -> str:
-    """Say what is wrong with a member of this size; nothing where it is right."""
+    """Say what is wrong with this size of a member; empty where nothing is."""
     if not 0 <= size <= MAX_MEMBER_BYTES:
         return f"it has {size:,} bytes, and an image may have {MAX_MEMBER_BYTES:,}"
     return ""
 
 
 class ArchiveFile:
-    """The file of an archive, which must stay as it was when its members were listed."""
+    """The file of an archive. It must not change after its members were listed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -165,19 +169,19 @@ class ArchiveFile:
         return self.stamp[0]
 
     def changed(self) -> bool:
-        """Tell whether it is not what it was."""
+        """Tell whether the file has changed, or is gone."""
         try:
             return ArchiveFile(self.path).stamp != self.stamp
         except OSError:
             return True
 
     def open(self) -> IO[bytes]:
-        """Open it.
+        """Open the file.
 
         Raises
         ------
         ImageError
-            When it is another one now, or cannot be read.
+            When it has changed, or cannot be read.
         """
         if self.changed():
             raise ImageError(f"the archive {self.path.name} is not there any more, or has changed meanwhile")

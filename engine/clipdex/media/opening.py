@@ -1,8 +1,11 @@
-"""Opening the media of an item: a file, or a member of a file that holds those of many (ZIP, TAR, Parquet).
+"""Opening an image by its locator: a file, or a member of a container (a file that holds many images).
 
-A *kind* of container is a module of two functions: ``fits(path, member)`` says, from names and the beginning of the
-file, whether it is of that kind, and ``open_container(path)`` opens it. What it opens has ``open(member)``. A file may
-be of several kinds: an archive is one, and a dataset that Datumaro reads.
+Nothing but the locator is needed. It may come from elsewhere, in a saved result, so sizes are bounded, and no member of
+an archive leads out of it.
+
+A *kind* of container is a module of two functions. ``fits(path, member)`` says, from names and the beginning of the
+file, whether the file is of that kind; ``open_container(path)`` returns a ``Container``. A file may be of several
+kinds, such as an archive that is also a dataset of Datumaro. Modules above this room add kinds with ``add_kind``.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from clipdex.errors import DatasetError, ExtraMissing, ImageError
 from clipdex.media.files import open_regular
 from clipdex.media.locators import split_locator
 
-# Modules, imported when a member is asked for, in the order in which they are asked whether a file is theirs.
+# Names of modules, imported when a member is opened; the first that fits opens the file.
 _KINDS = ["clipdex.media.zips", "clipdex.media.tars", "clipdex.media.parquet"]
 # Containers kept open: opening one reads the names of all its members.
 _KEPT = 4
@@ -33,7 +36,7 @@ class Container(Protocol):
 
 
 class Kept:
-    """The containers that were used last, by path, size and modification time of their files."""
+    """The containers that were used last; a file that has changed is opened again."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -41,7 +44,7 @@ class Kept:
         self._lock = threading.Lock()
 
     def get(self, path: Path, opener: Callable[[Path], Container]) -> Container:
-        """Return the container at ``path``, opened by ``opener`` where it is not open, or has changed."""
+        """Return the container at ``path``; ``opener`` opens it where it is not open, or has changed."""
         status = path.stat()
         key = (path, opener, status.st_size, status.st_mtime_ns, status.st_ino)
         with self._lock:
@@ -56,7 +59,7 @@ _kept = Kept(_KEPT)
 
 
 def add_kind(module: str) -> None:
-    """Let a module, given by its name, open containers too; those that are known already are asked before it."""
+    """Add a kind of container by the name of its module; the kinds that are known already come first."""
     if module not in _KINDS:
         _KINDS.append(module)
 
@@ -85,16 +88,16 @@ def open_member(path: Path, member: str) -> IO[bytes]:
     """
     first: ImageError | None = None
     for name in _KINDS:
-        found = _open_as(name, path, member)
-        if isinstance(found, ImageError):
-            first = first or found
-        elif found is not None:
-            return found
+        opened = _open_as(name, path, member)
+        if isinstance(opened, ImageError):
+            first = first or opened
+        elif opened is not None:
+            return opened
     raise first or ImageError(f"{path.name} is no archive that can be read")
 
 
 def _open_as(kind: str, path: Path, member: str) -> IO[bytes] | ImageError | None:
-    """Open a member of a container of one kind; return why that is impossible, or None where it is of another kind."""
+    """Open a member of a container of one kind; return the error, or None where the file is of another kind."""
     module = importlib.import_module(kind)
     try:
         return _kept.get(path, module.open_container).open(member) if module.fits(path, member) else None

@@ -1,6 +1,6 @@
-"""Parquet files with a column of images: single rows of it, read in bounded memory.
+"""Parquet files with a column of images: single rows, read in bounded memory.
 
-A member is called ``COLUMN/ROW``, with rows numbered from 0.
+The name of a member is ``COLUMN/ROW``; rows are numbered from 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clipdex.media.members import MAX_MEMBER_BYTES, damaged, size_problem
 
 EXTRA = "parquet"
 _MAGIC = b"PAR1"
-# Rows that are decoded at once, and how many of those are kept: threads ask for rows in nearly their order.
+# Rows that are decoded at once, and number of such batches that are kept: threads ask for rows nearly in order.
 _ROWS_AT_ONCE = 16
 _BATCHES_KEPT = 5
 _BUFFER = 1 << 20
@@ -116,7 +116,7 @@ class ParquetContainer:
 
 
 class _Column:
-    """The values of one column, read forwards; going back begins the row group again."""
+    """The values of one column, read forwards. A row further back reads its row group again."""
 
     def __init__(self, parquet: Any, name: str) -> None:  # noqa: ANN401
         if name not in parquet.schema_arrow.names:
@@ -125,7 +125,7 @@ class _Column:
         self._name = name
         metadata = parquet.metadata
         counts = (metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
-        # Row groups begin at these rows; the last one is the end.
+        # The first row of each row group, and the number of rows.
         self._starts = list(itertools.accumulate(counts, initial=0))
         self._batches: Iterator[tuple[int, list[Any]]] = iter(())
         self._next = -1

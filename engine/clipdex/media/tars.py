@@ -1,7 +1,7 @@
 """TAR archives: the list of members, and single members.
 
-One that is not compressed is read in place. A compressed one can only be read from its beginning, so the first member
-that is asked for unpacks the whole stream into a temporary file, once.
+A member of an archive that is not compressed is read where it is. A compressed archive can only be read from its
+beginning, so the first member that is opened unpacks the whole stream into a temporary file, once.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from clipdex.errors import DatasetError, ImageError
 from clipdex.media.kinds import START, suffix_of
 from clipdex.media.members import ArchiveFile, Member, MemberTable, damaged, path_of, size_problem
 
-# A stream that unpacks to more is not read: it may never end.
+# A stream that unpacks to more is refused: it may never end.
 MAX_UNPACKED_BYTES = 64 << 30
-# A header that describes one member; those of millions of bytes are made to exhaust memory.
+# Longest header of one member. Longer ones are made to exhaust memory.
 _MAX_HEADER_BYTES = 16 << 20
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _BUFFER = 1 << 20
@@ -35,7 +35,7 @@ _ERRORS = (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError, Valu
 
 
 def compression_of(path: Path) -> str:
-    """Return the name of the compression of a file; empty: none that is known."""
+    """Return the name of the compression of a file; empty where it has none that is known."""
     with path.open("rb") as handle:
         start = handle.read(6)
     return next((name for magic, name in _COMPRESSIONS.items() if start.startswith(magic)), "")
@@ -85,7 +85,7 @@ def _open_zstd(path: Path) -> IO[bytes]:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that is read forwards, a bounded piece at a time, up to a bounded end."""
+    """A stream that gives a bounded piece at a time, up to a bounded end."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -152,7 +152,7 @@ class TarContainer:
             raise ImageError(f"the archive {self.file.path.name} cannot be read: {error}") from error
 
     def _unpack(self) -> IO[bytes]:
-        """Unpack the stream into a temporary file, which is gone with this object."""
+        """Unpack the stream into a temporary file, which is deleted with this object."""
         if self.file.changed():
             raise ImageError(f"the archive {self.file.path.name} has changed meanwhile")
         file = tempfile.TemporaryFile(prefix="clipdex-")  # noqa: SIM115 - it stays open
@@ -175,7 +175,7 @@ class TarContainer:
                 if entry.offset <= last or archive.offset <= entry.offset:
                     raise tarfile.ReadError(f"it is damaged at byte {entry.offset:,}")
                 last = entry.offset
-                # The archive would keep all of them.
+                # Otherwise the archive keeps all of them in memory.
                 archive.members = []  # type: ignore[attr-defined]
                 if not entry.isdir():
                     yield self._member(entry, stream)
@@ -199,7 +199,7 @@ class TarContainer:
 
 
 class _Plain(_Bounded):
-    """A file, where no end is too far to be read."""
+    """A file: its end is no bound."""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return self._stream.seek(offset, whence)

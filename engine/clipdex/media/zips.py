@@ -1,7 +1,7 @@
-"""ZIP archives: the list of members, read piece by piece, and single members.
+"""ZIP archives: the list of members, and single members.
 
-The standard library keeps an object for each member, which takes gigabytes where there are millions; what unpacks is
-the standard library's.
+The list is read here, entry by entry, because the standard library keeps an object for each member, which takes
+gigabytes where there are millions. The standard library unpacks the members.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ _MAX_32 = 0xFFFFFFFF
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _BUFFER = 1 << 20
-# Kinds of files, as Unix writes them in the upper half of the attributes: 0 where it was not said, and a regular file.
+# What the standard library raises on damaged members, and on those that it cannot unpack.
+_ERRORS = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(NotImplementedError, ValueError, MemoryError),
+)
+# Types of files in the upper half of the attributes, as Unix writes them: none, and a regular file.
 _REGULAR = (0, 0o10)
 
 
@@ -62,7 +67,7 @@ class ZipContainer:
             raise damaged(path, error) from error
 
     def open(self, member: str) -> IO[bytes]:
-        """Unpack one member, checking its checksum.
+        """Unpack one member and compare its checksum.
 
         Raises
         ------
@@ -85,13 +90,11 @@ class ZipContainer:
                 handle.seek(name_length + extra_length, io.SEEK_CUR)
                 with zipfile.ZipExtFile(handle, "r", info, None, True) as stream:
                     data = stream.read(member.size if most is None else min(most, member.size))
-                    # Reading on to the end is what compares the checksum.
+                    # Reading to the end compares the checksum.
                     if most is None and (stream.read(1) or len(data) != member.size):
                         raise ImageError("damaged: it is shorter than the archive says")
                     return data
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error) as error:
-            raise ImageError(f"cannot be unpacked: {error or type(error).__name__}") from error
-        except (NotImplementedError, ValueError, MemoryError) as error:
+        except _ERRORS as error:
             raise ImageError(f"cannot be unpacked: {error or type(error).__name__}") from error
 
     def _members(self, handle: IO[bytes]) -> Iterator[Member]:
@@ -167,25 +170,25 @@ def _wide(extra: bytes, *values: int) -> tuple[int, int, int]:
 
 
 def _directory(handle: IO[bytes], file_size: int) -> tuple[int, int, int, int]:
-    """Return where the list of members is, its size, their number, and by how much all offsets are off.
+    """Return the offset and size of the list of members, their number, and what to add to each offset of a member.
 
-    They are off where something stands before the archive, as in those that unpack themselves.
+    Offsets are too small where something stands before the archive, as in self-extracting ones.
     """
     tail = min(file_size, _END.size + _LONGEST_COMMENT)
     handle.seek(file_size - tail)
-    found = handle.read(tail)
-    at = found.rfind(b"PK\5\6")
-    if at < 0 or at + _END.size > len(found):
+    ending = handle.read(tail)
+    at = ending.rfind(b"PK\5\6")
+    if at < 0 or at + _END.size > len(ending):
         raise ValueError("it has no list of members")
-    _, _, _, _, count, size, start, _ = _END.unpack_from(found, at)
+    _, _, _, _, count, size, start, _ = _END.unpack_from(ending, at)
     end = file_size - tail + at
     before = end - _LOCATOR_64.size
     if before >= 0:
         handle.seek(before)
-        signature, _, place, _ = _LOCATOR_64.unpack(handle.read(_LOCATOR_64.size))
+        signature, _, offset, _ = _LOCATOR_64.unpack(handle.read(_LOCATOR_64.size))
         if signature == b"PK\6\7":
             # The wide form is right before its locator, unless it was extended.
-            for where in (place, before - _END_64.size):
+            for where in (offset, before - _END_64.size):
                 if 0 <= where <= before - _END_64.size:
                     handle.seek(where)
                     wide = _END_64.unpack(handle.read(_END_64.size))

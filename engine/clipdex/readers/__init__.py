@@ -1,4 +1,9 @@
-"""Readers: what turns a location into the items of a dataset."""
+"""Readers: each turns a location in one format into the items of a dataset.
+
+A reader is a class with the name of a format. ``formats`` finds it by that name, or finds the format that fits a
+location, among the readers of clipdex, of a project's folder, of installed packages and of Datumaro. This room must not
+know what becomes of the items: no index, no model, no query.
+"""
 
 from clipdex.media.opening import add_kind
 from clipdex.readers.base import Reader, ReadItem, UnreadableItem
@@ -7,5 +12,5 @@ from clipdex.readers.naming import IGNORE_MARK
 
 __all__ = ["IGNORE_MARK", "FolderReader", "ReadItem", "Reader", "UnreadableItem"]
 
-# Its members are told by their names alone, which may be those of files in an archive too: so it comes last.
+# It tells its members by their names alone, which files in an archive may have too: so it comes last.
 add_kind("clipdex.readers.datumaro.media")

@@ -1,4 +1,4 @@
-"""Reading the images in ZIP and TAR archives, without unpacking them to files."""
+"""Reading the images in ZIP and TAR archives, without unpacking the archives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clipdex.readers.base import DUPLICATE, NO_OPTIONS, Reader, ReadItem, Unread
 from clipdex.readers.naming import IGNORE_MARK, is_hidden, subset_and_labels
 
 _TAR_NAMES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tzst")
-# What other programs keep in a ZIP, and is no archive of images.
+# Documents and programs that are ZIP archives, and no archives of images.
 _OTHER_ZIPS = (
     ".docx",
     ".xlsx",
@@ -39,14 +39,14 @@ _OTHER_ZIPS = (
 
 
 class ArchiveReader(Reader):
-    """The images in an archive; items are as in the folder that it would unpack to.
+    """The images in an archive; ids, subsets and labels are those in the folder that it would unpack to.
 
     Parameters
     ----------
     location
         The archive.
     options
-        ``root``: only what is below this folder of the archive, which ids are relative to.
+        ``root``: the folder of the archive to read; ids are relative to it.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class ArchiveReader(Reader):
         """Open the archive."""
 
     def _current(self) -> ZipContainer | TarContainer:
-        """Return the archive as it is now, listed again where it has changed."""
+        """Return the archive; list it again where it has changed."""
         with self._lock:
             if self._container is None or self._container.file.changed():
                 self._container = self._open(self.location)
@@ -95,7 +95,7 @@ class ArchiveReader(Reader):
             raise ImageError(error.message.rstrip(".")) from error
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
-        """Yield the images in item order, in bounded memory; what is hidden, and what is no image, is passed over."""
+        """Yield the images in item order, in bounded memory; hidden files and other files than images are skipped."""
         table = self._current().table
         ignored = self._ignored(table)
         last: Member | None = None
@@ -127,7 +127,7 @@ class ArchiveReader(Reader):
         return not ignored or not any(folder in ignored for folder in _folders(path))
 
     def _ignored(self, table: MemberTable) -> frozenset[str]:
-        """Return the folders, other than the root, that have the mark of those that are passed over."""
+        """Return the folders, other than the root, that have the mark of folders to skip."""
         marks = (name.rpartition("/")[0] for name in table.paths_named(IGNORE_MARK))
         return frozenset(folder for folder in marks if folder != self._below)
 
@@ -167,7 +167,7 @@ class TarReader(ArchiveReader):
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
-        """Take what is a TAR archive, and what is called so: to say what is wrong with it is better than nothing."""
+        """Take TAR archives, and files that are called so: the error then says what is wrong with them."""
         try:
             if fits_tar(location, ""):
                 return "it is a TAR archive"

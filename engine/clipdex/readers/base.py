@@ -1,4 +1,4 @@
-"""What a reader is: it turns a location into the items of a dataset, and gives their images."""
+"""The interface of readers, and what they yield."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, ClassVar, NamedTuple
+from typing import IO, ClassVar
 
 from clipdex.errors import DatasetError
+from clipdex.media.locators import locator
+from clipdex.media.opening import open_media
 from clipdex.paths import base_of
+from clipdex_indexes import ItemRow
 
 DEFAULT_SUBSET = "default"
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
@@ -22,47 +25,42 @@ DUPLICATE = "duplicate"
 NO_IMAGE = "no image"
 
 
-class ReadItem(NamedTuple):
-    """One image as a reader found it, before anything is decoded.
+class ReadItem(ItemRow):
+    """One image as a reader found it: the row that an index keeps of it.
 
     Attributes
     ----------
     id, subset, labels
-        As the index keeps them.
+        Id of the item within its subset, name of the subset, names of the labels.
     size, mtime_ns
-        Of the media, in bytes and nanoseconds.
+        Size in bytes and modification time in nanoseconds of the media.
     media
-        Where the media is: empty, the id is its path below the root; ``!/`` and the name of a member, in the location,
-        which is an archive (``!/`` alone: the id is the name); else a path, absolute or relative to the root.
+        Where the media is. Empty: the id is its path below the root. ``!/MEMBER``: a member of the location, which is
+        an archive; ``!/`` alone means that the id is the name of the member. Otherwise a path, absolute or relative to
+        the root.
     content
         Hash of the media's bytes, where the reader knows it without reading them again; otherwise 0.
     """
 
-    id: str
-    subset: str
-    labels: tuple[str, ...]
-    size: int
-    mtime_ns: int
-    media: str = ""
-    content: int = 0
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableItem:
-    """A place where there should be an image that is left out.
+    """An item that is left out, or a folder that cannot be read.
 
     Attributes
     ----------
     id
-        Its id, or what comes nearest to one.
+        Id of the item, or a text that stands for it.
     reason
-        Why, as the end of a sentence.
+        Why it is left out, as the end of a sentence.
     kind
         ``unreadable``; ``missing``: there is no such file; ``duplicate``: another item has its id and subset;
         ``no image``: media of another kind, such as a video.
     unseen
-        Whether nobody can tell what is there now, as where permission is denied: an index keeps its item of that id,
-        and those below it where it is a folder (``.`` is the whole dataset).
+        Whether nobody can tell what is there now, such as where permission is denied. An index then keeps its item of
+        that id and, if it is a folder, the items below it (``.`` is the whole dataset).
     """
 
     id: str
@@ -77,9 +75,9 @@ class Reader(ABC):
     Parameters
     ----------
     location
-        Where the dataset is: a folder or a file, absolute.
+        Absolute path of the folder or file of the dataset.
     options
-        Options of the format, texts by name: some of ``option_names``.
+        Options of the format, texts by name. Only those of ``option_names`` are allowed.
 
     Attributes
     ----------
@@ -88,20 +86,20 @@ class Reader(ABC):
     about
         The format in a few words, for lists.
     option_names
-        The options of the format: what each says, by name.
+        Descriptions of the options of the format, by name.
     suffixes
-        How names end, in lower case, of files that are meant to be in this format: one that no format fits is read as
-        such, so that it is said what is wrong with it.
+        Extensions, in lower case, of files in this format. A file with one of them that fits no format is read in this
+        one, so that the error says what is wrong with the file.
     in_order
         Whether ``read`` yields items in item order (code points of the id, then of the subset), each once.
     location, options
         As given.
     root
-        The folder that paths of media are relative to: the location, or the folder that it is in.
+        The folder that paths of media are relative to: the location, or the folder of the file.
     notices
-        What the user should know of how this reader was chosen, as sentences.
+        Sentences that tell the user how this reader was chosen.
     tried
-        The formats that were looked for before it, in vain.
+        The formats that did not fit, where a plain folder was taken instead.
 
     Raises
     ------
@@ -140,15 +138,15 @@ class Reader(ABC):
     @classmethod
     @abstractmethod
     def detect(cls, location: Path) -> str | None:
-        """Say what speaks for ``location`` being in this format, such as "it has annotations/*.json"; None: nothing.
+        """Return why ``location`` may be in this format, such as "it has annotations/*.json"; None where it is not.
 
-        Looks at names and a little content, never at the whole dataset. The location may be anything: a folder, a
-        file, a pattern, or nothing that is there.
+        Look at names and a little content only, never at the whole dataset. The location may be a folder, a file, a
+        pattern, or not exist.
         """
 
     @classmethod  # noqa: B027 - most need nothing
     def check_installed(cls) -> None:
-        """Find out whether the packages that this format needs are there.
+        """Check that the packages that this format needs are installed.
 
         Raises
         ------
@@ -158,25 +156,22 @@ class Reader(ABC):
 
     @abstractmethod
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
-        """Yield the items, in bounded memory. Can be called again, and then finds what has changed."""
+        """Yield the items, in bounded memory. Each call reads the dataset as it is then."""
 
     def fingerprint(self) -> str | None:
-        """Return a text that is another one where ``read`` may yield anything else; None where that is not cheap."""
+        """Return a text that differs if ``read`` would yield anything else; None where finding out is not cheap."""
         return None
 
     def open(self, item: ReadItem) -> Path | IO[bytes]:
-        """Return the media of an item: its file, or an open binary file that can seek.
+        """Return the media of an item: its path, or an open binary file that can seek.
 
-        Called from several threads at once.
+        Several threads call this at once.
 
         Raises
         ------
         ImageError
             When it is not there.
         """
-        from clipdex.media.locators import locator
-        from clipdex.media.opening import open_media
-
         where = locator(self.location, item.id, item.media)
         path = Path(where)
         return path if path.exists() else open_media(where)

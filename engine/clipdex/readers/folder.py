@@ -1,6 +1,6 @@
-"""Reading a plain folder: any tree of images.
+"""Reading a folder of images, of any depth.
 
-Item id: POSIX path relative to the root. Subset and label: what ``naming`` makes of it.
+The id of an item is its POSIX path below the root; ``naming`` gets subset and label from it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class FolderReader(Reader):
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
-        """Every folder with something in it will do, where no other format fits better."""
+        """Take every folder that is not empty; other formats go first."""
         try:
             with os.scandir(location) as entries:
                 return "it is a folder" if next(entries, None) is not None else None
@@ -58,12 +58,11 @@ class FolderReader(Reader):
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in item order (code points of the id), in bounded memory.
 
-        Hidden files and folders, files that are no images, and folders marked with ``.clipdexignore`` are passed over.
-        A link to a folder is followed when it
-        leads to what would not be found otherwise, and each such folder once, so loops end.
+        Hidden files and folders, other files than images, and folders with a ``.clipdexignore`` are skipped. A link to
+        a folder is followed only if the folder would not be found otherwise, and once, so that loops end.
         """
         self._followed: set[tuple[int, int]] = set()
-        # A stack of our own, because a tree may be deeper than Python's.
+        # A stack of our own, because folders may be nested deeper than calls in Python may be.
         stack = [self._entries(os.fspath(self.root), "")]
         while stack:
             step = next(stack[-1], None)
@@ -81,7 +80,7 @@ class FolderReader(Reader):
 
     def fingerprint(self) -> str | None:
         """Return a hash of the names, sizes and times of everything below the folder; None where a link leads away."""
-        # A dataset can be moved with its index: nothing here says where it is.
+        # A dataset can be moved with its index, so the fingerprint does not say where it is.
         root = os.fspath(self.root)
         what = f"{WRITER} {self.format} {os.path.relpath(self.location, root)} {self.options}"
         digest = hashlib.blake2b(what.encode(errors="surrogatepass"))
@@ -108,7 +107,7 @@ class FolderReader(Reader):
         return digest.hexdigest()
 
     def _entries(self, folder: str, prefix: str) -> Iterator[ReadItem | UnreadableItem | str]:
-        """Yield what is in one folder, and the ids of the folders to go into, which end in a slash."""
+        """Yield the items of one folder, and the paths of the folders in it, which end in a slash."""
         try:
             with os.scandir(folder) as entries:
                 listed = list(entries)
@@ -116,7 +115,7 @@ class FolderReader(Reader):
             reason = f"the folder cannot be read: {error.strerror or error}"
             yield UnreadableItem(prefix.rstrip("/") or ".", reason, unseen=_hides(error))
             return
-        # The root was named by the user, who wants it.
+        # The user named the root, and wants it read.
         if prefix and any(entry.name == IGNORE_MARK for entry in listed):
             return
         visible = [entry for entry in listed if not entry.name.startswith(".")]
@@ -169,7 +168,7 @@ class FolderReader(Reader):
 
 
 def _hides(error: OSError) -> bool:
-    """Tell whether there may be something all the same where looking at it failed."""
+    """Tell whether there may be a file although looking at it failed."""
     return not isinstance(error, (FileNotFoundError, NotADirectoryError))
 
 

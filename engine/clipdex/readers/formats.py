@@ -1,4 +1,8 @@
-"""The formats that can be read, and which one fits a location."""
+"""The formats that can be read, and which one fits a location.
+
+A format is found by its name among providers: clipdex itself, folders of plugins, installed packages, Datumaro. Code of
+others is imported only for a format that is not one of clipdex, and to find the format that fits.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ GLOB = "glob"
 
 @dataclass(frozen=True, slots=True)
 class FormatInfo:
-    """A format: its name, what it is, where it comes from, its options, and why it cannot be used now, if so."""
+    """A format: its name, description, origin and options, and why it cannot be used here (or an empty text)."""
 
     name: str
     about: str
@@ -39,9 +43,9 @@ class Choice:
     format
         Its name.
     notices
-        What the user should know of the choice, as sentences.
+        Sentences that tell the user of the choice.
     tried
-        The formats that did not fit, where nothing but a plain folder did.
+        The formats that did not fit, where only a plain folder did.
     """
 
     format: str
@@ -50,7 +54,7 @@ class Choice:
 
 
 class _Registry:
-    """The providers, found when the first format is asked for that is not of clipdex itself."""
+    """The providers. Those of others are set up when a format is needed that is not one of clipdex."""
 
     def __init__(self) -> None:
         self.core = Core()
@@ -86,9 +90,9 @@ _registry = _Registry()
 
 
 def use_folder(folder: Path) -> list[str]:
-    """Take formats from the modules in a folder, in this process; return what was left out, and why, as sentences.
+    """Add the formats of the modules in a folder to this process; return sentences on what was left out, and why.
 
-    This runs their code: call it for a folder that the user has named, or stands in.
+    This runs their code: call it only for a folder that the user has named, or is in.
     """
     _registry.add_folder(folder)
     there = folder.absolute()
@@ -101,7 +105,7 @@ def use_folder(folder: Path) -> list[str]:
 
 
 def reload() -> None:
-    """Forget the formats of others: they are looked for again, and folders of plugins must be named again."""
+    """Forget the formats of others. They are looked for again; folders of plugins must be named again."""
     _registry.forget()
 
 
@@ -146,17 +150,17 @@ def available() -> Iterator[FormatInfo]:
 
 
 def problems() -> list[str]:
-    """Return which formats of others were left out, and why, as sentences."""
+    """Return sentences on which formats of others were left out, and why."""
     return [problem for provider in _registry.providers() for problem in provider.problems()]
 
 
 def choose(location: Path) -> Choice:
-    """Choose the format that fits a location: a known layout that fits alone, and else a plain folder.
+    """Choose the format that fits a location: the one known layout that fits, or else a plain folder.
 
     Raises
     ------
     DatasetNotFound
-        When there is nothing.
+        When the location does not exist.
     DatasetError
         When several formats fit, or a file fits none.
     ExtraMissing
@@ -198,13 +202,13 @@ def choose(location: Path) -> Choice:
 
 
 def _meant_as(location: Path) -> str:
-    """Return the format of clipdex that the name of a file ends like; empty: none."""
+    """Return the format of clipdex that has the extension of a file; empty where none has."""
     suffix = suffix_of(location.name)
     return next((name for name in _registry.core.known() if suffix in reader_class(name).suffixes), "")
 
 
 def _missing(name: str) -> ExtraMissing | None:
-    """Return the error that says which package a format needs and does not find."""
+    """Return the error that names the package that a format needs and that is missing; None where none is."""
     try:
         reader_class(name).check_installed()
     except ExtraMissing as error:

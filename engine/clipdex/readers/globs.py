@@ -1,4 +1,4 @@
-"""Reading the images that a pattern matches, such as ``photos/**/*.jpg``."""
+"""Reading the images that match a pattern, such as ``photos/**/*.jpg``."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _ANY_DEPTH = "**"
 class GlobReader(FolderReader):
     """The images below a folder whose paths match a pattern.
 
-    ``*``, ``?`` and ``[...]`` match within a name, and ``**`` any number of folders. Items are as in the folder before
-    the first wildcard.
+    ``*``, ``?`` and ``[...]`` match within a name; ``**`` matches any number of folders. Ids, subsets and labels are
+    those in the folder before the first wildcard.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class GlobReader(FolderReader):
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
-        """Take what has a wildcard in it and is not there under that name."""
+        """Take paths with a wildcard that do not exist as they are written."""
         if is_there(location) or not is_pattern(os.fspath(location)):
             return None
         return "it has a wildcard in it"
@@ -64,26 +64,34 @@ class GlobReader(FolderReader):
         return self._matches(folder[:-1].split("/"), whole=False)
 
     def _matches(self, parts: list[str], *, whole: bool) -> bool:
-        """Tell whether names match the pattern, or (not ``whole``) may be followed by names so that they do."""
+        """Tell whether names match the whole pattern or, without ``whole``, its beginning.
+
+        Parameters
+        ----------
+        parts
+            The names of a path.
+        whole
+            Whether all of the pattern has to match.
+        """
         last = len(self._names)
-        places = self._past_any_depth({0})
+        positions = self._past_any_depth({0})
         for part in parts:
             reached = set()
-            for place in places:
-                name = self._names[place] if place < last else None
-                if place < last and (name is None or name(part)):
-                    reached.add(place if name is None else place + 1)
-            places = self._past_any_depth(reached)
+            for position in positions:
+                name = self._names[position] if position < last else None
+                if position < last and (name is None or name(part)):
+                    reached.add(position if name is None else position + 1)
+            positions = self._past_any_depth(reached)
         if whole:
             # A pattern that ends in ** matches whatever is below.
-            return last in places
-        return any(place < last for place in places)
+            return last in positions
+        return any(position < last for position in positions)
 
-    def _past_any_depth(self, places: set[int]) -> set[int]:
-        """Add the places after each ``**``, which matches no folder as well as any number."""
-        todo = list(places)
-        for place in todo:
-            if place < len(self._names) and self._names[place] is None and place + 1 not in places:
-                places.add(place + 1)
-                todo.append(place + 1)
-        return places
+    def _past_any_depth(self, positions: set[int]) -> set[int]:
+        """Add the position after each ``**`` among them, because it may match no folder at all."""
+        todo = list(positions)
+        for position in todo:
+            if position < len(self._names) and self._names[position] is None and position + 1 not in positions:
+                positions.add(position + 1)
+                todo.append(position + 1)
+        return positions

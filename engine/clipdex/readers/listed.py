@@ -1,4 +1,4 @@
-"""What lists of images have in common: reading their lines, and from a row to an item."""
+"""Lists of images: reading their lines, and making an item of a row."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Row(NamedTuple):
-    """One image as a list names it; None where the list does not say.
+    """One image as a list names it.
 
     Attributes
     ----------
     line
         Number of the line, from 1.
     path
-        Of the image: absolute, or relative to the folder of the list.
+        Path of the image, absolute or relative to the folder of the list.
     id, subset, labels
-        As the list says them.
+        As the list has them; None where it does not.
     """
 
     line: int
@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 class BadLine(NamedTuple):
-    """A line that is no row, and why, as the end of a sentence."""
+    """A line that is no row, with the reason as the end of a sentence."""
 
     line: int
     reason: str
@@ -60,8 +60,8 @@ class BadLine(NamedTuple):
 class ListedReader(Reader):
     """Images that a file names.
 
-    The id of an item is its path relative to the folder of the list; of an image elsewhere, its absolute path without
-    the first slash. Where the list does not say them, subset and label are what the path says, as in a folder.
+    The id of an item is its path relative to the folder of the list; of an image outside of it, the absolute path
+    without the first slash. Where the list has no subset and label, they come from the path, as in a folder.
 
     Raises
     ------
@@ -77,7 +77,7 @@ class ListedReader(Reader):
 
     @abstractmethod
     def rows(self) -> Iterator[Row | BadLine]:
-        """Yield what the list names, line by line."""
+        """Yield the rows of the list, line by line."""
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in the order of the list, in bounded memory."""
@@ -114,7 +114,7 @@ class ListedReader(Reader):
         )
 
     def _relative(self, path: str) -> str:
-        """Return a path as an id: below the folder of the list, or else from the root of all."""
+        """Return a path as an id: relative to the folder of the list, or else absolute without the first slash."""
         whole = PurePath(os.path.abspath(os.path.join(self.root, path)))  # noqa: PTH100, PTH118
         if whole.is_relative_to(self.root):
             return whole.relative_to(self.root).as_posix()
@@ -122,7 +122,7 @@ class ListedReader(Reader):
 
 
 def _media(path: str, relative: str, item_id: str) -> str:
-    """Return where the media is, as an item keeps it: nothing where the id says it."""
+    """Return the ``media`` of an item: empty where the id is the path."""
     if not os.path.isabs(path) and os.path.normpath(path) == os.path.normpath(relative):  # noqa: PTH117
         path = relative
     if path == item_id:

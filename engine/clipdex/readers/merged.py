@@ -1,4 +1,4 @@
-"""Merged datasets: several datasets as one, which ``clipdex merge`` makes an index of."""
+"""Reading merged datasets: several datasets as one, whose index ``clipdex merge`` made."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from clipdex.errors import DatasetError
 from clipdex.media.locators import locator
 from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
-
-if TYPE_CHECKING:
-    from clipdex.readers.sources import Source
+from clipdex.readers.ordering import in_item_order
+from clipdex.readers.sources import Source, open_reader
 
 FORMAT = "merged"
 PARTS = "parts"
 
 
 class MergedReader(Reader):
-    """The items of several datasets: their ids have the name of their dataset and a slash in front.
+    """The items of several datasets; an id is ``DATASET/ID``.
 
     Parameters
     ----------
     location
         The folder that stands for all of them; only their index is in it.
     options
-        ``parts``: where each dataset is and how it is read, as ``parts_option`` writes it.
+        ``parts``: location, format and options of each dataset, as ``parts_option`` writes them.
 
     Raises
     ------
@@ -48,14 +47,11 @@ class MergedReader(Reader):
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
-        """Nothing can be seen of it but its index, which says the format."""
+        """Take none: only the index of a merged dataset says what it is."""
         return None
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items of all datasets, in item order."""
-        from clipdex.readers.ordering import in_item_order
-        from clipdex.readers.sources import open_reader
-
         for name, source in self._parts:
             for item in in_item_order(open_reader(source)):
                 if isinstance(item, UnreadableItem):
@@ -67,15 +63,13 @@ class MergedReader(Reader):
 
 
 def parts_option(sources: Mapping[str, Source]) -> dict[str, str]:
-    """Return the options of the dataset that these make together, by the names in front of their ids."""
-    parts = {name: [str(one.location), one.format, dict(one.options)] for name, one in sources.items()}
+    """Return the options of the merged dataset of these sources, given by name."""
+    parts = {name: [str(part.location), part.format, dict(part.options)] for name, part in sources.items()}
     return {PARTS: json.dumps(parts, ensure_ascii=False)}
 
 
 def _parts(location: Path, text: str) -> list[tuple[str, Source]]:
     """Return the datasets with their names, in the order of their ids."""
-    from clipdex.readers.sources import Source
-
     try:
         parts = [
             (name, Source(Path(path), format_name, options, name))
@@ -84,8 +78,9 @@ def _parts(location: Path, text: str) -> list[tuple[str, Source]]:
         texts = [text for _, part in parts for text in (part.format, *part.options, *part.options.values())]
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DatasetError(f"where the datasets of {location} are cannot be read: {error}.") from error
+    are_texts = all(isinstance(text, str) for text in texts)
     for name, part in parts:
-        if not part.location.is_absolute() or part.format == FORMAT or not all(isinstance(one, str) for one in texts):
+        if not part.location.is_absolute() or part.format == FORMAT or not are_texts:
             raise DatasetError(f"where the dataset {name!r} of {location} is cannot be read: {text!r}.")
     # With the slash, because that is how the ids sort.
     return sorted(parts, key=lambda part: f"{part[0]}/")

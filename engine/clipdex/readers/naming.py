@@ -1,6 +1,6 @@
-"""What the path of an image says of the item: whether it is one, its subset and its label.
+"""What the path of an image says of its item: whether it is hidden, its subset and its label.
 
-The rule is one for all that is laid out as folders: folders, patterns, archives, and lists that do not say otherwise.
+One rule for everything that is laid out as folders: folders, patterns, archives, and lists without such columns.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from clipdex.readers.base import DEFAULT_SUBSET
 
 SUBSETS = frozenset({"train", "val", "validation", "test", "training", "testing"})
-# A folder with a file of this name is passed over; saved results carry it, so that they are not indexed in turn.
+# A folder with a file of this name is not read. Saved results have one, so that they are not indexed in turn.
 IGNORE_MARK = ".clipdexignore"
 
 
@@ -20,8 +20,8 @@ def is_hidden(path: str) -> bool:
 def subset_and_labels(path: str) -> tuple[str, tuple[str, ...]]:
     """Return the subset and the labels of the image at a relative POSIX path.
 
-    The subset is the first folder where that is a usual name of one, otherwise ``default``. The label is the name of
-    the folder that the image is in, unless that is the root or the folder of the subset.
+    The subset is the first folder if it has a usual name such as ``train``, otherwise ``default``. The label is the
+    name of the folder of the image, unless that is the root or the folder of the subset.
     """
     folders = path.split("/")[:-1]
     subset = folders[0] if folders and folders[0] in SUBSETS else DEFAULT_SUBSET
@@ -30,5 +30,5 @@ def subset_and_labels(path: str) -> tuple[str, tuple[str, ...]]:
 
 
 def shown(name: str) -> str:
-    """Return a name with what is not valid UTF-8 written as escapes."""
+    """Return a name with bytes that are not valid UTF-8 escaped."""
     return name.encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Bringing the items of any reader into item order, in bounded memory."""
+"""Sorting the items of any reader into item order, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,24 @@ from clipdex_indexes import valid_item_id
 _BATCH = 10_000
 
 
-def in_item_order(reader: Reader) -> Iterator[ReadItem | UnreadableItem]:
-    """Yield what ``reader`` reads in item order (code points of the id, then of the subset), each item once.
+def in_item_order(
+    reader: Reader, items: Iterator[ReadItem | UnreadableItem] | None = None
+) -> Iterator[ReadItem | UnreadableItem]:
+    """Yield what a reader reads in item order (code points of the id, then of the subset), each item once.
 
-    What comes unordered is sorted in a temporary database, which keeps to disk what does not fit its cache. Of items
-    with the same id and subset the first is kept, and the others are reported.
+    A temporary database sorts what comes unordered; it keeps on disk what does not fit its cache. Of items with the
+    same id and subset the first is kept, and the others are reported.
+
+    Parameters
+    ----------
+    reader
+        The reader.
+    items
+        What its ``read`` returned, where reading has begun already.
     """
+    items = reader.read() if items is None else items
     if reader.in_order:
-        yield from reader.read()
+        yield from items
         return
     with contextlib.closing(sqlite3.connect("", isolation_level=None)) as database:
         database.executescript(
@@ -30,12 +40,14 @@ def in_item_order(reader: Reader) -> Iterator[ReadItem | UnreadableItem]:
             " content INTEGER); BEGIN;"
         )
         batch: list[tuple[object, ...]] = []
-        for item in reader.read():
+        for item in items:
             problem = _problem(item)
             if isinstance(item, UnreadableItem) or problem:
                 yield item if isinstance(item, UnreadableItem) else UnreadableItem(shown(item.id), problem)
                 continue
-            batch.append((item.id, item.subset, json.dumps(item.labels), *item[3:]))
+            batch.append(
+                (item.id, item.subset, json.dumps(item.labels), item.size, item.mtime_ns, item.media, item.content)
+            )
             if len(batch) == _BATCH:
                 _insert(database, batch)
         _insert(database, batch)
@@ -43,7 +55,7 @@ def in_item_order(reader: Reader) -> Iterator[ReadItem | UnreadableItem]:
 
 
 def _problem(item: ReadItem | UnreadableItem) -> str:
-    """Say why an index cannot keep an item as a reader gave it; nothing where it can."""
+    """Return why an index cannot keep an item as the reader gave it; empty where it can."""
     if isinstance(item, UnreadableItem):
         return ""
     if not valid_item_id(item.id):

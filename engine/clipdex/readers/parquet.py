@@ -32,7 +32,7 @@ _LABEL_NAMES = ("label", "labels", "class", "category")
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """What the columns of a file say: the image, its labels (with names for numbers), and its id (or nothing)."""
+    """The columns of a file that hold the image, its labels (with the names of classes) and its id (or nothing)."""
 
     image: str
     labels: Mapping[str, tuple[str, ...]]
@@ -83,7 +83,7 @@ class ParquetReader(Reader):
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
-        """Take Parquet files, and folders that have some with images, and no image beside them."""
+        """Take Parquet files, and folders of Parquet files with images that have no image files beside them."""
         try:
             if is_parquet(location):
                 return "it is a Parquet file"
@@ -96,7 +96,7 @@ class ParquetReader(Reader):
         return None
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
-        """Yield a row after the other, in bounded memory."""
+        """Yield row by row, in bounded memory."""
         files = self._files()
         if not files:
             raise DatasetEmpty(f"there is no Parquet file in {self.location}.")
@@ -158,7 +158,7 @@ class ParquetReader(Reader):
             parquet.close(force=True)
 
     def _columns(self, path: Path, schema: Any) -> _Columns:  # noqa: ANN401 - pyarrow is there only with the extra
-        """Find out which columns hold what.
+        """Find the columns of image, labels and id.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class ParquetReader(Reader):
 
 
 def _parquet_in(folder: Path) -> Path | None:
-    """Return a Parquet file in a folder that has some, and no image."""
+    """Return a Parquet file of a folder that has no images; None where there is none."""
     found = None
     if folder.is_dir():
         for path in islice(folder.iterdir(), _ENTRIES_LOOKED_AT):
@@ -191,7 +191,7 @@ def _parquet_in(folder: Path) -> Path | None:
 
 
 def _has_images(path: Path) -> bool:
-    """Tell whether a file has a column that may hold images; without pyarrow it is taken to have one."""
+    """Tell whether a file has a column that may hold images; without pyarrow, assume that it has."""
     try:
         parquet = open_parquet(path)
     except ExtraMissing:
@@ -222,7 +222,7 @@ def _may_hold_images(kind: Any) -> bool:  # noqa: ANN401
 
 
 def _features(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
-    """Return what Hugging Face says of the columns, by name; nothing where it says nothing that can be understood."""
+    """Return what the metadata of Hugging Face says of the columns, by name; empty where it cannot be understood."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError, RecursionError):
@@ -247,7 +247,7 @@ def _class_names(feature: object) -> tuple[str, ...] | None:
 
 
 def _labels(value: object, names: tuple[str, ...]) -> list[str]:
-    """Return the labels that a value says: names for numbers, where there are any; -1 is none."""
+    """Return the labels in a value, with the names of classes for numbers where there are any; -1 is no label."""
     if value is None or value == "":
         return []
     if isinstance(value, list):
@@ -260,7 +260,7 @@ def _labels(value: object, names: tuple[str, ...]) -> list[str]:
 
 
 def _subset(path: Path) -> str:
-    """Return the subset that the path of a file says: that of a shard, or a usual word in its name or a folder's."""
+    """Return the subset in the path of a file: that of a shard, or a usual name of one in a file or folder name."""
     shard = _SHARD.fullmatch(path.stem)
     if shard:
         return shard["subset"]

@@ -16,7 +16,7 @@ _LINES_LOOKED_AT = 20
 
 
 class PathListReader(ListedReader):
-    """A text file of paths, one a line. Empty lines, and lines that begin with ``#`` and a space, are passed over."""
+    """A text file of paths, one a line. Empty lines and lines that begin with ``# `` are skipped."""
 
     format = "list"
     about = "a text file of paths, one a line"

@@ -1,6 +1,6 @@
-"""Formats of others: from installed packages (entry point group ``clipdex.formats``), and from a folder of modules.
+"""Importing formats of others: from installed packages (entry point group ``clipdex.formats``), and from a folder.
 
-One that is broken is named with its error and does not stop the others.
+A format that is broken is reported with its error, and the others can be used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class FolderPlugins:
-    """What a folder of plugins gave.
+    """The formats in a folder of plugins.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class FolderPlugins:
     readers
         The readers, by the name of their format.
     problems
-        What was left out, and why, as sentences.
+        Sentences on what was left out, and why.
     """
 
     folder: Path
@@ -43,14 +43,14 @@ class FolderPlugins:
 
 
 def checked_reader(thing: object, name: str | None = None) -> type[Reader]:
-    """Return ``thing``, which must be the class of a reader.
+    """Return ``thing`` if it is the class of a reader.
 
     Parameters
     ----------
     thing
-        Anything.
+        Any object.
     name
-        Name of the format that it must be of.
+        Name that its format must have.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def checked_reader(thing: object, name: str | None = None) -> type[Reader]:
 
 
 def installed() -> dict[str, EntryPoint]:
-    """Return the entry points of installed packages, by the name of their format; of one name, the first."""
+    """Return the entry points of installed packages by the name of their format, the first one of each name."""
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=GROUP):
         found.setdefault(point.name, point)
@@ -89,7 +89,7 @@ def load_installed(point: EntryPoint) -> type[Reader]:
     Raises
     ------
     DatasetError
-        When that fails, whatever it raises.
+        When that fails, whatever the package raises.
     """
     try:
         return checked_reader(point.load(), point.name)
@@ -102,8 +102,8 @@ def load_installed(point: EntryPoint) -> type[Reader]:
 def load_folder(folder: Path) -> FolderPlugins:
     """Import the modules and packages in a folder, and return the readers that they define.
 
-    This runs their code: call it for a folder that the user has named. Names that begin with ``_`` or ``.`` are passed
-    over. Nothing is raised for what cannot be imported; it is among the problems.
+    This runs their code: call it only for a folder that the user has named. Names that begin with ``_`` or ``.`` are
+    skipped. A module that cannot be imported is among the problems; nothing is raised.
     """
     readers: dict[str, type[Reader]] = {}
     problems: list[str] = []
@@ -133,7 +133,7 @@ def load_folder(folder: Path) -> FolderPlugins:
 
 
 def _import(source: Path, folder: Path, name: str) -> ModuleType:
-    """Import a file under a name that only this folder has; it can import what it finds in its package."""
+    """Import a file under a name that only this folder has. A package can import its own modules."""
     digest = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:12]
     full_name = f"clipdex_plugins_{digest}_{name}"
     where = [str(source.parent)] if source.name == "__init__.py" else None
@@ -151,7 +151,7 @@ def _import(source: Path, folder: Path, name: str) -> ModuleType:
 
 
 def _defined(module: ModuleType) -> list[type[Reader]]:
-    """Return the readers that a module, or its package, defines and can be made."""
+    """Return the readers that a module or its package defines, without abstract ones."""
     things = [thing for thing in vars(module).values() if isinstance(thing, type) and issubclass(thing, Reader)]
     own = (thing for thing in things if thing.__module__.partition(".")[0] == module.__name__)
     return [thing for thing in dict.fromkeys(own) if not getattr(thing, "__abstractmethods__", None)]

@@ -14,7 +14,7 @@ from clipdex.readers.base import Reader
 
 
 class Provider(ABC):
-    """A source of formats; none is imported before it is asked for."""
+    """A source of formats. A format is imported when it is needed."""
 
     @abstractmethod
     def known(self) -> Collection[str]:
@@ -37,11 +37,11 @@ class Provider(ABC):
         """
 
     def about(self, name: str) -> str:
-        """Return one of its formats in a few words."""
+        """Describe one of its formats in a few words."""
         return self.reader_class(name).about
 
     def detect(self, location: Path, problems: list[str]) -> dict[str, str]:
-        """Return what speaks for each of its formats; formats that fail are added to ``problems``."""
+        """Return why each of its formats may fit, by name; add a sentence to ``problems`` for a format that fails."""
         found = {}
         for name in self.known():
             try:
@@ -58,11 +58,11 @@ class Provider(ABC):
         return found
 
     def tried(self) -> list[str]:
-        """Return what ``detect`` looks for, in short."""
+        """Return the names of what ``detect`` looks for."""
         return list(self.known())
 
     def problems(self) -> list[str]:
-        """Return what was left out, and why, as sentences."""
+        """Return sentences on what was left out, and why."""
         return []
 
 
@@ -96,7 +96,7 @@ class Core(Provider):
 
 
 class Installed(Provider):
-    """The formats of installed packages, but for those whose names are taken."""
+    """The formats of installed packages, except those whose names are taken."""
 
     def __init__(self, taken: Collection[str]) -> None:
         points = plugins.installed()
@@ -133,7 +133,7 @@ class Installed(Provider):
 
 
 class Folder(Provider):
-    """The formats of a folder of plugins, but for those whose names are taken."""
+    """The formats of a folder of plugins, except those whose names are taken."""
 
     def __init__(self, loaded: plugins.FolderPlugins, taken: Collection[str]) -> None:
         self.folder = loaded.folder
@@ -178,7 +178,7 @@ class Datumaro(Provider):
         return "datumaro"
 
     def about(self, name: str) -> str:
-        """Return what is known of a format without importing anything."""
+        """Describe a format without importing anything."""
         return self._names[name]
 
     def reader_class(self, name: str) -> type[Reader]:
@@ -186,7 +186,7 @@ class Datumaro(Provider):
         return plugins.checked_reader(importlib.import_module(self._MODULE).reader_class(name), name)
 
     def detect(self, location: Path, problems: list[str]) -> dict[str, str]:
-        """Return what speaks for each format."""
+        """Return why each format may fit, by name."""
         try:
             return dict(importlib.import_module(self._MODULE).detect(location))
         except DatasetError as error:
@@ -194,5 +194,5 @@ class Datumaro(Provider):
             return {}
 
     def tried(self) -> list[str]:
-        """Return them in a word: they are too many to name."""
+        """Return one phrase for all: they are too many to name."""
         return ["the formats of Datumaro"] if self._names else []

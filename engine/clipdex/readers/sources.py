@@ -1,4 +1,4 @@
-"""Sources: datasets as users name them, ``path``, ``path:format`` or a pattern, and how they are opened."""
+"""Sources: datasets as users name them (``path``, ``path:format`` or a pattern), their index folders, their readers."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Source:
     location
         Absolute path of a folder or a file, or a pattern.
     format
-        Name of its format; ``auto``: found out by looking.
+        Name of its format; ``auto`` takes the format that fits.
     options
         Options of the format, texts by name.
     name
-        What it is called; empty: as its folder or file.
+        Name of the dataset; empty for that of its folder or file.
     """
 
     location: Path
@@ -42,7 +42,7 @@ class Source:
 
     @property
     def short_name(self) -> str:
-        """What it is called."""
+        """The name of the dataset."""
         return self.name or self.location.name or "dataset"
 
 
@@ -57,7 +57,7 @@ def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_O
     target
         A path, ``path:format``, a pattern such as ``photos/**/*.jpg``, or a source.
     format
-        Format, where the target does not say one.
+        Format, where the target does not name one.
     options
         Options of the format, where the target is no source.
 
@@ -89,10 +89,10 @@ def _absolute(path: Path) -> Path:
 
 
 def index_folder(source: Source, index: str | os.PathLike[str] | None = None) -> Path:
-    """Return where the index of a source is.
+    """Return the index folder of a source.
 
-    That is ``index``, as a user wrote it; else ``.clipdex`` in a folder, and ``<name>.clipdex`` beside a file. A
-    pattern has one of its own, ``.clipdex-<hash>`` in the folder before its first wildcard.
+    That is ``index``, if a user wrote one. Otherwise it is ``.clipdex`` in a folder, ``<name>.clipdex`` beside a file,
+    and for a pattern ``.clipdex-<hash>`` in the folder before the first wildcard.
     """
     if index is not None:
         return expanded(index).absolute()
@@ -106,7 +106,7 @@ def index_folder(source: Source, index: str | os.PathLike[str] | None = None) ->
 
 
 def open_reader(source: Source) -> Reader:
-    """Return the reader of a source; with format ``auto`` the one that fits what is there.
+    """Return the reader of a source; with format ``auto``, the reader of the format that fits.
 
     Raises
     ------
@@ -122,5 +122,5 @@ def open_reader(source: Source) -> Reader:
 
 
 def tried_in_vain(reader: Reader) -> str:
-    """Say which formats were looked for before a reader without items was taken; nothing where none was."""
+    """Return a sentence that names the formats that did not fit a dataset without items; empty where none was tried."""
     return f" It is of no known format either (tried: {', '.join(reader.tried)})." if reader.tried else ""

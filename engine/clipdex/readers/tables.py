@@ -33,12 +33,16 @@ _COLUMNS_SHOWN = 20
 
 
 class TableReader(ListedReader):
-    """A table of images, with columns for path, id, subset and label, of which only the first is needed."""
+    """A table of images, with columns for path, id, subset and label. Only the path is required."""
 
     option_names: ClassVar[Mapping[str, str]] = _ABOUT
 
+    @classmethod
+    def _is_file_called_so(cls, location: Path) -> bool:
+        return suffix_of(location.name) in cls.suffixes and is_there(location) and location.is_file()
+
     def _columns(self, names: Iterable[str]) -> dict[str, str]:
-        """Return what the columns that are there are called, by what they say; upper and lower case are the same."""
+        """Return the names of the columns for path, id, subset and label, where there are any; case does not matter."""
         there = {name.strip().lower(): name for name in reversed(list(names))}
         columns = {}
         for what, usual in _USUAL.items():
@@ -86,7 +90,7 @@ class CsvReader(TableReader):
     @classmethod
     def detect(cls, location: Path) -> str | None:
         """Take files called so whose first line has a column for the path."""
-        if suffix_of(location.name) not in cls.suffixes or not is_there(location) or not location.is_file():
+        if not cls._is_file_called_so(location):
             return None
         try:
             reader = cls(location)
@@ -121,7 +125,7 @@ class CsvReader(TableReader):
             raise DatasetError(f"{self.location}, line {parsed.line_num}: {error}.") from error
 
     def _parsed(self, not_utf8: list[BadLine]) -> _CsvRows:
-        """Return the lines cut into columns; those that are not valid UTF-8 are empty, and noted."""
+        """Return the lines cut into columns. A line that is not valid UTF-8 is empty, and added to ``not_utf8``."""
 
         def texts() -> Iterator[str]:
             for number, line in lines(self.location):
@@ -148,7 +152,7 @@ class JsonLinesReader(TableReader):
     @classmethod
     def detect(cls, location: Path) -> str | None:
         """Take files called so whose first line is an object with a path."""
-        if suffix_of(location.name) not in cls.suffixes or not is_there(location) or not location.is_file():
+        if not cls._is_file_called_so(location):
             return None
         try:
             reader = cls(location)

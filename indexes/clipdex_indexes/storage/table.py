@@ -62,7 +62,7 @@ _T = TypeVar("_T")
 
 
 class ItemRow(NamedTuple):
-    """One item as the index knows it; tuples of ``(id, subset)`` sort in item order.
+    """One item as the index knows it; ``order`` sorts items.
 
     Attributes
     ----------
@@ -87,6 +87,15 @@ class ItemRow(NamedTuple):
     mtime_ns: int
     media: str = ""
     content: int = 0
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """Id and subset: items sort by the code points of these."""
+        return self[:2]
+
+    def has_media_of(self, other: ItemRow) -> bool:
+        """Tell whether size, modification time and place of the media are those of another item."""
+        return self[3:6] == other[3:6]
 
 
 def valid_item_id(item_id: str) -> bool:
@@ -133,9 +142,10 @@ class TableWriter:
         IndexWriteFailed
             When its id, subset, labels (as JSON) or media has more than 64 KiB.
         """
-        if self._last is not None and row[:2] <= self._last:
-            raise ValueError(f"{row[:2]} comes after {self._last}: rows must be in item order, each once")
-        self._last = row[:2]
+        order = row.order
+        if self._last is not None and order <= self._last:
+            raise ValueError(f"{order} comes after {self._last}: rows must be in item order, each once")
+        self._last = order
         folder, name = _split(row.id)
         labels = json.dumps(row.labels, ensure_ascii=False)
         for what, text in (("id", row.id), ("subset", row.subset), ("labels", labels), ("media", row.media)):

@@ -17,7 +17,9 @@ from clipdex_cli.project_targets import PROJECT, the_project
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; failed files are still named.")
 def command(names: tuple[str, ...], project_dir: Path | None, device: str, quiet: bool) -> int:
     """Build or bring up to date the indexes of all sources of the project, or of those that are named."""
+    from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
 
     project = the_project(project_dir)
-    return build_all(project.chosen(names), quiet=quiet, device=device, project_model=project.model_name)
+    settings = BuildSettings(device=device, project_model=project.model_name)
+    return build_all(project.chosen(names), settings, quiet=quiet)

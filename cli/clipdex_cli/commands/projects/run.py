@@ -33,6 +33,7 @@ def command(chosen: tuple[str, ...], project_dir: Path | None, no_build: bool, u
 
     Exit code: 0 when all hits are as they were recorded, otherwise 1.
     """
+    from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
 
     project = the_project(project_dir)
@@ -41,7 +42,8 @@ def command(chosen: tuple[str, ...], project_dir: Path | None, no_build: bool, u
         click.echo(f"The project {project.folder} has no stages yet: queries are recorded in it.", err=True)
         return 0
     if not no_build:
-        code = build_all(project.chosen(project.targets_of(stages)), only_news=True, project_model=project.model_name)
+        settings = BuildSettings(project_model=project.model_name)
+        code = build_all(project.chosen(project.targets_of(stages)), settings, only_news=True)
         if code:
             return code
     return max(_run_or_say(project, number, stage, update=update) for number, stage in stages)

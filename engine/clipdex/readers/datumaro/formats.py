@@ -1,4 +1,4 @@
-"""The formats that Datumaro reads: their names, which of them fits, and their readers."""
+"""The formats that Datumaro reads: their names, which one fits a location, and their readers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from clipdex.errors import DatasetError
+from clipdex.extras import optional
 from clipdex.readers.base import Reader
 from clipdex.readers.datumaro.layouts import evidence
 from clipdex.readers.datumaro.library import EXTRA, PACKAGE, is_installed
+from clipdex.readers.datumaro.reader import DatumaroReader
 
 _SPECS = "plugins/specs.json"
 _MAX_SPECS_BYTES = 16 << 20
@@ -119,14 +121,14 @@ def names() -> Mapping[str, str]:
 @functools.cache
 def _listed() -> dict[str, str]:
     """Return the importers that the installed Datumaro lists and that are not known here."""
-    found = importlib.util.find_spec(PACKAGE)
-    for folder in (found.submodule_search_locations or []) if found is not None else []:
+    package = importlib.util.find_spec(PACKAGE)
+    for folder in (package.submodule_search_locations or []) if package is not None else []:
         path = Path(folder) / _SPECS
         try:
             if path.stat().st_size > _MAX_SPECS_BYTES:
                 continue
             plugins = json.loads(path.read_text(encoding="utf-8"))
-            importers = [one["plugin_name"] for one in plugins if one["plugin_type"] == "Importer"]
+            importers = [plugin["plugin_name"] for plugin in plugins if plugin["plugin_type"] == "Importer"]
         except (OSError, ValueError, KeyError, TypeError):
             continue
         return {str(name): "one more format of Datumaro's" for name in importers if name not in KNOWN}
@@ -151,14 +153,10 @@ def reader_class(name: str) -> type[Reader]:
     if name not in names():
         raise DatasetError(f"Datumaro has no format {name!r}.")
     if not is_installed():
-        from clipdex.extras import optional
-
         optional(PACKAGE, EXTRA, f"Reading the format {name}")
     return _class_of(name)
 
 
 @functools.cache
 def _class_of(name: str) -> type[Reader]:
-    from clipdex.readers.datumaro.reader import DatumaroReader
-
     return type(f"DatumaroReader_{name}", (DatumaroReader,), {"format": name, "about": names()[name]})

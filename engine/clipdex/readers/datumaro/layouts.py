@@ -22,18 +22,19 @@ _SUBSET = "*"
 
 
 class _Layout:
-    """What is in and below a location, looked up when it is asked for; nothing where it cannot be read."""
+    """The files and folders below a location, listed when they are needed; empty where they cannot be read."""
 
     def __init__(self, location: Path) -> None:
         self.location = location
         self._listed: dict[str, list[os.DirEntry[str]]] = {}
 
     def entries(self, folder: str = "") -> list[os.DirEntry[str]]:
-        """Return what is in a folder below the location, but for hidden files, by name."""
+        """Return the entries of a folder below the location by name, without hidden ones."""
         if folder not in self._listed:
             try:
-                with os.scandir(self.location / folder) as found:
-                    listed = [one for one in itertools.islice(found, _MOST_NAMES) if not one.name.startswith(".")]
+                with os.scandir(self.location / folder) as entries:
+                    first = itertools.islice(entries, _MOST_NAMES)
+                    listed = [entry for entry in first if not entry.name.startswith(".")]
             except (OSError, ValueError):
                 listed = []
             self._listed[folder] = sorted(listed, key=lambda entry: entry.name)
@@ -41,11 +42,11 @@ class _Layout:
 
     def find(self, pattern: str) -> list[str]:
         """Return the paths that a pattern matches, part by part; ``*`` matches no slash."""
-        found = [""]
+        paths = [""]
         for part in pattern.split("/"):
-            found = [f"{folder}/{name}" if folder else name for folder in found for name in self._matches(folder, part)]
-            found = found[:_MOST_PATHS]
-        return found
+            paths = [f"{folder}/{name}" if folder else name for folder in paths for name in self._matches(folder, part)]
+            paths = paths[:_MOST_PATHS]
+        return paths
 
     def _matches(self, folder: str, part: str) -> list[str]:
         if "*" not in part:
@@ -68,7 +69,7 @@ _Test = Callable[[_Layout], str | None]
 
 
 def _files(*patterns: str, starts: str = "") -> _Test:
-    """Make a test: each pattern matches, the last one a file whose beginning has ``starts``, a regular expression."""
+    """Make a test that each pattern matches, and that a file of the last one begins with the expression ``starts``."""
 
     def test(layout: _Layout) -> str | None:
         shown = []
@@ -86,7 +87,7 @@ def _files(*patterns: str, starts: str = "") -> _Test:
 
 def _any(*tests: _Test) -> _Test:
     def test(layout: _Layout) -> str | None:
-        return next((said for said in (one(layout) for one in tests) if said), None)
+        return next((said for said in (test(layout) for test in tests) if said), None)
 
     return test
 
@@ -155,7 +156,7 @@ _FILE_TESTS = {
 
 
 def evidence(location: Path) -> dict[str, str]:
-    """Return the formats that fit a location, and what speaks for each, such as "it has annotations/train.json"."""
+    """Return the formats that may fit a location, each with the reason, such as "it has annotations/train.json"."""
     layout = _Layout(location)
     if location.is_file():
         name, starts, said = _FILE_TESTS.get(location.suffix.lower(), ("", "", ""))

@@ -1,7 +1,7 @@
-"""Datumaro as it is used here: imported when it is needed, quiet, and with its errors turned into ours.
+"""Using Datumaro as a library: it is imported late and kept quiet, and its errors become errors of clipdex.
 
-Datumaro logs to the root logger, which would configure it and print on standard error, and warns of what is between it
-and its plugins. Both are kept in while it works.
+Datumaro logs to the root logger, which then prints on standard error, and warns of its own plugins. Both are held back
+while it works.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from types import ModuleType
 from typing import Any
 
 from clipdex.errors import DatasetError
+from clipdex.extras import optional
 
 PACKAGE = "datumaro"
 EXTRA = "datumaro"
-# Datumaro keeps state of its plugins and of open files without locks.
+# Datumaro is not safe for threads: it keeps state of plugins and open files without locks.
 LOCK = threading.RLock()
 _LONGEST_REASON = 500
-# Their importers refuse a folder that has anything else in it, such as our index.
+# Importers that refuse a folder with anything else in it, such as our index.
 _NOTHING_BUT_IMAGES = frozenset({"imagenet"})
-# Told of an item that cannot be read: its id, and why.
+# Called with the id of an item that cannot be read, and the reason.
 Failed = Callable[[str, str], None]
 
 
@@ -46,15 +47,13 @@ def module(name: str, purpose: str) -> ModuleType:
     ExtraMissing
         When it is not installed.
     """
-    from clipdex.extras import optional
-
     with quiet():
         optional(PACKAGE, EXTRA, purpose)
         return importlib.import_module(f"{PACKAGE}.{name}")
 
 
 class _NotDatumaro(logging.Filter):
-    """Keeps back what Datumaro logs, by the place in the source that it comes from."""
+    """Holds back what code of Datumaro logs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return f"/{PACKAGE}/" not in record.pathname.replace("\\", "/")
@@ -79,7 +78,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def datumaro_errors(format_name: str, location: Path) -> Iterator[None]:
-    """Turn whatever Datumaro and its plugins raise into a ``DatasetError`` that says what Datumaro said."""
+    """Turn any error of Datumaro and its plugins into a ``DatasetError`` with its message."""
     try:
         yield
     except DatasetError:
@@ -92,7 +91,7 @@ def datumaro_errors(format_name: str, location: Path) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what an error and the errors that caused it say, in one line."""
+    """Return the messages of an error and of its causes, in one line."""
     said: dict[str, None] = {}
     cause: BaseException | None = error
     for _ in range(5):
@@ -107,7 +106,7 @@ def _reason(error: BaseException) -> str:
 
 
 class OpenDataset:
-    """A dataset that Datumaro has opened: the parts that it is made of, mostly one, each with its own categories.
+    """A dataset that Datumaro has opened. It has one part or, where categories differ, several.
 
     Parameters
     ----------
@@ -119,14 +118,14 @@ class OpenDataset:
         self._parts = parts
 
     def items(self) -> Iterator[tuple[Any, list[str]]]:
-        """Yield the items, each with the names of the categories of its part; to be iterated in ``quiet``."""
+        """Yield the items, each with the names of the categories of its part. Iterate within ``quiet``."""
         for part in self._parts:
             names = _category_names(part)
             for item in part:
                 yield item, names
 
     def get(self, item_id: str, subset: str) -> Any | None:  # noqa: ANN401
-        """Return an item; of a dataset that was not opened to be streamed."""
+        """Return an item; the dataset must not be opened with ``stream``."""
         found = (part.get(item_id, subset) for part in self._parts)
         return next((item for item in found if item is not None and item.subset == subset), None)
 
@@ -141,9 +140,9 @@ def _category_names(dataset: Any) -> list[str]:  # noqa: ANN401
 def open_dataset(
     format_name: str, location: Path, options: Mapping[str, str], *, stream: bool, failed: Failed = _ignore
 ) -> OpenDataset:
-    """Open a dataset with Datumaro; with ``stream``, item by item where its importer can do that.
+    """Open a dataset with Datumaro; with ``stream``, item by item where the importer can do that.
 
-    Items that cannot be read are told to ``failed``, with their id; annotations that cannot are left out.
+    ``failed`` is called for each item that cannot be read. Annotations that cannot be read are left out.
 
     Raises
     ------
@@ -189,8 +188,8 @@ def open_dataset(
                     raise
                 return OpenDataset(
                     [
-                        environment.make_extractor(one["format"], one["url"], ctx=context, **one.get("options", {}))
-                        for one in sources
+                        environment.make_extractor(part["format"], part["url"], ctx=context, **part.get("options", {}))
+                        for part in sources
                     ]
                 )
 
@@ -204,7 +203,7 @@ def _version() -> str:
 
 
 def _policy(base: Any, failed: Failed) -> Any:  # noqa: ANN401
-    """Return an error policy of Datumaro's that lets an import go on."""
+    """Return an error policy of Datumaro with which an import goes on after an error."""
 
     class GoOn(base):  # type: ignore[misc]
         def report_item_error(self, error: Exception, *, item_id: Sequence[Any]) -> None:

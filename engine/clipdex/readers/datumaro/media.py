@@ -1,7 +1,7 @@
-"""Images that are in files of a dataset together with others: arrays and bytes that Datumaro takes out of them.
+"""Images that share a file with others: Datumaro takes their arrays or bytes out of it.
 
-The media of such an item is ``!/datumaro/FORMAT[?OPTIONS]/SUBSET/ID``, the subset and the options quoted as in an
-address. Opening it opens the dataset once more, with Datumaro; the ones used last are kept open.
+The media of such an item is ``!/datumaro/FORMAT[?OPTIONS]/SUBSET/ID``, with subset and options quoted as in a URL.
+Opening it opens the dataset again with Datumaro; the datasets used last stay open.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class _Kept:
 def _newest(path: Path) -> int:
     """Return the latest modification time of a file, or of a folder and the files in it, in nanoseconds."""
     files = [entry for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
-    return max(one.stat().st_mtime_ns for one in [path, *files])
+    return max(file.stat().st_mtime_ns for file in [path, *files])
 
 
 _kept = _Kept()

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from clipdex.errors import DatasetError, DatasetNotFound
+from clipdex.extras import optional
 from clipdex.paths import is_there
+from clipdex.readers.datumaro.library import EXTRA
 from clipdex.readers.sources import Source
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.storage.files import read_bounded
@@ -61,9 +63,6 @@ def read_datumaro_project(folder: Path) -> list[Source]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    from clipdex.extras import optional
-    from clipdex.readers.datumaro.library import EXTRA
-
     yaml = optional("yaml", EXTRA, "Reading a project of Datumaro")
     try:
         text = read_bounded(path, _MAX_BYTES).decode("utf-8")

@@ -1,4 +1,4 @@
-"""Reading what Datumaro reads: its items with their subsets, labels and images."""
+"""Reading a dataset with Datumaro: its items with subsets, labels and images."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _BATCH = 256
 class DatumaroReader(Reader):
     """One dataset in one of Datumaro's formats; a class of its own for each format.
 
-    Item id and subset are Datumaro's: the name of the image without its extension, mostly. Labels are the categories
-    of all annotations that have one, each once, in Datumaro's order; in a dataset without categories, the captions.
-    Images in files of their own are used where they are; others are taken out of the dataset when they are needed.
+    Item id and subset are those of Datumaro; the id is mostly the name of the image without its extension. Labels are
+    the categories of all annotations, each once, in the order of Datumaro; in a dataset without categories, the
+    captions. An image with a file of its own is read from it; others are taken out of the dataset when needed.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ class DatumaroReader(Reader):
 
     @classmethod
     def require_options(cls, names: Iterable[str]) -> None:
-        """Take any: they are those of Datumaro's importer, which refuses what it does not know."""
+        """Take any: the importer of Datumaro refuses those that it does not know."""
 
     def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
-        # Which options there are is known by Datumaro's importer, which is not imported before something is read.
+        # Only the importer of Datumaro knows the options, and it is not imported before something is read.
         super().__init__(location)
         self.options = dict(options)
 

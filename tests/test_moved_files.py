@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipdex.building.departed import Departed
+from clipdex.building.moved_files import MovedFiles
 from clipdex_indexes import Location
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
@@ -15,28 +15,28 @@ ENTRIES = st.lists(
 
 
 def table_of(entries):
-    departed = Departed()
+    moved = MovedFiles()
     for number, (size, content, gone) in enumerate(entries):
-        departed.add(size, content, Location(number % 3, number), gone=gone)
-    departed.settle()
-    return departed
+        moved.add(size, content, Location(number % 3, number), gone=gone)
+    moved.settle()
+    return moved
 
 
 @given(ENTRIES, ENTRIES)
 def test_each_that_is_gone_is_taken_once_and_the_others_are_left(entries, wanted):
-    departed = table_of(entries)
+    moved = table_of(entries)
     there = {Location(number % 3, number): one for number, one in enumerate(entries)}
     left = {location for location, (_, _, gone) in there.items() if gone}
     for size, content, _ in wanted:
         same = {location for location, one in there.items() if one[:2] == (size, content)}
-        assert departed.find(size, content) in (same or {None})
-        taken = departed.take(size, content)
+        assert moved.find(size, content) in (same or {None})
+        taken = moved.take(size, content)
         assert taken in (same & left or {None})
         left.discard(taken)
-        assert set(departed.left()) == left
+        assert set(moved.left()) == left
 
 
 def test_nothing_is_found_where_nothing_was_added():
-    assert Departed().find(1, 1) is None
-    assert Departed().take(1, 1) is None
-    assert list(Departed().left()) == []
+    assert MovedFiles().find(1, 1) is None
+    assert MovedFiles().take(1, 1) is None
+    assert list(MovedFiles().left()) == []

@@ -1,4 +1,7 @@
-"""Items of an index whose files are gone or are others now, by content: the same content may turn up elsewhere."""
+"""The items of an index whose files are gone or have other content now, by content.
+
+The same content may be in the dataset under another name: then the index has its hash key already.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ import numpy as np
 from clipdex_indexes import Location
 
 
-class Departed:
-    """A table of such items, of some 40 bytes for each. They are added first, and then looked for after ``settle``.
+class MovedFiles:
+    """A table of such items, about 40 bytes each. Add all of them, call ``settle``, then look for them.
 
-    ``find`` can be called from several threads.
+    Several threads may call ``find`` at once.
     """
 
     def __init__(self) -> None:
@@ -22,15 +25,22 @@ class Departed:
         self.settle()
 
     def add(self, size: int, content: int, location: Location, *, gone: bool) -> None:
-        """Add an item: size and hash of its content, and where the index has it.
+        """Add an item.
 
-        ``gone`` says that nothing of its id is there any more; otherwise it is something else now.
+        Parameters
+        ----------
+        size, content
+            Size in bytes and hash of the content that the index has of it.
+        location
+            Where the index has it.
+        gone
+            Whether the dataset has no item of its id any more; otherwise that item has other content now.
         """
         for column, value in zip(self._columns, (content, size, not gone, *location), strict=True):
             column.append(value)
 
     def settle(self) -> None:
-        """Put what was added in order: of equal content first what is gone."""
+        """Sort what was added: by content, and of equal content what is gone first."""
         contents, sizes, there, segments, positions = (np.array(column, np.int64) for column in self._columns)
         order = np.lexsort((there, sizes, contents))
         self._contents, self._sizes, self._gone = contents[order], sizes[order], there[order] == 0
@@ -43,7 +53,7 @@ class Departed:
         return None if first is None else self._location(first)
 
     def take(self, size: int, content: int) -> Location | None:
-        """Return an item of this content that is gone, each once."""
+        """Return an item of this content that is gone; each item is returned once."""
         first = self._first(size, content)
         if first is None:
             return None
@@ -54,7 +64,7 @@ class Departed:
         return self._location(number)
 
     def left(self) -> Iterator[Location]:
-        """Yield the items that are gone and were not taken."""
+        """Yield the items that are gone and that ``take`` did not return."""
         left = self._gone.copy()
         for first, count in self._taken.items():
             left[first : first + count] = False
