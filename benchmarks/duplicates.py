@@ -3,7 +3,7 @@
 The keys are random, of 512 bits, and one in a hundred is a copy of another with up to as many bits flipped as the
 distance allows. FAISS gets a part of the keys as queries (``IndexBinaryFlat.range_search``, all its threads), and its
 time for all is extrapolated from that. CPU seconds tell less of what else the machine does. The pairs of that part must
-be the same.
+be the same. ``--multihash`` adds FAISS with an index for such searches, ``IndexBinaryMultiHash``, made and asked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.kernels.pairs import _words, make_plan, near_pairs
+from clipdex_indexes.kernels.pairs import make_plan, near_pairs, words_of
 from common import BYTES, Keys, parse, random_keys, show_bar, show_command, show_table
 
 Triples = set[tuple[int, int, int]]
@@ -29,12 +29,13 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000, metavar="N", help="number of keys")
     parser.add_argument("--distances", type=int, nargs="+", default=[16, 32, 48], metavar="D", help="bits")
     parser.add_argument("--part", type=int, default=2000, metavar="N", help="keys that FAISS is given as queries")
-    arguments = parse(parser, keys=4000, distances=[4, 48], part=20)
+    parser.add_argument("--multihash", action="store_true", help="compare with IndexBinaryMultiHash too")
+    arguments = parse(parser, keys=4000, distances=[4, 48], part=20, multihash=True)
     show_command()
-    rows = []
+    rows, multihash = [], []
     for distance in arguments.distances:
         keys = planted(arguments.keys, distance)
-        plan = make_plan(_words([keys], None), distance)
+        plan = make_plan(words_of([keys]), distance)
         begin, busy = time.perf_counter(), time.process_time()
         ours = [np.stack([block.first, block.second, block.distances]) for block in near_pairs([keys], distance)]
         seconds, busy = time.perf_counter() - begin, time.process_time() - busy
@@ -55,19 +56,22 @@ def main() -> None:
                 f"{busy / faiss_busy:.3f}",
             ]
         )
+        if arguments.multihash:
+            for radius in (0, 1):
+                parts = distance // (radius + 1) + 1
+                theirs, their_busy, same = compare_with_multihash(keys, distance, arguments.part, parts, radius)
+                if same != expected:
+                    raise SystemExit("IndexBinaryMultiHash gives different pairs")
+                times = ((seconds, theirs), (busy, their_busy))
+                shown = [[f"{one:,.1f}", f"{other:,.1f}", f"{one / other:.2f}"] for one, other in times]
+                multihash.append([distance, f"{parts}, within {radius}", *shown[0], *shown[1]])
         if distance == arguments.distances[0]:
             show_bar(
                 f"pairs within {distance} of {len(keys):,} keys", seconds / 60, BAR_MINUTES, at_most=True, unit="min"
             )
-    show_table(
-        [
-            "distance",
-            "parts",
-            "pairs",
-            *(f"{who}, {of}" for of in ("s", "CPU s") for who in ("clipdex", "FAISS", "ratio")),
-        ],
-        rows,
-    )
+    show_table(["distance", "parts", "pairs", *_columns("FAISS")], rows)
+    if multihash:
+        show_table(["distance", "parts of MultiHash", *_columns("MultiHash")], multihash)
 
 
 def planted(number: int, distance: int) -> Keys:
@@ -87,13 +91,37 @@ def compare_with_faiss(keys: Keys, distance: int, part: int) -> tuple[float, flo
     flat = faiss.IndexBinaryFlat(8 * BYTES)
     flat.add(keys)
     begin, busy = time.perf_counter(), time.process_time()
-    limits, distances, positions = flat.range_search(keys[-part:], distance + 1)
+    answer = flat.range_search(keys[-part:], distance + 1)
     seconds = (time.perf_counter() - begin) * len(keys) / part
     busy = (time.process_time() - busy) * len(keys) / part
-    later: npt.NDArray[np.int64] = np.repeat(np.arange(len(keys) - part, len(keys)), np.diff(limits.astype(np.int64)))
+    return seconds, busy, _pairs_of(answer, len(keys), part)
+
+
+def compare_with_multihash(
+    keys: Keys, distance: int, part: int, parts: int, radius: int
+) -> tuple[float, float, Triples]:
+    """Return seconds and CPU seconds to add and search all keys, and the pairs whose later key is in the last part."""
+    index = faiss.IndexBinaryMultiHash(8 * BYTES, parts, min(24, 8 * BYTES // parts))
+    index.nflip = radius
+    begin, busy = time.perf_counter(), time.process_time()
+    index.add(keys)
+    added, added_busy = time.perf_counter(), time.process_time()
+    answer = index.range_search(keys[-part:], distance + 1)
+    seconds = (time.perf_counter() - added) * len(keys) / part + added - begin
+    busy = (time.process_time() - added_busy) * len(keys) / part + added_busy - busy
+    return seconds, busy, _pairs_of(answer, len(keys), part)
+
+
+def _columns(other: str) -> list[str]:
+    return [f"{who}, {of}" for of in ("s", "CPU s") for who in ("clipdex", other, "ratio")]
+
+
+def _pairs_of(answer: tuple[npt.NDArray[np.generic], ...], number: int, part: int) -> Triples:
+    limits, distances, positions = answer
+    later: npt.NDArray[np.int64] = np.repeat(np.arange(number - part, number), np.diff(limits.astype(np.int64)))
     kept = positions < later
     triples = zip(positions[kept].tolist(), later[kept].tolist(), distances[kept].astype(int).tolist(), strict=True)
-    return seconds, busy, set(triples)
+    return set(triples)
 
 
 if __name__ == "__main__":

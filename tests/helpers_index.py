@@ -11,24 +11,26 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 
 from clipdex_indexes import Index, IndexWriter, ItemRow, ModelStamp, read_manifest, search
-from clipdex_indexes.kernels.hamming import Masks
+from clipdex_indexes.arrays import Masks
+from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
 from clipdex_indexes.storage.manifest import Manifest, write_manifest
 from clipdex_indexes.storage.segment import files_of, keys_path, stamp_of, table_path, write_segment
 
 POPCOUNT = np.array([bin(value).count("1") for value in range(256)], np.int64)
 
-# Settings of ``clipdex_indexes.kernels.hamming`` that cut a few hundred keys into chunks and blocks.
-SMALL_CHUNKS = {
-    "_SMALLEST_CHUNK": 300,
-    "_ONE_THREAD_BELOW": 0,
-    "_FIRST_ROWS": 20,
-    "_ROWS_OF_ONE_QUERY": 100,
-    "_ROWS_OF_SEVERAL": 64,
-    "_QUERIES_AT_ONCE": 2,
-    "_SAMPLED_PLACES": 4,
-    "_SAMPLED_ROWS": 16,
-    "_SAMPLED_SHARE": 2,
-}
+# Cuts a few hundred keys into chunks and blocks.
+SMALL_SIZES = ScanSizes(
+    smallest_chunk=300,
+    one_thread_below=0,
+    first_rows=20,
+    rows_of_one_query=100,
+    rows_of_several=64,
+    queries_at_once=2,
+    sampled_runs=4,
+    sampled_rows=16,
+    sampled_share=2,
+    most_found=500,
+)
 
 # The same examples on every run and every machine, and no file left behind.
 DETERMINISTIC = settings(
@@ -121,12 +123,16 @@ def oracle(datasets: Sequence[Sequence[Pair]], query: bytes, k: int) -> list[tup
 
 
 def ask(
-    indexes: Sequence[Index], queries: Sequence[bytes], k: int, selections: Sequence[Masks] | None = None
+    indexes: Sequence[Index],
+    queries: Sequence[bytes],
+    k: int,
+    selections: Sequence[Masks] | None = None,
+    sizes: ScanSizes = DEFAULT_SIZES,
 ) -> list[list[tuple[int, int, str, str]]]:
     """What ``search`` answers, in the terms of the oracle."""
     keys = np.frombuffer(b"".join(queries), np.uint8).reshape(len(queries), -1)
     answers = []
-    for found in search(indexes, keys, k, selections):
+    for found in search(indexes, keys, k, selections, sizes):
         rows = [indexes[one.index].rows([one.location])[0] for one in found]
         answers.append([(one.distance, one.index, item.id, item.subset) for one, item in zip(found, rows, strict=True)])
     return answers

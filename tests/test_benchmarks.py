@@ -33,7 +33,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
         ("centres", 3),
     ],
     "draft": [("margin", 6), ("margin", 6)],
-    "duplicates": [("distance", 2)],
+    "duplicates": [("distance", 2), ("distance", 4)],
     "formats": [("way", 5)],
     "incremental": [("way", 3)],
     "merging": [

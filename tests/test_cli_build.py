@@ -146,10 +146,51 @@ def test_lines_of_progress_where_there_is_no_terminal(cli, tmp_path, monkeypatch
     from clipdex_cli import progress
 
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress, "_SECONDS_BEFORE_AN_ESTIMATE", 0.0)
     done = cli("build", make_folder(tmp_path / "data", *(f"{number}.png" for number in range(5))))
     assert "of 5 images" in done.err
     assert "left" in done.err
     assert "\x1b" not in done.err
+
+
+def test_a_rate_is_said_once_there_was_time_to_see_one(capsys, monkeypatch):
+    from clipdex import BuildProgress
+    from clipdex_cli import progress
+
+    now = 100.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    with progress.BuildDisplay("photos") as display:
+        for seconds, done, total in [(0, 7, None), (10, 1, 500), (1, 41, 500), (3, 101, 500)]:
+            now += seconds
+            display(BuildProgress("hash", done, total, 2))
+    assert capsys.readouterr().err.splitlines() == [
+        "photos: 7 files found",
+        "photos: 1 of 500 images, 2 failed",
+        "photos: 41 of 500 images, 2 failed",
+        "photos: 101 of 500 images, 25/s, 2 failed, 0:16 left",
+    ]
+
+
+def test_steps_of_other_work_have_lines_of_their_own(capsys, monkeypatch):
+    from clipdex_cli import progress
+
+    now = 100.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with progress.WorkDisplay("model") as display:
+        for seconds, what, done, total in [
+            (0, "downloading", 0, 9_000_000),
+            (5, "downloading", 3_000_000, 9_000_000),
+            (7, "downloading", 6_000_000, 9_000_000),
+            (1, "converting", 0, None),
+        ]:
+            now += seconds
+            display(what, done, total)
+    assert capsys.readouterr().err.splitlines() == [
+        "model: downloading",
+        "model: downloading, 6 of 9 MB, 0:06 left",
+        "model: converting",
+    ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -58,8 +58,17 @@ def test_list_shows_the_bundled_the_installed_and_the_known_models(cli, installe
         state = "can be pulled" if known.verified else "can be pulled, unverified"
         assert (rows[known.name]["state"], rows[known.name]["licence"]) == (state, known.licence)
     lines = cli("model", "list").lines
-    assert lines[0].split()[:3] == ["name", "state", "bits"]
+    assert lines[0].split() == ["name", "bits", "size", "installed"]
     assert len(lines) == 1 + len(rows)
+    assert max(map(len, lines)) <= 80
+    shown = {line.split()[0]: line.split("  ")[-1].strip() for line in lines}
+    assert (shown["starter"], shown["mine"], shown[KNOWN[0].name]) == ("yes, default", "yes", "no")
+
+
+def test_list_marks_the_default_that_the_environment_names(cli, installed, monkeypatch):
+    monkeypatch.setenv("CLIPDEX_MODEL", "mine")
+    lines = cli("model", "list").lines
+    assert [line.split()[0] for line in lines if line.endswith("default")] == ["mine"]
 
 
 def test_list_shows_a_damaged_model_with_what_is_wrong(cli, installed):

@@ -281,7 +281,7 @@ def test_wrong_usage_is_exit_code_2(cli, photos, arguments):
         (["--image", "broken.jpg"], "not an image"),
         (["--image", "huge.png"], "--max-pixels"),
         (["--item", "food/figs"], "food/fig.jpg"),
-        (["--item", "nothing like it"], "Nearest"),
+        (["--item", "nothing like it"], "no item"),
         (["--item", ""], "no item"),
         (["--item", "/"], "no item"),
         (["--item", "a\0b"], "no item"),

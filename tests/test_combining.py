@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from clipdex_indexes import Index, combining
-from clipdex_indexes.combining import Group, count_distances, count_in, lowest, search_combined
+from clipdex_indexes import Index
+from clipdex_indexes.combining import count_in, search_combined
+from clipdex_indexes.kernels.costs import Group, count_distances, lowest
 from clipdex_indexes.kernels.distances import distances_to
+from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
 from helpers_index import random_pairs, split, write_index
 from test_index_search import random_keys
 
 RULES = {"min": min, "max": max, "sum": sum}
 
 
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Cut a few thousand keys into blocks, and into chunks for several threads."""
-    monkeypatch.setattr(combining, "_SMALLEST_CHUNK", 512)
-    monkeypatch.setattr(combining, "_BLOCK_ROWS", 100)
-    monkeypatch.setattr(combining, "_ONE_THREAD_BELOW", 0)
+# Cuts a few thousand keys into blocks, and into chunks for several threads.
+SMALL_BLOCKS = ScanSizes(smallest_chunk=512, rows_of_several=100, one_thread_below=0)
 
 
 def distance(one: bytes, other: bytes) -> int:
@@ -56,8 +55,8 @@ def oracle(datasets, groups, k, kept=lambda number, item: True):
     )[:k]
 
 
-def ask(indexes, groups, k, selections=None):
-    found = search_combined(indexes, groups, k, selections)
+def ask(indexes, groups, k, selections=None, sizes=DEFAULT_SIZES):
+    found = search_combined(indexes, groups, k, selections, sizes)
     rows = [indexes[one.index].rows([one.location])[0] for one in found]
     return [(one.distance, one.index, item.id, item.subset) for one, item in zip(found, rows, strict=True)]
 
@@ -94,7 +93,7 @@ def test_combined_search_equals_brute_force_over_datasets_and_segments(tmp_path,
             assert ask(indexes[::-1], groups, k) == oracle(datasets[::-1], groups, k)
 
 
-def test_the_answer_does_not_depend_on_segments_blocks_and_threads(tmp_path, small_blocks, monkeypatch):
+def test_the_answer_does_not_depend_on_segments_blocks_and_threads(tmp_path):
     pairs = random_pairs(2500, 64, seed=1, distinct=40)
     groups = [make_group([pairs[0][1], pairs[1][1]], "sum", 1, 3), make_group([pairs[2][1]], "max", 2, 2)]
     expected = {k: oracle([pairs], groups, k) for k in (1, 60, 700, 2499, 5000)}
@@ -102,13 +101,12 @@ def test_the_answer_does_not_depend_on_segments_blocks_and_threads(tmp_path, sma
         write_index(tmp_path / str(segments), split(pairs, segments, seed=2), 64)
         with Index(tmp_path / str(segments)) as index:
             for k, answer in expected.items():
-                assert ask([index], groups, k) == answer
-            monkeypatch.setattr(combining, "_ONE_THREAD_BELOW", 1 << 30)
-            assert ask([index], groups, 700) == expected[700]
-            monkeypatch.setattr(combining, "_ONE_THREAD_BELOW", 0)
+                assert ask([index], groups, k, sizes=SMALL_BLOCKS) == answer
+            here = replace(SMALL_BLOCKS, one_thread_below=1 << 30)
+            assert ask([index], groups, 700, sizes=here) == expected[700]
 
 
-def test_counts_are_of_every_item_at_each_distance(tmp_path, small_blocks):
+def test_counts_are_of_every_item_at_each_distance(tmp_path):
     pairs = random_pairs(900, 64, seed=1, distinct=30)
     queries = np.stack([np.frombuffer(pairs[0][1], np.uint8), np.zeros(8, np.uint8)])
     expected = np.zeros((2, 65), np.int64)
@@ -117,12 +115,12 @@ def test_counts_are_of_every_item_at_each_distance(tmp_path, small_blocks):
             expected[number, distance(key, query.tobytes())] += 1
     write_index(tmp_path / "i", split(pairs, 3, seed=2), 64)
     with Index(tmp_path / "i") as index:
-        assert count_in([index], queries).tolist() == expected.tolist()
-        assert count_in([index, index], queries).tolist() == (2 * expected).tolist()
+        assert count_in([index], queries, sizes=SMALL_BLOCKS).tolist() == expected.tolist()
+        assert count_in([index, index], queries, sizes=SMALL_BLOCKS).tolist() == (2 * expected).tolist()
     assert count_distances([], queries).tolist() == np.zeros((2, 65)).tolist()
 
 
-def test_only_selected_keys_are_counted_and_found(small_blocks):
+def test_only_selected_keys_are_counted_and_found():
     arrays = [random_keys(count, 64, seed=count, distinct=25) for count in (1500, 3, 0, 700)]
     rng = np.random.default_rng(3)
     masks = [rng.random(1500) < 0.3, None, np.zeros(0, np.bool_), np.arange(700) == 650]
@@ -131,11 +129,11 @@ def test_only_selected_keys_are_counted_and_found(small_blocks):
         np.arange(len(keys)) if mask is None else np.flatnonzero(mask) for keys, mask in zip(arrays, masks, strict=True)
     ]
     for k in (1, 50, 2000):
-        for keys, positions, found in zip(arrays, kept, lowest(arrays, [group], k, masks), strict=True):
+        for keys, positions, found in zip(arrays, kept, lowest(arrays, [group], k, masks, SMALL_BLOCKS), strict=True):
             ordered = sorted((cost(keys[at].tobytes(), [group]), at) for at in positions.tolist())[:k]
-            assert found.distances.tolist() == [one for one, _ in ordered]
+            assert found.costs.tolist() == [one for one, _ in ordered]
             assert found.positions.tolist() == [at for _, at in ordered]
-    assert count_distances(arrays, group.queries, masks).sum(axis=1).tolist() == [sum(map(len, kept))] * 2
+    assert count_distances(arrays, group.queries, masks, SMALL_BLOCKS).sum(axis=1).tolist() == [sum(map(len, kept))] * 2
 
 
 def test_removed_and_unselected_items_of_an_index_are_left_out(tmp_path):

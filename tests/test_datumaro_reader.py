@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipdex import build
-from clipdex.errors import DatasetError, ExtraMissing, ImageError
+from clipdex import Explorer, build
+from clipdex.errors import DatasetError, ExtraMissing, ImageError, QueryError
 from clipdex.readers import ReadItem, UnreadableItem
 from clipdex.readers.datumaro import formats as datumaro_formats
 from clipdex.readers.datumaro.library import module, quiet
@@ -277,3 +277,16 @@ def test_a_query_imports_no_datumaro(exported, tmp_path):
     loaded = imported_by(command(*query))
     assert "faiss" in loaded
     assert "datumaro" not in loaded
+
+
+def test_objects_of_datumaro_are_refused_with_what_to_give_instead(photos):
+    base, dataset_of = module("components.dataset_base", "a test"), module("components.dataset", "a test").Dataset
+    dataset, item = dataset_of.from_iterable([]), base.DatasetItem("a")
+    for take in (Explorer, build):
+        with pytest.raises(TypeError, match="not a Dataset of Datumaro: export it, and give its folder"):
+            take(dataset)
+    with (
+        Explorer(photos) as explorer,
+        pytest.raises(QueryError, match=r"of datumaro is no query.*Explorer\.item\(ID\)"),
+    ):
+        explorer.explore_topk(item)

@@ -357,3 +357,15 @@ def test_exact_ties_at_the_last_place_go_by_item_order(tmp_path):
         for k in range(1, 7):
             expected = ["a.png", "b/x.png", "c.png", "k.png", "m.png", "z.png"][:k]
             assert [hit.id for hit in explorer.explore_topk(explorer.item("m"), topk=k)] == expected
+
+
+@pytest.mark.parametrize(("target", "said"), [(3, "not an int"), (None, "not None"), (["photos"], "one by one")])
+def test_what_is_no_location_of_a_dataset_is_refused_with_what_is_one(target, said):
+    with pytest.raises(TypeError, match=f"folders and other locations of datasets.*{said}"):
+        Explorer(target)
+
+
+@pytest.mark.parametrize(("query", "said"), [(3, "an int is"), (np.zeros(2), "an ndarray is"), (None, "None is")])
+def test_what_is_no_query_is_refused_with_its_type(photos, query, said):
+    with Explorer(photos) as explorer, pytest.raises(QueryError, match=f"^{said} no query: give a str"):
+        explorer.explore_topk(query)

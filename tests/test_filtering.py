@@ -95,11 +95,11 @@ def test_a_greatest_distance_that_is_no_number_of_bits_is_refused(explorer, limi
     [
         (ItemFilter(labels="plant"), "no item has the label 'plant'. Nearest: plants"),
         (ItemFilter(not_labels="foods"), "no item has the label 'foods'. Nearest: food"),
-        (ItemFilter(subsets="train"), "no item has the subset 'train'. Nearest: default"),
-        (ItemFilter(datasets="three"), "there is no dataset called 'three'. Nearest: "),
+        (ItemFilter(subsets="train"), "no item has the subset 'train'. The subsets are: default."),
+        (ItemFilter(datasets="three"), "there is no dataset called 'three'. The datasets are: "),
     ],
 )
-def test_a_name_that_nothing_has_is_refused_with_the_nearest(explorer, wanted, message):
+def test_a_name_that_nothing_has_is_refused_with_the_nearest_or_all_of_a_few(explorer, wanted, message):
     with pytest.raises(QueryError, match=message):
         explorer.explore_topk("a dog", filter=wanted)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clipdex_indexes import Commit, Index, IndexCorrupt, IndexWriter, read_manifest
-from clipdex_indexes.storage import segment
+from clipdex_indexes.storage.segment import Segment, write_segment
 from helpers_index import (
     all_bytes,
     apply,
@@ -110,13 +110,13 @@ def test_a_segment_that_loses_everything_goes_without_a_rewrite(index):
 
 
 @pytest.mark.parametrize("at_once", [1, 33, 41, 100])
-def test_keys_are_the_same_in_pieces_of_any_size(index, tmp_path, monkeypatch, at_once):
-    monkeypatch.setattr(segment, "_WRITTEN_AT_ONCE", at_once)
-    with IndexWriter(tmp_path / "other") as writer:
-        writer.start(model_stamp(), "folder", "test")
-        writer.add(PAIRS)
-        writer.commit()
-    assert read(tmp_path / "other") == read(index) == PAIRS
+def test_keys_are_the_same_in_pieces_of_any_size(index, tmp_path, at_once):
+    stamp = write_segment(tmp_path, 64, PAIRS, piece=at_once)
+    written = Segment(tmp_path, stamp, 64)
+    assert [key.tobytes() for key in written.keys] == [key for _, key in PAIRS]
+    [expected] = read_manifest(index).segments
+    assert stamp.keys == expected.keys
+    written.close()
 
 
 def test_optimizing_leaves_one_segment_without_removed_items(index):

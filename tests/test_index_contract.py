@@ -71,6 +71,68 @@ def test_neighbours_are_those_of_brute_force_with_ties_in_item_order(index):
         assert answers(found) == [expected(items, query, k) for query in queries]
 
 
+def within_by_brute_force(items, query, distance):
+    return [pair for pair in expected(items, query, len(items)) if pair[0] <= distance]
+
+
+def items_of(answer):
+    return [(int(d), (i, s)) for d, i, s in zip(answer.distances, answer.ids, answer.subsets, strict=True)]
+
+
+def test_everything_within_a_distance_is_that_of_brute_force_with_ties_in_item_order(index):
+    keys = keys_of(300, distinct=9)
+    ids = [f"{number % 7}/{number}.jpg" for number in range(300)]
+    index.add(ids, keys)
+    items = {(one, "default"): key for one, key in zip(ids, keys, strict=True)}
+    queries = np.concatenate([keys_of(4, seed=1), keys[:1]])
+    for distance in (0, 1, 12, np.int64(16), BITS, 10 * BITS):
+        answers = list(index.within(queries, distance))
+        assert [items_of(answer) for answer in answers] == [within_by_brute_force(items, q, distance) for q in queries]
+        assert [len(answer) for answer in answers] == [len(answer.ids) for answer in answers]
+        assert all(answer.distances.dtype == np.int64 and answer.ids.dtype == object for answer in answers)
+    assert [len(answer) for answer in index.within(queries, BITS)] == [300] * 5
+
+
+def test_what_is_within_a_distance_is_found_in_all_segments_without_removed_items(index):
+    keys = keys_of(400, distinct=30)
+    ids = [f"{number * 7 % 400:03}" for number in range(400)]
+    for start, stop in ((0, 300), (300, 380), (380, 400)):  # on disk: three segments, whose ids interleave
+        index.add(ids[start:stop], keys[start:stop], subset="val" if start == 300 else "default")
+    gone = ids[:300:9]
+    index.remove(gone)
+    items = {
+        (one, "val" if 300 <= number < 380 else "default"): key
+        for number, (one, key) in enumerate(zip(ids, keys, strict=True))
+        if one not in gone or number >= 300
+    }
+    assert len(getattr(index, "segments", range(3))) == 3
+    queries = np.concatenate([keys[:3], keys[-2:], keys_of(2, seed=5)])
+    for distance in (0, 11, 17, BITS):
+        assert [items_of(answer) for answer in index.within(queries, distance)] == [
+            within_by_brute_force(items, query, distance) for query in queries
+        ]
+    [answer] = index.within(keys[0], 3)
+    assert items_of(answer) == within_by_brute_force(items, keys[0], 3)
+
+
+def test_what_is_within_a_distance_is_that_of_the_moment_of_the_call(index):
+    keys = keys_of(3)
+    index.add(["a", "b"], keys[:2])
+    answers = index.within(keys, BITS)
+    index.add(["c"], keys[2:])
+    index.remove(["a"])
+    assert [sorted(answer.ids) for answer in answers] == [["a", "b"]] * 3
+    assert [sorted(answer.ids) for answer in index.within(keys, BITS)] == [["b", "c"]] * 3
+
+
+def test_nothing_is_within_a_distance_where_there_is_nothing(index):
+    assert [len(answer) for answer in index.within(keys_of(2), BITS)] == [0, 0]
+    index.add(["a"], np.zeros((1, 4), np.uint8))
+    [answer] = index.within(np.full((1, 4), 255, np.uint8), BITS - 1)
+    assert answer.distances.shape == answer.ids.shape == answer.subsets.shape == (0,)
+    assert list(index.within([], 5)) == []
+
+
 def test_one_key_is_one_query(index):
     key = keys_of(1)[0]
     index.add(["a"], key)
@@ -147,6 +209,36 @@ def test_what_cannot_be_added_is_refused_and_changes_nothing(index, ids, keys, l
 def test_a_k_below_one_is_refused(index, k):
     with pytest.raises(ValueError, match="k is"):
         index.search(keys_of(1), k)
+
+
+def test_a_distance_that_cannot_be_is_refused_when_it_is_given(index):
+    with pytest.raises(ValueError, match="the distance is -1, and must be at least 0"):
+        index.within(keys_of(1), -1)
+    for distance in (2.5, "3", None):
+        with pytest.raises(TypeError):
+            index.within(keys_of(1), distance)
+        with pytest.raises(TypeError):
+            index.search(keys_of(1), distance)
+
+
+@pytest.mark.parametrize("empty", [(0, 5), (0, 3), (0,), (4, 0), (0, 4, 1)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_an_array_of_no_keys_of_the_wrong_kind_is_refused_like_one_with_keys(index, empty, dtype):
+    index.add(["a"], keys_of(1))
+    keys = np.empty(empty, dtype)
+    for call in (lambda: index.search(keys), lambda: index.within(keys, 3), lambda: index.add([], keys)):
+        with pytest.raises(ValueError, match=r"and must be uint8 \[n, 4\], as numpy.packbits makes them of 32 bits"):
+            call()
+    with pytest.raises(ValueError, match=r"keys are float64 \[0, 4\], and must be uint8"):
+        index.search(np.empty((0, 4)))
+
+
+@pytest.mark.parametrize("nothing", [[], (), np.empty((0, 4), np.uint8)], ids=["list", "tuple", "array"])
+def test_no_queries_have_no_answers_and_no_keys_add_nothing(index, nothing):
+    index.add(["a"], keys_of(1))
+    assert len(index.search(nothing).ids) == 0
+    assert list(index.within(nothing, 3)) == []
+    assert index.add([], nothing) == Written(0, 0, 0, 0, 1)
 
 
 @pytest.mark.parametrize("bits", [0, 7, -8, 9000])
@@ -341,7 +433,8 @@ def test_a_closed_index_neither_answers_nor_writes(tmp_path):
     before = closed.snapshot()
     closed.close()
     for call in (
-        *(lambda: closed.search(keys_of(1)), closed.verify, closed.refresh, closed.optimize, closed.snapshot),
+        *(lambda: closed.search(keys_of(1)), lambda: closed.within(keys_of(1), 3), closed.verify),
+        *(closed.refresh, closed.optimize, closed.snapshot),
         *(lambda: closed.keys(["a"]), lambda: closed.add(["b"], keys_of(1)), lambda: closed.remove(["a"])),
     ):
         with pytest.raises(ValueError, match="was closed: open it again"):

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from clipdex_indexes import Index, ItemFilter
 from clipdex_indexes.filters import select
-from clipdex_indexes.kernels import hamming
-from helpers_index import DETERMINISTIC, SMALL_CHUNKS, ask, oracle, random_pairs, row, split, write_index
+from helpers_index import DETERMINISTIC, SMALL_SIZES, ask, oracle, random_pairs, row, split, write_index
 
 BITS = 16
 
@@ -146,7 +145,6 @@ def test_the_nearest_of_what_a_filter_and_removal_leave_are_found(case, live):
     left: list = [[] for _ in datasets]
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch("os.fsync"))
-        stack.enter_context(mock.patch.multiple(hamming, **SMALL_CHUNKS))
         indexes = []
         for number, pairs in enumerate(datasets):
             parts = split(pairs, min(len(pairs), 1 + seed % 4), seed)
@@ -161,7 +159,7 @@ def test_the_nearest_of_what_a_filter_and_removal_leave_are_found(case, live):
                 ]
         selections = [select(index, wanted, str(number)) for number, index in enumerate(indexes)]
         queries = [datasets[0][0][1], random.Random(seed).randbytes(BITS // 8)]
-        assert ask(indexes, queries, k, selections) == [oracle(left, query, k) for query in queries]
+        assert ask(indexes, queries, k, selections, SMALL_SIZES) == [oracle(left, query, k) for query in queries]
 
 
 def test_masks_are_those_of_the_rows(tmp_path):

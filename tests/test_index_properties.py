@@ -20,7 +20,7 @@ from clipdex_indexes.kernels import hamming
 from helpers_index import (
     DETERMINISTIC,
     POPCOUNT,
-    SMALL_CHUNKS,
+    SMALL_SIZES,
     all_bytes,
     ask,
     contents,
@@ -54,8 +54,7 @@ def key_arrays(draw):
 @settings(DETERMINISTIC, max_examples=120)
 def test_nearest_is_brute_force_whatever_the_keys_masks_chunks_and_k(case):
     arrays, queries, k, masks = case
-    with mock.patch.multiple(hamming, **SMALL_CHUNKS):
-        answer = hamming.nearest(arrays, queries, k, masks)
+    answer = hamming.nearest(arrays, queries, k, masks, SMALL_SIZES)
     for query, by_array in zip(queries, answer, strict=True):
         for keys, mask, found in zip(arrays, masks, by_array, strict=True):
             distances = POPCOUNT[keys ^ query].sum(axis=1)

@@ -7,43 +7,17 @@ import random
 import subprocess
 import sys
 import threading
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from clipdex_indexes import Index, search
-from clipdex_indexes.kernels import distances, hamming
-from helpers_index import POPCOUNT, SMALL_CHUNKS, ask, oracle, random_pairs, row, split, write_index
-
-
-@pytest.fixture
-def small_chunks(monkeypatch):
-    """Cut a few thousand keys into chunks for several threads, and those into many blocks."""
-    for name, value in SMALL_CHUNKS.items():
-        monkeypatch.setattr(hamming, name, value)
-
-
-@pytest.fixture
-def calls(monkeypatch):
-    """Count the ways in which rows are read, and on which threads."""
-    counted = {"blocks": 0, "gathered": 0, "threads": set(), "chunks": 0}
-    lock = threading.Lock()
-
-    def count(owner, name, what):
-        original = getattr(owner, name)
-
-        def wrapper(*args, **kwargs):
-            with lock:
-                counted[what] += 1
-                counted["threads"].add(threading.current_thread().name)
-            return original(*args, **kwargs)
-
-        monkeypatch.setattr(owner, name, wrapper)
-
-    count(hamming.NearKeys, "within", "blocks")
-    count(hamming._Scan, "_scattered", "gathered")
-    count(hamming._Scan, "near_in", "chunks")
-    return counted
+from clipdex_indexes.kernels import distances, hamming, ranges
+from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Rows
+from clipdex_indexes.kernels.threads import available_threads, run_all, stream
+from helpers_index import POPCOUNT, SMALL_SIZES, ask, oracle, random_pairs, row, split, write_index
 
 
 def reference(arrays, queries, k, masks=None):
@@ -60,10 +34,10 @@ def reference(arrays, queries, k, masks=None):
     return answer
 
 
-def nearest(arrays, queries, k, masks=None):
+def nearest(arrays, queries, k, masks=None, sizes=DEFAULT_SIZES):
     return [
         [(part.distances.tolist(), part.positions.tolist()) for part in found]
-        for found in hamming.nearest(arrays, queries, k, masks)
+        for found in hamming.nearest(arrays, queries, k, masks, sizes)
     ]
 
 
@@ -171,13 +145,43 @@ def test_hamming_counts_the_differing_bits(bits):
     assert distances.hamming(keys[:0], query).tolist() == []
 
 
-def test_many_keys_are_searched_in_chunks_by_several_threads(calls):
+def test_many_keys_are_searched_in_chunks_by_several_threads():
     keys = random_keys(300_000, 64, seed=1)
     queries = random_keys(2, 64, seed=2)
     assert nearest([keys], queries, 50) == reference([keys], queries, 50)
-    assert calls["chunks"] >= 4
-    assert calls["blocks"] > calls["chunks"]
-    assert all(name.startswith("clipdex-search") for name in calls["threads"])
+    assert len(Rows([keys]).chunks(DEFAULT_SIZES)) >= 4
+    assert len(keys) * len(queries) >= DEFAULT_SIZES.one_thread_below
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_work_is_done_in_the_pool_unless_it_is_small(here):
+    names = run_all(lambda part: (part, threading.current_thread().name), range(20), here=here)
+    assert [part for part, _ in names] == list(range(20))
+    mine = threading.current_thread().name
+    assert all(name == mine if here else name.startswith("clipdex-search") for _, name in names)
+
+
+def test_a_stream_runs_a_few_steps_ahead_and_keeps_their_order():
+    begun = []
+
+    def step(number):
+        return lambda: (begun.append(number), number)[1]
+
+    results = stream(step(number) for number in range(200))
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    assert len(begun) <= 3 + 2 * available_threads()
+    assert [*results] == list(range(3, 200))
+    assert sorted(begun) == list(range(200))
+
+
+@pytest.mark.parametrize("lengths", [[], [0], [1], [300], [301], [0, 900, 1, 0, 299, 5, 5, 5, 2000]], ids=str)
+def test_chunks_hold_every_row_once_in_order_and_are_full(lengths):
+    rows = Rows([np.zeros((length, 8), np.uint8) for length in lengths])
+    chunks = rows.chunks(SMALL_SIZES)
+    size = max(300, -(-len(rows) // (4 * available_threads())))
+    assert [sum(end - start for _, start, end in chunk) for chunk in chunks[:-1]] == [size] * (len(chunks) - 1)
+    everything = [(number, position) for chunk in chunks for number, *ends in chunk for position in range(*ends)]
+    assert everything == [(number, position) for number, length in enumerate(lengths) for position in range(length)]
 
 
 def test_many_ties_at_the_last_place_are_settled_in_order_of_position():
@@ -202,34 +206,46 @@ def test_more_queries_than_go_at_once_equal_brute_force():
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.03, 0.3, 0.999, 1])
-def test_only_keys_that_a_mask_selects_are_found_and_few_are_gathered(calls, share):
+def test_only_keys_that_a_mask_selects_are_found_and_few_are_gathered(share):
     arrays = [random_keys(count, 64, seed=count) for count in (150_000, 3)]
     masks = [np.random.default_rng(1).random(150_000) < share, None]
     queries = random_keys(2, 64, seed=2)
     for k in (1, 50, 7000):
         assert nearest(arrays, queries, k, masks) == reference(arrays, queries, k, masks)
-    assert bool(calls["gathered"]) == (0 < share < 0.1)
+    rows = Rows(arrays, masks)
+    blocks = [block for chunk in rows.chunks(DEFAULT_SIZES) for block in rows.blocks(chunk, len(queries), 1 << 14)]
+    selected = int(masks[0].sum())
+    read = 0 if not selected else selected if share < 0.1 else 150_000
+    assert sum(len(block.keys) for block in blocks) == read + 3
+    assert all(len(block.keys) <= 1 << 14 for block in blocks)
+    counted = [np.arange(len(block.keys)) if block.mask is None else np.flatnonzero(block.mask) for block in blocks]
+    found = [
+        block.rows + at if isinstance(block.rows, int) else block.rows[at]
+        for block, at in zip(blocks, counted, strict=True)
+    ]
+    assert np.concatenate(found).tolist() == [*np.flatnonzero(masks[0]), 150_000, 150_001, 150_002]
 
 
 @pytest.mark.parametrize("distinct", [0, 1, 2, 3])
 @pytest.mark.parametrize("bits", [8, 72, 512])
-def test_chunks_and_threads_do_not_change_the_answer(small_chunks, calls, bits, distinct):
+def test_chunks_and_threads_do_not_change_the_answer(bits, distinct):
     arrays = [random_keys(count, bits, seed=count, distinct=distinct) for count in (3000, 1, 513, 0, 700)]
     queries = np.concatenate([random_keys(2, bits, seed=3), arrays[0][:1]])
     for k in (1, 50, 400, 2999, 5000):
-        assert nearest(arrays, queries, k) == reference(arrays, queries, k)
-    assert calls["blocks"] > calls["chunks"]
-    assert any(name.startswith("clipdex-search") for name in calls["threads"])
+        assert nearest(arrays, queries, k, sizes=SMALL_SIZES) == reference(arrays, queries, k)
+    assert len(Rows(arrays).chunks(SMALL_SIZES)) > len(arrays)
 
 
 @pytest.mark.parametrize("distinct", [0, 1, 3])
-def test_candidates_of_several_arrays_hold_the_nearest_and_few_others(small_chunks, distinct):
+def test_candidates_of_several_arrays_hold_the_nearest_and_few_others(distinct):
     arrays = [random_keys(count, 64, seed=count, distinct=distinct) for count in (900, 1, 0, 313, 700)]
     masks = [np.arange(900) % 3 > 0, None, None, np.arange(313) % 40 == 0, np.zeros(700, bool)]
     queries = random_keys(5, 64, seed=3)
     for k in (1, 20, 200, 5000):
         for found, by_array in zip(
-            hamming.candidates(arrays, queries, k, masks), reference(arrays, queries, k, masks), strict=True
+            hamming.candidates(arrays, queries, k, masks, SMALL_SIZES),
+            reference(arrays, queries, k, masks),
+            strict=True,
         ):
             everything = sorted(
                 (distance, number, position)
@@ -245,23 +261,26 @@ def test_candidates_of_several_arrays_hold_the_nearest_and_few_others(small_chun
             assert list(zip(found.distances, found.arrays, found.positions, strict=True)) == expected
 
 
-def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path, small_chunks, calls):
+def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path):
     pairs = random_pairs(3000, 64, seed=1, distinct=3)
     write_index(tmp_path / "i", split(pairs, 3, seed=2), 64)
     queries = [pairs[0][1], pairs[1][1], bytes(8)]
     with Index(tmp_path / "i") as index:
         for k in (1, 60, 1500):
-            assert ask([index], queries, k) == [oracle([pairs], query, k) for query in queries]
-    assert calls["blocks"] > calls["chunks"]
+            assert ask([index], queries, k, sizes=SMALL_SIZES) == [oracle([pairs], query, k) for query in queries]
 
 
-def test_searches_from_many_threads_at_once_agree(tmp_path, small_chunks):
+def test_searches_from_many_threads_at_once_agree(tmp_path):
     pairs = random_pairs(1500, 64, seed=1, distinct=5)
     write_index(tmp_path / "i", split(pairs, 2, seed=2), 64)
     expected = oracle([pairs], pairs[0][1], 40)
     answers = []
     with Index(tmp_path / "i") as index:
-        workers = [threading.Thread(target=lambda: answers.extend(ask([index], [pairs[0][1]], 40))) for _ in range(6)]
+
+        def work():
+            answers.extend(ask([index], [pairs[0][1]], 40, sizes=SMALL_SIZES))
+
+        workers = [threading.Thread(target=work) for _ in range(6)]
         for worker in workers:
             worker.start()
         for worker in workers:
@@ -269,24 +288,71 @@ def test_searches_from_many_threads_at_once_agree(tmp_path, small_chunks):
     assert answers == [expected] * 6
 
 
-def test_ties_of_many_arrays_are_not_sorted_again_for_each_of_them(monkeypatch):
-    monkeypatch.setattr(hamming, "_ONE_THREAD_BELOW", 1 << 30)
-    calls = []
-    best = hamming._Scan.best
-    monkeypatch.setattr(hamming._Scan, "best", lambda *args: calls.append(1) or best(*args))
+def test_ties_of_many_arrays_are_not_sorted_again_for_each_of_them():
     keys = np.zeros((20, 8), np.uint8)
-    found = hamming.candidates([keys] * 400, keys[:1], 10)[0]
+    sorts = []
+
+    def profile(_, event, called):
+        if event == "c_call" and called.__name__ == "argsort":
+            sorts.append(called)
+
+    sys.setprofile(profile)
+    try:
+        sizes = replace(DEFAULT_SIZES, one_thread_below=1 << 30)  # a profile sees one thread
+        found = hamming.candidates([keys] * 400, keys[:1], 10, sizes=sizes)[0]
+    finally:
+        sys.setprofile(None)
     assert found.distances.tolist() == [0] * 4000
-    assert len(calls) < 15
+    assert 1 < len(sorts) < 15
+
+
+@pytest.mark.parametrize("distinct", [0, 1, 3])
+@pytest.mark.parametrize("bits", [8, 64, 72])
+@pytest.mark.parametrize("most_found", [1, 100, 500, 1 << 22])
+def test_all_keys_within_a_distance_come_query_by_query_however_many_may_be_held(bits, distinct, most_found):
+    arrays = [random_keys(count, bits, seed=count, distinct=distinct) for count in (900, 1, 0, 313, 700)]
+    masks = [np.arange(900) % 3 > 0, None, None, np.arange(313) % 40 == 0, np.zeros(700, bool)]
+    queries = random_keys(7, bits, seed=3)
+    sizes = replace(SMALL_SIZES, most_found=most_found, queries_at_once=5)
+    for distance in (0, bits // 3, bits // 2, bits, 5000):
+        for masked in (masks, None):
+            answers = list(ranges.within(arrays, queries, distance, masked, sizes))
+            by_query = reference(arrays, queries, 10_000, masked)
+            assert len(answers) == len(queries)
+            for found, by_array in zip(answers, by_query, strict=True):
+                expected = sorted(
+                    (far, number, position)
+                    for number, part in enumerate(by_array)
+                    for far, position in zip(*part, strict=True)
+                    if far <= distance
+                )
+                assert list(zip(found.distances, found.arrays, found.positions, strict=True)) == expected
+
+
+@pytest.mark.parametrize("most_found", [300, 3000])
+def test_what_several_queries_find_is_held_only_as_far_as_it_is_bounded(most_found):
+    """Every key is within the distance of every query: only a single query may hold more than the bound."""
+    keys = random_keys(2000, 64, seed=1)
+    sizes = replace(DEFAULT_SIZES, most_found=most_found, rows_of_several=100, one_thread_below=1 << 30)
+    answers = ranges.within([keys], random_keys(64, 64, seed=2), 64, sizes=sizes)
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            assert len(next(answers).positions) == 2000
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    bytes_of_one_key = 60
+    assert most < bytes_of_one_key * (2000 + most_found) + (1 << 20), most
 
 
 @pytest.mark.parametrize("size", [8, 16, 24, 32, 64, 5])
-def test_near_keys_fill_their_memory_and_no_more(size):
+def test_a_matcher_fills_its_memory_and_no_more(size):
     queries, keys = random_keys(3, 8 * size, seed=1), random_keys(7, 8 * size, seed=2)
-    near = distances.NearKeys(len(queries) * len(keys))
+    matcher = distances.BlockMatcher(len(queries) * len(keys))
     rows = reference([keys], queries, len(keys))
     for limits in ([8 * size] * 3, [-1, 8 * size, 4 * size], [-1] * 3):
-        which, at, found = near.within(keys, queries, limits)
+        which, at, found = matcher.within(keys, queries, limits)
         expected = sorted(
             (query, row, distance)
             for query, [(far, order)] in enumerate(rows)

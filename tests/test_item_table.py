@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipdex_indexes import IndexCorrupt, valid_item_id
-from clipdex_indexes.storage import table as table_module
-from clipdex_indexes.storage.table import TableReader, TableWriter
+from clipdex_indexes.storage.table import Effort, TableReader, TableWriter
 from helpers_index import DETERMINISTIC, row
 
 
@@ -181,14 +180,12 @@ def test_id_without_its_extension_finds_the_shortest_and_the_oddest_extension(ta
     assert [item.id for _, item in table([row(name)]).find_without_extension("0")] == [name]
 
 
-def test_opening_a_table_and_finding_an_id_take_few_steps_whatever_its_size(table, tmp_path, monkeypatch):
+def test_opening_a_table_and_finding_an_id_take_few_steps_whatever_its_size(table, tmp_path):
     rows = [row(f"{number:05}.jpg") for number in range(20_000)]
     table(rows)
     # A hundredth of what one look at every row would take.
-    monkeypatch.setattr(table_module, "_STEPS_A_CALL", 100)
-    monkeypatch.setattr(table_module, "_FREE_CALLS", 20)
-    monkeypatch.setattr(table_module, "_STEPS_A_ROW", 0)
-    reader = TableReader(tmp_path / "t.sqlite", 20_000)
+    effort = Effort(steps_a_call=100, free_calls=20, steps_a_row=0)
+    reader = TableReader(tmp_path / "t.sqlite", 20_000, effort=effort)
     try:
         assert reader.find("01234.jpg") == [(1234, rows[1234])]
         assert reader.find_without_extension("19999") == [(19_999, rows[19_999])]

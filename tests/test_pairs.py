@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipdex_indexes.kernels import pairs as module
-from clipdex_indexes.kernels.pairs import Plan, make_plan, near_pairs
+from clipdex_indexes.kernels.pairs import PairSizes, Plan, make_plan, near_pairs, words_of
 from helpers_index import DETERMINISTIC, POPCOUNT
 
 PLANS = (Plan(0, 0, 0), Plan(9, 7, 0), Plan(5, 8, 1), Plan(3, 9, 2))
@@ -60,52 +59,48 @@ def given_by(arrays, distance, live=None, **options):
 
 
 @pytest.fixture(params=PLANS, ids=str)
-def plan(request, monkeypatch):
+def way(request):
     """Each way of finding the pairs within 8 bits, whatever the planner would choose, in small blocks."""
-    monkeypatch.setattr(module, "make_plan", lambda words, distance: request.param)
-    monkeypatch.setattr(module, "_BLOCK", 100)
-    monkeypatch.setattr(module, "_LONG_RUN", 12)
-    monkeypatch.setattr(module, "_TILE", 50)
-    return request.param
+    return {"plan": request.param, "sizes": PairSizes(block=100, long_run=12, tile=50)}
 
 
-def test_pairs_of_random_keys_and_their_near_copies(plan):
+def test_pairs_of_random_keys_and_their_near_copies(way):
     keys = random_keys(300)
     keys = np.concatenate([keys, near_copies(keys, 12, 1)])
     expected = oracle(keys, 8)
     assert 100 < len(expected) < 300
-    assert given_by([keys], 8) == expected
+    assert given_by([keys], 8, **way) == expected
 
 
-def test_pairs_of_keys_that_are_alike_in_most_bits(plan):
+def test_pairs_of_keys_that_are_alike_in_most_bits(way):
     """Long runs: most parts of all keys are equal."""
     keys = np.tile(random_keys(1), (250, 1))
     keys[:, :3] = random_keys(250, 3, seed=2)
     expected = oracle(keys, 8)
     assert len(expected) > 1000
-    assert given_by([keys], 8) == expected
+    assert given_by([keys], 8, **way) == expected
 
 
-def test_many_equal_keys_make_one_pair_each(plan):
+def test_many_equal_keys_make_one_pair_each(way):
     keys = random_keys(400)
     keys[::2] = keys[1]
     keys[-40:] = near_copies(keys[:40], 10, 3)
-    found = given_by([keys], 8)
+    found = given_by([keys], 8, **way)
     assert found == oracle(keys, 8)
     assert len(found) < 400 + 40 * 2 + 40 * 39
 
 
-def test_pairs_over_several_arrays_with_masks(plan):
+def test_pairs_over_several_arrays_with_masks(way):
     keys = random_keys(200)
     keys = np.concatenate([keys, near_copies(keys, 12, 4), keys[:50]])
     live = np.random.default_rng(5).random(len(keys)) < 0.7
     arrays = np.split(keys, [0, 130, 290])
     masks = [None if not len(part) else part for part in np.split(live, [0, 130, 290])]
-    found = given_by(arrays, 8, live=masks)
+    found = given_by(arrays, 8, live=masks, **way)
     assert found == oracle(keys, 8, live)
     live[130:290] = True
     masks[2] = None
-    assert given_by(arrays, 8, live=masks) == oracle(keys, 8, live)
+    assert given_by(arrays, 8, live=masks, **way) == oracle(keys, 8, live)
 
 
 @pytest.mark.parametrize("distance", [0, 1, 3, 7, 16, 31, 40, 64, 128])
@@ -126,13 +121,13 @@ def test_pairs_of_few_and_many_distinct_keys_in_arrays_of_all_sizes(data, distan
     cut = data.draw(st.integers(0, len(keys)))
     parts = distance // (radius + 1) + 1
     forced = Plan(parts, min(24 // parts, 6), radius)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_BLOCK", 7)
-        patch.setattr(module, "_LONG_RUN", 3)
-        patch.setattr(module, "_TILE", 2)
-        if forced.part_bits > radius:
-            patch.setattr(module, "make_plan", lambda words, distance: forced)
-        found = given_by([keys[:cut], keys[cut:]], distance, live=[live[:cut], live[cut:]])
+    found = given_by(
+        [keys[:cut], keys[cut:]],
+        distance,
+        live=[live[:cut], live[cut:]],
+        plan=forced if forced.part_bits > radius else None,
+        sizes=PairSizes(block=7, long_run=3, tile=2),
+    )
     assert found == oracle(keys, distance, live)
 
 
@@ -142,22 +137,21 @@ def test_keys_that_are_mapped_from_a_file(tmp_path):
     assert given_by([np.load(tmp_path / "keys.npy", mmap_mode="r")], 5) == oracle(keys, 5)
 
 
-def test_blocks_are_bounded_where_pairs_are_many(monkeypatch):
+def test_blocks_are_bounded_where_pairs_are_many():
     """Nothing is collected: a block comes for each step, as it is taken."""
-    monkeypatch.setattr(module, "_BLOCK", 64)
-    monkeypatch.setattr(module, "_TILE", 8)
+    sizes = PairSizes(block=64, tile=8)
     keys = np.tile(random_keys(1), (600, 1))
     keys[:, :2] = np.arange(600, dtype=">u2").view(np.uint8).reshape(-1, 2)
-    blocks = near_pairs([keys], 128)
+    blocks = near_pairs([keys], 128, sizes=sizes)
     assert max(len(next(blocks).first) for _ in range(200)) <= 64
     blocks.close()
-    copies = [len(block.first) for block in near_pairs([np.zeros((1000, 8), np.uint8)], 0)]
+    copies = [len(block.first) for block in near_pairs([np.zeros((1000, 8), np.uint8)], 0, sizes=sizes)]
     assert max(copies) <= 64
     assert sum(copies) == 999
 
 
 def test_the_plan_follows_the_keys():
-    spread = module._words([random_keys(50_000, 64)], None)
+    spread = words_of([random_keys(50_000, 64)])
     assert make_plan(spread, 16).parts == 17
     assert make_plan(spread, 300) == Plan(0, 0, 0)
     alike = spread.copy()
@@ -166,10 +160,10 @@ def test_the_plan_follows_the_keys():
     assert make_plan(alike, 16) == Plan(0, 0, 0)
 
 
-def test_progress_goes_up_to_the_end(plan):
+def test_progress_goes_up_to_the_end(way):
     keys = random_keys(300)
     steps = []
-    given_by([keys], 8, progress=steps.append)
+    given_by([keys], 8, progress=steps.append, **way)
     assert steps == sorted(steps)
     assert steps[0] < 0.2
     assert steps[-1] == 1.0

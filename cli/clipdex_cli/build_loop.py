@@ -26,7 +26,7 @@ _AFTER_REBUILD = "An index that was there is as it was before."
 def build_all(
     targets: Sequence[Target], settings: BuildSettings, *, quiet: bool = False, only_news: bool = False
 ) -> int:
-    """Build or bring up to date each target, and say on stderr what was done.
+    """Build each target, or bring it up to date, and report on stderr.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def _say_done(report: BuildReport) -> None:
 
 
 def _kinds(failures: Sequence[Failure]) -> str:
-    """Say how many failures there are of each kind; nothing where all could not be read, which is what one expects."""
+    """Say how many failures of each kind there are. Unreadable files alone need no words."""
     kinds = Counter(failure.kind for failure in failures)
     counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
     return f" ({counts})" if set(kinds) - {"unreadable"} else ""

@@ -11,9 +11,10 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are the attribute ``command`` of modules of one package, which are called as they are.
+    """A group whose commands are in modules of one package, as their attribute ``command``.
 
-    A dash in a name is an underscore in that of its module, and a word of Python has an underscore after it.
+    A module has the name of its command, with underscores for dashes. A keyword of Python gets an underscore at its
+    end.
     """
 
     def __init__(self, *args: Any, package: str = "", names: tuple[str, ...] = (), **kwargs: Any) -> None:  # noqa: ANN401
@@ -22,7 +23,7 @@ class LazyGroup(click.Group):
         self._names = names
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the commands, in the order of a session."""
+        """Return the names of the commands, in the order in which people need them."""
         return list(self._names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -36,7 +37,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is named; for one that is not there, say which may be meant."""
+        """Find the command of this name; if there is none, suggest one."""
         name = args[0]
         try:
             return super().resolve_command(ctx, args)

@@ -19,7 +19,7 @@ from clipdex_cli.stopping import INTERRUPTED
     package="clipdex_cli.commands",
     names=(
         *("build", "query", "explore", "duplicates", "save", "info", "merge", "verify", "optimize", "project"),
-        *("export", "import-hash-keys", "formats", "model"),
+        *("export", "import-hash-keys", "formats", "model", "help"),
     ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -28,9 +28,9 @@ def cli() -> None:
     """Find images like this one, or like these words, in folders of images.
 
     \b
-    clipdex build PHOTOS                       hash every image once
-    clipdex query PHOTOS --text "a dog"        the nearest 50, at once
-    clipdex query PHOTOS --image cat.jpg -s    and saved as pictures
+    clipdex build PHOTOS                       hash every image, once
+    clipdex query PHOTOS --text "a dog"        show the 50 nearest images
+    clipdex query PHOTOS --image cat.jpg -s    save the nearest as pictures
     """
 
 
@@ -54,6 +54,10 @@ def run(arguments: list[str]) -> int:
     """Run the command line with these arguments and return the exit code."""
     from clipdex.errors import ClipdexError
 
+    if "_CLIPDEX_COMPLETE" in os.environ:
+        from clipdex_cli.completing import complete
+
+        return complete(cli)
     try:
         if sys.stdout is None:
             raise OSError("the standard output is closed; give it somewhere to go.")

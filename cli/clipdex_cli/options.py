@@ -9,13 +9,20 @@ from typing import Any
 import click
 
 from clipdex.defaults import MAX_PIXELS, SAVED_NAMES
+from clipdex_cli import completing
 
-TARGETS = click.argument("targets", metavar="[TARGET]...", nargs=-1, type=click.Path(path_type=str, readable=False))
+TARGETS = click.argument(
+    "targets",
+    metavar="[TARGET]...",
+    nargs=-1,
+    type=click.Path(path_type=str, readable=False),
+    shell_complete=completing.targets,
+)
 INDEX = click.option(
     "--index",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The index is in DIR, not in TARGET/.clipdex.",
+    help="Use the index in DIR instead of the one in TARGET/.clipdex.",
 )
 FORMAT = click.option(
     "--format",
@@ -23,33 +30,36 @@ FORMAT = click.option(
     metavar="FORMAT",
     default="auto",
     show_default=True,
-    help="Format of the dataset; TARGET:FORMAT says the same. auto is that of the index, and for a new one what fits.",
+    help="Format of the dataset, also written TARGET:FORMAT. auto takes the format of the index or detects it.",
 )
 FORMAT_OPTIONS = click.option(
     "--option",
     "format_options",
     metavar="NAME=VALUE",
     multiple=True,
-    help="Option of the format, such as label=class; repeatable. clipdex formats lists them; the index remembers them.",
+    help="Set an option of the format, such as label=class; repeatable. The index remembers it. To list them: clipdex "
+    "formats FORMAT.",
 )
 MODEL = click.option(
     "--model",
     metavar="MODEL",
-    help="Its name or folder. [default: the index's; for a new one $CLIPDEX_MODEL, the project's, or starter]",
+    shell_complete=completing.models,
+    help="Name or folder of the model. [default: that of the index; for a new index $CLIPDEX_MODEL, then that of the "
+    "project, then starter]",
 )
 DEVICE = click.option(
     "--device",
     metavar="DEVICE",
     default="CPU",
     show_default=True,
-    help="What computes, as OpenVINO names it: CPU, GPU, NPU, AUTO.",
+    help="Device of OpenVINO that runs the model: CPU, GPU, NPU or AUTO.",
 )
 PRECISION = click.option(
     "--precision",
     type=click.Choice(["auto", "f32", "bf16", "f16"]),
     default="auto",
     show_default=True,
-    help="Arithmetic of the model; auto is that of the index, and for a new one what the model prefers.",
+    help="Precision of the model. auto takes that of the index or, for a new index, that of the model.",
 )
 
 
@@ -57,12 +67,12 @@ WAIT = click.option(
     "--wait/--no-wait",
     default=True,
     show_default=True,
-    help="Wait while another process writes to the index, or fail at once.",
+    help="While another process writes to the index, wait, or fail at once.",
 )
 
 
 def say_waiting(target: str) -> Callable[[str], None]:
-    """Return what says that the index of ``target`` is being written by somebody else."""
+    """Return a function that says that another process writes to the index of ``target``."""
 
     def say(owner: str) -> None:
         click.echo(
@@ -77,22 +87,22 @@ OUTPUT_DIR = click.option(
     "--output-dir",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Save to DIR: a new or an empty folder. [default: a new folder explore_result]",
+    help="Save to DIR, a new or empty folder. [default: a new folder explore_result]",
 )
-FORCE = click.option("--force", is_flag=True, help="Save into a folder that has something in it; nothing is replaced.")
+FORCE = click.option("--force", is_flag=True, help="Save to a folder that is not empty. Nothing is replaced.")
 SAVE_AS = click.option(
     "--save-as",
     type=click.Choice(SAVED_NAMES),
-    help="Names of the copied images: ids for DATASET/SUBSET/ID, ranked for 001_dog.jpg and so on. [default: ids]",
+    help="Names of the copied images. ids: DATASET/SUBSET/ID; ranked: 001_dog.jpg and so on. [default: ids]",
 )
 
 
 def output(shown: str) -> Callable[[Any], Any]:
-    """Return what adds ``--output`` and ``-0``; ``shown`` is the help of the former."""
+    """Return a decorator that adds ``--output``, whose help is ``shown``, and ``-0``."""
 
     def add(command: Any) -> Any:  # noqa: ANN401
         command = click.option(
-            "-0", "--null", "null", is_flag=True, help="With --output paths: end each with NUL instead of a new line."
+            "-0", "--null", "null", is_flag=True, help="End each path of --output paths with NUL, not a new line."
         )(command)
         return click.option(
             "--output",
@@ -113,12 +123,12 @@ def max_pixels(command: Any) -> Any:  # noqa: ANN401
         type=click.IntRange(min=1),
         default=MAX_PIXELS,
         show_default=True,
-        help="Refuse images of more pixels, before they are decoded.",
+        help="Refuse images of more than N pixels.",
     )(command)
 
 
 def named_values(given: tuple[str, ...]) -> dict[str, str]:
-    """Return the values of options that were given as ``NAME=VALUE``, by name."""
+    """Return the values of options given as ``NAME=VALUE``, by name."""
     values: dict[str, str] = {}
     for one in given:
         name, equals, value = one.partition("=")
@@ -129,21 +139,22 @@ def named_values(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def filters(command: Any) -> Any:  # noqa: ANN401
-    """Add the options that say what may be found; their names are those of the attributes of ``ItemFilter``."""
+    """Add the options that limit what may be found. Their names are the attributes of ``ItemFilter``."""
     kinds = [
-        ("subset", "S", "items of this subset"),
-        ("label", "L", "items that have this label"),
-        ("path", "GLOB", "items whose id fits this pattern: * within a part of the path, ** across parts"),
-        ("dataset", "D", "items of the dataset of this name"),
+        ("label", "L", "items with this label", completing.labels),
+        ("subset", "S", "items of this subset", completing.subsets),
+        ("path", "GLOB", "items whose id matches, as in 'cats/*' or '**/a.jpg'", None),
+        ("dataset", "D", "items of this dataset", completing.datasets),
     ]
-    for kind, metavar, what in reversed(kinds):
-        for prefix, only in (("not-", "Leave out"), ("", "Only")):
+    for kind, metavar, what, values in reversed(kinds):
+        for prefix, only in (("not-", "Leave out"), ("", "Find only")):
             command = click.option(
                 f"--{prefix}{kind}",
                 f"{prefix.replace('-', '_')}{kind}s",
                 metavar=metavar,
                 multiple=True,
-                help=f"{only} {what}. Can be repeated.",
+                help=f"{only} {what}; repeatable.",
+                shell_complete=values,
             )(command)
     return command
 

@@ -1,11 +1,11 @@
-"""Printing results: to stdout what was asked for, to stderr what is said about it."""
+"""Printing results to stdout, and messages about them to stderr."""
 
 from __future__ import annotations
 
 import csv
 import io
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import click
 
 from clipdex.paths import quoted
 from clipdex.wording import counted
+from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
     from clipdex import Result
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 UNFINISHED = "its build was stopped, or is still running"
 _MISSING_SHOWN = 3
 _QUERY_WIDTH = 40
-_MOST_RICH_ROWS = 1000
 _NUMBERS = ("rank", "distance", "score", "merged")
 
 
@@ -43,7 +43,7 @@ def show(result: Result, output: str, *, null: bool = False) -> None:
 
 
 def write(text: str, *, errors: str = "surrogateescape") -> None:
-    """Print to stdout as UTF-8, whatever the locale; a path that is no UTF-8 comes out as its own bytes."""
+    """Print to stdout as UTF-8, whatever the locale. A path that is not UTF-8 is printed as its bytes."""
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", errors=errors))
     sys.stdout.buffer.flush()
@@ -63,28 +63,7 @@ def _show_csv(result: Result) -> None:
 def _show_table(result: Result) -> None:
     if not result.hits:
         return
-    columns = _columns(result)
-    if len(result.hits) > _MOST_RICH_ROWS:
-        _show_plain_table(columns)
-    else:
-        write(table(columns, numbers=_NUMBERS))
-
-
-def table(columns: dict[str, list[str]], *, numbers: Collection[str]) -> str:
-    """Lay out columns of text, as wide as the terminal allows; those in ``numbers`` are set to the right."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    laid_out = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        laid_out.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
-    for row in zip(*columns.values(), strict=True):
-        laid_out.add_row(*map(Text, row))
-    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
-    with console.capture() as printed:
-        console.print(laid_out)
-    return "".join(line.rstrip() + "\n" for line in printed.get().splitlines())
+    write(table(_columns(result), numbers=_NUMBERS, names=("id",)))
 
 
 def size(count: int) -> str:
@@ -117,23 +96,9 @@ def _columns(result: Result) -> dict[str, list[str]]:
 
 
 def _values(result: Result) -> dict[str, list[float | None]]:
-    """Return what hits have beside the distance, where any has it."""
+    """Return the values that hits have beside the distance, if any hit has them."""
     both = {"score": [hit.score for hit in result.hits], "merged": [hit.merged for hit in result.hits]}
     return {name: values for name, values in both.items() if any(value is not None for value in values)}
-
-
-def _show_plain_table(columns: dict[str, list[str]]) -> None:
-    """Print a long table without measuring how wide its characters are, which takes minutes for many rows."""
-    widths = {name: max(len(name), *map(len, values)) for name, values in columns.items()}
-
-    def line(cells: Iterable[str]) -> str:
-        padded = [
-            cell.rjust(width) if name in _NUMBERS else cell.ljust(width)
-            for cell, (name, width) in zip(cells, widths.items(), strict=True)
-        ]
-        return "  ".join(padded).rstrip() + "\n"
-
-    write(line(columns) + "".join(map(line, zip(*columns.values(), strict=True))))
 
 
 def _short_name(query: QueryRecord) -> str:
@@ -147,7 +112,7 @@ def printable(text: str) -> str:
 
 
 def warn(result: Result) -> None:
-    """Say which texts were longer than the model takes, and that there is nothing to find where that is so."""
+    """Say which texts were too long for the model, and why there are no hits."""
     if not result.hits:
         names = ", ".join(printable(dataset.name) for dataset in result.datasets)
         filtered = [
@@ -168,7 +133,7 @@ def warn(result: Result) -> None:
 
 
 def warn_unfinished(datasets: Iterable[Dataset]) -> None:
-    """Say which indexes hold only what a build got to so far, and how to go on with it."""
+    """Say which indexes are of an unfinished build, and how to continue it."""
     for dataset in datasets:
         if not dataset.index.manifest.complete:
             count = len(dataset.index)
@@ -180,7 +145,7 @@ def warn_unfinished(datasets: Iterable[Dataset]) -> None:
 
 
 def explain(result: Result, encoder: Encoder | None) -> None:
-    """Say on stderr what the encoder was given for each query, and how it was run."""
+    """Say on stderr which model encoded the queries, how, and from which text or image."""
     if encoder is None:
         click.echo("model: none was loaded, the hash keys of items are in the index", err=True)
     else:
@@ -198,7 +163,7 @@ def explain(result: Result, encoder: Encoder | None) -> None:
 
 
 def remember(result: Result) -> None:
-    """Keep the result for ``clipdex save``; where that is impossible, say so and go on."""
+    """Keep the result for ``clipdex save``. If that fails, say so and go on."""
     from clipdex.errors import ClipdexError
     from clipdex.report.last_result import remember as keep
 
@@ -210,7 +175,7 @@ def remember(result: Result) -> None:
 
 
 def say_saved(saved: Saved) -> int:
-    """Say where a result was saved, and which images were missing; return the exit code, 1 when all were."""
+    """Say where a result was saved and which images are missing. Return the exit code: 1 when all are."""
     images = counted(len(saved.images), "image")
     click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {images}", err=True)
     for hit in saved.missing[:_MISSING_SHOWN]:

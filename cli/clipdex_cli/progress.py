@@ -1,11 +1,11 @@
-"""Progress of a build on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,36 +14,39 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_DRAWINGS = 0.1
+# A rate of the first moment says nothing: 1 image in a microsecond.
 _SECONDS_BEFORE_AN_ESTIMATE = 2.0
 _BYTES_FROM = 100_000
+_BAR_WIDTH = 20
+_D = TypeVar("_D", bound="_Display")
 
 
-class BuildDisplay:
-    """Shows the progress of one build; call it with each ``BuildProgress``."""
+class _Display:
+    """Shows how far one piece of work is. Each of its steps has a name, which may be empty."""
 
     def __init__(self, name: str, *, quiet: bool = False) -> None:
         self._name = name
         self._quiet = quiet
         self._bar: Any = None
         self._task: Any = None
-        self._last = time.monotonic()
-        self._begin: float | None = None
+        self._step: tuple[str, bool] = ("", False)
+        self._begin = self._last = time.monotonic()
+        self._first = 0
 
-    def __enter__(self) -> BuildDisplay:
+    def __enter__(self: _D) -> _D:
         if not self._quiet and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn
+            from rich.table import Column
 
             self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(),
+                TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
+                BarColumn(bar_width=_BAR_WIDTH),
+                TextColumn("{task.fields[text]}", markup=False),
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._task = self._bar.add_task(self._name, total=None, rate="")
+            self._task = self._bar.add_task(self._name, total=None, text="")
             self._bar.start()
         return self
 
@@ -53,89 +56,72 @@ class BuildDisplay:
         if self._bar is not None:
             self._bar.stop()
 
+    def _is_due(self, what: str, done: int, total: int | None) -> bool:
+        """Tell whether to show this step now: it is new, or the last one is some time ago."""
+        if self._quiet:
+            return False
+        now = time.monotonic()
+        new = what != self._step[0]
+        if (what, total is not None) != self._step:
+            self._step = what, total is not None
+            self._begin, self._first = now, done
+        if not new and now - self._last < (_SECONDS_BETWEEN_LINES if self._bar is None else _SECONDS_BETWEEN_DRAWINGS):
+            return False
+        self._last = now
+        return True
+
+    def _rate(self, done: int) -> float:
+        """Return how much is done in a second; 0 while that is not known."""
+        seconds = time.monotonic() - self._begin
+        return (done - self._first) / seconds if seconds > _SECONDS_BEFORE_AN_ESTIMATE else 0.0
+
+    def _left(self, done: int, total: int | None) -> str:
+        rate = self._rate(done)
+        return f"{_duration(max(total - done, 0) / rate)} left" if total and rate > 0 else ""
+
+    def _show(self, what: str, done: int, total: int | None, *parts: str) -> None:
+        text = ", ".join(filter(None, parts))
+        if self._bar is not None:
+            description = f"{self._name}: {what}" if what else self._name
+            self._bar.update(self._task, description=description, completed=done, total=total, text=text)
+        else:
+            click.echo(f"{self._name}: {', '.join(filter(None, (what, text)))}", err=True)
+
+
+class BuildDisplay(_Display):
+    """Shows the progress of one build; call it with each ``BuildProgress``."""
+
     def __call__(self, progress: BuildProgress) -> None:
         """Show one step, unless the last one was shown just now."""
-        if self._quiet:
+        done, total = progress.done, progress.total
+        if not self._is_due("", done, total):
             return
-        now = time.monotonic()
-        if progress.total is not None and self._begin is None:
-            self._begin = now
-        if now - self._last < (_SECONDS_BETWEEN_LINES if self._bar is None else _SECONDS_BETWEEN_DRAWINGS):
+        if total is None:
+            self._show("", done, total, f"{done:,} files found")
             return
-        self._last = now
-        rate = progress.done / max(now - self._begin, 1e-6) if self._begin is not None else 0.0
-        if self._bar is not None:
-            self._bar.update(
-                self._task, completed=progress.done, total=progress.total, rate=f"{rate:,.0f}/s" if rate else ""
-            )
-        elif progress.total is None:
-            click.echo(f"{self._name}: {progress.done:,} files found", err=True)
-        else:
-            left = (progress.total - progress.done) / rate if rate else 0.0
-            click.echo(
-                f"{self._name}: {progress.done:,} of {progress.total:,} images, {rate:,.0f}/s, "
-                f"{progress.failed:,} failed, {_duration(left)} left",
-                err=True,
-            )
+        rate = self._rate(done)
+        self._show(
+            "",
+            done,
+            total,
+            f"{done:,} of {total:,} images",
+            f"{rate:,.0f}/s" if rate > 0 else "",
+            f"{progress.failed:,} failed" if progress.failed or self._bar is None else "",
+            self._left(done, total),
+        )
 
 
-class WorkDisplay:
+class WorkDisplay(_Display):
     """Shows the steps of a longer piece of work; call it with what is done, how much of it, and of how much.
 
     Steps counted in large numbers are bytes.
     """
 
-    def __init__(self, name: str, *, quiet: bool = False) -> None:
-        self._name = name
-        self._quiet = quiet
-        self._bar: Any = None
-        self._task: Any = None
-        self._what = ""
-        self._last = self._begin = 0.0
-        self._first = 0
-
-    def __enter__(self) -> WorkDisplay:
-        if not self._quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                TextColumn("{task.fields[count]}", markup=False),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._task = self._bar.add_task(self._name, total=None, count="")
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
     def __call__(self, what: str, done: int, total: int | None) -> None:
         """Show one step, unless the last one was shown just now."""
-        if self._quiet:
-            return
-        now = time.monotonic()
-        new = what != self._what
-        between = _SECONDS_BETWEEN_LINES if self._bar is None else _SECONDS_BETWEEN_DRAWINGS
-        if not new and now - self._last < between:
-            return
-        if new:
-            self._begin, self._first = now, done
-        self._what, self._last = what, now
-        count = _count(done, total)
-        seconds = now - self._begin
-        if count and done > self._first and seconds > _SECONDS_BEFORE_AN_ESTIMATE:
-            count += f", {_duration(seconds / (done - self._first) * max(total - done, 0))} left" if total else ""
-        if self._bar is not None:
-            self._bar.update(self._task, description=f"{self._name}: {what}", completed=done, total=total, count=count)
-        else:
-            click.echo(f"{self._name}: {what}{f', {count}' if count and done else ''}", err=True)
+        if self._is_due(what, done, total):
+            count = _count(done, total) if done or self._bar is not None else ""
+            self._show(what, done, total, count, self._left(done, total))
 
 
 def _count(done: int, total: int | None) -> str:

@@ -1,4 +1,4 @@
-"""What commands do in a project: names of sources as targets, plugins."""
+"""Targets in a project: the names of its sources, and its plugins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROJECT = click.option(
     "project_dir",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="The project. [default: the one that the current folder is in, if any]",
+    help="Folder of the project. [default: the one around the current folder]",
 )
 
 
@@ -33,11 +33,11 @@ class Resolved:
     Attributes
     ----------
     targets
-        Datasets as the engine takes them; none were named, and there is no project, where it is empty.
+        Datasets as the engine takes them. Empty: none were named, and there is no project.
     project
         The project, if there is one.
     names
-        Names of the sources that were named; empty: all. None where something else is among the targets.
+        Names of the sources that were named; empty: all. None: something else is among the targets.
     """
 
     targets: tuple[Target, ...]
@@ -46,19 +46,19 @@ class Resolved:
 
     @property
     def model(self) -> str | None:
-        """The model that the project has for new indexes."""
+        """The model of the project for new indexes."""
         return self.project.model_name if self.project is not None else None
 
 
 def name_of(target: Target) -> str:
-    """Return what to call a dataset: as the user did."""
+    """Return the name of a dataset, as the user wrote it."""
     from clipdex.readers.sources import Source
 
     return target.short_name if isinstance(target, Source) else str(target)
 
 
 def the_project(project_dir: Path | None) -> Project:
-    """Open the project that was named, or that the current folder is in, and load its plugins.
+    """Open the named project, or the one around the current folder, and load its plugins.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def the_project(project_dir: Path | None) -> Project:
 
 
 def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
-    """Return the datasets that targets mean: in a project the name of a source goes before a path."""
+    """Return the datasets of the targets. In a project, the name of a source has priority over a path."""
     from clipdex.projects.places import find_project
 
     if project_dir is None and find_project() is None:

@@ -11,20 +11,21 @@ import click
 
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.paths import is_folder
+from clipdex_cli.completing import OPEN
+from clipdex_cli.help_pages import Command
 
 ORDER = "clipdex_cli.order"
 _TRUTHS = {"false": 0, "no": 0, "off": 0, "0": 0, "true": 1, "yes": 1, "on": 1, "1": 1}
 
 
-class SeveralValues(click.Command):
+class SeveralValues(Command):
     """A command in which some repeatable options take several values.
 
-    ``--text bus train`` is ``--text bus --text train``. The values of such an option go on up to the next option. Where
-    no argument is left over by that, and the current folder has no index that would be searched, folders at the end of
-    the values are arguments instead. The order of all those values, across options, is kept in ``context.meta[ORDER]``
-    as pairs of option name and value.
+    ``--text bus train`` means ``--text bus --text train``. The values of such an option end at the next option. If this
+    leaves no argument, and the current folder has no index and is in no project, folders at the end of the values
+    become arguments. ``context.meta[ORDER]`` has all values in their order, as pairs of option name and value.
 
-    Switches, options with an ``--on/--off`` pair, may be followed by a word such as ``true`` or ``false``.
+    A word such as ``true`` or ``false`` may follow a switch, that is an option with an ``--on/--off`` pair.
     """
 
     def __init__(self, *args: Any, several: tuple[str, ...], ordered: tuple[str, ...], **kwargs: Any) -> None:  # noqa: ANN401
@@ -40,9 +41,23 @@ class SeveralValues(click.Command):
             if isinstance(option, click.Option) and option.name in self.several
             for flag in option.opts
         }
-        spread, order = _spread(plain_switches(args, self._switches()), flags, self._plain_flags())
+        if ctx.resilient_parsing:
+            args = self.without_open_option(args)
+            ctx.meta[OPEN] = self._open(args)
+        try:
+            spread, order = _spread(plain_switches(args, self._switches()), flags, self._plain_flags())
+        except click.UsageError:
+            if not ctx.resilient_parsing:
+                raise
+            spread, order = args, []
         ctx.meta[ORDER] = [(name, value) for name, value in order if name in self.ordered]
         return super().parse_args(ctx, spread)
+
+    def _open(self, args: list[str]) -> click.Option | None:
+        """Return the option of several values whose values are the last words."""
+        flag = next((word for word in reversed(args) if word.startswith("-") and word != "-"), "")
+        found = (one for one in self.params if isinstance(one, click.Option) and flag in one.opts)
+        return next((option for option in found if option.name in self.several), None)
 
     def _switches(self) -> dict[str, tuple[str, str]]:
         """Return the flags of switches, with the ones that turn them off and on."""
@@ -64,7 +79,7 @@ class SeveralValues(click.Command):
 
 
 def plain_switches(args: Sequence[str], switches: Mapping[str, tuple[str, str]]) -> list[str]:
-    """Write ``--stage false`` as ``--no-stage`` and ``--stage true`` as ``--stage``; other words are left alone."""
+    """Write ``--stage false`` as ``--no-stage`` and ``--stage true`` as ``--stage``."""
     plain: list[str] = []
     rest = deque(args)
     while rest:
@@ -93,7 +108,7 @@ def _spread(
     rest = iter(args)
     for argument in rest:
         flag, equals, value = argument.partition("=")
-        if f"-{flag}" in several:  # examples of the command that this one takes over from have one dash only
+        if f"-{flag}" in several:  # datum explore takes one dash
             flag = f"-{flag}"
         if argument == "--":
             groups.append(("", [argument, *rest]))
@@ -123,7 +138,7 @@ def _spread(
             spread += values
             continue
         if not values:
-            raise click.UsageError(f"{flag} needs a value. (One that begins with a dash: {flag}=-VALUE)")
+            raise click.UsageError(f"{flag} needs a value. (Write a value that begins with a dash as {flag}=-VALUE.)")
         for value in values:
             spread.append(f"{flag}={value}" if flag.startswith("--") else flag)
             order.append((several[flag], value))
@@ -131,7 +146,7 @@ def _spread(
 
 
 def _in_project(groups: list[tuple[str, list[str]]]) -> bool:
-    """Tell whether there is a project, which is searched where no target is named."""
+    """Tell whether there is a project. Without a target, its sources are searched."""
     from clipdex.projects.places import find_project
 
     named = any(not flag and values[0].partition("=")[0] in ("-p", "--project") for flag, values in groups)
@@ -144,6 +159,6 @@ def _free_trailing_folders(groups: list[tuple[str, list[str]]]) -> None:
         while len(values) > 1 and is_folder(Path(values[-1])):
             folders.insert(0, values.pop())
         if folders:
-            click.echo(f"Searching the folder {', '.join(folders)}. (TARGET is best given first.)", err=True)
+            click.echo(f"Searching the folder {', '.join(folders)}. (Better put TARGET first.)", err=True)
             groups.append(("", folders))
             return

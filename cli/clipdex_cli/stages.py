@@ -13,12 +13,12 @@ STAGE = click.option(
     "--stage/--no-stage",
     "stage",
     default=None,
-    help="Record the query as a step of the project, or (also --stage false) do not. [default: in a project]",
+    help="Record the query in the project, or do not (also --stage false). [default: record in a project]",
 )
 
 
 def record(answer: Answer, settings: Settings, *, asked_for: bool) -> None:
-    """Record a query that was answered; where that is impossible, go on, and say so where it matters."""
+    """Record an answered query. If that fails, go on, and say so if it matters."""
     why = _recorded(answer, settings)
     if why and (asked_for or answer.outcome is not None):
         click.echo(f"Not recorded as a stage: {why}.", err=True)

@@ -13,7 +13,7 @@ TERMINATED = 143
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked the process to end."""
+    """The process got SIGTERM."""
 
 
 def exit_code_of(stop: KeyboardInterrupt) -> int:
@@ -23,7 +23,7 @@ def exit_code_of(stop: KeyboardInterrupt) -> int:
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise ``Terminated`` on SIGTERM, while the block runs, so that what is finished can be kept."""
+    """Raise ``Terminated`` on SIGTERM while the block runs, so that the block can keep finished work."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Terminated

@@ -1,19 +1,16 @@
-"""What an index that is used with ids and NumPy arrays takes and gives: the same on disk and in memory."""
+"""The arguments and the answers of an index that is used with ids and NumPy arrays, on disk or in memory."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from clipdex_indexes.arrays import Ints, Keys, Texts
 from clipdex_indexes.storage.table import ItemRow, valid_item_id
-
-Keys = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-Texts = npt.NDArray[np.object_]
 
 SUBSET = "default"
 
@@ -25,11 +22,11 @@ class Written:
     Attributes
     ----------
     added, replaced, removed
-        Numbers of items: new ones, those that had another key before, and those that are gone.
+        Numbers of new items, of items that were there and got another key, and of items that are gone.
     missing
         Number of ids to remove that no item had.
     items
-        Number of items there are now.
+        Number of items that the index has now.
     """
 
     added: int
@@ -48,7 +45,7 @@ class Answers:
     distances
         int64 ``[q, m]``, in bits; equal ones in item order.
     ids, subsets
-        Which items they are: texts, object ``[q, m]``.
+        Id and subset of each item: texts, object ``[q, m]``.
     """
 
     distances: Ints
@@ -56,13 +53,42 @@ class Answers:
     subsets: Texts
 
     @classmethod
-    def of(cls, found: Sequence[Sequence[tuple[int, ItemRow]]]) -> Answers:
-        """Make the arrays of the distances and items of each query."""
-        shape = (len(found), len(found[0]) if found else 0)
+    def of(cls, neighbours: Sequence[Sequence[tuple[int, ItemRow]]]) -> Answers:
+        """Make the arrays from the neighbours of each query, as many for each."""
+        shape = (len(neighbours), len(neighbours[0]) if neighbours else 0)
         distances, ids, subsets = np.empty(shape, np.int64), np.empty(shape, object), np.empty(shape, object)
-        for query, answer in enumerate(found):
+        for query, answer in enumerate(neighbours):
             for rank, (distance, row) in enumerate(answer):
                 distances[query, rank], ids[query, rank], subsets[query, rank] = distance, row.id, row.subset
+        return cls(distances, ids, subsets)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RangeAnswer:
+    """The items within a distance of one query, nearest first; its length is their number, m.
+
+    Attributes
+    ----------
+    distances
+        int64 ``[m]``, in bits; equal ones in item order.
+    ids, subsets
+        Id and subset of each item: texts, object ``[m]``.
+    """
+
+    distances: Ints
+    ids: Texts
+    subsets: Texts
+
+    def __len__(self) -> int:
+        return len(self.distances)
+
+    @classmethod
+    def of(cls, distances: Ints, rows: Iterable[ItemRow]) -> RangeAnswer:
+        """Make the arrays of as many items as there are distances."""
+        ids, subsets = np.empty(len(distances), object), np.empty(len(distances), object)
+        known: dict[str, str] = {}  # one text for each subset, not for each item
+        for at, row in enumerate(rows):
+            ids[at], subsets[at] = row.id, known.setdefault(row.subset, row.subset)
         return cls(distances, ids, subsets)
 
 
@@ -80,18 +106,21 @@ def checked_bits(bits: int) -> int:
 
 
 def checked_keys(keys: npt.ArrayLike, bits: int) -> Keys:
-    """Return hash keys as uint8 ``[n, bits / 8]``, C-contiguous; one key alone is ``[1, bits / 8]``.
+    """Return hash keys as uint8 ``[n, bits / 8]``, C-contiguous.
+
+    One key alone becomes ``[1, bits / 8]``. An empty list or tuple, which has neither type nor length of keys, becomes
+    ``[0, bits / 8]``.
 
     Raises
     ------
     ValueError
-        When they are of another type or length.
+        When they are of another type or length; an array of no keys is checked too.
     """
-    array = np.asarray(keys)
-    if array.ndim == 1 and array.size:
-        array = array[None]
-    if array.size == 0:
+    if isinstance(keys, (list, tuple)) and not keys:
         return np.empty((0, bits // 8), np.uint8)
+    array = np.asarray(keys)
+    if array.ndim == 1:
+        array = array[None]
     if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != bits // 8:
         raise ValueError(
             f"keys are {array.dtype} {list(array.shape)}, and must be uint8 [n, {bits // 8}], as numpy.packbits makes "
@@ -107,20 +136,29 @@ def checked_k(k: int) -> int:
     return operator.index(k)
 
 
+def checked_distance(distance: int) -> int:
+    """Return a distance in bits; raises ``ValueError`` when it is negative."""
+    if operator.index(distance) < 0:
+        raise ValueError(f"the distance is {distance}, and must be at least 0.")
+    return operator.index(distance)
+
+
 def checked_ids(ids: Sequence[str] | Texts) -> list[str]:
     """Return ids as a list.
 
     Raises
     ------
     ValueError
-        When they are one text; when one is no text or no relative POSIX path, or is there twice.
+        When ``ids`` is a single text; when an id is no text, is no relative POSIX path, or is given twice.
     """
     if isinstance(ids, str):
         raise ValueError(f"the ids are one text, {ids!r}, and must be a list of texts.")
-    texts = [str(one) if isinstance(one, str) else one for one in ids]
-    for one in texts:
-        if not isinstance(one, str) or not valid_item_id(one):
-            raise ValueError(f"{one!r} is no id: it must be a text like a relative path, without empty parts or '..'.")
+    texts = [str(item_id) if isinstance(item_id, str) else item_id for item_id in ids]
+    for item_id in texts:
+        if not isinstance(item_id, str) or not valid_item_id(item_id):
+            raise ValueError(
+                f"{item_id!r} is no id: it must be a text like a relative path, without empty parts or '..'."
+            )
     if len(set(texts)) != len(texts):
         raise ValueError("an id is there twice.")
     return texts
@@ -134,13 +172,14 @@ def checked_rows(
     Raises
     ------
     ValueError
-        When there are not as many of each, or one is not as it must be.
+        When there are not as many ids as keys and lists of labels, or one of them is not as it must be.
     """
     texts, array = checked_ids(ids), checked_keys(keys, bits)
     named = [()] * len(texts) if labels is None else [tuple(names) for names in labels]
     if not len(texts) == len(array) == len(named):
         raise ValueError(f"there are {len(texts)} ids, {len(array)} keys and {len(named)} lists of labels.")
     pairs = [
-        (ItemRow(one, subset, names, 0, 0), key.tobytes()) for one, names, key in zip(texts, named, array, strict=True)
+        (ItemRow(item_id, subset, names, 0, 0), key.tobytes())
+        for item_id, names, key in zip(texts, named, array, strict=True)
     ]
     return sorted(pairs, key=lambda pair: pair[0][:2])

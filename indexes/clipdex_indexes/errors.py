@@ -5,12 +5,12 @@
     ClipdexError                 anything clipdex refuses or cannot do; ``exit_code`` 1
     └── IndexFailure             the index on disk
         ├── IndexNotFound        there is no index here
-        ├── IndexCorrupt         a file of it is damaged, cut or not what the manifest says
+        ├── IndexCorrupt         a file of it is damaged, cut off, or not what the manifest says
         ├── IndexTooNew          written by a newer clipdex, in a format this one cannot read
         ├── IndexLocked          another process is writing to it
         └── IndexWriteFailed     it could not be written; the old one is as it was
 
-Every error carries one message, made to be shown: what is wrong, where, and what to do. All of them pickle.
+Every error has one message for the user: what is wrong, where, and what to do. All errors can be pickled.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class IndexCorrupt(IndexFailure):
 
 
 class IndexTooNew(IndexFailure):
-    """The format version is newer than this package reads."""
+    """The format of the index is newer than those that this package reads."""
 
 
 class IndexLocked(IndexFailure):
@@ -48,4 +48,4 @@ class IndexLocked(IndexFailure):
 
 
 class IndexWriteFailed(IndexFailure):
-    """Writing failed; what was there before is untouched."""
+    """Writing failed; the index is as it was before."""

@@ -1,7 +1,7 @@
-"""Which items may be found: filters by subset, label, path and dataset, as masks over the rows of segments.
+"""Filters by subset, label, path and dataset, and the masks over the rows of segments that they select.
 
-Names of subsets, lists of labels and folders are stored once in an item table, so they are looked up first; then one
-pass over a column of numbers says which rows have them.
+An item table stores each subset, list of labels and folder once, under a number. So a filter first looks the names up,
+and then selects the rows by one pass over a column of numbers.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from clipdex_indexes.kernels.hamming import Bools, Masks
+from clipdex_indexes.arrays import Bools, Masks
+from clipdex_indexes.snapshot import Snapshot
 from clipdex_indexes.storage.table import TableReader
-
-if TYPE_CHECKING:
-    from clipdex_indexes.index import Index
 
 _IDS_AT_ONCE = 50_000
 _SPECIAL = re.compile(r"\*+|\?|\[[!^]?\]?[^\]]*\]")
@@ -26,17 +24,17 @@ _ANY_FOLDERS = "(?:[^/]+/)*"
 
 @dataclass(frozen=True, slots=True)
 class ItemFilter:
-    """What may be found. Several values of one kind are alternatives; all kinds must agree.
+    """The items that may be found. Several values of one kind are alternatives; all kinds must agree.
 
     Attributes
     ----------
     subsets, labels, datasets
         Names. An item has a label when that is one of its labels.
     paths
-        Patterns of whole ids: ``*``, ``?`` and ``[...]`` stay within a part of the path, ``**`` as a part stands for
-        any number of parts, and a ``/`` at the end for everything below a folder. Capital letters count.
+        Patterns that match a whole id. ``*``, ``?`` and ``[...]`` match within a part of the path. ``**`` as a part
+        matches any number of parts, and a ``/`` at the end matches everything below a folder. Case matters.
     not_subsets, not_labels, not_paths, not_datasets
-        The same, for what must not be found.
+        The same, for items that must not be found.
 
     Raises
     ------
@@ -54,20 +52,20 @@ class ItemFilter:
     not_datasets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            values = getattr(self, one.name)
-            object.__setattr__(self, one.name, (values,) if isinstance(values, str) else tuple(values))
-            if not all(isinstance(value, str) for value in getattr(self, one.name)):
-                raise ValueError(f"{one.name} of a filter are {values!r}, and must be texts.")
+        for kind in fields(self):
+            values = getattr(self, kind.name)
+            object.__setattr__(self, kind.name, (values,) if isinstance(values, str) else tuple(values))
+            if not all(isinstance(value, str) for value in getattr(self, kind.name)):
+                raise ValueError(f"{kind.name} of a filter are {values!r}, and must be texts.")
         for pattern in (*self.paths, *self.not_paths):
             _Glob(pattern)
 
     def __bool__(self) -> bool:
-        return any(getattr(self, one.name) for one in fields(self))
+        return any(getattr(self, kind.name) for kind in fields(self))
 
 
-def select(index: Index, wanted: ItemFilter, dataset: str = "") -> Masks:
-    """Return which items of each segment of an index a filter lets through.
+def select(index: Snapshot, wanted: ItemFilter, dataset: str = "") -> Masks:
+    """Select the items of an index that a filter lets through.
 
     Parameters
     ----------
@@ -80,7 +78,8 @@ def select(index: Index, wanted: ItemFilter, dataset: str = "") -> Masks:
 
     Returns
     -------
-    For each segment bool ``[items]``; None where it lets all through. Removed items are not looked at.
+    Masks
+        For each segment bool ``[items]``; None where all pass. Masks say nothing of removed items.
     """
     if dataset in wanted.not_datasets or (wanted.datasets and dataset not in wanted.datasets):
         return [np.zeros(segment.table.items, np.bool_) for segment in index.segments]
@@ -98,8 +97,8 @@ def _mask(table: TableReader, wanted: ItemFilter) -> Bools | None:
         if names:
             mask = _and(mask, having(table, names), table.items)
         if not_names:
-            found = having(table, not_names)
-            mask = _and(mask, not found if isinstance(found, bool) else ~found, table.items)
+            left_out = having(table, not_names)
+            mask = _and(mask, not left_out if isinstance(left_out, bool) else ~left_out, table.items)
     return mask
 
 
@@ -127,20 +126,23 @@ def _with_paths(table: TableReader, patterns: tuple[str, ...]) -> Bools | bool:
     for glob in map(_Glob, patterns):
         numbers = [number for number, path in folders.items() if glob.has_folder(path)]
         if glob.name is None:
-            found = _with_ids(table, "folder", numbers, len(folders))
+            matching = _with_ids(table, "folder", numbers, len(folders))
         else:
-            found = np.zeros(table.items, np.bool_)
+            matching = np.zeros(table.items, np.bool_)
             for part in _parts(numbers):
-                found |= table.where(f"folder IN ({part}) AND name GLOB ?", (glob.name,))
-        if found is True or mask is True:
+                matching |= table.where(f"folder IN ({part}) AND name GLOB ?", (glob.name,))
+        if matching is True or mask is True:
             mask = True
         else:
-            mask = found if mask is False else mask if found is False else mask | found
+            mask = matching if mask is False else mask if matching is False else mask | matching
     return mask
 
 
 def _with_ids(table: TableReader, column: str, numbers: Sequence[int], known: int) -> Bools | bool:
-    """Return which rows have one of these numbers in a column, of which ``known`` different ones are there."""
+    """Select the rows that have one of ``numbers`` in a column, which has ``known`` different numbers.
+
+    True stands for all rows, False for none.
+    """
     if not numbers or len(numbers) == known:
         return bool(numbers)
     mask = np.zeros(table.items, np.bool_)
@@ -155,12 +157,12 @@ def _parts(numbers: Sequence[int]) -> Iterable[str]:
 
 
 class _Glob:
-    """A pattern of ids: which folders it has, and what it says of the name in them.
+    """A pattern of ids, split into a pattern of folders and a pattern of the name.
 
     Attributes
     ----------
     name
-        The name, as a pattern of SQLite's GLOB; None for all.
+        The pattern of the name, for GLOB of SQLite; None when every name matches.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -195,9 +197,9 @@ class _Glob:
 
 
 def _translated(
-    part: str, star: str, one: str, of_class: Callable[[bool, str], str], plain: Callable[[str], str]
+    part: str, star: str, question_mark: str, of_class: Callable[[bool, str], str], plain: Callable[[str], str]
 ) -> str:
-    """Write one part of a pattern in another language of patterns."""
+    """Translate one part of a pattern into another language of patterns."""
     written = []
     end = 0
     for match in _SPECIAL.finditer(part):
@@ -208,7 +210,7 @@ def _translated(
             negative = special[1] in "!^"
             written.append(of_class(negative, special[1 + negative : -1]))
         else:
-            written.append(star if special[0] == "*" else one)
+            written.append(star if special[0] == "*" else question_mark)
     written.append(plain(part[end:]))
     return "".join(written)
 
@@ -222,7 +224,7 @@ def _class_for_re(negative: bool, body: str) -> str:
     return f"(?!/)[{'^' if negative else ''}{escaped}]"
 
 
-def names_of(indexes: Iterable[Index]) -> tuple[set[str], set[str]]:
+def names_of(indexes: Iterable[Snapshot]) -> tuple[set[str], set[str]]:
     """Return the names of all subsets and of all labels."""
     subsets: set[str] = set()
     labels: set[str] = set()
@@ -234,5 +236,5 @@ def names_of(indexes: Iterable[Index]) -> tuple[set[str], set[str]]:
 
 
 def describe(wanted: ItemFilter) -> dict[str, Any]:
-    """Return what a filter says, by name, without what it does not."""
-    return {one.name: list(getattr(wanted, one.name)) for one in fields(wanted) if getattr(wanted, one.name)}
+    """Return the names and values of the kinds that a filter sets."""
+    return {kind.name: list(getattr(wanted, kind.name)) for kind in fields(wanted) if getattr(wanted, kind.name)}

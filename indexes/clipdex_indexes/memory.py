@@ -1,9 +1,9 @@
-"""An index in memory, with the interface of the one on disk: for what need not be kept, and for tests."""
+"""An index in memory, with the interface of the one on disk: for keys that need not be kept, and for tests."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
@@ -13,15 +13,16 @@ import numpy.typing as npt
 from clipdex_indexes.answers import (
     SUBSET,
     Answers,
-    Keys,
-    Texts,
+    RangeAnswer,
     Written,
     checked_bits,
+    checked_distance,
     checked_ids,
     checked_k,
     checked_keys,
     checked_rows,
 )
+from clipdex_indexes.arrays import Keys, Texts
 from clipdex_indexes.storage.table import ItemRow
 from clipdex_indexes.storage.verifying import Verification
 
@@ -32,7 +33,7 @@ class _State(NamedTuple):
 
 
 class MemoryIndex:
-    """Hash keys in memory. Searches see the items of one moment, whatever other threads write.
+    """Items and hash keys in memory. A search sees the items of one moment, whatever other threads write.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class MemoryIndex:
         """Do nothing: there is nothing to close."""
 
     def refresh(self) -> bool:
-        """Return False: every write is seen at once."""
+        """Return False: this object always has the newest items."""
         return False
 
     def add(
@@ -93,7 +94,7 @@ class MemoryIndex:
         texts = checked_ids(ids)
         with self._writing:
             items = self._items()
-            removed = sum(items.pop((one, subset), None) is not None for one in texts)
+            removed = sum(items.pop((item_id, subset), None) is not None for item_id in texts)
             self._become(items)
             return Written(0, 0, removed, len(texts) - removed, len(items))
 
@@ -106,20 +107,25 @@ class MemoryIndex:
             return Answers.of([[]] * len(array))
         return Answers.of(
             [
-                [(int(d), state.rows[at]) for d, at in zip(found.distances, found.positions, strict=True)]
-                for [found] in nearest([state.keys], array, most)
+                [(int(distance), state.rows[at]) for distance, at in zip(near.distances, near.positions, strict=True)]
+                for [near] in nearest([state.keys], array, most)
             ]
         )
+
+    def within(self, queries: npt.ArrayLike, distance: int) -> Iterator[RangeAnswer]:
+        """Find all items within a distance, exactly; see ``Index.within``."""
+        state, array, most = self._state, checked_keys(queries, self.bits), checked_distance(distance)
+        return _within(state, array, most)
 
     def keys(self, ids: Sequence[str] | Texts, *, subset: str = SUBSET) -> Keys:
         """Return the hash keys of items; see ``Index.keys``."""
         items = self._items()
-        found = [items[one, subset][1] for one in checked_ids(ids)]
-        keys: Keys = np.frombuffer(b"".join(found), np.uint8).reshape(len(found), self.bits // 8).copy()
+        codes = [items[item_id, subset][1] for item_id in checked_ids(ids)]
+        keys: Keys = np.frombuffer(b"".join(codes), np.uint8).reshape(len(codes), self.bits // 8).copy()
         return keys
 
     def verify(self) -> Verification:
-        """Return that all is well: there are no files to be damaged."""
+        """Report no problems: there are no files that could be damaged."""
         return Verification(0, 0, len(self), ())
 
     def optimize(self) -> Written:
@@ -134,3 +140,10 @@ class MemoryIndex:
         pairs = [items[item] for item in sorted(items)]
         code = b"".join(key for _, key in pairs)
         self._state = _State([row for row, _ in pairs], np.frombuffer(code, np.uint8).reshape(-1, self.bits // 8))
+
+
+def _within(state: _State, queries: Keys, distance: int) -> Iterator[RangeAnswer]:
+    from clipdex_indexes.kernels.ranges import within
+
+    for near in within([state.keys], queries, distance):
+        yield RangeAnswer.of(near.distances, (state.rows[position] for position in near.positions.tolist()))

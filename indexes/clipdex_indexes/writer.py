@@ -1,4 +1,20 @@
-"""Changing an index: add, remove, commit. One writer at a time; readers are never disturbed."""
+"""Changing an index: add, remove, commit. One writer at a time; readers are never disturbed.
+
+A commit
+
+1. writes the new items into a segment;
+2. asks ``storage.policy`` which segments to rewrite, and merges those, without their removed items, with the new items;
+3. writes a bitmap for every other segment that lost items;
+4. replaces the manifest;
+5. deletes the files that the manifest does not name.
+
+Every file is written under a temporary name, synced and renamed. So the manifest on disk names complete files at every
+moment: a reader sees the old index or the new one. A writer that is killed leaves files that the next commit deletes.
+
+A checkpoint is a commit in the middle of the work. It does not touch the older segments, so that locations in them stay
+valid, merges only its own segments, and marks the index as not complete. A removal and the addition that replaces the
+item are always in the same commit.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +27,10 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import numpy.typing as npt
 
+from clipdex_indexes.arrays import Bools
 from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
-from clipdex_indexes.index import SEGMENTS_FOLDER, Index, Location
+from clipdex_indexes.snapshot import SEGMENTS_FOLDER, Location, Snapshot
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, require_utf8, step
 from clipdex_indexes.storage.lock import WriterLock
 from clipdex_indexes.storage.manifest import (
@@ -34,12 +50,20 @@ _OWN_FILE = re.compile(
 )
 _OWN_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]{{32}}\.json")
 
-Bools = npt.NDArray[np.bool_]
-
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a commit did: items added and removed, items there are now, and whether anything was written."""
+    """What a commit did.
+
+    Attributes
+    ----------
+    added, removed
+        Numbers of items.
+    items
+        Number of items that the index has now.
+    changed
+        Whether anything was written.
+    """
 
     added: int
     removed: int
@@ -55,15 +79,14 @@ class IndexWriter:
     folder
         The index folder; made when it does not exist.
     fresh
-        Start a new index, which replaces what is there, readable or not, when it is committed.
+        Start a new index. Its commit replaces the index that is there, readable or not.
     wait, waiting
         Whether to wait while another process is writing, and what to call then (see ``WriterLock``).
 
     Attributes
     ----------
     base
-        The index as it was on entering, open for reading while the writer is entered; None when there is none or
-        ``fresh``.
+        The index as it was on entering, open until the writer is left; None when there was none, or ``fresh``.
 
     Raises
     ------
@@ -87,18 +110,19 @@ class IndexWriter:
         self._segments_folder = folder / SEGMENTS_FOLDER
         self._fresh = fresh
         self._manifest: Manifest | None = None
-        # Of the segments of ``base``, by number: how they are now, those that lost items, and what is left of those.
+        # Of the segments of ``base``, by number: their stamps now; the items left in those that lost some here; and the
+        # numbers of those whose marks are still to be written.
         self._old: dict[int, SegmentStamp] = {}
         self._live: dict[int, Bools] = {}
         self._dirty: set[int] = set()
-        # Segments of this writer: in the manifest already, and not yet.
+        # Segments of this writer that the manifest names already, and those that it does not name yet.
         self._own: list[SegmentStamp] = []
         self._added: list[SegmentStamp] = []
         self._written: list[Path] = []
         self._additions = self._removals = 0
         self._replacing = self._committed = False
         self._lock = WriterLock(folder, wait=wait, waiting=waiting)
-        self.base: Index | None = None
+        self.base: Snapshot | None = None
 
     def __enter__(self) -> IndexWriter:
         require_utf8(self._folder)
@@ -114,7 +138,7 @@ class IndexWriter:
         try:
             if not self._fresh:
                 with contextlib.suppress(IndexNotFound):
-                    self.base = Index(self._folder)
+                    self.base = Snapshot(self._folder)
                     self._manifest = self.base.manifest
                     self._old = dict(enumerate(self._manifest.segments))
         except BaseException:
@@ -140,7 +164,7 @@ class IndexWriter:
         root: str = "",
         source_options: Mapping[str, str] | None = None,
     ) -> None:
-        """Say what a new index will hold; only where there is no ``base``.
+        """Set what a new index will hold; only where there is no ``base``.
 
         Parameters
         ----------
@@ -158,7 +182,7 @@ class IndexWriter:
         self._manifest = Manifest(model, source_format, 0, (), writer, root, dict(source_options or {}))
 
     def remove(self, location: Location) -> None:
-        """Leave out the item at ``location`` of the base index."""
+        """Remove the item at ``location`` in ``base``."""
         if location.segment not in self._live:
             segment = self._segments_of_base[location.segment]
             self._live[location.segment] = (
@@ -170,9 +194,9 @@ class IndexWriter:
         self._dirty.add(location.segment)
 
     def add(self, rows: Iterable[tuple[ItemRow, bytes]]) -> int:
-        """Write new items, in item order, with their hash keys; return how many there were.
+        """Write new items, in item order, with their hash keys, and return their number.
 
-        An item that has the id and subset of one in the base index needs that one removed.
+        Where ``base`` has an item of the same id and subset, remove that one too.
         """
         stamp = write_segment(self._segments_folder, self._started().model.bits, rows)
         if stamp is None:
@@ -183,23 +207,23 @@ class IndexWriter:
         return stamp.items
 
     def checkpoint(self) -> Commit:
-        """Make the changes so far visible, as an index that is not complete, and go on.
+        """Make the changes so far visible, in an index that is marked as not complete.
 
-        ``base`` and the locations in it stay as they are. Only segments of this writer are merged.
+        ``base`` and the locations in it stay valid. Only segments of this writer are merged.
         """
         return self._publish(complete=False, last=False)
 
     def commit(self, *, optimize: bool = False, completes: bool = True) -> Commit:
-        """Make all changes visible at once, then delete the files that no manifest names any more.
+        """Make all changes visible at once, then delete the files that the manifest no longer names.
 
-        The last thing that a writer does: ``base`` is then out of date, and more changes need another writer.
+        A writer commits once. Further changes need another writer, because ``base`` is then out of date.
 
         Parameters
         ----------
         optimize
-            Write everything into one segment without removed items.
+            Write all items into one segment, without the removed ones.
         completes
-            The index has all items of its dataset now; if not, it is as complete as it was.
+            Mark the index as complete: it now has all items of its dataset. Off: leave the mark as it is.
         """
         done = self._publish(complete=completes or self._started().complete, last=True, optimize=optimize)
         self._committed = True
@@ -240,7 +264,7 @@ class IndexWriter:
         return done
 
     def _settled(self, bits: int, *, with_base: bool, everything: bool) -> tuple[SegmentStamp, ...]:
-        """Write what is to be written of the changes so far, and return the segments that there are then."""
+        """Write the segments and bitmaps that the changes so far need, and return the segments of the index."""
         left = {number: self._left(number) for number in self._old}
         old = [number for number in self._old if left[number]]
         candidates = [Extent(self._old[number].items, left[number]) for number in old if with_base]
@@ -248,9 +272,9 @@ class IndexWriter:
         chosen = to_rewrite(candidates, sum(stamp.items for stamp in self._added))
         if everything:
             chosen = set(range(len(candidates)))
-        rewritten = [number for place, number in enumerate(old if with_base else ()) if place in chosen]
+        rewritten = [number for choice, number in enumerate(old if with_base else ()) if choice in chosen]
         first_own = len(candidates) - len(self._own)
-        own = [stamp for place, stamp in enumerate(self._own, first_own) if place in chosen] + self._added
+        own = [stamp for choice, stamp in enumerate(self._own, first_own) if choice in chosen] + self._added
         whole = len(rewritten) + len(own) == 1 and all(left[number] == self._old[number].items for number in rewritten)
         if not whole and (rewritten or len(own) > 1):
             self._own = [stamp for stamp in self._own if stamp not in own] + self._merged(rewritten, own, bits)
@@ -267,10 +291,11 @@ class IndexWriter:
         return (*self._old.values(), *self._own)
 
     def _left(self, number: int) -> int:
-        """Count the items that segment ``number`` of the base has now."""
+        """Count the items that segment ``number`` of ``base`` has left."""
         return int(self._live[number].sum()) if number in self._live else self._old[number].live_items
 
     def _merged(self, old: list[int], own: list[SegmentStamp], bits: int) -> list[SegmentStamp]:
+        """Write segments of ``base`` and of this writer into one, or into none when no items are left."""
         with contextlib.ExitStack() as stack:
             streams = [_rows(self._segments_of_base[number], self._live.get(number)) for number in old]
             for stamp in own:
@@ -284,7 +309,7 @@ class IndexWriter:
         return [merged]
 
     def _refuse_what_is_not_ours(self) -> None:
-        """Refuse a folder of somebody else's files, and links that lead out of the index."""
+        """Refuse a folder that holds other files, and links that lead out of the index."""
         segments = self._folder / SEGMENTS_FOLDER
         if segments.is_symlink() or (self._folder / FILE_NAME).is_symlink():
             raise IndexWriteFailed(f"{self._folder} holds links in the place of an index, which lead elsewhere.")
@@ -299,10 +324,10 @@ class IndexWriter:
                 )
 
     def _discard(self) -> None:
-        """Delete what was written and not committed."""
+        """Delete the files that were written and not committed."""
         live: set[Path] = set()
         if self._replacing:
-            # What interrupted the commit may have come just after the new manifest was in place.
+            # The interruption may have come just after the new manifest was in place.
             try:
                 live = self._files_of(read_manifest(self._folder))
             except IndexNotFound:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from clipdex.defaults import INDEX_FOLDER
+from clipdex.wording import counted
 from clipdex_cli import options
+from clipdex_cli.help_pages import Command
 from clipdex_cli.project_targets import PROJECT
 
 
-@click.command("build")
+@click.command("build", cls=Command, common=("format_name", "model", "index", "rebuild", "quiet"))
 @options.TARGETS
 @options.FORMAT
 @options.FORMAT_OPTIONS
@@ -19,10 +23,10 @@ from clipdex_cli.project_targets import PROJECT
 @options.PRECISION
 @options.INDEX
 @PROJECT
-@click.option("--rebuild", is_flag=True, help="Hash every image again and replace the index that is there.")
+@click.option("--rebuild", is_flag=True, help="Hash every image again, and replace the index.")
 @options.WAIT
 @options.max_pixels
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; failed files are still named.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary, only failed files.")
 def command(
     targets: tuple[str, ...],
     format_name: str,
@@ -37,19 +41,18 @@ def command(
     max_pixels: int,
     quiet: bool,
 ) -> int:
-    """Hash every image of each TARGET, once, into an index beside it.
+    """Hash the images of each TARGET into an index.
 
-    A TARGET is a folder of images, or another dataset: an archive, a list, a pattern, Parquet, annotated images
-    (clipdex formats lists what can be read).
+    A TARGET is a folder of images, or another dataset: an archive, a list, a pattern, Parquet, or annotated images.
+    To list what clipdex can read: clipdex formats. In a project, a TARGET may be the name of a source; without one,
+    all sources are built.
 
-    In a project, a TARGET may be the name of a source, and without any all sources are built.
+    The index is beside the dataset. A second build hashes only what is new or changed, and drops what is gone. A build
+    saves its work every 30 seconds and on Ctrl-C; the same command continues it.
 
-    Run again, it hashes only images with new content, finds renamed ones again, and drops those that are gone. Touched
-    are those whose file has another time on disk and the same content. What is hashed is committed every 30 seconds,
-    and on Ctrl-C: the same command goes on from there. Files that cannot be read are named, listed in the index folder
-    (failed.json), and do not stop the others.
+    Files that cannot be read do not stop a build. It names them, and lists all of them in failed.json in the index.
 
-    Exit code: 0 when each target has at least one image in its index, otherwise 1.
+    Exit code: 0 when each TARGET has an image in its index, else 1.
     """
     options.one_index(targets, index)
     values = options.named_values(format_options)
@@ -58,8 +61,6 @@ def command(
     from clipdex_cli.project_targets import resolve
 
     found = resolve(targets, project_dir)
-    if not found.targets:
-        raise click.UsageError("name a TARGET: the current folder is in no project.")
     settings = BuildSettings(
         format=format_name,
         options=values,
@@ -72,4 +73,31 @@ def command(
         wait=wait,
         max_pixels=max_pixels,
     )
-    return build_all(found.targets, settings, quiet=quiet)
+    return build_all(found.targets or (_current_folder(),), settings, quiet=quiet)
+
+
+def _current_folder() -> Path:
+    """Ask whether to index the current folder.
+
+    Raises
+    ------
+    UsageError
+        When the answer is no, or nobody can be asked.
+    """
+    from clipdex.readers.folder import count_images
+
+    if Path(INDEX_FOLDER).exists():
+        raise click.UsageError("name a TARGET. To bring the index of the current folder up to date: clipdex build .")
+    count, all_seen = count_images(Path())
+    if not count:
+        raise click.UsageError(
+            "name a TARGET: a folder of images or another dataset. The current folder has no images."
+        )
+    images = f"{'' if all_seen else 'at least '}{counted(count, 'image')}"
+    if (
+        sys.stdin.isatty()
+        and sys.stderr.isatty()
+        and click.confirm(f"Index the current folder, which holds {images}?", err=True)
+    ):
+        return Path()
+    raise click.UsageError(f"name a TARGET. To index the current folder, which holds {images}: clipdex build .")

@@ -12,41 +12,43 @@ import click
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.wording import counted
 from clipdex_cli import options
-from clipdex_cli.output import printable, table, write
+from clipdex_cli.help_pages import Command
+from clipdex_cli.output import printable, write
 from clipdex_cli.project_targets import PROJECT, resolve
+from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
     from clipdex.search.duplicates import DuplicatesResult
 
 
-@click.command("duplicates")
+@click.command("duplicates", cls=Command, common=("max_distance", "across", "limit", "output", "save", "output_dir"))
 @options.TARGETS
 @click.option(
     "--max-distance",
     metavar="D",
     type=click.IntRange(min=0),
-    help="Images whose hash keys differ in at most D bits are near-duplicates. [default: one bit in 32: 16 of 512]",
+    help="Greatest distance of near images, in bits. [default: one bit in 32, that is 16 of 512]",
 )
 @click.option(
     "--across",
     type=click.Choice(["subsets", "datasets"]),
-    help="Only groups with images in several subsets, or in several datasets.",
+    help="Find only groups with images of several subsets or datasets.",
 )
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show the N largest groups. [default: all]")
-@options.output("What to print; paths: those of all images of each group but the first.")
-@click.option("-s", "--save", is_flag=True, help="Save sheets of pictures of the groups, and the result.")
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show only the N largest groups. [default: all]")
+@options.output("What to print. paths: all images of each group but the first.")
+@click.option("-s", "--save", is_flag=True, help="Save contact sheets of the groups, and the result as JSON.")
 @click.option(
     "-o",
     "--output-dir",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Save to DIR: a new or an empty folder. [default: a new folder duplicates_result]",
+    help="Save to DIR, a new or empty folder. [default: a new folder duplicates_result]",
 )
 @options.FORCE
 @options.INDEX
 @PROJECT
 @options.max_pixels
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 def command(
     targets: tuple[str, ...],
     max_distance: int | None,
@@ -62,12 +64,16 @@ def command(
     max_pixels: int,
     quiet: bool,
 ) -> int:
-    """Show groups of images that are nearly the same, within and across each TARGET and its subsets.
+    """Find groups of images that are nearly the same.
 
-    Only the hash keys in the indexes are compared, all with all. A group holds every image that is near another one of
-    it, so its ends may be farther apart than D. In a project, a TARGET may be the name of a source, and without any all
-    sources are compared. --output paths leaves out the first image of each group, so that
-    what it prints can be deleted: look at the groups (--save) before you pipe it into rm.
+    Two images are near when their hash keys differ in at most D bits. A group holds each image that is near another
+    image of the group, so two images of a group can differ in more than D bits. The groups go across the subsets of a
+    TARGET, and across all TARGETs.
+
+    In a project, a TARGET may be the name of a source; without one, all sources are searched.
+
+    --output paths leaves out the first image of each group, so the paths that it prints can be deleted. Look at the
+    groups (--save) before you do.
     """
     options.one_index(targets, index)
     if null and output != "paths":
@@ -89,8 +95,8 @@ def command(
         )
     if across == "datasets" and len(result.datasets) < 2:
         click.echo(
-            "There is one dataset only, so nothing can be across datasets. Name another one; of a merged dataset, name "
-            "those that it was made of.",
+            "There is one dataset only, so no group is across datasets. Name another one. Of a merged dataset, name "
+            "the datasets that it was made of.",
             err=True,
         )
     _show(result, output, end="\0" if null else "\n")
@@ -123,7 +129,7 @@ def _show(result: DuplicatesResult, output: str, end: str) -> None:
     elif output == "paths":
         write("".join(item.path + end for group in result.groups for item in group.items[1:]))
     elif result.groups:
-        write(table(_columns(result), numbers=("group", "distance")))
+        write(table(_columns(result), numbers=("group", "distance"), names=("id",)))
 
 
 def _columns(result: DuplicatesResult) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""``clipdex explore``: the command that clipdex takes over from. It builds where that is needed, and then queries."""
+"""``clipdex explore``: build and query in one, with the command line of ``datum explore``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from clipdex_cli import options
 from clipdex_cli.commands.query import command as query
 from clipdex_cli.several_values import SeveralValues
 
-_HELP = """Build or bring up to date the index of each TARGET, then show the images nearest to a query.
+_HELP = """Build the indexes where needed, then query them.
 
-    This is build and query in one, with the options of query: see clipdex query --help for what they mean together.
-    TARGET is a dataset, TARGET:FORMAT says in which format, and in a project it is the name of a source; without one,
-    all sources of the project are explored.
+    explore takes the options of query and the command line of datum explore. TARGET is a dataset, or a source of the
+    project; TARGET:FORMAT also names its format. Without a TARGET, explore searches all sources of the project, or
+    else the current folder.
 
     \b
     clipdex explore --query-str elephant -topk 10 PHOTOS
     clipdex explore --query-img-path a.jpg b.jpg -topk 50 PHOTOS -s
+
+    The values of an option end at the next option, so put TARGET first or after another option.
     """
 
 
@@ -26,7 +28,7 @@ _HELP = """Build or bring up to date the index of each TARGET, then show the ima
 @options.FORMAT
 @options.FORMAT_OPTIONS
 def _of_builds(**_: Any) -> None:  # noqa: ANN401
-    """Hold the options of builds that queries do not have."""
+    """Hold the options that only builds have."""
 
 
 @click.pass_context
@@ -42,6 +44,8 @@ command = SeveralValues(
     "explore",
     several=query.several,
     ordered=query.ordered,
+    common=query.common,
+    usage=query.usage,
     params=[*query.params, *_of_builds.params],
     callback=_explore,
     help=_HELP,

@@ -7,27 +7,31 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
+from clipdex_cli.help_pages import Command
 from clipdex_cli.project_targets import PROJECT, resolve
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @click.option(
     "--hash-keys",
     "file",
     metavar="FILE",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the hash key of every item to FILE: .json, .parquet, .npz or .npy.",
+    help="File to write: .json, .parquet, .npz or .npy.",
 )
 @options.TARGETS
 @options.INDEX
 @PROJECT
 def command(file: Path, targets: tuple[str, ...], index: Path | None, project_dir: Path | None) -> None:
-    """Write what the indexes of each TARGET hold to a file that other programs read.
+    """Write hash keys to a file that other programs read.
 
-    JSON is that of Datumaro's hash_key_meta/hash_keys.json, and says which model made the keys. NPY has the keys alone,
-    with the items beside it in NAME.items.json. Without a TARGET, the current folder; in a
-    project all its sources, which can be named.
+    The name of FILE says its format: .json, .parquet, .npz or .npy. The JSON is that of Datumaro's
+    hash_key_meta/hash_keys.json, and names the model. NPY holds the keys alone; the items are beside it, in
+    NAME.items.json.
+
+    Without a TARGET, the file gets the keys of the current folder, or of all sources of the project. In a project, a
+    TARGET may be the name of a source.
     """
     options.one_index(targets, index)
     from clipdex import export_hash_keys

@@ -6,20 +6,22 @@ from pathlib import Path
 
 import click
 
-from clipdex_cli.output import printable, table, write
+from clipdex_cli.help_pages import Command
+from clipdex_cli.output import printable, write
 from clipdex_cli.project_targets import PROJECT
+from clipdex_cli.tables import table
 
 
-@click.command("formats")
+@click.command("formats", cls=Command)
 @click.argument("names", metavar="[FORMAT]...", nargs=-1)
 @PROJECT
-@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> int:
-    """List the formats of datasets that can be read, and where they come from; with FORMAT, their options too.
+    """List the dataset formats that clipdex can read.
 
-    In a project, those of its plugins are among them.
+    With FORMAT, the list also has the options of that format. In a project, it includes the formats of plugins.
 
-    Exit code: 0, or 1 where there is no such FORMAT.
+    Exit code: 0, or 1 when there is no such FORMAT.
     """
     from clipdex.errors import DatasetError
     from clipdex.projects.places import find_project
@@ -58,7 +60,7 @@ def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> 
         "from": [printable(one.origin) for one in wanted],
         "about": [printable(one.about) for one in wanted],
     }
-    write(table(columns, numbers=()))
+    write(table(columns, names=("format",), prose="about"))
     for one in wanted if names else []:
         for name, about in one.options.items():
             click.echo(f"  --option {name}=...  {printable(about)}")

@@ -7,23 +7,27 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
+from clipdex_cli.help_pages import Command
 
 
-@click.command("import-hash-keys")
+@click.command("import-hash-keys", cls=Command)
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("target", metavar="TARGET", type=click.Path(path_type=Path, readable=False))
 @click.option(
-    "--model", metavar="NAME", required=True, help="What made the hash keys: a model that is here, or any name."
+    "--model", metavar="NAME", required=True, help="What made the hash keys: an installed model, or any name."
 )
 @options.FORMAT
 @options.INDEX
-@click.option("--rebuild", is_flag=True, help="Replace the index that is there.")
+@click.option("--rebuild", is_flag=True, help="Replace an index that exists.")
 def command(file: Path, target: Path, model: str, format_name: str, index: Path | None, rebuild: bool) -> None:
-    """Make an index of TARGET out of the hash keys in FILE, without looking at the images.
+    """Make an index from the hash keys in a file.
 
-    FILE is the hash_keys.json of Datumaro up to 1.11, or a JSON that clipdex export wrote. Where it says that the model
-    called NAME here made its keys, the index is as if it had been built here. All other keys are marked as coming from
-    elsewhere: items can be asked for, texts and images cannot, and they are never searched together with other keys.
+    FILE is the hash_keys.json of Datumaro up to 1.11, or a JSON file of clipdex export. TARGET is the dataset. Its
+    images are not read.
+
+    When FILE says that the installed model NAME made its keys, the index is the same as one built here. Other keys are
+    marked as coming from elsewhere. They answer items only, not texts or images, and are never searched together with
+    other keys.
     """
     from clipdex import import_hash_keys
     from clipdex_cli.output import printable

@@ -9,6 +9,7 @@ import click
 from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
+from clipdex_cli.help_pages import Command
 from clipdex_cli.output import UNFINISHED, printable, size, write
 from clipdex_cli.project_targets import PROJECT
 
@@ -16,16 +17,16 @@ _LABELS_SHOWN = 10
 _FAILURES_SHOWN = 5
 
 
-@click.command("info")
+@click.command("info", cls=Command)
 @options.TARGETS
 @options.INDEX
 @PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None, as_json: bool) -> int:
-    """Show what the index of each TARGET holds, what made it, and whether it is up to date.
+    """Show what an index holds and whether it is up to date.
 
-    Without a TARGET, the current folder; in a project all its sources, which can be named. With --index alone, that
-    index, whose images may be elsewhere.
+    Without a TARGET, clipdex shows the index of the current folder, or those of all sources of the project. In a
+    project, a TARGET may be the name of a source. --index alone shows an index whose images may be elsewhere.
     """
     options.one_index(targets, index)
     from clipdex.datasets.info import describe, describe_alone

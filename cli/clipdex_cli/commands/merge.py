@@ -8,24 +8,30 @@ import click
 
 from clipdex.wording import counted
 from clipdex_cli import options
+from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable
 from clipdex_cli.project_targets import PROJECT
 
 
-@click.command("merge")
+@click.command("merge", cls=Command)
 @options.TARGETS
 @click.option(
-    "-o", "--output-dir", metavar="DIR", required=True, type=click.Path(path_type=Path), help="Where to make it."
+    "-o",
+    "--output-dir",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the merged index.",
 )
 @PROJECT
 def command(targets: tuple[str, ...], output_dir: Path, project_dir: Path | None) -> None:
-    """Make one index of those of several TARGETs, in DIR. Nothing is hashed again.
+    """Make one index of several, without hashing again.
 
-    The datasets must have been hashed by the same model. Items are called NAME/ID, NAME being that of their dataset.
-    DIR is then searched like a dataset, also on another machine (with the images shown as missing); clipdex build DIR
-    brings it up to date.
+    One model must have made all indexes. DIR gets the merged index, whose items are called NAME/ID, where NAME is the
+    name of their dataset. Search DIR like a dataset, also on another machine, where the images count as missing.
+    clipdex build DIR brings it up to date.
 
-    In a project, a TARGET may be the name of a source, and without any all sources are merged.
+    In a project, a TARGET may be the name of a source; without one, all sources are merged.
     """
     from clipdex.building.joining import join
     from clipdex_cli.project_targets import resolve

@@ -16,6 +16,6 @@ from clipdex_cli.lazy import LazyGroup
 def command() -> None:
     """List, install, check and measure models.
 
-    A model turns images and texts into hash keys. One, starter, is bundled; CLIP and its relatives are pulled from the
-    network or added from files, and then named with --model.
+    A model turns images and texts into hash keys. clipdex comes with the model starter. Pull CLIP and its relatives
+    from the network, or add them from files, and choose one with --model.
     """

@@ -8,20 +8,24 @@ import click
 
 from clipdex.wording import counted
 from clipdex_cli import options
+from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable, size
 from clipdex_cli.project_targets import PROJECT, name_of, resolve
 
 
-@click.command("optimize")
+@click.command("optimize", cls=Command)
 @options.TARGETS
 @options.INDEX
 @PROJECT
 @options.WAIT
 def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None, wait: bool) -> int:
-    """Merge the segments of the index of each TARGET into one, and drop what was removed from them.
+    """Merge the segments of an index into one.
 
-    A build merges small segments as it goes: this is for an index that will be read a lot and not changed soon. Without
-    a TARGET, the current folder; in a project all its sources, which can be named.
+    This also drops the rows of removed items. A build merges small segments anyway. Optimize an index that many
+    queries will read and that will not change soon.
+
+    Without a TARGET, clipdex optimizes the index of the current folder, or those of all sources of the project. In a
+    project, a TARGET may be the name of a source.
     """
     options.one_index(targets, index)
     from clipdex.datasets.maintenance import optimize

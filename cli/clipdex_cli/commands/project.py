@@ -14,8 +14,8 @@ from clipdex_cli.lazy import LazyGroup
     names=("create", "add", "import", "import-datumaro", "remove", "info", "build", "run"),
 )
 def command() -> None:
-    """Datasets with names, in one folder with a clipdex.toml, and the queries that were asked of them.
+    """Name datasets, search them as one, and repeat queries.
 
-    In a project, query and explore search all its sources as one, or those that are named, and record what they were
-    asked, so that clipdex project run can repeat it.
+    A project is a folder with a clipdex.toml. Its datasets are called sources. In a project, query and explore search
+    all sources as one, or those that you name, and record each query as a stage. clipdex project run repeats stages.
     """

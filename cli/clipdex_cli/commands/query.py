@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clipdex.defaults import ANY, IDS, MERGES, TOPK
-from clipdex_cli import options
+from clipdex_cli import completing, options
 from clipdex_cli.asking import Settings, ask, place_of, place_of_result, request_of, request_of_result
 from clipdex_cli.project_targets import PROJECT
 from clipdex_cli.several_values import SeveralValues
@@ -24,60 +24,82 @@ if TYPE_CHECKING:
     cls=SeveralValues,
     several=("texts", "images", "items", "item_subsets", "not_texts", "not_images", "not_items"),
     ordered=("texts", "images", "items", "not_texts", "not_images", "not_items"),
+    common=("texts", "images", "items", "topk", "labels", "output", "save", "output_dir"),
+    usage="[TARGET]... (--text T... | --image P... | --item ID... | --from RESULT.json)",
 )
 @options.TARGETS
-@click.option("--query-str", "--text", "texts", metavar="T...", multiple=True, help="Texts to search for.")
-@click.option("--query-img-path", "--image", "images", metavar="P...", multiple=True, help="Image files to search for.")
+@click.option("--query-str", "--text", "texts", metavar="T...", multiple=True, help="Search for these texts.")
+@click.option(
+    "--query-img-path",
+    "--image",
+    "images",
+    metavar="P...",
+    multiple=True,
+    shell_complete=completing.files,
+    help="Search for these images.",
+)
 @click.option(
     "--query-item-id",
     "--item",
     "items",
     metavar="ID...",
     multiple=True,
-    help="Items of the datasets to search for, by id (without its extension where that is unambiguous).",
+    help="Search for these items of the datasets, by id.",
 )
 @click.option(
-    "--query-item-subset", "item_subsets", metavar="S...", multiple=True, help="Subsets to look the item ids up in."
+    "--query-item-subset",
+    "item_subsets",
+    metavar="S...",
+    multiple=True,
+    shell_complete=completing.subsets,
+    help="Subsets of the items that --item names.",
 )
-@click.option("--not-str", "not_texts", metavar="T...", multiple=True, help="Texts: what is like them is pushed away.")
-@click.option("--not-img-path", "not_images", metavar="P...", multiple=True, help="Image files, likewise.")
-@click.option("--not-item-id", "not_items", metavar="ID...", multiple=True, help="Items of the datasets, likewise.")
+@click.option("--not-str", "not_texts", metavar="T...", multiple=True, help="Push away images like these texts.")
+@click.option(
+    "--not-img-path",
+    "not_images",
+    metavar="P...",
+    multiple=True,
+    shell_complete=completing.files,
+    help="Push away images like these files.",
+)
+@click.option("--not-item-id", "not_items", metavar="ID...", multiple=True, help="Push away images like these items.")
 @click.option(
     "--merge",
     type=click.Choice(MERGES),
     default=ANY,
     show_default=True,
-    help="What several queries find: what is near to any of them, near to all of them (mean of z-scores), or placed "
-    "well by them (reciprocal rank fusion).",
+    help="Find images near to any query, near to all queries (mean of z-scores), or ranked high by the queries "
+    "(reciprocal rank fusion).",
 )
 @click.option(
     "--rescore",
     is_flag=True,
-    help="Order the 10 x K nearest by the asymmetric distance, which uses more of a text or image than its bits.",
+    help="Sort the nearest 10 x K again, by the asymmetric distance. It is finer than the distance in bits.",
 )
 @click.option(
-    "-k", "-topk", "--topk", "topk", metavar="K", type=int, default=TOPK, show_default=True, help="How many hits."
+    "-k", "-topk", "--topk", "topk", metavar="K", type=int, default=TOPK, show_default=True, help="Number of hits."
 )
-@click.option("--no-prompt", is_flag=True, help="Search for texts as they are, also short ones.")
-@click.option("--prompt-ensemble", is_flag=True, help="Search for short texts by the mean over the model's prompts.")
-@click.option("--exclude-self", is_flag=True, help="Leave out the items that are asked with.")
+@click.option("--no-prompt", is_flag=True, help="Do not put short texts into the prompt of the model.")
+@click.option("--prompt-ensemble", is_flag=True, help="Search for the mean of a short text in several prompts.")
+@click.option("--exclude-self", is_flag=True, help="Leave out the items that --item names.")
 @options.filters
 @click.option(
     "--max-distance",
     "max_distance",
     metavar="D",
     type=click.IntRange(min=0),
-    help="Leave out what is farther than D bits from the query that it matches best.",
+    help="Leave out images farther than D bits from their best query.",
 )
-@options.output("What to print.")
+@options.output("Format of what is printed.")
 @click.option(
     "--from",
     "from_result",
     metavar="RESULT.json",
     type=click.Path(path_type=Path),
-    help="Ask again what a result asked that was saved as JSON; of the same datasets, where no TARGET is named.",
+    help="Ask again what a saved result asked. Without a TARGET, ask its datasets.",
 )
-@click.option("-s", "--save/--no-save", "save", help="Save a contact sheet, the images and the result.")
+@click.option("-s", "--save/--no-save", "save", help="Save a contact sheet, the images and the result as JSON.")
 @options.OUTPUT_DIR
 @options.FORCE
 @options.SAVE_AS
@@ -88,7 +110,7 @@ if TYPE_CHECKING:
 @PROJECT
 @STAGE
 @options.max_pixels
-@click.option("-v", "--verbose", is_flag=True, help="Say what was encoded, by which model, and how.")
+@click.option("-v", "--verbose", is_flag=True, help="Say which model encoded which queries, and how.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -104,28 +126,19 @@ def command(
     build: BuildSettings | None = None,
     **question: Any,  # noqa: ANN401
 ) -> int:
-    """Show the images nearest to a text, an image or an item, or to a list that mixes them.
+    """Show the images nearest to texts, images or items.
 
-    Each TARGET is a dataset that was built, or the name of a source of the project; several are searched as one.
-    Without any, all sources of the project are or, where there is none, the current folder. With --index alone, an
-    index is searched whose images may be elsewhere. The
-    query options can be repeated, mixed, and take several values each. The values end at the next option, so name
-    targets before the queries or after another option:
+    TARGET is a dataset with an index, or a source of the project; several are searched as one. Without a TARGET, query
+    searches all sources of the project, or else the current folder. Several queries give one list of hits.
 
     \b
     clipdex query PHOTOS --text "a dog"
     clipdex query PHOTOS --image a.jpg b.jpg --text bus train -k 10
-    clipdex query --query-str motorcycle bus train -topk 50 PHOTOS
-    clipdex query PHOTOS --text "an animal" --not-str dog -k 20
+    clipdex query PHOTOS --text "an animal" --not-str dog --label zoo
+    clipdex query --text bus train -k 10 PHOTOS
 
-    A list of one kind is merged by distance, best over its queries. A list of texts and images is merged by rank,
-    because their distances are on different scales. --merge all and rank compare the distances to all queries, and so
-    do negative queries, which take from an item what it is nearer to them than the mean. All of it is exact. Filters
-    (--label, --path and so on) say what may be found, and the hits are the nearest of that; several values of one are
-    alternatives, and different filters must all agree. The result is remembered: clipdex save -o DIR saves it as
-    pictures.
-
-    In a project the query is recorded in clipdex.toml, and repeated by clipdex project run.
+    The values of an option end at the next option, so put TARGET first or after another option. clipdex save saves
+    the last result. In a project, the query is recorded, and clipdex project run repeats it.
     """
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")

@@ -8,18 +8,20 @@ import click
 
 from clipdex.defaults import IDS
 from clipdex_cli import options
+from clipdex_cli.help_pages import Command
 
 
-@click.command("save")
+@click.command("save", cls=Command)
 @click.argument("result", metavar="[RESULT.json]", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @options.OUTPUT_DIR
 @options.FORCE
 @options.SAVE_AS
 @options.max_pixels
 def command(result: Path | None, output_dir: Path | None, force: bool, save_as: str | None, max_pixels: int) -> int:
-    """Save the last query's result, or one kept as JSON, as pictures and data.
+    """Save the last result as pictures and JSON.
 
-    DIR gets a contact sheet (sheet.png), the result (result.json), and a copy of each image that was found.
+    RESULT.json is a result that you kept before; without it, the result of the last query is saved. DIR gets a contact
+    sheet (sheet.png), the result (result.json), and a copy of each image.
     """
     from clipdex.report.last_result import last_result
     from clipdex.report.save import save_result

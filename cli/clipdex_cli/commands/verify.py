@@ -9,21 +9,25 @@ import click
 from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
+from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable, size
 from clipdex_cli.project_targets import PROJECT, name_of, resolve
 
 
-@click.command("verify")
+@click.command("verify", cls=Command)
 @options.TARGETS
 @options.INDEX
 @PROJECT
 def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None) -> int:
-    """Check the whole index of each TARGET: checksums of all files, every row, and that no item is twice there.
+    """Check every byte of an index.
 
-    Opening an index checks only sizes, headers and a sample of the bytes. Without a TARGET, the current folder;
-    in a project all its sources, which can be named.
+    The check compares the checksums of all files, reads every row, and looks for items that are there twice. To open
+    an index, clipdex checks only sizes, headers and a sample of the bytes.
 
-    Exit code: 0 when all is well, otherwise 1.
+    Without a TARGET, clipdex checks the index of the current folder, or those of all sources of the project. In a
+    project, a TARGET may be the name of a source.
+
+    Exit code: 0 when all is well, else 1.
     """
     options.one_index(targets, index)
     from clipdex.datasets.maintenance import verify

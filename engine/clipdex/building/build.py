@@ -33,7 +33,7 @@ from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
 from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
 from clipdex.version import WRITER
-from clipdex_indexes import Index, IndexWriter, read_manifest
+from clipdex_indexes import IndexWriter, Snapshot, read_manifest
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -248,7 +248,7 @@ def _source_to_read(source: Source, folder: Path, *, rebuild: bool) -> Source:
     return source if anew else as_indexed(source, manifest)
 
 
-def _model_for(base: Index | None, settings: BuildSettings, root: Path) -> tuple[Model, str]:
+def _model_for(base: Snapshot | None, settings: BuildSettings, root: Path) -> tuple[Model, str]:
     if base is None:
         return model_for_new_index(settings.model, settings.project_model)
     stamp = base.manifest.model
@@ -262,7 +262,7 @@ def _model_for(base: Index | None, settings: BuildSettings, root: Path) -> tuple
     return model, "that of the index"
 
 
-def _precision_for(base: Index | None, settings: BuildSettings, root: Path) -> str:
+def _precision_for(base: Snapshot | None, settings: BuildSettings, root: Path) -> str:
     if base is None:
         return settings.precision
     stamp = base.manifest.model

@@ -36,7 +36,7 @@ from clipdex.media.decoding import load_image
 from clipdex.media.opening import open_media
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex_indexes import IndexWriter, ItemRow, Location
-from clipdex_indexes.kernels.hamming import available_threads
+from clipdex_indexes.kernels.threads import available_threads
 
 # Images decoded, or being decoded, ahead of the encoder: enough to smooth out a few large ones.
 _LOOK_AHEAD = 32

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import PurePosixPath
 
 from clipdex.readers import ReadItem, UnreadableItem
-from clipdex_indexes import Index, ItemRow, Location
+from clipdex_indexes import ItemRow, Location, Snapshot
 
 
 class Change(Enum):
@@ -42,7 +42,7 @@ class Difference:
     known: ItemRow | None = None
 
 
-def compare(items: Iterable[ReadItem | UnreadableItem], index: Index | None) -> Iterator[Difference]:
+def compare(items: Iterable[ReadItem | UnreadableItem], index: Snapshot | None) -> Iterator[Difference]:
     """Compare a dataset with its index, item by item, in bounded memory.
 
     Both come in item order, so one pass over both is enough. An item is unchanged when the index has the same size,

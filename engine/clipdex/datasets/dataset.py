@@ -15,7 +15,7 @@ from clipdex.media.locators import MEMBER, is_media_there, locator
 from clipdex.paths import expanded, is_there, quoted
 from clipdex.readers.formats import reader_class
 from clipdex.readers.sources import AUTO, Source, index_folder
-from clipdex_indexes import Index, ItemRow, Manifest
+from clipdex_indexes import Index, ItemRow, Manifest, Snapshot
 from clipdex_indexes.storage.manifest import FILE_NAME
 
 
@@ -100,7 +100,7 @@ def recordable(root: Path) -> str:
     return "" if any("\ud800" <= character <= "\udfff" for character in str(root)) else str(root)
 
 
-def require_same_root(index: Index, root: Path) -> None:
+def require_same_root(index: Snapshot, root: Path) -> None:
     """Refuse the index of another dataset. If that dataset is not there any more, it may have been moved here.
 
     Raises

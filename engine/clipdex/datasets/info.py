@@ -17,7 +17,7 @@ from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
-from clipdex_indexes import Index
+from clipdex_indexes import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def describe_alone(index: str | os.PathLike[str]) -> DatasetInfo:
     return _describe(Source(alone.root), alone.index, lost=alone.lost)
 
 
-def _describe(source: Source, index: Index, *, lost: bool = False) -> DatasetInfo:
+def _describe(source: Source, index: Snapshot, *, lost: bool = False) -> DatasetInfo:
     root = source.location
     with index as opened:
         failures = read_failures(opened.folder)
@@ -144,7 +144,7 @@ def _describe(source: Source, index: Index, *, lost: bool = False) -> DatasetInf
         )
 
 
-def _changes(source: Source, index: Index, failures: Sequence[Failure]) -> Counter[Change]:
+def _changes(source: Source, index: Snapshot, failures: Sequence[Failure]) -> Counter[Change]:
     """Count how the items of a dataset differ from its index. Failed files that did not change do not count."""
     as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
     changes: Counter[Change] = Counter()

@@ -10,7 +10,6 @@ from pathlib import Path
 from clipdex.datasets.dataset import open_index
 from clipdex.readers.sources import Target, locate
 from clipdex_indexes import Verification
-from clipdex_indexes.changing import optimize as optimize_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,7 @@ def optimize(
     source = locate(target)
     with open_index(source, index) as opened:
         segments, size = len(opened.segments), opened.size_on_disk()
-        optimize_index(opened.folder, wait=wait, waiting=waiting)
-        opened.refresh()
+        opened.optimize(wait=wait, waiting=waiting)
         return OptimizeReport(
             source.location, opened.folder, len(opened), segments, len(opened.segments), size, opened.size_on_disk()
         )

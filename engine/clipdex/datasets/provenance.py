@@ -12,14 +12,14 @@ from pathlib import Path
 from clipdex.encoder import BUNDLED, Model, find_model, installed_names
 from clipdex.errors import ModelError, ModelNotFound
 from clipdex.paths import quoted
-from clipdex_indexes import Index
+from clipdex_indexes import Snapshot
 
 MODEL_VARIABLE = "CLIPDEX_MODEL"
 # The digest of an index begins so where its hash keys were imported, and made by no model of ours.
 ELSEWHERE = "elsewhere:"
 
 
-def model_of(index: Index, root: Path) -> Model:
+def model_of(index: Snapshot, root: Path) -> Model:
     """Find the model that an index names: the bundled one, an installed one, or a folder outside the dataset.
 
     The caller compares its digest with the digest in the manifest.

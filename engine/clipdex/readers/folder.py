@@ -5,10 +5,12 @@ The id of an item is its POSIX path below the root; ``naming`` gets subset and l
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import marshal
 import os
 import stat
+from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -165,6 +167,37 @@ class FolderReader(Reader):
             return
         subset, labels = subset_and_labels(item_id)
         yield ReadItem(item_id, subset, labels, size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+def count_images(folder: Path, most: int = 20_000) -> tuple[int, bool]:
+    """Count the images below a folder by their names, at a glance.
+
+    Parameters
+    ----------
+    folder
+        The folder. Links to folders are not followed.
+    most
+        Number of files and folders to look at, at most.
+
+    Returns
+    -------
+    The number of images, and whether all files and folders were looked at.
+    """
+    images = seen = 0
+    folders = deque([os.fspath(folder)])
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.popleft()) as entries:
+            for entry in entries:
+                seen += 1
+                if seen > most:
+                    return images, False
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    images += suffix_of(entry.name) in IMAGE_SUFFIXES
+    return images, True
 
 
 def _hides(error: OSError) -> bool:

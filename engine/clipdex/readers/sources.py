@@ -14,6 +14,7 @@ from clipdex.errors import DatasetNotFound
 from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there
 from clipdex.readers.base import NO_OPTIONS, Reader
 from clipdex.readers.formats import GLOB, choose, reader_class
+from clipdex.wording import type_of
 
 AUTO = "auto"
 _WITH_FORMAT = re.compile(r"(?P<path>.+):(?P<format>[A-Za-z][A-Za-z0-9_-]*)", re.DOTALL)
@@ -65,9 +66,13 @@ def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_O
     ------
     DatasetNotFound
         When there is nothing of that name.
+    TypeError
+        When the target is something else, such as a dataset of Datumaro.
     """
     if isinstance(target, Source):
         return target
+    if not isinstance(target, str | os.PathLike):
+        raise TypeError(_no_target(target))
     path = expanded(target)
     format = _format_name(format)
     if is_there(path):
@@ -78,6 +83,17 @@ def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_O
     if is_pattern(os.fspath(target)):
         return Source(_absolute(path), GLOB if format == AUTO else format, options)
     raise DatasetNotFound(f"the dataset {os.fspath(target)!r} does not exist.")
+
+
+def _no_target(target: object) -> str:
+    """Say that something is no target, and what to give instead."""
+    if type(target).__module__.partition(".")[0] == "datumaro":
+        return (
+            f"clipdex takes folders and other locations of datasets, not {type_of(target)} of Datumaro: export it, and "
+            "give its folder, also with its format, as in 'FOLDER:coco'."
+        )
+    one_by_one = " Give several datasets one by one." if isinstance(target, list | tuple) else ""
+    return f"clipdex takes folders and other locations of datasets, as str or Path, not {type_of(target)}.{one_by_one}"
 
 
 def _format_name(text: str) -> str:

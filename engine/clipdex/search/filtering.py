@@ -9,8 +9,10 @@ from clipdex.errors import QueryError
 from clipdex.readers.merged import FORMAT as MERGED
 from clipdex.search.finding import nearest_names
 from clipdex_indexes import ItemFilter
+from clipdex_indexes.arrays import Masks
 from clipdex_indexes.filters import names_of, select
-from clipdex_indexes.kernels.hamming import Masks
+
+_MOST_LISTED = 5
 
 
 def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> list[Masks] | None:
@@ -46,6 +48,11 @@ def _require(kind: str, names: Sequence[str], known: Collection[str], more: str 
     for name in names:
         if name not in known:
             close = nearest_names(name, sorted(known))
-            hint = (f"Nearest: {', '.join(close)}." if close else f"There is no {kind} at all.") + more
+            if close:
+                hint = f" Nearest: {', '.join(close)}."
+            elif not known:
+                hint = f" There is no {kind} at all."
+            else:
+                hint = f" The {kind}s are: {', '.join(sorted(known))}." if len(known) <= _MOST_LISTED else ""
             what = "there is no dataset called" if kind == "dataset" else f"no item has the {kind}"
-            raise QueryError(f"{what} {name!r}. {hint}")
+            raise QueryError(f"{what} {name!r}.{hint}{more}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,12 @@ from clipdex.search.queries import ItemQuery
 from clipdex_indexes import ItemRow, Location
 
 _SUGGESTIONS = 3
+# Names are near whose similarity (twice the characters in common, of all characters) is at least this: one letter of
+# three may be wrong, while most pairs of different words are below it.
+_NEAR = 0.65
+_LEAST_CONTAINED = 3
+_MOST_COMPARED = 500
+_EXTENSION = re.compile(r"\.[a-z][a-z0-9]{1,4}\Z")
 
 
 class FoundItem(NamedTuple):
@@ -112,15 +119,33 @@ def _not_found(datasets: Sequence[Dataset], query: ItemQuery) -> str:
 
 
 def nearest_names(wanted: str, candidates: Iterable[str]) -> list[str]:
-    """Return the names most like a mistyped name, as a whole or by their last part."""
-    wanted = wanted.lower()
-    matcher = difflib.SequenceMatcher(b=wanted, autojunk=False)
+    """Return up to three names that are like a mistyped one, the most similar first; none where none is like it.
+
+    Names are compared as a whole and by their last part, without extensions, and without the folders that they share.
+    """
+    if len(wanted) > _MOST_COMPARED:  # comparing takes the product of the lengths
+        return []
+    wanted = _EXTENSION.sub("", wanted.lower())
     scored = []
     for name in dict.fromkeys(candidates):
-        similarity = 0.0
-        for part in (name.lower(), name.lower().rpartition("/")[2].partition(".")[0]):
-            matcher.set_seq1(part)
-            if matcher.quick_ratio() > similarity:
-                similarity = max(similarity, matcher.ratio())
-        scored.append((wanted not in name.lower(), -similarity, name))
+        plain = _EXTENSION.sub("", name.lower())
+        contained = len(wanted) >= _LEAST_CONTAINED and wanted in plain
+        similarity = _similarity(wanted, plain)
+        if contained or similarity >= _NEAR:
+            scored.append((not contained, -similarity, name))
     return [name for _, _, name in sorted(scored)[:_SUGGESTIONS]]
+
+
+def _similarity(wanted: str, name: str) -> float:
+    """Return how alike two names are, from 0 to 1."""
+    shared = max((end for end, one in enumerate(wanted, 1) if one == "/" and name.startswith(wanted[:end])), default=0)
+    asked = wanted[shared:]
+    matcher = difflib.SequenceMatcher(a=asked, autojunk=False)
+    best = 0.0
+    for part in dict.fromkeys((name[shared:], name.rpartition("/")[2])):
+        if 2 * min(len(asked), len(part)) < _NEAR * (len(asked) + len(part)):
+            continue
+        matcher.set_seq2(part)
+        if matcher.quick_ratio() > best:
+            best = max(best, matcher.ratio())
+    return best

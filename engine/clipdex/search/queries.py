@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipdex.defaults import PROMPTINGS
 from clipdex.errors import QueryError
+from clipdex.wording import type_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ class TextQuery:
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
-            raise QueryError(f"the text of a query is a {type(self.text).__name__}, and not a str.")
+            raise QueryError(f"the text of a query is {type_of(self.text)}, and not a str.")
         if not self.text.strip():
             raise QueryError("the text of a query is empty; give at least one word.")
         if self.prompting not in PROMPTINGS:
@@ -156,7 +157,12 @@ def _as_query(query: Any) -> Query | DatasetItem:  # noqa: ANN401
 
     if isinstance(query, DatasetItem):
         return query
+    if type(query).__name__ == DatasetItem.__name__:
+        raise QueryError(
+            f"a DatasetItem of {type(query).__module__.partition('.')[0]} is no query: give an item of the index, from "
+            "Explorer.item(ID), or the image of the item as a Path or a PIL image."
+        )
     raise QueryError(
-        f"a {type(query).__name__} is no query: give a str for a text, a Path or a PIL image for an image, "
-        "a DatasetItem for an item, or a list of those."
+        f"{type_of(query)} is no query: give a str for a text, a Path or a PIL image for an image, "
+        "a DatasetItem of clipdex for an item, or a list of those."
     )

@@ -22,10 +22,11 @@ from clipdex.search.merging import (
     rule_for,
 )
 from clipdex.search.rescoring import asymmetric_distances, weights_of
-from clipdex_indexes import Index, ItemRow, Location, search
-from clipdex_indexes.combining import Group, Joining, count_in, search_combined
+from clipdex_indexes import ItemRow, Location, Snapshot, search
+from clipdex_indexes.arrays import Masks
+from clipdex_indexes.combining import count_in, search_combined
+from clipdex_indexes.kernels.costs import Group, Joining
 from clipdex_indexes.kernels.distances import distances_to
-from clipdex_indexes.kernels.hamming import Masks
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -98,7 +99,7 @@ class _Candidate(NamedTuple):
 class _Searched(NamedTuple):
     """One search: the same for every way of ranking."""
 
-    indexes: Sequence[Index]
+    indexes: Sequence[Snapshot]
     questions: Sequence[Question]
     excluded: Collection[ItemKey]
     selections: Sequence[Masks] | None
@@ -136,7 +137,7 @@ class _Searched(NamedTuple):
 
 
 def rank(
-    indexes: Sequence[Index],
+    indexes: Sequence[Snapshot],
     questions: Sequence[Question],
     k: int,
     *,

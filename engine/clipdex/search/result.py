@@ -13,6 +13,7 @@ from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import ANY
 from clipdex.errors import IndexCorrupt, OutputError, QueryError
 from clipdex.search.request import SearchRequest
+from clipdex.wording import with_article
 from clipdex_indexes.storage.files import read_bounded
 
 if TYPE_CHECKING:
@@ -283,7 +284,7 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
 
 def _typed(value: object, kind: type[_T]) -> _T:
     if not isinstance(value, kind):
-        raise ValueError(f"{value!r} is not a {kind.__name__}")
+        raise ValueError(f"{value!r} is not {with_article(kind.__name__)}")
     return value
 
 

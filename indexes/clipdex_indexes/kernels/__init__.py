@@ -1,1 +1,1 @@
-"""Hamming distances over arrays of hash keys; nothing here knows of files or items."""
+"""Hamming distances over arrays of hash keys. The kernels know arrays only: no files, no items."""

@@ -1,16 +1,17 @@
-"""Hamming distances of a block of keys, by the kernels of FAISS."""
+"""Hamming distances of a block of keys, by the kernels of FAISS.
+
+FAISS chooses some kernels by processor and others not, so each function here uses the one that is fast on all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 
-Keys = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
-Int32s = npt.NDArray[np.int32]
+from clipdex_indexes.arrays import Int32s, Ints, Keys
 
 # Lengths of keys, in bytes, that ``match_hamming_thres`` takes.
 _MATCHED_BYTES = (8, 16, 32, 64)
@@ -35,7 +36,7 @@ def hamming(keys: Keys, query: Keys) -> Ints:
 
 
 def distances_into(keys: Keys, queries: Keys, into: Int32s) -> None:
-    """Compute all Hamming distances of contiguous queries and keys, int32 ``[q, n]``."""
+    """Write all Hamming distances of contiguous queries and keys into int32 ``[q, n]``."""
     if keys.shape[1] % 8:
         for query, row in zip(queries, into, strict=True):
             row[:] = hamming(keys, query)
@@ -52,28 +53,26 @@ def distances_to(keys: Keys, queries: Keys) -> Int32s:
     return distances
 
 
-class NearKeys:
+class BlockMatcher:
     """Finds the keys of a block that are within a distance of each query.
 
-    FAISS writes those it finds one after the other, so that no other distance is ever stored: where few are near, that
-    takes little longer than reading the keys. The memory for the answer is used again for the next block; each thread
-    needs its own.
+    FAISS writes the keys that it finds one after the other and stores no other distance. Where few keys are near, that
+    takes little longer than reading the keys. A matcher reuses its memory for the next block, so one thread at a time
+    may use it.
 
     Parameters
     ----------
     most
-        How many distances there are at most: those of all queries to all keys of a block.
+        The largest number of queries times keys of a block.
     """
 
     def __init__(self, most: int) -> None:
-        # Memory is taken as it is written to: of what could be found, next to nothing is.
+        # The system provides memory as it is written to, which is next to nothing where few keys are near.
         self._distances = np.empty(most, np.int32)
         self._pairs = np.empty(2 * most, np.int64)
 
     def within(self, keys: Keys, queries: Keys, limits: Sequence[int]) -> tuple[Ints, Ints, Int32s]:
-        """Return of which query, at which row, and how far the keys are that are within its limit; all ``[m]``.
-
-        They come by query, then row.
+        """Find the keys within the limit of each query.
 
         Parameters
         ----------
@@ -82,7 +81,12 @@ class NearKeys:
         queries
             uint8 ``[q, bytes]``, C-contiguous; q times n is at most ``most``.
         limits
-            A distance for each query; below 0, no key is within it.
+            A distance for each query; no key is within a negative one.
+
+        Returns
+        -------
+        queries, keys, distances
+            Number of the query, number of the key, and their distance, each ``[m]``; by query, then key.
         """
         find = self._match if keys.shape[1] in _MATCHED_BYTES else self._compare
         return find(keys, queries, limits)
@@ -110,3 +114,27 @@ class NearKeys:
         distances_into(keys, queries, distances)
         which, rows = np.nonzero(distances <= np.array(limits, np.int32)[:, None])
         return which, rows, distances[which, rows]
+
+
+class Matchers:
+    """Matchers of one size for several threads; each thread borrows one.
+
+    Parameters
+    ----------
+    most
+        As of ``BlockMatcher``.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._unused: list[BlockMatcher] = []
+
+    @contextlib.contextmanager
+    def borrowed(self) -> Iterator[BlockMatcher]:
+        """Lend a matcher that no other thread uses."""
+        try:
+            matcher = self._unused.pop()
+        except IndexError:
+            matcher = BlockMatcher(self._most)
+        yield matcher
+        self._unused.append(matcher)

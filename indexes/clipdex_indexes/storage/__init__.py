@@ -1,1 +1,1 @@
-"""The files of an index; nothing here searches."""
+"""The files of an index: written whole or not at all, checked when they are read. Nothing here compares keys."""

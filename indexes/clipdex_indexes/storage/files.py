@@ -1,7 +1,7 @@
 """File primitives of the index: atomic writes, checksums, bounded reads.
 
-The one way in which clipdex writes a file that must never be seen half-written: a temporary name in the same folder,
-fsync, rename, fsync of the folder.
+A file that must never be seen half-written is always written in this way: a temporary name in the same folder, fsync,
+rename, fsync of the folder.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _SAMPLE_BLOCK = 4096
 _SAMPLE_BLOCKS = 16
 
 
-# Tests stop the process here and there in the middle of a write: called with the name of each step, where it is set.
+# Tests set it to stop a write at a step; it is called with the name of each step.
 on_step: Callable[[str], None] | None = None
 
 
 def step(name: str) -> None:
-    """Say that a write has come to the step ``name``."""
+    """Report that a write has reached the step ``name``."""
     if on_step is not None:
         on_step(name)
 
@@ -47,7 +47,7 @@ def fsync_folder(folder: Path) -> None:
 
 
 def fsync_file(path: Path) -> None:
-    """Make the content of a file durable; it may be one that cannot be written, such as a link to it elsewhere."""
+    """Make the content of a file durable, also where the file is read-only or is reached through a link."""
     with path.open("rb+" if os.name == "nt" else "rb") as handle:
         os.fsync(handle.fileno())
 
@@ -59,7 +59,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises
     ------
     IndexWriteFailed
-        When the operating system refuses (full disk, no permission); ``path`` is then as it was.
+        When the operating system refuses (full disk, no permission); ``path`` is then unchanged.
     """
     temporary = temporary_beside(path)
     try:
@@ -82,12 +82,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def require_utf8(folder: Path) -> None:
-    """Refuse a folder whose name FAISS cannot be given.
+    """Refuse a folder whose path is not valid UTF-8.
 
     Raises
     ------
     IndexFailure
-        When the path is not valid UTF-8.
+        When it is not.
     """
     try:
         str(folder).encode()
@@ -114,10 +114,10 @@ def sha256_of(path: Path) -> str:
 
 
 def sample_of(path: Path) -> str:
-    """Return the SHA-256 of a sample of a file, in hexadecimal: of 16 blocks of 4 KiB, and of all of a small file.
+    """Return the SHA-256 of a sample of a file, in hexadecimal: of 16 blocks of 4 KiB.
 
-    Block ``i`` of 0 to 15 begins at ``(size - 4096) * i // 15``: the first one at the beginning, the last one at the
-    end. A file of at most 64 KiB is taken whole, so that its sample is its checksum.
+    Block ``i`` of 0 to 15 begins at ``(size - 4096) * i // 15``, so the first is at the beginning and the last at the
+    end. A file of at most 64 KiB is read whole, so that its sample is its checksum.
     """
     size = path.stat().st_size
     if size <= _SAMPLE_BLOCKS * _SAMPLE_BLOCK:
@@ -131,12 +131,12 @@ def sample_of(path: Path) -> str:
 
 
 def read_bounded(path: Path, limit: int) -> bytes:
-    """Read a small file whole, refusing one of more than ``limit`` bytes.
+    """Read a small file whole, and refuse one of more than ``limit`` bytes.
 
     Raises
     ------
     IndexCorrupt
-        When the file is larger than ``limit``, or a folder, a pipe or a device, which may have no end.
+        When the file is larger than ``limit``, or is a folder, a pipe or a device, which may have no end.
     OSError
         When it cannot be read.
     """
@@ -144,7 +144,7 @@ def read_bounded(path: Path, limit: int) -> bytes:
         raise IndexCorrupt(f"{path} is not a regular file.")
     data = bytearray()
     with path.open("rb") as handle:
-        # Python makes room for all that it is asked to read, which may be what a forged file says.
+        # Python allocates as much as it is asked to read, and a forged manifest may give any size.
         while block := handle.read(min(_BLOCK, limit + 1 - len(data))):
             data += block
     if len(data) > limit:

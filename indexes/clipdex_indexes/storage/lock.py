@@ -1,6 +1,6 @@
 """One writer at a time: an advisory lock on a file in the index folder.
 
-The operating system drops the lock when its process ends, however it ends, so a dead writer never blocks a new one.
+The operating system releases the lock when its process ends, however it ends. So a dead writer never blocks a new one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clipdex_indexes.errors import IndexLocked, IndexWriteFailed
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows locks bytes, for readers too: always the same one, and beyond the text that names the owner.
+    # Windows locks bytes against readers too, so the locked byte is beyond the text that names the owner.
     _LOCKED_BYTE = 1 << 30
 
     def _acquire(handle: IO[str]) -> None:
@@ -36,15 +36,15 @@ else:
 
 
 def _open(path: str, flags: int) -> int:
-    # The file is emptied: where a link in its place, in an index from elsewhere, leads is not ours to empty.
+    # A writer empties the file. In an index from elsewhere, it may be a link to a file that must not be emptied.
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
-# What the operating system says when somebody else holds the lock; anything else means that locking does not work.
+# Errors of the operating system when another process holds the lock. All others mean that locking does not work.
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
-# What a lock file holds: nothing, or the owner that wrote it.
+# A lock file is empty or names its owner.
 _OWNER = re.compile(r"(?:process \d+ on .*)?", re.DOTALL)
 
 
@@ -59,9 +59,9 @@ class WriterLock:
     folder
         The index folder; it must exist.
     wait
-        Wait, as long as it takes, while another process holds it.
+        Wait as long as another process holds it.
     waiting
-        Called with the owner, such as ``process 7 on host``, when waiting for it begins.
+        Called with the owner, such as ``process 7 on host``, when waiting for that owner begins.
 
     Raises
     ------
@@ -112,7 +112,7 @@ class WriterLock:
                     handle.close()
                     raise self._failed(error) from error
                 handle.seek(0)
-                # Just before it is given up, or written to, a lock names nobody.
+                # For a moment after it is taken, and before it is released, a lock names nobody.
                 owner = handle.read(200).strip() or told or "another process"
                 handle.close()
                 if not self._wait:
@@ -128,7 +128,7 @@ class WriterLock:
             time.sleep(_POLL_SECONDS)
 
     def _is_in_place(self, handle: IO[str]) -> bool:
-        """Tell whether the file that was locked is still the one that others would lock."""
+        """Tell whether the locked file is still the one that other processes would lock."""
         with contextlib.suppress(FileNotFoundError):
             return os.path.samestat(os.fstat(handle.fileno()), self._path.stat())
         return False

@@ -1,7 +1,7 @@
 """The manifest: the small JSON file that names the live segments of an index.
 
-It is replaced atomically and carries the SHA-256 of its own content, so that a reader sees the old index, the new one,
-or a clear error; never a mixture.
+It is replaced atomically and carries the SHA-256 of its own content. So a reader sees the old index, the new one, or a
+clear error, never a mixture. It may come from elsewhere: its size, types and values are checked when it is read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What one file of a segment must be.
+    """The expected size and checksums of one file of a segment.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class FileStamp:
     sha256
         SHA-256 of all of it, hexadecimal.
     sample
-        SHA-256 of some blocks of it (``files.sample_of``), which is what opening an index has time for.
+        SHA-256 of some of its blocks (``files.sample_of``), which is quick enough to check whenever an index is opened.
     """
 
     size: int
@@ -48,7 +48,7 @@ class FileStamp:
 
 @dataclass(frozen=True, slots=True)
 class RemovedStamp:
-    """Which items of a segment are gone: the file that marks them, how many they are, and what that file must be."""
+    """The file that marks the removed items of a segment: its name, the number of marks, its size and its SHA-256."""
 
     name: str
     count: int
@@ -58,7 +58,7 @@ class RemovedStamp:
 
 @dataclass(frozen=True, slots=True)
 class SegmentStamp:
-    """One segment: its name, number of items, the stamps of its two files, and the items that were removed since."""
+    """One segment: its name, its number of items, the stamps of its two files, and of the marks of removed items."""
 
     name: str
     items: int
@@ -79,18 +79,18 @@ class SegmentStamp:
 
 @dataclass(frozen=True, slots=True)
 class ModelStamp:
-    """What hashed the items: hash keys of different stamps cannot be compared.
+    """The model that hashed the items. Hash keys of different models cannot be compared.
 
     Attributes
     ----------
     name
         Name of the model, for messages.
     digest
-        SHA-256 of its description; this identifies it.
+        SHA-256 of its description, which identifies the model.
     bits
         Length of a hash key in bits, a multiple of 8.
     precision
-        Arithmetic the image tower ran in, such as ``f32``.
+        Arithmetic that the image tower ran in, such as ``f32``.
     location
         Folder of a model that is not bundled, as the user gave it; empty otherwise.
     """
@@ -104,12 +104,12 @@ class ModelStamp:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything an index says of itself.
+    """The content of a manifest: everything that an index records about itself.
 
     Attributes
     ----------
     model
-        What hashed its items.
+        The model that hashed its items.
     source_format
         Format of the dataset.
     generation
@@ -117,13 +117,13 @@ class Manifest:
     segments
         The live segments.
     writer
-        Program that wrote it.
+        Name and version of the program that wrote the index.
     root
         Root of the dataset, absolute, where the index is not beside it; otherwise empty.
     source_options
         How the dataset is read, for its reader: texts by name.
     complete
-        Whether the writer had come to its end, or was in the middle of its work and would go on.
+        Whether the index has all items of its dataset; False while a build that commits as it goes is not done.
     """
 
     model: ModelStamp
@@ -138,11 +138,11 @@ class Manifest:
 
     @property
     def items(self) -> int:
-        """Number of items in all segments, without those that are removed."""
+        """Number of items in all segments, without the removed ones."""
         return sum(segment.live_items for segment in self.segments)
 
     def following(self, segments: tuple[SegmentStamp, ...], complete: bool) -> Manifest:
-        """Return the next generation, made of ``segments``."""
+        """Return the manifest of the next generation, which names ``segments``."""
         return replace(self, segments=segments, generation=self.generation + 1, complete=complete)
 
 
@@ -168,7 +168,7 @@ def read_manifest(folder: Path) -> Manifest:
     IndexTooNew
         When its format version is newer than ``FORMAT_VERSION``.
     IndexCorrupt
-        When it cannot be read, or is not exactly what a writer wrote.
+        When it cannot be read, or is not exactly as a writer wrote it.
     """
     path = folder / FILE_NAME
     try:

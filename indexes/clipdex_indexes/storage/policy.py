@@ -1,4 +1,4 @@
-"""Which segments a commit writes anew, so that few segments and few removed items are left."""
+"""The choice of the segments that a commit rewrites, which keeps segments and removed items few."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import NamedTuple
 
 
 class Extent(NamedTuple):
-    """A segment as the policy sees it: how many items it has, and how many of them are not removed."""
+    """The size of a segment: its items, removed ones too, and its items that are not removed."""
 
     items: int
     live: int
 
 
 def to_rewrite(segments: Sequence[Extent], added: int) -> set[int]:
-    """Choose the segments to write into a new one, together with the items that are added.
+    """Choose the segments that are merged into a new one, together with the added items.
 
-    Those with more than half of their items removed and, smallest first, as many others as it takes that what is left
-    more than doubles in size from one segment to the next. There are then at most log2(items) segments, and an item is
-    rewritten about as often. Removing items from a segment does not change its size here until half of them are gone:
-    a few removals never rewrite a large segment.
+    A segment is rewritten when more than half of its items are removed, or when it is at most twice as large as the
+    next smaller segment or as what is written anyway. All smaller segments are then rewritten too. So each remaining
+    segment is more than twice as large as the next smaller one: there are at most log2(items) segments, and an item is
+    rewritten about as often. Sizes here count removed items too, so that a few removals never rewrite a large segment.
 
     Parameters
     ----------
     segments
-        The segments that there are.
+        The segments of the index.
     added
-        Number of items that are new, and written anyway.
+        Number of new items, which are written anyway.
 
     Returns
     -------
@@ -40,10 +40,10 @@ def to_rewrite(segments: Sequence[Extent], added: int) -> set[int]:
     while True:
         end = count
         smaller = written
-        for place in range(count, len(rest)):
-            size = segments[rest[place]].items
+        for number in range(count, len(rest)):
+            size = segments[rest[number]].items
             if size <= 2 * smaller:
-                end = place + 1
+                end = number + 1
             smaller = max(smaller, size)
         if end == count:
             return chosen | set(rest[:count])

@@ -1,40 +1,41 @@
 """Segments: the immutable parts of an index, each a FAISS file of hash keys and an item table.
 
-Items that were removed since are marked in a bitmap of its own, beside the segment: it is immutable too, and a commit
-that removes more of them writes another.
+A bitmap beside the segment marks the items that were removed since. It is immutable too: a commit that removes more
+items writes another.
+
+The files may come from elsewhere. Size and header of a FAISS file must agree with the manifest before its keys are
+mapped. FAISS itself reads and writes no file here; it is given arrays.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import mmap
 import os
 import sqlite3
 import stat
 import struct
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from clipdex_indexes.arrays import Bools, Keys
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
 from clipdex_indexes.storage.files import atomic_path, atomic_write, read_bounded, sample_of, sha256_of, step
 from clipdex_indexes.storage.manifest import FileStamp, RemovedStamp, SegmentStamp
-from clipdex_indexes.storage.table import ItemRow, TableReader, TableWriter
-
-Keys = npt.NDArray[np.uint8]
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
+from clipdex_indexes.storage.table import ItemRow, TableReader, TableWriter, table_path
 
 # An IndexBinaryFlat file of FAISS: "IBxF", d (bits), code size (bytes), number of vectors, is_trained, metric,
 # length of the key bytes, then the key bytes.
 _HEADER = struct.Struct("<4siiqBiQ")
 _TRAINED, _METRIC = 1, 1
-# Linux keeps what is written at once, from a multiple of its size, in large pages, which the processor finds faster.
-_WRITTEN_AT_ONCE = 4 << 20
+# Linux keeps what is written at once, from a multiple of its size, in large pages. Reading keys in small pages takes a
+# third longer.
+_PIECE = 4 << 20
 
 
 def keys_path(folder: Path, name: str) -> Path:
@@ -42,18 +43,15 @@ def keys_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.faiss"
 
 
-def table_path(folder: Path, name: str) -> Path:
-    """Return the path of the item table of segment ``name``."""
-    return folder / f"{name}.sqlite"
-
-
 def removed_path(folder: Path, name: str) -> Path:
     """Return the path of the bitmap called ``name`` in a ``RemovedStamp``."""
     return folder / f"{name}.removed"
 
 
-def write_segment(folder: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]]) -> SegmentStamp | None:
-    """Write one segment durably and return its stamp; no rows make no segment.
+def write_segment(
+    folder: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]], piece: int = _PIECE
+) -> SegmentStamp | None:
+    """Write one segment durably and return its stamp, or None when there are no rows.
 
     Both files are written as the rows come, in bounded memory.
 
@@ -65,11 +63,13 @@ def write_segment(folder: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]]
         Length of a hash key.
     rows
         Items with their hash keys (``bits / 8`` bytes each), in item order.
+    piece
+        Bytes of keys that are written at once.
 
     Raises
     ------
     IndexWriteFailed
-        When a file cannot be written; nothing of the segment is then left.
+        When a file cannot be written; what was written of the segment is then deleted.
     """
     remaining = iter(rows)
     first = next(remaining, None)
@@ -79,7 +79,7 @@ def write_segment(folder: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]]
     keys_file, table_file = keys_path(folder, name), table_path(folder, name)
     try:
         with atomic_path(keys_file) as keys, atomic_path(table_file) as table:
-            items = _write_files(keys, table, bits, first, remaining)
+            items = _write_files(keys, table, bits, itertools.chain([first], remaining), piece)
         return SegmentStamp(name, items, stamp_of(keys_file), stamp_of(table_file))
     except BaseException as error:
         delete_files([keys_file, table_file])
@@ -88,24 +88,20 @@ def write_segment(folder: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]]
         raise
 
 
-def _write_files(
-    keys: Path, table: Path, bits: int, first: tuple[ItemRow, bytes], rows: Iterator[tuple[ItemRow, bytes]]
-) -> int:
+def _write_files(keys: Path, table: Path, bits: int, rows: Iterable[tuple[ItemRow, bytes]], piece: int) -> int:
+    """Write the two files of a segment and return the number of its rows."""
     code_size = bits // 8
     try:
         with keys.open("wb") as codes, contextlib.closing(TableWriter(table)) as writer:
             pending = bytearray(_HEADER.size)
-            pair: tuple[ItemRow, bytes] | None = first
-            while pair is not None:
-                row, key = pair
+            for row, key in rows:
                 if len(key) != code_size:
                     raise ValueError(f"the hash key of {row.id!r} has {len(key)} bytes, and not {code_size}")
                 writer.add(row)
                 pending += key
-                if len(pending) >= _WRITTEN_AT_ONCE:
-                    codes.write(pending[:_WRITTEN_AT_ONCE])
-                    del pending[:_WRITTEN_AT_ONCE]
-                pair = next(rows, None)
+                if len(pending) >= piece:
+                    codes.write(pending[:piece])
+                    del pending[:piece]
             codes.write(pending)
             writer.finish()
             step("rows written")
@@ -117,14 +113,14 @@ def _write_files(
 
 
 def write_removed(folder: Path, segment: SegmentStamp, live: Bools) -> SegmentStamp:
-    """Mark which items of a segment are removed, durably, and return its new stamp.
+    """Write the marks of the removed items of a segment, durably, and return its new stamp.
 
     Parameters
     ----------
     folder
         The ``segments`` folder of the index.
     segment
-        The segment as it is.
+        The stamp of the segment so far.
     live
         bool ``[items]``: False where an item is removed.
 
@@ -141,12 +137,12 @@ def write_removed(folder: Path, segment: SegmentStamp, live: Bools) -> SegmentSt
 
 
 def stamp_of(path: Path) -> FileStamp:
-    """Return what a manifest says of a file of a segment."""
+    """Return the stamp of a file, for the manifest."""
     return FileStamp(path.stat().st_size, sha256_of(path), sample_of(path))
 
 
 def files_of(folder: Path, stamp: SegmentStamp) -> list[Path]:
-    """Return the files that a segment is made of."""
+    """Return the paths of the files of a segment."""
     removed = [removed_path(folder, stamp.removed.name)] if stamp.removed is not None else []
     return [keys_path(folder, stamp.name), table_path(folder, stamp.name), *removed]
 
@@ -162,25 +158,25 @@ def delete_files(paths: Iterable[Path]) -> None:
 class Segment:
     """One segment, open for reading: its hash keys mapped into memory, its item table open.
 
-    Sizes, headers and a sample of the bytes are checked, and nothing is read whole but the marks of removed items:
-    opening takes the same time whatever the number of items. ``files_of`` says what a whole check is made of. On
-    systems like Linux it can be used after its files were deleted.
+    Opening checks sizes, headers and a sample of the bytes, and reads nothing whole but the marks of removed items. So
+    it takes the same time whatever the number of items. On systems like Linux, an open segment can still be used after
+    its files were deleted.
 
     Attributes
     ----------
     stamp
-        What the manifest says of it.
+        Its stamp in the manifest.
     keys
-        Hash keys, uint8 ``[items, bits / 8]``, removed ones too; a view of the mapped file, not a copy.
+        Hash keys, uint8 ``[items, bits / 8]``, with those of removed items; a view of the mapped file, not a copy.
     live
-        bool ``[items]``, False where an item is removed; None where none is.
+        bool ``[items]``, False where an item is removed; None when no item is.
     table
-        Its item table, which does not show removed items.
+        Its item table, which leaves removed items out.
 
     Raises
     ------
     IndexCorrupt
-        When a file has another size or sample, or is not what it should be.
+        When a file has another size or sample, or another format.
     FileNotFoundError
         When a file is missing: a writer may have replaced the segment.
     """
@@ -207,7 +203,7 @@ class Segment:
             self.table.close()
 
     def close(self) -> None:
-        """Close the item table; the mapping goes with the last view of the keys."""
+        """Close the item table; the keys stay mapped until nothing uses them."""
         self.table.close()
 
 

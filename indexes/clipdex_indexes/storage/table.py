@@ -1,9 +1,12 @@
 """Item tables: the SQLite file of a segment that says which item each hash key belongs to.
 
-Rows are in item order (by id, then subset, in code points), and a row's position is the position of its hash key. An id
-is looked up by bisection over the positions, which takes no space, as an index of SQLite would.
-Folder names, subsets and lists of labels are stored once. A table is written once and then only read, with
-``immutable=1``; one that came from elsewhere is untrusted: every value is checked on its way out.
+Rows are in item order (by id, then subset, in code points), and the position of a row is the position of its hash key.
+An id is found by bisection over the positions, which takes no space; an index of SQLite would. Folder names, subsets
+and lists of labels are stored once.
+
+A table is written once and then only read, with ``immutable=1``. It may come from elsewhere, so it is not trusted: it
+must have exactly our schema, its texts, its rows and the steps of a query are bounded, and every value that is read is
+checked.
 """
 
 from __future__ import annotations
@@ -44,21 +47,40 @@ _SELECT_NAMES = (
     "SELECT folder.path, item.name, subset.name FROM item JOIN folder USING (folder) JOIN subset USING (subset) "
     "WHERE item.position = ?"
 )
-# Both in one SELECT would read the whole table.
+# A single SELECT of both would read the whole table.
 _SELECT_ENDS = "SELECT (SELECT min(position) FROM item), (SELECT max(position) FROM item)"
 _NO_ID = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)")
 _ROWS_AT_ONCE = 500
 _KNOWN_LABELS = 10_000
 _POSITIONS_AT_ONCE = 1 << 16
 _ROWS_A_READ = 1024
-# Bounds on what a table is believed: rows that share pages could make a small file endless to read.
+# Rows of a forged table could share pages and make a small file endless to read: hence these bounds.
 _MAX_TEXT = 1 << 16
 _MAX_SAME_ID = 10_000
 _SAME_ID_AT_ONCE = 8
-_STEPS_A_CALL = 100_000
-_STEPS_A_ROW = 1000
-_FREE_CALLS = 200
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """The steps of SQLite's virtual machine that a query may take before the table counts as damaged.
+
+    Attributes
+    ----------
+    steps_a_call
+        Steps between two looks at the count.
+    free_calls
+        Looks that every query may take, whatever the size of the table.
+    steps_a_row
+        Steps more for each row of the table.
+    """
+
+    steps_a_call: int = 100_000
+    free_calls: int = 200
+    steps_a_row: int = 1000
+
+
+DEFAULT_EFFORT = Effort()
 
 
 class ItemRow(NamedTuple):
@@ -73,11 +95,11 @@ class ItemRow(NamedTuple):
     labels
         Label names.
     size, mtime_ns
-        Size in bytes and modification time in nanoseconds of the media, as they were when it was hashed.
+        Size in bytes and modification time in nanoseconds of the media when it was hashed.
     media
-        Where the media is, for the reader of the dataset; empty where the id says it (a path below the root).
+        Where the media is, for the reader of the dataset; empty where the id is its path below the root.
     content
-        The first 64 bits of the BLAKE2b hash of the media's bytes, as a signed integer; 0 where it is not known.
+        The first 64 bits of the BLAKE2b hash of the bytes of the media, as a signed integer; 0 where it is not known.
     """
 
     id: str
@@ -108,13 +130,18 @@ def _split(item_id: str) -> tuple[str, str]:
     return folder, name
 
 
+def table_path(folder: Path, name: str) -> Path:
+    """Return the path of the item table of segment ``name``."""
+    return folder / f"{name}.sqlite"
+
+
 class TableWriter:
     """Writes one item table, row by row in item order.
 
     Parameters
     ----------
     path
-        The file to make; it must not exist.
+        The file to create; it must not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -138,9 +165,9 @@ class TableWriter:
         Raises
         ------
         ValueError
-            When it does not come after the row before it, in item order.
+            When it does not come after the row before it in item order.
         IndexWriteFailed
-            When its id, subset, labels (as JSON) or media has more than 64 KiB.
+            When its id, subset, labels (as JSON) or media are longer than 64 KiB.
         """
         order = row.order
         if self._last is not None and order <= self._last:
@@ -171,7 +198,7 @@ class TableWriter:
             self._flush()
 
     def finish(self) -> None:
-        """Write what is pending; the table is then whole."""
+        """Write the pending rows; the table is then whole."""
         self._flush()
         self._db.execute("COMMIT")
 
@@ -194,7 +221,7 @@ class TableWriter:
 
 @dataclass(frozen=True, slots=True)
 class TableCounts:
-    """How many items each subset and each label has (an item counts once for each of its labels)."""
+    """The number of items of each subset and of each label. An item counts once for each of its labels."""
 
     subsets: dict[str, int]
     labels: dict[str, int]
@@ -207,7 +234,7 @@ def _positive(counts: dict[str, int]) -> dict[str, int]:
 class TableReader:
     """Reads one item table; safe to use from several threads.
 
-    Items that were removed since are never returned, but by ``rows``, which is asked for positions.
+    Only ``rows``, which is given positions, returns removed items.
 
     Parameters
     ----------
@@ -216,7 +243,9 @@ class TableReader:
     items
         Number of rows it must have.
     live
-        bool ``[items]``, False where an item was removed; None where none was.
+        bool ``[items]``, False where an item was removed; None when no item was.
+    effort
+        How long a query may take.
 
     Raises
     ------
@@ -224,9 +253,10 @@ class TableReader:
         On opening and from every method, when the file is not such a table.
     """
 
-    def __init__(self, path: Path, items: int, live: Bools | None = None) -> None:
+    def __init__(self, path: Path, items: int, live: Bools | None = None, effort: Effort = DEFAULT_EFFORT) -> None:
         self._path = path
         self._live = live
+        self._effort = effort
         self._lock = threading.Lock()
         self._known_labels: dict[str, tuple[str, ...]] = {}
         self._calls_left = 0
@@ -237,7 +267,7 @@ class TableReader:
             self._db = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
         except sqlite3.Error as error:
             raise self._corrupt(str(error)) from error
-        self._db.set_progress_handler(self._out_of_steps, _STEPS_A_CALL)
+        self._db.set_progress_handler(self._out_of_steps, effort.steps_a_call)
         self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT)
         try:
             self._check()
@@ -266,27 +296,27 @@ class TableReader:
 
     def check(self) -> None:
         """Let SQLite check the structure of the whole file."""
-        found = self._query("PRAGMA integrity_check(1)", effort=10)
-        if found != [("ok",)]:
-            raise self._corrupt(str(found[0][0]) if found else "SQLite cannot check it")
+        problems = self._query("PRAGMA integrity_check(1)", passes=10)
+        if problems != [("ok",)]:
+            raise self._corrupt(str(problems[0][0]) if problems else "SQLite cannot check it")
 
     def rows(self, positions: Sequence[int]) -> list[ItemRow]:
         """Return the rows at ``positions``, in the order given."""
-        found: dict[int, ItemRow] = {}
+        rows: dict[int, ItemRow] = {}
         wanted = sorted({int(position) for position in positions})
         for start in range(0, len(wanted), _ROWS_AT_ONCE):
             part = wanted[start : start + _ROWS_AT_ONCE]
             marks = ",".join("?" * len(part))
             for record in self._query(f"{_SELECT} WHERE item.position IN ({marks})", part):
                 position, row = self._row(record)
-                found[position] = row
+                rows[position] = row
         try:
-            return [found[int(position)] for position in positions]
+            return [rows[int(position)] for position in positions]
         except KeyError as error:
             raise self._corrupt(f"row {error.args[0]} is missing") from error
 
     def names(self, position: int) -> tuple[str, str]:
-        """Return id and subset of the row at ``position``, which say its place in item order."""
+        """Return id and subset of the row at ``position``, which settle its order among other items."""
         records = self._query(_SELECT_NAMES, (position,), most=1)
         if not records:
             raise self._corrupt(f"row {position} is missing")
@@ -294,7 +324,7 @@ class TableReader:
         return f"{folder}/{name}" if folder else name, subset
 
     def iterate(self) -> Iterator[tuple[int, ItemRow]]:
-        """Yield position and row of all items in item order, reading a few thousand at a time."""
+        """Yield position and row of all items in item order, reading about a thousand at a time."""
         for start in range(0, self.items, _ROWS_A_READ):
             records = self._query(
                 f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position",
@@ -305,18 +335,18 @@ class TableReader:
             yield from self._live_rows(records)
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
-        """Return position and row of each item with exactly this id (one for each subset that has it)."""
-        found: list[tuple[int, ItemRow]] = []
+        """Return position and row of each item with exactly this id, one for each subset that has it."""
+        items: list[tuple[int, ItemRow]] = []
         start = self._first_from(item_id)
-        while len(found) < _MAX_SAME_ID:
+        while len(items) < _MAX_SAME_ID:
             end = min(start + _SAME_ID_AT_ONCE, self.items)
             rows = self.rows(range(start, end))
             same = [(position, row) for position, row in enumerate(rows, start) if row.id == item_id]
-            found += [one for one in same if self._live is None or self._live[one[0]]]
+            items += [(position, row) for position, row in same if self._live is None or self._live[position]]
             if len(same) < _SAME_ID_AT_ONCE:
                 break
             start = end
-        return found
+        return items
 
     def find_without_extension(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
@@ -328,7 +358,7 @@ class TableReader:
             "AND instr(substr(item.name, ?), '.') = 0 LIMIT ?",
             (start, end, folder, len(stem) + 2, _MAX_SAME_ID),
         )
-        return [found for found in self._live_rows(records) if found[1].id.rpartition(".")[0] == item_id]
+        return [(at, row) for at, row in self._live_rows(records) if row.id.rpartition(".")[0] == item_id]
 
     def _first_from(self, item_id: str) -> int:
         """Return the first position whose id is not before ``item_id``, by bisection: rows are in order of ids."""
@@ -342,7 +372,7 @@ class TableReader:
         return low
 
     def ids_like(self, item_id: str, limit: int) -> list[str]:
-        """Return up to ``limit`` ids that may be what a mistyped ``item_id`` meant: candidates, not ranked."""
+        """Return up to ``limit`` ids that a mistyped ``item_id`` may have meant: candidates, not ranked."""
         folder, name = _split(item_id)
         stem = name.rpartition(".")[0] or name
         attempts: list[tuple[str, tuple[Any, ...]]] = [
@@ -373,17 +403,17 @@ class TableReader:
         return {self._typed(number, int): self._text(path) for number, path in self._query("SELECT * FROM folder")}
 
     def where(self, condition: str, parameters: Sequence[str] = ()) -> npt.NDArray[np.bool_]:
-        """Return which rows satisfy a condition on the columns of ``item``, in SQL: bool ``[items]``."""
+        """Select the rows that satisfy a condition in SQL on the columns of ``item``; return bool ``[items]``."""
         import numpy as np
 
         mask = np.zeros(self.items, np.bool_)
         for start in range(0, self.items, _POSITIONS_AT_ONCE):
             end = min(start + _POSITIONS_AT_ONCE, self.items)
-            found = self._query(
+            selected = self._query(
                 f"SELECT position FROM item WHERE position >= {start} AND position < {end} AND ({condition})",
                 parameters,
             )
-            mask[np.fromiter((position for (position,) in found), np.int64, len(found))] = True
+            mask[np.fromiter((position for (position,) in selected), np.int64, len(selected))] = True
         return mask
 
     def counts(self) -> TableCounts:
@@ -409,19 +439,23 @@ class TableReader:
         return TableCounts(_positive(subsets), _positive(labels))
 
     def _query(
-        self, statement: str, parameters: Iterable[Any] = (), most: int | None = None, effort: int = 1
+        self, statement: str, parameters: Iterable[Any] = (), most: int | None = None, passes: int = 1
     ) -> list[Any]:
-        """Return all records, at most ``most`` of them, or a few more than there are items."""
+        """Return the records of a statement, which may look at every row ``passes`` times.
+
+        More than ``most`` records, by default a few more than there are items, mean that the table is damaged.
+        """
         limit = min(self.items, 1 << 30) + _ROWS_A_READ if most is None else most
         parameters = tuple(parameters)
-        if any(isinstance(one, str) and len(one) * 4 > _MAX_TEXT for one in parameters):
-            return []  # nor a text that is as long
+        if any(isinstance(value, str) and len(value) * 4 > _MAX_TEXT for value in parameters):
+            return []  # no table holds such a long text
         try:
             with self._lock:
-                self._calls_left = _FREE_CALLS + self.items * effort * _STEPS_A_ROW // _STEPS_A_CALL
+                bound = self._effort
+                self._calls_left = bound.free_calls + self.items * passes * bound.steps_a_row // bound.steps_a_call
                 records = self._db.execute(statement, parameters).fetchmany(limit + 1)
         except UnicodeEncodeError:
-            return []  # no text in SQLite has a lone surrogate, as in an argument that is not UTF-8
+            return []  # no text in SQLite has a lone surrogate, which an argument that is not UTF-8 has
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
             if self._closed:
                 raise ValueError(f"the index of {self._path} was closed: open it again.") from error

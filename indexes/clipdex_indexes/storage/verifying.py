@@ -1,4 +1,4 @@
-"""Checking all of an index: every byte of its files, and what they say."""
+"""The check of a whole index: every byte of its files, and what they say."""
 
 from __future__ import annotations
 
@@ -6,30 +6,27 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.storage.files import sha256_of
-
-if TYPE_CHECKING:
-    from clipdex_indexes.storage.manifest import SegmentStamp
-    from clipdex_indexes.storage.segment import Segment
+from clipdex_indexes.storage.manifest import SegmentStamp
+from clipdex_indexes.storage.segment import Segment, files_of
 
 _REPORT_EVERY = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What a whole check of an index came to.
+    """The outcome of checking a whole index.
 
     Attributes
     ----------
     files, bytes
-        How many files were read, and how long they are.
+        Numbers of the files that were read, and of their bytes.
     items
-        How many items were looked at.
+        Number of the items that were checked.
     problems
-        What is wrong, each as a sentence; none when all is well.
+        One sentence for each problem; none when all is well.
     """
 
     files: int
@@ -39,14 +36,14 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no problems."""
         return not self.problems
 
 
 def verify_segments(
     folder: Path, segments: list[Segment], progress: Callable[[str, int, int], None] | None = None
 ) -> Verification:
-    """Check the files of segments that are open: checksums, tables, rows, their order, and that no item is twice there.
+    """Check the files of open segments: checksums, tables, rows and their order, and that each item is there once.
 
     Parameters
     ----------
@@ -93,8 +90,6 @@ def verify_segments(
 
 
 def _checks(folder: Path, stamp: SegmentStamp) -> list[tuple[Path, int, str]]:
-    from clipdex_indexes.storage.segment import files_of
-
     sums = [(stamp.keys.size, stamp.keys.sha256), (stamp.table.size, stamp.table.sha256)]
     if stamp.removed is not None:
         sums.append((stamp.removed.size, stamp.removed.sha256))

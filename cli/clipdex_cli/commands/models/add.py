@@ -7,19 +7,20 @@ from pathlib import Path
 import click
 
 from clipdex_cli.commands.models.choices import NAME, as_choices, choices, say_installed
+from clipdex_cli.help_pages import Command
 
 _FILE = click.Path(path_type=Path)
 
 
-@click.command("add")
+@click.command("add", cls=Command, usage="(PATH | --image-model FILE --text-model FILE --tokenizer FILE --name NAME)")
 @click.argument("path", metavar="[PATH]", required=False, type=_FILE)
 @NAME
 @click.option("--image-model", metavar="FILE", type=_FILE, help="Image tower, as ONNX or OpenVINO IR.")
 @click.option("--text-model", metavar="FILE", type=_FILE, help="Text tower, as ONNX or OpenVINO IR.")
-@click.option("--tokenizer", metavar="FILE", type=_FILE, help="Its tokenizer: a file, or the folder of one.")
+@click.option("--tokenizer", metavar="FILE", type=_FILE, help="Tokenizer, as a file or a folder.")
 @choices
-@click.option("--allow-pickle", is_flag=True, help="Load weights from a pickle (.bin), tensors only.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("--allow-pickle", is_flag=True, help="Load weights from a pickle (.bin), and only tensors.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 def command(
     path: Path | None,
     name: str | None,
@@ -32,11 +33,12 @@ def command(
     allow_pickle: bool,
     quiet: bool,
 ) -> None:
-    """Install a model from files; nothing is fetched.
+    """Install a model from files, without a download.
 
-    PATH is a folder as published on a model hub, with ONNX files (of separate towers, or of both in one) or safetensors
-    (these need clipdex[convert]); or a model folder of clipdex; or a ZIP or TAR archive of one. Separate towers are
-    given by --image-model, --text-model and --tokenizer instead.
+    PATH is a folder as a model hub publishes it, with ONNX files or safetensors; or a model folder of clipdex; or a ZIP
+    or TAR archive of one. An ONNX file holds one tower or both. Safetensors need clipdex[convert].
+
+    Instead of PATH, name the files of the two towers and of the tokenizer.
     """
     from clipdex_cli.progress import WorkDisplay
 

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import click
 
-from clipdex_cli import options
-from clipdex_cli.output import table, write
+from clipdex_cli import completing, options
+from clipdex_cli.help_pages import Command
+from clipdex_cli.output import write
+from clipdex_cli.tables import table
 
 
-@click.command("bench")
-@click.argument("name", metavar="MODEL")
+@click.command("bench", cls=Command)
+@click.argument("name", metavar="MODEL", shell_complete=completing.models)
 @options.DEVICE
 @click.option(
     "--precision",
     "precisions",
     multiple=True,
     type=click.Choice(["f32", "bf16", "f16"]),
-    help="Precision to measure; can be repeated. [default: all of the device]",
+    help="Precision to measure; repeatable. [default: all of the device]",
 )
 @click.option(
     "--batch",
     "batches",
     multiple=True,
     type=click.IntRange(1, 256),
-    help="Images at once to measure; can be repeated. [default: 1, 4, 8, 16]",
+    help="Number of images at once to measure; repeatable. [default: 1, 4, 8, 16]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(name: str, device: str, precisions: tuple[str, ...], batches: tuple[int, ...], as_json: bool) -> None:
-    """Measure how many images a second the image tower takes, by precision and number of images at once.
+    """Measure how many images a second a model hashes.
 
-    Images are ready in memory: a build also decodes them. The best rate is remembered for clipdex model list.
+    The measurement takes each precision and batch size in turn, with images that are ready in memory. A build also
+    decodes images. clipdex model info shows the best rate.
     """
     from clipdex.encoder.devices import precisions as precisions_of
     from clipdex.encoder.devices import require_device

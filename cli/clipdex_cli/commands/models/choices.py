@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from clipdex.encoder.model import Model
     from clipdex.models.adding import Choices
 
-NAME = click.option("--name", metavar="NAME", help="What to call it. [default: its own name]")
+NAME = click.option("--name", metavar="NAME", help="Name to install it by. [default: its own name]")
 
 
 def choices(command: Any) -> Any:  # noqa: ANN401
@@ -23,21 +23,21 @@ def choices(command: Any) -> Any:  # noqa: ANN401
                 type=click.Choice(["centred", "sign"]),
                 default="centred",
                 show_default=True,
-                help="Bits above a centre computed from packaged photos and nouns, or plain signs.",
+                help="Compare embeddings with a centre made from packaged photos and nouns, or with zero.",
             ),
             click.option(
                 "--quantize",
                 type=click.Choice(["none", "int8", "int8-full"]),
                 default="none",
                 show_default=True,
-                help="Weights in 8 bits, or the image tower all in 8 bits. Needs clipdex[quantize].",
+                help="Store weights in 8 bits, or run all of the image tower in 8 bits. Needs clipdex[quantize].",
             ),
             click.option(
                 "--precision",
                 type=click.Choice(["auto", "f32"]),
                 default="auto",
                 show_default=True,
-                help="What auto is to mean for this model: the fastest of a device, or f32.",
+                help="Precision auto of this model: the fastest of the device, or f32.",
             ),
         ]
     ):

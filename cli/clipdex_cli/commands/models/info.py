@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import click
 
+from clipdex_cli import completing
+from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable, size, write
 
 
-@click.command("info")
-@click.argument("name", metavar="MODEL")
-@click.option("--json", "as_json", is_flag=True, help="Print its description (model.json) as it is.")
+@click.command("info", cls=Command)
+@click.argument("name", metavar="MODEL", shell_complete=completing.all_models)
+@click.option("--json", "as_json", is_flag=True, help="Print the description of the model, model.json, as it is.")
 def command(name: str, as_json: bool) -> None:
-    """Show what a model is: one that is here, by name or folder, or one that can be pulled."""
+    """Show the details of a model.
+
+    MODEL is an installed model, by name or folder, or a known model that you can pull.
+    """
     from clipdex.encoder.installed import installed_folder
     from clipdex.encoder.model import BUNDLED, DESCRIPTION, find_model
     from clipdex.models.hub.known import KNOWN
@@ -24,6 +29,7 @@ def command(name: str, as_json: bool) -> None:
             ("files", ", ".join(known.files)),
             ("seen", known.seen if known.verified else "unverified: nobody has read this list of files there"),
             ("licence", known.licence),
+            ("download", size(known.download_bytes) if known.download_bytes else ""),
             ("hash keys", f"{known.bits} bits"),
             ("images", f"{known.image_size} x {known.image_size} pixels"),
             ("good at", known.good_at),

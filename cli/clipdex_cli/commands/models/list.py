@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from clipdex_cli.output import printable, table, write
+from clipdex_cli.help_pages import Command
+from clipdex_cli.output import printable, size, write
+from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
     from clipdex.models.hub.known import KnownModel
     from clipdex.models.managing import Listed
 
 
-@click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(as_json: bool) -> None:
-    """List the models that are here, and those that can be pulled by name.
+# What the state of a model means to who asks whether it is installed.
+_INSTALLED = {"bundled": "yes", "installed": "yes", "damaged": "damaged"}
 
-    The rate is that of the image tower on this machine, where clipdex model bench has measured it. A known model that
-    is marked unverified is listed from memory: nobody has read its list of files yet.
+
+@click.command("list", cls=Command)
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON, with all that is known.")
+def command(as_json: bool) -> None:
+    """List the installed models and those that you can pull.
+
+    The size is on disk, or that of the download. New indexes get the default model, which $CLIPDEX_MODEL can name. For
+    the licence, the image size and more: clipdex model info.
     """
+    from clipdex.datasets.provenance import MODEL_VARIABLE
+    from clipdex.encoder.model import BUNDLED
     from clipdex.models.hub.known import KNOWN
     from clipdex.models.managing import list_models
 
@@ -32,11 +41,17 @@ def command(as_json: bool) -> None:
 
         write(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
         return
-    shown = ("name", "state", "bits", "image size", "MB", "images/s", "licence", "note")
-    for row in rows:
-        row["MB"] = f"{row['bytes'] / 1e6:,.0f}" if isinstance(row["bytes"], int) else None
-    columns = {name: [printable("" if row[name] is None else str(row[name])) for row in rows] for name in shown}
-    write(table(columns, numbers=("bits", "image size", "MB", "images/s")))
+    columns = {
+        "name": [printable(str(row["name"])) for row in rows],
+        "bits": [str(row["bits"] or "") for row in rows],
+        "size": [size(row["bytes"]) if row["bytes"] else "" for row in rows],
+        "installed": [_INSTALLED.get(row["state"], "no") for row in rows],
+    }
+    default = os.environ.get(MODEL_VARIABLE) or BUNDLED
+    for number, name in enumerate(columns["name"]):
+        if name == default:
+            columns["installed"][number] += ", default"
+    write(table(columns, numbers=("bits", "size"), names=("name",)))
 
 
 def _row_of_listed(one: Listed) -> dict[str, Any]:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import click
 
+from clipdex_cli import completing
 from clipdex_cli.commands.models.choices import NAME, as_choices, choices, say_installed
+from clipdex_cli.help_pages import Command
 
 
-@click.command("pull")
-@click.argument("name_of_known", metavar="MODEL")
+@click.command("pull", cls=Command)
+@click.argument("name_of_known", metavar="MODEL", shell_complete=completing.known_models)
 @NAME
 @choices
-@click.option("--keep", is_flag=True, help="Keep the downloaded files, in the cache folder.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("--keep", is_flag=True, help="Keep the downloaded files in the cache folder.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 def command(
     name_of_known: str, name: str | None, hashing: str, quantize: str, precision: str, keep: bool, quiet: bool
 ) -> None:
-    """Download a known model and install it. This is the one command that uses the network.
+    """Download a known model and install it.
 
-    A download that was interrupted goes on where it was. The variables HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and those
-    of proxies are honoured. See what there is: clipdex model list
+    No other command uses the network. The same command continues a download that was interrupted. It uses the
+    variables HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, and those of proxies. clipdex model list names the models.
     """
     from clipdex.models.adding import pull_model
     from clipdex.models.hub.known import find_known

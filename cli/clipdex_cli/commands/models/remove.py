@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import click
 
+from clipdex_cli import completing
+from clipdex_cli.help_pages import Command
 
-@click.command("remove")
-@click.argument("name", metavar="MODEL")
+
+@click.command("remove", cls=Command)
+@click.argument("name", metavar="MODEL", shell_complete=completing.installed_models)
 def command(name: str) -> None:
     """Delete an installed model.
 
-    Indexes that were made with it still answer item queries; for others the model is to be installed again.
+    Its indexes still answer items. To ask them for texts or images, install the model again.
     """
     from clipdex.models.managing import remove
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
-from clipdex_cli import options
+from clipdex_cli import completing, options
+from clipdex_cli.help_pages import Command
 
 
-@click.command("verify")
-@click.argument("name", metavar="MODEL")
+@click.command("verify", cls=Command)
+@click.argument("name", metavar="MODEL", shell_complete=completing.models)
 @options.DEVICE
 @options.PRECISION
 def command(name: str, device: str, precision: str) -> None:
-    """Check the checksums of all files of a model, and its self-test on this machine."""
+    """Check the files of a model, and run its self-test."""
     from clipdex.models.managing import verify
 
     encoder = verify(name, device=device, precision=precision)

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from clipdex_cli import options
+from clipdex_cli.help_pages import Command
 from clipdex_cli.project_targets import PROJECT, the_project
 
 
-@click.command("add")
+@click.command("add", cls=Command)
 @click.argument("path", metavar="PATH", type=click.Path(path_type=str))
-@click.option("-n", "--name", metavar="NAME", help="What to call it. [default: as its folder or file]")
+@click.option("-n", "--name", metavar="NAME", help="Name of the source. [default: that of the folder or file]")
 @click.option(
     "-f", "--format", "format_name", metavar="FORMAT", default="auto", show_default=True, help="Format of the dataset."
 )
@@ -21,9 +22,10 @@ from clipdex_cli.project_targets import PROJECT, the_project
 def command(
     path: str, name: str | None, format_name: str, format_options: tuple[str, ...], project_dir: Path | None
 ) -> None:
-    """Add the dataset at PATH (or PATH:FORMAT) to the project, as a source with a name.
+    """Add a dataset to the project, as a named source.
 
-    A source whose dataset is not there any more has been moved: add it again, by its name, where it is now.
+    PATH is the dataset; PATH:FORMAT also names its format. When you have moved the dataset of a source, add it again
+    with the name of the source: the source then has the new path.
     """
     from clipdex.projects.adding import add_dataset
 

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import click
 
-from clipdex_cli import options
+from clipdex_cli import completing, options
+from clipdex_cli.help_pages import Command
 from clipdex_cli.project_targets import PROJECT, the_project
 
 
-@click.command("build")
-@click.argument("names", metavar="[SOURCE]...", nargs=-1)
+@click.command("build", cls=Command)
+@click.argument("names", metavar="[SOURCE]...", nargs=-1, shell_complete=completing.sources)
 @PROJECT
 @options.DEVICE
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary; failed files are still named.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary, only failed files.")
 def command(names: tuple[str, ...], project_dir: Path | None, device: str, quiet: bool) -> int:
-    """Build or bring up to date the indexes of all sources of the project, or of those that are named."""
+    """Build the indexes of the project's sources.
+
+    Without a SOURCE, all sources are built. An index that exists is brought up to date.
+    """
     from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
 

@@ -6,14 +6,23 @@ from pathlib import Path
 
 import click
 
+from clipdex_cli.help_pages import Command
 
-@click.command("import-datumaro")
+
+@click.command("import-datumaro", cls=Command)
 @click.argument("old", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output-dir", metavar="DIR", type=click.Path(path_type=Path), help="The new project. [default: DIR itself]"
+    "-o",
+    "--output-dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of the new project. [default: DIR itself]",
 )
 def command(old: Path, output_dir: Path | None) -> None:
-    """Make a project of the sources of an old project of Datumaro (a folder with .datumaro)."""
+    """Make a project from an old project of Datumaro.
+
+    DIR is the old project, a folder with .datumaro. Its sources become those of the new project.
+    """
     from clipdex.projects.adding import import_datumaro
 
     project, left_out = import_datumaro(old, output_dir or old)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable, write
 from clipdex_cli.project_targets import PROJECT, the_project
 
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
 _QUERIES_SHOWN = 3
 
 
-@click.command("info")
+@click.command("info", cls=Command)
 @PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(project_dir: Path | None, as_json: bool) -> int:
-    """Show the sources of the project and whether their indexes are up to date, its model, and its stages.
+    """Show the sources and stages of the project.
 
-    Stages that cannot be run are said with their line in the file; the exit code is then 1.
+    The list also has the model, and says which indexes are up to date. Stages that cannot run are named with their
+    line in clipdex.toml; the exit code is then 1.
     """
     from clipdex.projects.info import describe_project
 
@@ -42,7 +44,7 @@ def command(project_dir: Path | None, as_json: bool) -> int:
 
 
 def _problem(project: Project, stage: Stage) -> str:
-    """Return why a stage cannot be run as it stands in the file; nothing when it can."""
+    """Return why a stage cannot run as the file has it; empty if it can."""
     from clipdex.errors import ProjectFileInvalid
     from clipdex.projects.stages import request_of
 

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import click
 
+from clipdex_cli import completing
+from clipdex_cli.help_pages import Command
 from clipdex_cli.project_targets import PROJECT
 
 
-@click.command("remove")
-@click.argument("name", metavar="SOURCE")
+@click.command("remove", cls=Command)
+@click.argument("name", metavar="SOURCE", shell_complete=completing.sources)
 @PROJECT
 def command(name: str, project_dir: Path | None) -> None:
-    """Take a source out of the project. The dataset and its index stay where they are."""
+    """Remove a source from the project.
+
+    The dataset and its index stay as they are.
+    """
     from clipdex.projects.editing import remove_source
     from clipdex.projects.reading import open_project
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clipdex.wording import counted
+from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable
 from clipdex_cli.project_targets import PROJECT, Resolved, the_project
 
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 _HITS_SHOWN = 5
 
 
-@click.command("run")
+@click.command("run", cls=Command)
 @click.argument("chosen", metavar="[NAME|NUMBER]...", nargs=-1)
 @PROJECT
-@click.option("--no-build", is_flag=True, help="Search the indexes as they are; do not bring them up to date first.")
-@click.option("--update", is_flag=True, help="Record what comes out now in the place of what came out before.")
+@click.option("--no-build", is_flag=True, help="Search the indexes as they are.")
+@click.option("--update", is_flag=True, help="Record the hits of now in place of those recorded before.")
 def command(chosen: tuple[str, ...], project_dir: Path | None, no_build: bool, update: bool) -> int:
-    """Repeat the recorded queries of the project, in order, and say whether the hits are those of then.
+    """Repeat the recorded queries and compare the hits.
 
-    The indexes of the sources are brought up to date first. The same images, hashed by the same model, give the same
-    hits; otherwise it is said what differs: the model, sources whose index was written since, images of queries, and
-    which hits are new or gone.
+    Without a NAME or NUMBER, all stages run, in order. Each has the hits that were recorded, or clipdex says what is
+    different: the model, the index of a source, a query image, and which hits are new or gone. The indexes are brought
+    up to date first. The same images and the same model give the same hits.
 
-    Exit code: 0 when all hits are as they were recorded, otherwise 1.
+    Exit code: 0 when all hits are as recorded, else 1.
     """
     from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
@@ -50,7 +51,7 @@ def command(chosen: tuple[str, ...], project_dir: Path | None, no_build: bool, u
 
 
 def _run_or_say(project: Project, number: int, stage: Stage, *, update: bool) -> int:
-    """Run a stage; one that cannot be run is named, and does not stop those after it."""
+    """Run a stage. If it cannot run, name it, so that the next stages run."""
     from clipdex.errors import ClipdexError
 
     try:

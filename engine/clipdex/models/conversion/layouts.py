@@ -11,6 +11,7 @@ from clipdex.encoder.model import DESCRIPTION
 from clipdex.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
 from clipdex.models.conversion.reading import read_file, read_settings
 from clipdex.paths import is_there
+from clipdex.wording import with_article
 
 _MAX_README = 1 << 20
 _SHOWN = 8
@@ -81,8 +82,8 @@ def recognise(folder: Path) -> Layout:
     if image is not None or text is not None or _ONE_TOWER.search(family):
         there, other = ("image", "text") if image is not None or "vision" in family else ("text", "image")
         raise ModelUnsupported(
-            f"{folder} holds {'a vision-only' if there == 'image' else 'a text-only'} model: there is an {there} tower "
-            f"and no {other} tower. clipdex needs both, from one dual encoder such as CLIP."
+            f"{folder} holds a {'vision' if there == 'image' else 'text'}-only model: there is {with_article(there)} "
+            f"tower and no {other} tower. clipdex needs both, from one dual encoder such as CLIP."
         )
     if family and _any(folder, _SAFETENSORS):
         return Layout("transformers", folder, family=family)

@@ -17,6 +17,7 @@ from typing import Any
 from clipdex.encoder.model import ImageSettings
 from clipdex.errors import ModelCorrupt, ModelUnsupported
 from clipdex.models.conversion.reading import part, read_settings
+from clipdex.wording import with_article
 
 _SMALLEST, _LARGEST = 8, 2048
 _WHITE = (255, 255, 255)
@@ -126,7 +127,7 @@ def _defaults(values: _Values, folder: Path) -> _Defaults:
             bare = bare.removesuffix(suffix)
     if not isinstance(bare, str) or bare not in _CLASSES:
         known = ", ".join(f"{name}ImageProcessor" for name in _CLASSES)
-        raise values.unsupported(f"it is a {named!r:.80}, and not one of {known}")
+        raise values.unsupported(f"it is {with_article(repr(named))[:80]}, and not one of {known}")
     return _CLASSES[bare]
 
 

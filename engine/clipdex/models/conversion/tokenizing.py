@@ -22,6 +22,7 @@ from clipdex.encoder.panics import is_panic
 from clipdex.errors import ModelCorrupt, ModelUnsupported
 from clipdex.models.conversion.reading import part, read_file, read_settings
 from clipdex.models.conversion.sentencepiece_file import SentencePieces, sentence_pieces
+from clipdex.wording import with_article
 
 _MAX_FILE = 64 << 20
 _MAX_PACKED = 16 << 20
@@ -138,7 +139,7 @@ def _open_clip_tower(text: dict[str, Any], path: Path) -> _Tower:
     """Read ``text_cfg`` of OpenCLIP, or of Apple's MobileCLIP. Both pad texts with zeros, except for SigLIP."""
     if text.get("hf_model_name") is not None:
         raise ModelUnsupported(
-            f"{path}: the text tower is a {text['hf_model_name']!r:.80}, and not CLIP's or SigLIP's."
+            f"{path}: the text tower is {with_article(repr(text['hf_model_name']))[:80]}, and not CLIP's or SigLIP's."
         )
     length = _given(text, "context_length", 77)
     if text.get("no_causal_mask") is not True and text.get("causal_masking") is not False:

@@ -17,6 +17,7 @@ from clipdex.errors import ModelCorrupt, ModelUnsupported
 from clipdex.extras import optional
 from clipdex.models.conversion.layouts import Layout
 from clipdex.models.conversion.reading import part, read_settings
+from clipdex.wording import with_article
 
 _TOKENS = 9
 _LONGEST_MESSAGE = 300
@@ -89,7 +90,9 @@ def _transformers(layout: Layout) -> tuple[Any, Any, Any]:
         # The libraries raise nearly any error for a damaged file or an inconsistent configuration.
         raise ModelCorrupt(f"transformers cannot load {layout.folder}: {_short(error)}") from error
     if not hasattr(model, "get_image_features") or not hasattr(model, "get_text_features"):
-        raise ModelUnsupported(f"{layout.folder} is a {layout.family!r} model, and no dual encoder such as CLIP.")
+        raise ModelUnsupported(
+            f"{layout.folder} is {with_article(repr(layout.family))} model, and no dual encoder such as CLIP."
+        )
 
     def features(output: Any) -> Any:  # noqa: ANN401 - a tensor, or (transformers 5) an output that has it
         return output if hasattr(output, "shape") else output.pooler_output

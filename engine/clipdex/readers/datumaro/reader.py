@@ -12,6 +12,7 @@ from clipdex.readers.base import MISSING, NO_IMAGE, NO_OPTIONS, Reader, ReadItem
 from clipdex.readers.datumaro.layouts import evidence, importer_for
 from clipdex.readers.datumaro.library import datumaro_errors, module, open_dataset, quiet
 from clipdex.readers.datumaro.media import content_hash, media_of
+from clipdex.wording import with_article
 
 # Items taken from Datumaro at once: between them, others may log and warn.
 _BATCH = 256
@@ -105,7 +106,7 @@ class DatumaroReader(Reader):
 def _kind(media: Any) -> str:  # noqa: ANN401
     """Return what kind of media it is, such as ``a point cloud``."""
     name = getattr(getattr(media, "type", None), "name", type(media).__name__).replace("_", " ").lower()
-    return f"a {name}"
+    return with_article(name)
 
 
 def _labels(annotations: Any, names: list[str]) -> tuple[str, ...]:  # noqa: ANN401

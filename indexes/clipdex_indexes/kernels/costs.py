@@ -1,0 +1,186 @@
+"""The exact k lowest keys by a cost that is made of their distances to several queries, over every key.
+
+The k nearest of each query alone do not show which keys are good for all queries, or far from some. So every distance
+is computed, a block of keys at a time. A distance is a whole number of bits, so its cost is looked up in a table of the
+query. Costs are int64, so that sums are exact and the answer is the same whatever the blocks and threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from clipdex_indexes.arrays import Bools, Ints, Keys, Masks
+from clipdex_indexes.kernels.distances import distances_to
+from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Piece, Rows, ScanSizes
+from clipdex_indexes.kernels.threads import run_all
+
+Joining = Literal["min", "max", "sum"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Queries whose costs are made one: the least, the greatest, or their sum.
+
+    Attributes
+    ----------
+    queries
+        Hash keys, uint8 ``[q, bytes]``, q at least 1.
+    costs
+        The cost of each distance to each query, int64 ``[q, bits + 1]``. Sums over all groups must fit into int64.
+    rule
+        ``min``, ``max`` or ``sum``.
+    """
+
+    queries: Keys
+    costs: Ints
+    rule: Joining
+
+    def combine(self, costs: Ints) -> Ints:
+        """Return one cost for each key, int64 ``[n]``, from its cost for each query, ``[q, n]``."""
+        rule = {"min": np.minimum, "max": np.maximum, "sum": np.add}[self.rule]
+        combined: Ints = rule.reduce(costs, axis=0)
+        return combined
+
+
+@dataclass(frozen=True, slots=True)
+class Lowest:
+    """The keys of one array with the lowest costs, by cost, then position.
+
+    Attributes
+    ----------
+    costs, positions
+        int64 ``[m]``, with m = min(k, number of keys that count).
+    """
+
+    costs: Ints
+    positions: Ints
+
+
+def count_distances(
+    arrays: Sequence[Keys], queries: Keys, masks: Masks | None = None, sizes: ScanSizes = DEFAULT_SIZES
+) -> Ints:
+    """Count how many keys are at each distance from each query.
+
+    Parameters
+    ----------
+    arrays
+        Hash keys, each uint8 ``[n_i, bytes]``.
+    queries
+        uint8 ``[q, bytes]``.
+    masks
+        For each array which keys count, bool ``[n_i]``; None for all.
+    sizes
+        How the work is cut up.
+
+    Returns
+    -------
+    int64 ``[q, bits + 1]``.
+    """
+    bits = 8 * queries.shape[1]
+
+    def run(keys: Keys, mask: Bools | None, _first: int) -> Ints:
+        counts = np.zeros((len(queries), bits + 1), np.int64)
+        for _, block in _blocks(keys, mask, sizes.rows_of_several):
+            for number, distances in enumerate(distances_to(block, queries)):
+                counts[number] += np.bincount(distances, minlength=bits + 1)
+        return counts
+
+    total = np.zeros((len(queries), bits + 1), np.int64)
+    for _, part in _over_pieces(Rows(arrays, masks), len(queries), sizes, run):
+        total += part
+    return total
+
+
+def lowest(
+    arrays: Sequence[Keys],
+    groups: Sequence[Group],
+    k: int,
+    masks: Masks | None = None,
+    sizes: ScanSizes = DEFAULT_SIZES,
+) -> list[Lowest]:
+    """Find the k keys of each array whose costs, summed over the groups, are lowest.
+
+    Parameters
+    ----------
+    arrays, masks, sizes
+        As of ``count_distances``.
+    groups
+        At least one.
+    k
+        At least 1; a k above the number of keys gives all of them.
+
+    Returns
+    -------
+    list of Lowest
+        ``[array]``. Equal costs are in order of position, also at the k-th place.
+    """
+
+    def run(keys: Keys, mask: Bools | None, first: int) -> Lowest:
+        best = _joined([], k)
+        for positions, block in _blocks(keys, mask, sizes.rows_of_several):
+            costs = _costs(block, groups)
+            if len(best.costs) == k:  # an equal cost that comes later loses
+                better = costs < best.costs[-1]
+                costs, positions = costs[better], positions[better]
+            if len(costs):
+                best = _joined([best, Lowest(costs, positions + first)], k)
+        return best
+
+    queries = sum(len(group.queries) for group in groups)
+    by_array: list[list[Lowest]] = [[] for _ in arrays]
+    for number, part in _over_pieces(Rows(arrays, masks), queries, sizes, run):
+        by_array[number].append(part)
+    return [_joined(parts, k) for parts in by_array]
+
+
+def _costs(keys: Keys, groups: Sequence[Group]) -> Ints:
+    total = np.zeros(len(keys), np.int64)
+    for group in groups:
+        distances = distances_to(keys, group.queries)
+        total += group.combine(np.take_along_axis(group.costs, distances, axis=1))
+    return total
+
+
+def _joined(parts: Sequence[Lowest], k: int) -> Lowest:
+    nothing = np.empty(0, np.int64)
+    costs = np.concatenate([part.costs for part in parts] or [nothing])
+    positions = np.concatenate([part.positions for part in parts] or [nothing])
+    order = np.lexsort((positions, costs))[:k]
+    return Lowest(costs[order], positions[order])
+
+
+def _blocks(keys: Keys, mask: Bools | None, most: int) -> Iterator[tuple[Ints, Keys]]:
+    """Yield the keys that count with their positions, from ``most`` keys at a time; empty blocks are left out."""
+    for start in range(0, len(keys), most):
+        block = keys[start : start + most]
+        if mask is None:
+            yield np.arange(start, start + len(block)), block
+            continue
+        kept = np.flatnonzero(mask[start : start + most])
+        if len(kept):
+            yield kept + start, block if len(kept) == len(block) else block[kept]
+
+
+def _over_pieces(
+    rows: Rows, queries: int, sizes: ScanSizes, run: Callable[[Keys, Bools | None, int], T]
+) -> list[tuple[int, T]]:
+    """Call ``run`` with the keys, the mask and the first position of each piece, in threads.
+
+    Returned are, for each piece in order, the number of its array and what ``run`` returned.
+    """
+
+    def run_pieces(chunk: list[Piece]) -> list[tuple[int, T]]:
+        return [(number, run(rows.arrays[number][start:end], mask_of(number, start, end), start))
+                for number, start, end in chunk]  # fmt: skip
+
+    def mask_of(number: int, start: int, end: int) -> Bools | None:
+        mask = rows.masks[number]
+        return None if mask is None else mask[start:end]
+
+    few = len(rows) * queries < sizes.one_thread_below
+    return [result for results in run_all(run_pieces, rows.chunks(sizes), here=few) for result in results]

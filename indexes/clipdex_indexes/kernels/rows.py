@@ -1,0 +1,193 @@
+"""The rows of several arrays of keys as one sequence, cut into chunks for threads and into blocks for the cache.
+
+A row is numbered through all arrays, one after the other; a position counts within its array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from clipdex_indexes.arrays import Bools, Ints, Keys, Masks
+from clipdex_indexes.kernels.threads import available_threads
+
+# Nanoseconds to fetch a row that is scattered in memory, to read one among all, and to compute one distance.
+_FETCH, _READ, _COMPARE = 80, 3, 3
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSizes:
+    """How a scan over keys is cut up. Sizes change the speed and the memory, never the answer.
+
+    Attributes
+    ----------
+    smallest_chunk
+        Rows that a thread is given at least.
+    chunks_per_thread
+        Several chunks a thread even out the threads.
+    one_thread_below
+        Fewer distances than this are computed in the calling thread.
+    rows_of_one_query, rows_of_several
+        Rows of a block. A single query reads each key once; several queries read the keys of a block again, from the
+        cache.
+    queries_at_once
+        Queries that are compared with a block.
+    first_rows
+        Rows of the first block of a chunk while there is no bound on the k-th distance yet: most of them are kept.
+    sampled_runs, sampled_rows, sampled_for_each_of_k
+        The sample that gives the first bound on the k-th distance: the number of runs of rows that it is made of, its
+        least number of rows, and its least number of rows for each of k.
+    sampled_share
+        A sample is taken where it is at most one row of so many.
+    most_found
+        Keys within a distance that are held at once for several queries.
+    """
+
+    smallest_chunk: int = 1 << 16
+    chunks_per_thread: int = 4
+    one_thread_below: int = 1 << 15
+    rows_of_one_query: int = 1 << 19
+    rows_of_several: int = 1 << 14
+    queries_at_once: int = 64
+    first_rows: int = 1 << 11
+    sampled_runs: int = 16
+    sampled_rows: int = 1 << 13
+    sampled_for_each_of_k: int = 4
+    sampled_share: int = 16
+    most_found: int = 1 << 22
+
+    def block_rows(self, queries: int) -> int:
+        """Return the rows of a block that is compared with so many queries."""
+        return self.rows_of_one_query if queries == 1 else self.rows_of_several
+
+    def query_blocks(self, queries: Keys) -> list[Keys]:
+        """Cut queries into blocks that are compared at once."""
+        return [queries[first : first + self.queries_at_once] for first in range(0, len(queries), self.queries_at_once)]
+
+
+DEFAULT_SIZES = ScanSizes()
+
+
+class Piece(NamedTuple):
+    """A part of one array: number of the array, first position, and the position after the last."""
+
+    array: int
+    start: int
+    end: int
+
+
+class Block(NamedTuple):
+    """Rows to compare at once.
+
+    Attributes
+    ----------
+    keys
+        uint8 ``[n, bytes]``, C-contiguous.
+    mask
+        Which of them count, bool ``[n]``; None where all do.
+    rows
+        The row of each key, int64 ``[n]``, or the row of the first where they follow each other.
+    """
+
+    keys: Keys
+    mask: Bools | None
+    rows: Ints | int
+
+
+class Rows:
+    """The rows to scan.
+
+    Parameters
+    ----------
+    arrays
+        Hash keys, each uint8 ``[n_i, bytes]``, C-contiguous.
+    masks
+        For each array which keys count, bool ``[n_i]``; None for all.
+
+    Attributes
+    ----------
+    starts
+        The first row of each array, int64 ``[arrays]``.
+    """
+
+    def __init__(self, arrays: Sequence[Keys], masks: Masks | None = None) -> None:
+        self.arrays = arrays
+        self.masks = masks if masks is not None else [None] * len(arrays)
+        ends = np.cumsum([len(keys) for keys in arrays], dtype=np.int64)
+        self.starts: Ints = np.concatenate([np.zeros(1, np.int64), ends])[: len(arrays)]
+        self._count = int(ends[-1]) if len(arrays) else 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def arrays_of(self, rows: Ints) -> Ints:
+        """Return the number of the array of each row."""
+        if len(self.arrays) == 1:
+            return np.zeros(len(rows), np.int64)
+        owners: Ints = np.searchsorted(self.starts, rows, side="right") - 1
+        return owners
+
+    def chunks(self, sizes: ScanSizes) -> list[list[Piece]]:
+        """Deal the rows out for threads, in order: a chunk is a part of a large array, or several small ones."""
+        size = max(sizes.smallest_chunk, -(-len(self) // (available_threads() * sizes.chunks_per_thread)))
+        chunks: list[list[Piece]] = []
+        room = 0
+        for number, keys in enumerate(self.arrays):
+            start = 0
+            while start < len(keys):
+                if not room:
+                    chunks.append([])
+                    room = size
+                end = min(len(keys), start + room)
+                chunks[-1].append(Piece(number, start, end))
+                room -= end - start
+                start = end
+        return chunks
+
+    def blocks(self, chunk: Sequence[Piece], queries: int, most: int, first: int | None = None) -> Iterator[Block]:
+        """Yield the rows of a chunk that count, in order.
+
+        Where a mask selects many rows of a piece, all rows come with the mask. Where it selects few, only those come,
+        gathered.
+
+        Parameters
+        ----------
+        chunk
+            What to read.
+        queries
+            How many queries each block is compared with.
+        most
+            The largest number of rows of a block.
+        first
+            The largest number of rows of the first block, where it is another.
+        """
+        size = most if first is None else first
+        for number, start, end in chunk:
+            keys, mask, row = self.arrays[number], self.masks[number], int(self.starts[number])
+            selected = end - start if mask is None else int(np.count_nonzero(mask[start:end]))
+            if not selected:
+                continue
+            if mask is not None:
+                gathering = selected * (_FETCH + _COMPARE * queries)
+                if gathering < (end - start) * (_READ + _COMPARE * queries):
+                    yield from self._gathered(number, np.flatnonzero(mask[start:end]) + start, most)
+                    size = most
+                    continue
+                if selected == end - start:
+                    mask = None
+            while start < end:
+                stop = min(end, start + size)
+                yield Block(keys[start:stop], None if mask is None else mask[start:stop], row + start)
+                start, size = stop, most
+
+    def _gathered(self, number: int, positions: Ints, most: int) -> Iterator[Block]:
+        keys = self.arrays[number]
+        width = keys.shape[1]
+        whole = keys.view(f"V{width}")[:, 0]
+        for start in range(0, len(positions), most):
+            some = positions[start : start + most]
+            taken = whole.take(some).view(np.uint8).reshape(len(some), width)
+            yield Block(taken, None, some + self.starts[number])
