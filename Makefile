@@ -25,10 +25,11 @@ test: .venv/.installed-dev ## Run all tests
 test-lowest: .venv-lowest/.installed ## Run the tests that need no extra, with the lowest versions of what clipdex needs
 	.venv-lowest/bin/python -m pytest --numprocesses auto --dist loadfile
 
-check: .venv/.installed-check ## Lint, formatting, types, generated docs, and the site: dead links, pages that nothing leads to
+check: .venv/.installed-check ## Lint, formatting, types, imports between rooms, generated docs, and the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python tools/make_cli_reference.py --check
 	@# Not --quiet: MkDocs counts only the warnings that it prints.
 	@site=$$(mktemp -d) && { $(BIN)/mkdocs build --strict --site-dir $$site; status=$$?; rm -rf $$site; exit $$status; }
