@@ -1,13 +1,13 @@
-# The tasks of the project. `make demo` and `make test` need Python 3.10 or newer and nothing else.
+# The tasks of the project. `make demo` and `make test` need Python 3.11 or newer and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo-results
 PHOTOS := examples/photos
 
-.PHONY: demo test test-long check docs clean help
+.PHONY: demo test test-long test-lowest check docs clean help
 
 help: ## Show the tasks
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/'
 
 demo: .venv/.installed ## Index the example photos, query them in all ways, and save the pictures
 	@rm -rf $(DEMO)
@@ -25,31 +25,52 @@ test: .venv/.installed-dev ## Run all tests
 test-long: .venv/.installed-dev ## Run all tests with many more cases and models in full size, before a release
 	CLIPDEX_TESTS=long $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-check: .venv/.installed-dev ## Lint, formatting, types, generated docs, and the site: dead links, pages that nothing leads to
+test-lowest: .venv-lowest/.installed ## Run the tests that need no extra, with the lowest versions of what clipdex needs
+	.venv-lowest/bin/python -m pytest --numprocesses auto --dist worksteal
+
+check: .venv/.installed-check ## Lint, formatting, types, imports between rooms, generated docs, and the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python tools/make_cli_reference.py --check
 	@# Not --quiet: MkDocs counts only the warnings that it prints.
 	@site=$$(mktemp -d) && { $(BIN)/mkdocs build --strict --site-dir $$site; status=$$?; rm -rf $$site; exit $$status; }
 
-docs: .venv/.installed-dev ## Write the reference of the command line, and build the documentation into site/
+docs: .venv/.installed-check ## Write the reference of the command line, and build the documentation into site/
 	$(BIN)/python tools/make_cli_reference.py
 	$(BIN)/mkdocs build --strict
 	@echo "Open site/index.html. Its search box needs a server: $(BIN)/python -m http.server --directory site"
 
 clean: ## Delete what the tasks made
-	rm -rf .venv $(DEMO) site $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest $(DEMO) site $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --no-compile: only what is imported is compiled, when it is first imported. The newest pip resolves much faster than the
+# one that comes with Python.
+PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit("clipdex needs Python 3.10 or newer; name one with PYTHON=..." if sys.version_info < (3, 10) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("clipdex needs Python 3.11 or newer; name one with PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) --upgrade pip
 
 .venv/.installed: .venv/bin/python pyproject.toml
 	@echo "Installing clipdex and what it needs into .venv; this takes a minute or two."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python $(PIP) --editable .
 	@touch $@
 
-.venv/.installed-dev: .venv/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+.venv/.installed-dev: .venv/bin/python pyproject.toml
+	@echo "Installing clipdex and what its tests need into .venv; this takes a minute or two."
+	$(BIN)/python $(PIP) --editable '.[dev]'
+	@touch $@ .venv/.installed
+
+.venv/.installed-check: .venv/bin/python pyproject.toml
+	$(BIN)/python $(PIP) --editable '.[check]'
+	@touch $@ .venv/.installed
+
+.venv-lowest/.installed: pyproject.toml tools/lowest_versions.py
+	rm -rf .venv-lowest
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python tools/lowest_versions.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python $(PIP) --editable '.[test]' --constraint .venv-lowest/constraints.txt
 	@touch $@

@@ -26,7 +26,7 @@ from clipdex.encoder.towers import ImageTower
 from clipdex.media.decoding import load_image
 from clipdex.readers import FolderReader, ReadItem
 from clipdex_indexes import Index
-from common import ROOT, Keys, show_bar, show_command, show_table
+from common import Keys, example_photos, parse, show_bar, show_command, show_table
 
 ONE_BY_ONE_FACTOR = 1.6
 INFERENCE_FACTOR = 0.85
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, metavar="DIR", help="photos (default: made from examples/photos)")
     parser.add_argument("--count", type=int, default=800, help="photos to make without --images (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="rounds (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parse(parser, count=8, repeats=1)
     show_command()
     with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-") as folder:
         images = arguments.images
@@ -50,7 +50,7 @@ def main() -> None:
 
 def make_photos(folder: Path, count: int) -> None:
     """Fill a folder with different JPEG photos: crops of the example photos, half of them mirrored."""
-    sources = sorted(path for path in (ROOT / "examples/photos").rglob("*.jpg"))
+    sources = example_photos()
     folder.mkdir()
     chance = random.Random(0)  # noqa: S311 - not a secret
     for number in range(count):

@@ -27,7 +27,7 @@ from PIL import Image
 from clipdex.encoder import Encoder, find_model, prepare
 from clipdex.media.decoding import load_image
 from clipdex.models.conversion.centring import centre, packaged_nouns, packaged_photos
-from common import show_command, show_table
+from common import add_folders, class_folders, parse, show_command, show_table
 from quality import CUTS, embed_classes, embed_folder, precision, signs, unit
 
 Floats = npt.NDArray[np.float32]
@@ -69,18 +69,20 @@ class Material:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path, help="folders of class folders")
+    add_folders(parser)
     parser.add_argument("--model", help="name or folder of the model (default: the bundled one)")
     parser.add_argument("--template", default="a photo of a {}", help="query text for a class")
     parser.add_argument("--photos", type=int, nargs="+", default=[10, 20, 30, 45, 60], metavar="N", help="subsets")
     parser.add_argument("--nouns", type=int, nargs="+", default=[25, 50, 100, 200, 300], metavar="N", help="subsets")
     parser.add_argument("--draws", type=int, default=5, help="random subsets of each size (default: %(default)s)")
     parser.add_argument("--gap", type=float, nargs="+", default=[1.0, 2.0], metavar="LENGTH", help="as said above")
-    arguments = parser.parse_args()
+    parser.set_defaults(most=None)
+    arguments = parse(parser, photos=[2], nouns=[2], draws=2, most=4)
     show_command()
     encoder = Encoder(find_model(arguments.model), many=True)
-    folders = [embed(folder, arguments.template, encoder) for folder in arguments.folders]
-    material = embed_material(encoder)
+    with class_folders(arguments.folders) as named:
+        folders = [embed(folder, arguments.template, encoder) for folder in named]
+    material = embed_material(encoder, arguments.most)
     compare_centres(folders, material, (encoder.image_centre, encoder.text_centre))
     compare_views(folders, material)
     compare_numbers(folders, material, arguments.photos, arguments.nouns, arguments.draws)
@@ -96,15 +98,18 @@ def embed(folder: Path, template: str, encoder: Encoder) -> Labelled:
     return Labelled(folder.name, images + encoder.image_centre, classes, names, queries + encoder.text_centre)
 
 
-def embed_material(encoder: Encoder) -> Material:
-    """Embed all views of the packaged photos, and the nouns in and without the prompt, not centred."""
+def embed_material(encoder: Encoder, most: int | None = None) -> Material:
+    """Embed all views of the packaged photos (at most ``most``), and as many nouns with and without the prompt.
+
+    They are not centred.
+    """
     settings = encoder.model.image
-    photos = [load_image(path, settings.background) for path in packaged_photos()]
+    photos = [load_image(path, settings.background) for path in packaged_photos()[:most]]
     pixels = ((None, prepare(view, settings)) for photo in photos for view in views(photo))
     embeddings = np.stack([embedding for _, embedding in encoder.image_embeddings(pixels)])
     forms = {PROMPT: encoder.model.text.prompt, BARE: "{}"}
     nouns = {
-        form: embed_classes(packaged_nouns(), template, encoder) + encoder.text_centre
+        form: embed_classes(packaged_nouns()[:most], template, encoder) + encoder.text_centre
         for form, template in forms.items()
     }
     return Material(embeddings.reshape(len(photos), -1, embeddings.shape[-1]), nouns)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import importlib.util
 import shlex
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 if TYPE_CHECKING:
     from clipdex_indexes import ItemRow
@@ -22,6 +27,64 @@ BYTES = 64  # of a hash key of the bundled model
 _PAUSE = 0.03
 
 Keys = npt.NDArray[np.uint8]
+
+# The classes of CIFAR-10.
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def parse(parser: argparse.ArgumentParser, **tiny: object) -> argparse.Namespace:
+    """Parse the command line of a script, with the option ``--tiny`` that all scripts have.
+
+    Parameters
+    ----------
+    parser
+        Knows the options of the script. Settings that have no option get their values from ``set_defaults``.
+    tiny
+        Values of options and settings with ``--tiny``: they make the script run every part in seconds.
+    """
+    parser.allow_abbrev = False
+    parser.add_argument("--tiny", action="store_true", help="run every part on tiny data: the numbers mean nothing")
+    if _is_tiny():
+        parser.set_defaults(**tiny)
+    return parser.parse_args()
+
+
+def _is_tiny() -> bool:
+    return "--tiny" in sys.argv[1:]
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """Let a script take folders of class folders: one or more, and with ``--tiny`` none."""
+    parser.add_argument("folders", nargs="*" if _is_tiny() else "+", type=Path, help="folders of class folders")
+
+
+@contextlib.contextmanager
+def class_folders(named: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    """Give the folders that were named; where none was, one of three small photos a class, for a while."""
+    if named:
+        yield named
+        return
+    with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-") as scratch:
+        folder = Path(scratch, "tiny")
+        for number, photo in enumerate(example_photos()[: 3 * len(CLASSES)]):
+            path = folder / CLASSES[number % len(CLASSES)] / f"{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with Image.open(photo) as image:
+                image.resize((64, 64)).save(path)
+        yield [folder]
+
+
+def example_photos() -> list[Path]:
+    """Return the JPEG files of the example photos."""
+    return sorted((ROOT / "examples/photos").rglob("*.jpg"))
+
+
+def installed(*packages: str) -> bool:
+    """Return whether all of these can be imported; print which of them is not installed."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    for package in missing:
+        print(f"{package} is not installed, and not compared.\n")
+    return not missing
 
 
 def interleaved(

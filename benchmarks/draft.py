@@ -21,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clipdex.encoder import Encoder, find_model, hash_key, images
+from clipdex.encoder import Encoder, find_model, hash_key, prepare
+from clipdex.media import decoding
 from clipdex.media.decoding import load_image
-from common import ROOT, Keys, show_command, show_table
+from common import ROOT, Keys, parse, show_command, show_table
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument(
         "--tiles", type=int, nargs="+", default=[2, 3, 4, 5, 6], metavar="N", help="mosaics of N x N photos"
     )
-    arguments = parser.parse_args()
+    arguments = parse(parser, count=1, tiles=[1, 3])
     show_command()
     with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-") as folder:
         for tiles in arguments.tiles:
@@ -53,13 +54,13 @@ def main() -> None:
 
 def make_mosaics(photos: Path, folder: Path, tiles: int, count: int) -> list[Path]:
     """Write ``count`` JPEG mosaics of ``tiles`` x ``tiles`` photos, each photo in its own resolution."""
-    sources = sorted(path for path in photos.rglob("*.jp*g") if min(Image.open(path).size) >= _SMALLEST)
+    sources = sorted(path for path in photos.rglob("*.jp*g") if _short_side(path) >= _SMALLEST)
     if tiles == 1:
         return sources[:count]
     folder.mkdir()
     chance = random.Random(tiles)  # noqa: S311 - not a secret
     for number in range(count):
-        parts = [Image.open(chance.choice(sources)).convert("RGB") for _ in range(tiles * tiles)]
+        parts = [_open(chance.choice(sources)) for _ in range(tiles * tiles)]
         width, height = min(part.width for part in parts), min(part.height for part in parts)
         mosaic = Image.new("RGB", (tiles * width, tiles * height))
         for place, part in enumerate(parts):
@@ -77,9 +78,9 @@ def measure(files: Sequence[Path], title: str) -> None:
     enough = settings.resize_size
 
     def decode(source: Path | BytesIO, margin: float) -> tuple[int, Pixels]:
-        with mock.patch.object(images, "_DRAFT_MARGIN", margin):
+        with mock.patch.object(decoding, "_DRAFT_MARGIN", margin):
             image = load_image(source, settings.background, enough=None if margin == FULL else enough)
-        return min(image.size), images.prepare(image, settings)
+        return min(image.size), prepare(image, settings)
 
     def key(pixels: Pixels) -> Keys:
         return hash_key(encoder._image_tower(pixels), encoder.image_centre)
@@ -108,8 +109,19 @@ def measure(files: Sequence[Path], title: str) -> None:
 
 def _save_again(file: Path) -> BytesIO:
     stream = BytesIO()
-    Image.open(file).save(stream, "JPEG", quality=_QUALITY)
+    with Image.open(file) as image:
+        image.save(stream, "JPEG", quality=_QUALITY)
     return stream
+
+
+def _short_side(file: Path) -> int:
+    with Image.open(file) as image:
+        return min(image.size)
+
+
+def _open(file: Path) -> Image.Image:
+    with Image.open(file) as image:
+        return image.convert("RGB")
 
 
 def _bits(one: Keys, other: Keys) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex_indexes.kernels.pairs import make_plan, near_pairs, words_of
-from common import BYTES, Keys, random_keys, show_bar, show_command, show_table
+from common import BYTES, Keys, parse, random_keys, show_bar, show_command, show_table
 
 Triples = set[tuple[int, int, int]]
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--distances", type=int, nargs="+", default=[16, 32, 48], metavar="D", help="bits")
     parser.add_argument("--part", type=int, default=2000, metavar="N", help="keys that FAISS is given as queries")
     parser.add_argument("--multihash", action="store_true", help="compare with IndexBinaryMultiHash too")
-    arguments = parser.parse_args()
+    arguments = parse(parser, keys=4000, distances=[4, 48], part=20, multihash=True)
     show_command()
     rows, multihash = [], []
     for distance in arguments.distances:

@@ -20,7 +20,7 @@ from clipdex.encoder import Encoder, find_model
 from clipdex.readers import FolderReader, UnreadableItem
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter, ItemRow
-from common import BYTES, interleaved, item_id, medians, show_bar, show_command, show_table
+from common import BYTES, interleaved, item_id, medians, parse, show_bar, show_command, show_table
 
 FACTOR = 1.3
 WALK, BUILD, COMPARE = "`os.scandir` and `stat`", "`clipdex.build`", "`clipdex.build`, comparing every item"
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=1_000_000, help="(default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=7, help="rounds (default: %(default)s)")
     parser.add_argument("--compare", action="store_true", help="measure the comparison of every item, too")
-    arguments = parser.parse_args()
+    arguments = parse(parser, files=1500, repeats=1, compare=True)
     show_command()
     with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-") as folder:
         root = Path(folder, "data")

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from clipdex.encoder import Encoder, find_model
 from clipdex.search.calibration import fusion_scores, places, tail_scores, z_scores
-from common import show_command, show_table
+from common import CLASSES, add_folders, class_folders, parse, show_command, show_table
 from quality import Floats, embed_classes, embed_folder, signs
 
 HITS = 20
@@ -127,7 +127,7 @@ def compare_negative(data: Folder, encoder: Encoder) -> None:
     for many, names in MANY.items():
         wanted = data.distances(embed_classes([many], "a photo of {}", encoder)[0])
         for name in names:
-            images = [data.signs[one] for one in data.of_class(rng, name, 10)]
+            images = [data.signs[one] for one in data.of_class(rng, name, min(10, int((data.classes == name).sum())))]
             for kind, query in [("text", data.texts[data.names.index(name)]), *(("image", one) for one in images)]:
                 merged = {"no negative query": wanted / 1.0}
                 for rule in RULES:
@@ -151,20 +151,21 @@ def compare_negative(data: Folder, encoder: Encoder) -> None:
 def main() -> None:
     """Measure and print Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path, help="folders of class folders")
+    add_folders(parser)
     parser.add_argument("--model", help="name or folder of the model (default: the bundled one)")
     parser.add_argument("--template", default="a photo of a {}", help="query text for a class")
     parser.add_argument("--lists", type=int, default=400, help="how many lists of queries")
-    arguments = parser.parse_args()
+    arguments = parse(parser, lists=3)
     show_command()
     encoder = Encoder(find_model(arguments.model), many=True)
-    for folder in arguments.folders:
-        data = Folder(folder, encoder, arguments.template)
-        print(f"{folder.name}, {len(data.classes):,} images:\n")
-        compare_mixed(data, arguments.lists)
-        compare_all(data, arguments.lists)
-        if {name for names in MANY.values() for name in names} <= set(data.names):
-            compare_negative(data, encoder)
+    with class_folders(arguments.folders) as folders:
+        for folder in folders:
+            data = Folder(folder, encoder, arguments.template)
+            print(f"{folder.name}, {len(data.classes):,} images:\n")
+            compare_mixed(data, arguments.lists)
+            compare_all(data, arguments.lists)
+            if set(CLASSES) <= set(data.names):
+                compare_negative(data, encoder)
 
 
 if __name__ == "__main__":

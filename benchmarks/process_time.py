@@ -22,6 +22,7 @@ from common import (
     item_id,
     medians,
     milliseconds,
+    parse,
     random_keys,
     show_bar,
     show_command,
@@ -55,31 +56,10 @@ if kind != "item":
 import clipdex.search.explorer; lap("import clipdex (rest)")
 explorer = clipdex.search.explorer.Explorer(dataset); lap("open the index")
 if kind != "item":
-    encoder = explorer._encoder; lap("read model.json")
-    tower = "text" if kind == "text" else "image"
-    parts = [f"{tower}.xml", f"{tower}.bin"] + (["tokenizer.json"] if kind == "text" else []) + ["centre.npz"]
-    for part in parts:
-        encoder.model.path(part)
-    lap("checksums of the tower (once more below)")
-    checksums = laps[-1][1]
+    encoder = explorer._the_encoder(); lap("read model.json")
     if kind == "text":
-        encoder._text_preparation; lap("tokenizer")
-    from clipdex.encoder import towers
-    read, compile = towers._read, towers._compile
-    inner = {}
-    def timed(name, call):
-        def run(*args):
-            start = time.perf_counter()
-            try:
-                return call(*args)
-            finally:
-                inner[name] = time.perf_counter() - start
-        return run
-    towers._read, towers._compile = timed("OpenVINO: read", read), timed("OpenVINO: compile", compile)
-    getattr(encoder, f"_{tower}_tower")
-    whole = time.perf_counter() - begin
-    laps += [*inner.items(), ("self-test and rest of the tower", whole - sum(inner.values()) - checksums)]
-    begin = time.perf_counter()
+        encoder._text_preparation; lap("check the note, load the tokenizer")
+    getattr(encoder, f"_{kind}_tower"); lap("check the note, load the compiled tower")
 query = clipdex.ItemQuery(value) if kind == "item" else value if kind == "text" else Path(value)
 explorer.explore_topk(query); lap("answer")
 import rich.console, rich.table; lap("import rich")
@@ -92,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=100_000, help="items in the index (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=9, help="rounds (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parse(parser, items=100, repeats=1)
     show_command()
     with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-") as folder:
         dataset = Path(folder, "dataset")
@@ -123,7 +103,9 @@ def measure_processes(dataset: Path, values: dict[str, str], environment: dict[s
         "image query": [*program, "query", str(dataset), "--image", values["image"]],
     }
     run = functools.partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, env=environment)
-    found = interleaved({name: functools.partial(run, command) for name, command in commands.items()}, repeats)
+    found = interleaved(
+        {name: functools.partial(run, command) for name, command in commands.items()}, repeats, warm=repeats > 1
+    )
     middle = medians(found)
     floor = middle[FLOOR]
     show_table(
@@ -138,7 +120,10 @@ def measure_processes(dataset: Path, values: dict[str, str], environment: dict[s
 
 
 def measure_stages(kind: str, dataset: Path, value: str, environment: dict[str, str], repeats: int) -> None:
-    """Time the stages of one kind of query, each in a fresh process."""
+    """Time the stages of one kind of query, each in a fresh process.
+
+    All have the tower compiled and checked before, by the processes that were timed.
+    """
     command = [sys.executable, "-c", _STAGES, kind, str(dataset), value]
     laps: dict[str, list[float]] = {}
     for _ in range(repeats):

@@ -23,6 +23,7 @@ from clipdex.encoder import Encoder, find_model, prepare
 from clipdex.media.decoding import load_image
 from clipdex.readers import FolderReader, ReadItem
 from clipdex.search.ranking import CANDIDATES
+from common import add_folders, class_folders, parse, show_command, show_table
 
 Floats = npt.NDArray[np.float32]
 CUTS = (1, 10, 100)
@@ -79,55 +80,51 @@ def precision(
         similarity = stored @ queries[number]
         if same:
             similarity[number] = -np.inf
-        order = np.argsort(-similarity, kind="stable")
+        order = np.argsort(-similarity, kind="stable")[: len(similarity) - same]
         for cut in CUTS:
             first = order[:cut]
             if again is not None:
-                candidates = order[: min(cut * CANDIDATES, len(order) - same)]
+                candidates = order[: cut * CANDIDATES]
                 first = candidates[np.argsort(-(stored[candidates] @ again[number]), kind="stable")[:cut]]
             right[cut].append(float((classes[first] == wanted[number]).mean()))
     return {cut: float(np.mean(values)) for cut, values in right.items()}
 
 
-def table(
+def compare(
     title: str, queries: Floats, stored: Floats, wanted: npt.NDArray[np.str_], classes: npt.NDArray[np.str_]
-) -> None:
-    """Print the four ways of comparing."""
+) -> list[list[str]]:
+    """Return rows of the table: the precision by each of the four ways of comparing."""
     same = queries is stored
     ways = {
         "hamming": (signs(queries), signs(stored)),
         "float": (unit(queries), unit(stored)),
         "asymmetric": (unit(queries), signs(stored)),
     }
-    for name, (asked, kept) in ways.items():
-        scores = precision(asked, kept, wanted, classes, same=same)
-        show(title, name, scores)
-    rescored = precision(signs(queries), signs(stored), wanted, classes, same=same, again=unit(queries))
-    show(title, "rescored", rescored)
-
-
-def show(title: str, name: str, scores: dict[int, float]) -> None:
-    """Print a row of the table."""
-    print(f"| {title} | {name} | " + " | ".join(f"{scores[cut]:.3f}" for cut in CUTS) + " |")
+    scores = {name: precision(asked, kept, wanted, classes, same=same) for name, (asked, kept) in ways.items()}
+    scores["rescored"] = precision(signs(queries), signs(stored), wanted, classes, same=same, again=unit(queries))
+    return [[title, name, *(f"{score[cut]:.3f}" for cut in CUTS)] for name, score in scores.items()]
 
 
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path, help="folders of class folders")
+    add_folders(parser)
     parser.add_argument("--model", help="name or folder of the model (default: the bundled one)")
     parser.add_argument("--template", default="a photo of a {}", help="query text for a class")
-    arguments = parser.parse_args()
+    arguments = parse(parser)
+    show_command()
     encoder = Encoder(find_model(arguments.model), many=True)
-    print(f"| {encoder.model.name}, {encoder.model.embedding_size} bits | compared by | P@1 | P@10 | P@100 |")
-    print("|---|---|---|---|---|")
-    for folder in arguments.folders:
-        stored, classes = embed_folder(folder, encoder)
-        names = sorted(set(classes))
-        texts = embed_classes(names, arguments.template, encoder)
-        table(f"{folder.name}, text to image", texts, stored, np.array(names), classes)
-        if len(classes) >= 2 * len(names):
-            table(f"{folder.name}, image to image", stored, stored, classes, classes)
+    rows: list[list[str]] = []
+    with class_folders(arguments.folders) as folders:
+        for folder in folders:
+            stored, classes = embed_folder(folder, encoder)
+            names = sorted(set(classes))
+            texts = embed_classes(names, arguments.template, encoder)
+            rows += compare(f"{folder.name}, text to image", texts, stored, np.array(names), classes)
+            if len(classes) >= 2 * len(names):
+                rows += compare(f"{folder.name}, image to image", stored, stored, classes, classes)
+    title = f"{encoder.model.name}, {encoder.model.embedding_size} bits"
+    show_table([title, "compared by", *(f"P@{cut}" for cut in CUTS)], rows)
 
 
 if __name__ == "__main__":

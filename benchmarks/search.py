@@ -39,10 +39,12 @@ from clipdex_indexes.kernels.hamming import nearest
 from common import (
     BYTES,
     Keys,
+    installed,
     interleaved,
     item_id,
     medians,
     milliseconds,
+    parse,
     random_keys,
     show_bar,
     show_command,
@@ -95,7 +97,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, help="where to write the indexes, for a while (default: a temporary folder)"
     )
-    arguments = parser.parse_args()
+    arguments = parse(parser, keys=[2000], repeats=1)
     show_command()
     for number in arguments.keys:
         with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-", dir=arguments.folder) as folder:
@@ -118,7 +120,7 @@ def measure(number: int, parts: set[str], repeats: int, folder: Path) -> None:
             flat.add(keys)
             measured: dict[str, Callable[[], None]] = {
                 "single": lambda: measure_single(keys, index, flat, repeats),
-                "many": lambda: measure_many(keys, index, flat, max(3, repeats // 3)),
+                "many": lambda: measure_many(keys, index, flat, _fewer(repeats, 3)),
                 "filter": lambda: measure_filters(keys, index, flat, repeats),
                 "k": lambda: measure_large_k(index, flat, repeats),
             }
@@ -164,7 +166,7 @@ def measure_filters(keys: Keys, index: Index, flat: Any, repeats: int) -> None: 
         filtered, unfiltered = f"{SEARCH}, filtered", f"{SEARCH}, unfiltered"
         ways: Ways = {
             filtered: lambda selection=selection: _distances(search_indexes([index], query, K, [selection])),
-            SELECTOR: lambda parameters=parameters: flat.search(query, K, params=parameters)[0].astype(np.int64),
+            SELECTOR: lambda parameters=parameters: _of_faiss(flat, query, K, params=parameters),
         }
         _check_equal(ways)
         found = medians(
@@ -234,7 +236,7 @@ def measure_open(folder: Path, number: int, repeats: int) -> None:
     """Open an index and answer the first item query, each time in a new process."""
     command = [sys.executable, "-c", _OPEN, str(folder), item_id(number // 2)]
     runs = [
-        json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(max(3, repeats // 2))
+        json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(_fewer(repeats, 2))
     ]
     opening, answering, both, private, more = (float(np.median(values)) for values in zip(*runs, strict=True))
     print(f"{number:,} items, a new process, the first item query:\n")
@@ -260,8 +262,15 @@ def measure_process(folder: Path, number: int, repeats: int) -> None:
         subprocess.run, [*command, "--output", "json"], check=True, stdout=subprocess.DEVNULL, env=environment
     )
     name = "`clipdex query --item ... --output json`"
-    found = medians(interleaved({name: run}, max(3, repeats // 2)))[name]
+    found = medians(interleaved({name: run}, _fewer(repeats, 2), warm=repeats > 1))[name]
+    print(f"{number:,} items, whole processes:\n")
+    show_table(["process", "median ms"], [[name, milliseconds(found)]])
     _show_bar(number, f"{number:,} items, {name}, whole process", found, 1.0, unit="s")
+
+
+def _fewer(repeats: int, divisor: int) -> int:
+    """Return a fraction of the rounds for what takes long: at least three, where there are as many."""
+    return min(repeats, max(3, repeats // divisor))
 
 
 def _show_bar(number: int, what: str, value: float, limit: float, unit: str = "x") -> None:
@@ -275,18 +284,23 @@ def _ways(keys: Keys, index: Index, flat: Any, queries: Keys, k: int) -> Ways:  
         "clipdex `hamming.nearest`, keys in memory": lambda: np.stack(
             [found[0].distances for found in nearest([keys], queries, k)]
         ),
-        FAISS: lambda: flat.search(queries, k)[0].astype(np.int64),
+        FAISS: lambda: _of_faiss(flat, queries, k),
     }
-    try:
-        from usearch.index import MetricKind
-        from usearch.index import search as exact
-    except ImportError:
-        print("usearch is not installed, and not compared.\n")
+    if not installed("usearch"):
         return ways
+    from usearch.index import MetricKind
+    from usearch.index import search as exact
+
     ways["usearch, exact"] = lambda: np.atleast_2d(
         exact(keys, queries, k, MetricKind.Hamming, exact=True).distances
     ).astype(np.int64)
     return ways
+
+
+def _of_faiss(flat: Any, queries: Keys, k: int, **settings: Any) -> Distances:  # noqa: ANN401
+    distances, positions = flat.search(queries, k, **settings)
+    # Where there are fewer than k, FAISS fills up.
+    return distances[:, : (positions[0] >= 0).sum()].astype(np.int64)
 
 
 def _search(index: Index, query: Keys) -> Distances:

@@ -9,7 +9,9 @@ import numpy as np
 from PIL import Image
 
 from clipdex.readers.datumaro.library import module, quiet
-from helpers_engine import PHOTOS
+from helpers_engine import PHOTOS, skip_without
+
+skip_without("datumaro")
 
 NAMES = ("cat", "dog", "flower", "rocket")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib.util
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from clipdex.encoder import find_model
@@ -27,6 +29,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PHOTOS = REPOSITORY / "examples" / "photos"
 STARTER_MODEL = find_model(None)
 STARTER = STARTER_MODEL.folder
+
+
+def skip_without(*packages: str) -> None:
+    """Skip the module that is being imported where a package is not installed; none of them is imported here."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed", allow_module_level=True)
 
 
 def picture(seed: int, size: tuple[int, int] = (64, 48)) -> Image.Image:

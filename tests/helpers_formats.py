@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from helpers_engine import PHOTOS
 
 # Photographs that the bundled model tells apart, and where a dataset has them.
@@ -56,6 +58,7 @@ def write_tar(path: Path, members: Mapping[str, bytes], mode: str = "w") -> Path
 
 def write_parquet(path: Path, names: list[str], classes: list[str] | None = None, **options: Any) -> Path:
     """Photographs as Hugging Face lays them out, with their labels as numbers of classes or as texts."""
+    pytest.importorskip("pyarrow")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -8,22 +8,25 @@ from __future__ import annotations
 import contextlib
 import functools
 import gzip
-import importlib.util
+import importlib
 import io
 import json
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino as ov
-import pytest
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from helpers_amounts import LAYERS
+from helpers_amounts import CLIP_LAYERS, CLIP_WORDS, LAYERS
+from helpers_engine import skip_without
+
+skip_without("torch", "transformers", "sentencepiece", "onnxruntime")
 
 
 class _Late:
@@ -48,11 +51,6 @@ torch = _Late("torch", lambda library: library.set_num_threads(1))
 transformers = _Late("transformers")
 networks = _Late("helpers_networks")
 sentencepiece = _Late("sentencepiece")
-
-needs_references = pytest.mark.skipif(
-    any(importlib.util.find_spec(name) is None for name in ("torch", "transformers", "sentencepiece", "onnxruntime")),
-    reason="the libraries that are compared with are not installed",
-)
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 TEXT = """a photo of the dog cat horse bird bridge at night mountain meadow astronaut with camera old sea sunset yellow
@@ -179,49 +177,55 @@ def write_siglip_tokenizer(folder: Path) -> None:
         siglip_tokenizer(folder).save_pretrained(folder)
 
 
-def clip_folder(
-    root: Path,
-    *,
-    layers: int = LAYERS.now,
-    hidden: int = 64,
-    heads: int = 4,
-    projection: int = 64,
-    image_size: int = 224,
-    patch: int = 32,
-    text_hidden: int | None = None,
-    base: bool = False,
-    words: int | None = None,
-    seed: int = 0,
-) -> Path:
+@dataclass(frozen=True)
+class ClipShape:
+    """How large the parts of a CLIP are; the text tower is like the image tower where nothing is said of it.
+
+    ``words`` makes the vocabulary larger than that of the tokenizer.
+    """
+
+    layers: int = LAYERS.now
+    hidden: int = 64
+    heads: int = 4
+    projection: int = 64
+    image_size: int = 224
+    patch: int = 32
+    text_hidden: int | None = None
+    text_heads: int | None = None
+    words: int | None = None
+
+
+# A ViT-B/32, in its full size where all layers and words are asked for.
+BASE = ClipShape(CLIP_LAYERS.now, 768, 12, projection=512, text_hidden=512, text_heads=8, words=CLIP_WORDS.now)
+
+
+def clip_folder(root: Path, shape: ClipShape = ClipShape(), *, seed: int = 0, **changes: int) -> Path:
     """A CLIP as transformers saves it: safetensors, configuration, image processor and tokenizer.
 
-    ``base`` is a ViT-B/32 in its full size, but for the number of layers. ``words`` makes the vocabulary larger than
-    that of the tokenizer.
+    ``changes`` are of the shape.
     """
+    shape = replace(shape, **changes)
     vocabulary, _ = clip_vocabulary()
-    if base:
-        hidden, heads, projection, image_size, patch = 768, 12, 512, 224, 32
-        text_hidden = 512
-    text_hidden = text_hidden or hidden
+    text_hidden = shape.text_hidden or shape.hidden
     config = _config(
         transformers.CLIPConfig,
-        projection_dim=projection,
+        projection_dim=shape.projection,
         vision_config={
-            "hidden_size": hidden,
-            "intermediate_size": 4 * hidden,
-            "num_hidden_layers": layers,
-            "num_attention_heads": heads,
-            "image_size": image_size,
-            "patch_size": patch,
-            "projection_dim": projection,
+            "hidden_size": shape.hidden,
+            "intermediate_size": 4 * shape.hidden,
+            "num_hidden_layers": shape.layers,
+            "num_attention_heads": shape.heads,
+            "image_size": shape.image_size,
+            "patch_size": shape.patch,
+            "projection_dim": shape.projection,
         },
         text_config={
-            "vocab_size": words or len(vocabulary),
+            "vocab_size": shape.words or len(vocabulary),
             "hidden_size": text_hidden,
             "intermediate_size": 4 * text_hidden,
-            "num_hidden_layers": layers,
-            "num_attention_heads": text_hidden // 64 if base else heads,
-            "projection_dim": projection,
+            "num_hidden_layers": shape.layers,
+            "num_attention_heads": shape.text_heads or shape.heads,
+            "projection_dim": shape.projection,
             "bos_token_id": vocabulary[START],
             "eos_token_id": vocabulary[END],
             "pad_token_id": vocabulary[END],
@@ -230,7 +234,7 @@ def clip_folder(
     _save(root, transformers.CLIPModel, config, seed)
     with quiet():
         transformers.CLIPImageProcessorPil(
-            size={"shortest_edge": image_size}, crop_size={"height": image_size, "width": image_size}
+            size={"shortest_edge": shape.image_size}, crop_size={"height": shape.image_size, "width": shape.image_size}
         ).save_pretrained(root)
     _as_published(root / "preprocessor_config.json")
     write_clip_tokenizer(root)

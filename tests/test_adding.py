@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import importlib
 import io
 import json
 import lzma
@@ -14,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 import pytest
-from openvino import opset13 as opset
 
 from clipdex import Explorer, build
 from clipdex.encoder import Encoder, find_model
@@ -40,6 +40,7 @@ from clipdex_indexes import Index
 from helpers_engine import contents, copy_model, make_folder, picture, temporary_files
 from helpers_reference import clip_folder, export_onnx, write_clip_tokenizer
 
+opset = importlib.import_module("openvino.opset13")
 pytestmark = pytest.mark.usefixtures("quick_centres")
 
 

@@ -178,6 +178,7 @@ def test_stray_file_does_not_change_a_folder_of_images(stray, tmp_path):
 
 
 def test_parquet_without_images_does_not_change_a_folder_of_images(tmp_path):
+    pytest.importorskip("pyarrow")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

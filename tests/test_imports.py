@@ -73,3 +73,15 @@ def test_public_names_can_be_imported():
             assert getattr(package, name) is not None
         with pytest.raises(AttributeError, match="nonsense"):
             package.nonsense  # noqa: B018
+
+
+def test_every_module_can_be_imported_without_the_packages_of_extras():
+    code = """
+import importlib, pkgutil, sys
+sys.modules.update(dict.fromkeys(["torch", "transformers", "open_clip", "safetensors", "pyarrow", "datumaro", "nncf"]))
+import clipdex, clipdex_cli, clipdex_indexes
+for package in (clipdex, clipdex_cli, clipdex_indexes):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+"""
+    assert {"clipdex", "clipdex_cli", "clipdex_indexes"} <= imported_by(code)

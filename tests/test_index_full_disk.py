@@ -107,7 +107,7 @@ def test_an_index_on_media_that_cannot_be_written_answers_and_refuses_changes(tm
 
 
 AS_NOBODY = """
-import os, sys
+import os, sys, urllib.parse  # pathlib of Python 3.13 imports it late
 from pathlib import Path
 import numpy, faiss, hypothesis
 from helpers_index import apply, contents, row

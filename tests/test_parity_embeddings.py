@@ -12,9 +12,9 @@ from clipdex.encoder import Encoder, find_model
 from clipdex.encoder.texts import TextPreparation
 from clipdex.media.decoding import load_image
 from clipdex.models.adding import Choices, add_model, add_towers
-from helpers_amounts import CLIP_LAYERS, CLIP_WORDS
 from helpers_engine import PHOTOS
 from helpers_reference import (
+    BASE,
     clip_folder,
     datumaro_irs,
     embed_pixels,
@@ -113,7 +113,7 @@ def test_towers_of_different_widths_and_many_patches(large):
 
 
 def test_clip_b_32_in_its_full_size(tmp_path):
-    folder = clip_folder(tmp_path / "base", base=True, layers=CLIP_LAYERS.now, words=CLIP_WORDS.now)
+    folder = clip_folder(tmp_path / "base", BASE)
     add_model(folder, name="base", choices=Choices(hashing="sign"))
     model = find_model("base")
     assert (model.embedding_size, model.image.size, model.text.length) == (512, 224, 77)

@@ -17,12 +17,11 @@ from helpers_reference import (
     MOBILECLIP_PREPROCESSOR,
     clip_folder,
     embed_pixels,
-    needs_references,
     reference_pixels,
     siglip_folder,
 )
 
-pytestmark = [needs_references, pytest.mark.usefixtures("quick_centres")]
+pytestmark = pytest.mark.usefixtures("quick_centres")
 
 ORIENTATION = 0x0112
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]

@@ -20,7 +20,6 @@ from helpers_reference import (
     clip_tokenizer,
     clip_vocabulary,
     mobileclip_folder,
-    needs_references,
     quiet,
     reference_text_embedding,
     run_onnx,
@@ -32,8 +31,6 @@ from helpers_reference import (
     write_openai_vocabulary,
     write_siglip_tokenizer,
 )
-
-pytestmark = needs_references
 
 # Each is drawn from for texts of its own and for mixtures.
 ALPHABETS = {

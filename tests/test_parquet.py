@@ -6,9 +6,12 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+pytest.importorskip("pyarrow")
+
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from clipdex import Explorer, build, save_result
 from clipdex.errors import DatasetError, ImageError

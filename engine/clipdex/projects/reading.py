@@ -6,7 +6,7 @@ The TOML parser of Python reads it, and messages name the line of an error.
 from __future__ import annotations
 
 import os
-import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -18,11 +18,6 @@ from clipdex.projects.model import OptionValue, Outcome, Project, ProjectSource,
 from clipdex.projects.places import FILE_NAME, find_project
 from clipdex.readers.sources import AUTO
 from clipdex_indexes.storage.files import read_bounded
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 VERSION = 1
 _MAX_BYTES = 16 << 20

@@ -103,7 +103,7 @@ class ParquetReader(Reader):
         for path in files:
             try:
                 yield from self._rows(path)
-            except DatasetError as error:  # noqa: PERF203
+            except DatasetError as error:
                 if len(files) == 1:
                     raise
                 yield UnreadableItem(path.relative_to(self.root).as_posix(), error.message.rstrip("."))

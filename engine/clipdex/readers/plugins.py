@@ -125,7 +125,7 @@ def load_folder(folder: Path) -> FolderPlugins:
                 reader = checked_reader(thing)
                 if reader.format in readers:
                     raise DatasetError(f"another plugin of this folder has the format {reader.format!r}")
-            except DatasetError as error:  # noqa: PERF203
+            except DatasetError as error:
                 problems.append(f"{thing.__name__} of the plugin {path} was left out: {_said(error)}.")
             else:
                 readers[reader.format] = reader

@@ -46,7 +46,7 @@ class Provider(ABC):
         for name in self.known():
             try:
                 why = self.reader_class(name).detect(location)
-            except ClipdexError as error:  # noqa: PERF203
+            except ClipdexError as error:
                 problems.append(error.message)
             except Exception as error:  # noqa: BLE001 - may be code of others
                 problems.append(
@@ -127,7 +127,7 @@ class Installed(Provider):
         for name in self._points:
             try:
                 self.reader_class(name)
-            except ClipdexError as error:  # noqa: PERF203
+            except ClipdexError as error:
                 found.append(error.message)
         return found
 

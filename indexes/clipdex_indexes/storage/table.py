@@ -15,7 +15,6 @@ import contextlib
 import json
 import re
 import sqlite3
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -269,8 +268,7 @@ class TableReader:
         except sqlite3.Error as error:
             raise self._corrupt(str(error)) from error
         self._db.set_progress_handler(self._out_of_steps, effort.steps_a_call)
-        if sys.version_info >= (3, 11):
-            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT)
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT)
         try:
             self._check()
         except BaseException:

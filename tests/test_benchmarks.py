@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import importlib.util
+import re
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from clipdex.encoder.devices import CPU, precisions
+from helpers_engine import REPOSITORY
+
+BENCHMARKS = REPOSITORY / "benchmarks"
+SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem != "common")
+WITH_USEARCH = importlib.util.find_spec("usearch") is not None
+WITH_BF16 = "bf16" in precisions(CPU)
+# What is compared with in each script, beside what clipdex needs.
+NEEDS = {"formats": ["datumaro"], "models": ["torch", "transformers", "safetensors", "nncf", "onnx", "onnxruntime"]}
+NUMBER = re.compile(r"\d")
+NO_NUMBER = re.compile(r"\b(nan|inf|none)\b", re.IGNORECASE)
+
+# The tables of each script, in order: the title of the first column and the number of rows.
+TABLES: dict[str, list[tuple[str, int]]] = {
+    "build_rate": [("way", 5)],
+    "centring": [
+        ("centres", 7),
+        ("views", 4),
+        ("mean ± deviation of 2", 3),
+        ("centres", 3),
+        ("centres", 3),
+    ],
+    "draft": [("margin", 6), ("margin", 6)],
+    "duplicates": [("distance", 2), ("distance", 4)],
+    "formats": [("way", 5)],
+    "incremental": [("way", 3)],
+    "merging": [
+        ("one text, one image, first 20", 4),
+        ("two queries of one class, P@20", 15),
+        ("text for many classes, one of them negative, first 50", 7),
+    ],
+    "models": [
+        ("way", 7 if WITH_BF16 else 5),
+        ("model and precision", 4 if WITH_BF16 else 1),
+        ("precision", 2 if WITH_BF16 else 1),
+        ("stage", 9),
+    ],
+    "process_time": [
+        ("process", 8),
+        ("stage of the item query", 8),
+        ("stage of the text query", 13),
+        ("stage of the image query", 11),
+    ],
+    "quality": [("starter, 512 bits", 8)],
+    "search": [
+        ("way", 7 if WITH_USEARCH else 6),
+        ("way", 5 if WITH_USEARCH else 4),
+        ("way", 4),
+        ("way", 4),
+        ("way", 3),
+        ("stage", 4),
+        ("process", 1),
+        ("segments", 3),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    header: list[str]
+    rows: list[list[str]]
+
+
+def tables(text: str) -> list[Table]:
+    """Return the Markdown tables of a text."""
+    blocks = re.findall(r"(?:^\|.*\|$\n?)+", text, re.MULTILINE)
+    found = []
+    for block in blocks:
+        header, _, *rows = [
+            [cell.strip() for cell in line.strip().strip("|").split("|")] for line in block.strip().splitlines()
+        ]
+        found.append(Table(header, rows))
+    return found
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What OpenVINO compiled is kept for all scripts."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def run_tiny(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., str]]:
+    """Run a script with ``--tiny`` in this process; return what it prints."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    before = set(sys.modules)
+
+    def run(script: str, *arguments: str) -> str:
+        path = BENCHMARKS / f"{script}.py"
+        monkeypatch.setattr(sys, "argv", [str(path), "--tiny", *arguments])
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    yield run
+    for name in set(sys.modules) - before:
+        if name in SCRIPTS or name == "common":
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_each_benchmark_prints_all_its_tables(script: str, run_tiny: Callable[..., str]):
+    for package in NEEDS.get(script, []):
+        pytest.importorskip(package)
+    found = tables(run_tiny(script))
+    assert [(table.header[0], len(table.rows)) for table in found] == TABLES[script]
+    for table in found:
+        for row in table.rows:
+            assert len(row) == len(table.header)
+            assert any(NUMBER.search(cell) for cell in row[1:]), row
+            assert not any(NO_NUMBER.search(cell) for cell in row[1:]), row
+
+
+@pytest.mark.parametrize(
+    ("script", "parts", "packages", "expected"),
+    [
+        ("formats", [], ["datumaro"], [("way", 1)]),
+        ("models", ["--parts", "bits"], ["torch"], [("model and precision", 1)] if WITH_BF16 else []),
+        ("models", ["--parts", "rate"], ["nncf", "onnxruntime"], [("way", 3 if WITH_BF16 else 2)]),
+    ],
+)
+def test_packages_that_are_not_installed_are_named_and_not_compared(
+    script: str,
+    parts: list[str],
+    packages: list[str],
+    expected: list[tuple[str, int]],
+    run_tiny: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    if "nncf" in packages:
+        pytest.importorskip("torch")
+    for package in packages:
+        monkeypatch.setitem(sys.modules, package, None)  # cannot be imported
+    text = run_tiny(script, *parts)
+    for package in packages:
+        assert f"{package} is not installed, and not compared." in text
+    assert [(table.header[0], len(table.rows)) for table in tables(text)] == expected
