@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from clipdex.encoder.runtime import openvino as ov
 from helpers_amounts import CLIP_LAYERS, CLIP_WORDS, LAYERS
 from helpers_engine import skip_without
 

@@ -13,13 +13,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
 
 from clipdex import Explorer, build
 from clipdex.encoder import Encoder, find_model
 from clipdex.encoder.installed import installed_names, models_folder
 from clipdex.encoder.model import FILES
+from clipdex.encoder.runtime import openvino as ov
 from clipdex.errors import (
     ExtraMissing,
     ModelCorrupt,

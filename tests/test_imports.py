@@ -64,6 +64,23 @@ def test_an_image_query_loads_no_tokenizer(photos):
     assert not loaded & {"tokenizers", "rich"}
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from clipdex import Explorer; Explorer({photos!r}).explore_topk('a dog')",
+        "from clipdex.extras import optional; optional('nncf', 'quantize', 'A test')",
+        "from clipdex.extras import optional; optional('datumaro', 'datumaro', 'A test')",
+    ],
+)
+def test_nothing_loads_a_client_of_telemetry_or_leaves_its_files(photos, tmp_path, monkeypatch, code):
+    if "optional" in code:
+        pytest.importorskip("nncf" if "nncf" in code else "datumaro")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    loaded = imported_by(code.format(photos=str(photos)))
+    assert "openvino_telemetry" not in loaded
+    assert not (tmp_path / "intel").exists()
+
+
 def test_public_names_can_be_imported():
     import clipdex
     import clipdex_indexes

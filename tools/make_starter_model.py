@@ -38,7 +38,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import nncf
 import numpy as np
-import openvino as ov
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 from openvino import opset13 as ops
@@ -46,6 +45,7 @@ from tokenizers import Tokenizer
 from transformers import BertModel
 
 from clipdex.encoder.model import ImageSettings
+from clipdex.encoder.runtime import openvino as ov
 from clipdex.encoder.selftest import SELF_TEST_IMAGES, self_test_pixels
 from clipdex.models.conversion.ir import take_pixels
 

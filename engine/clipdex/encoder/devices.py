@@ -20,7 +20,7 @@ _VIRTUAL = ("AUTO", "HETERO", "MULTI")
 @functools.cache
 def core() -> Any:  # noqa: ANN401
     """Return the ``openvino.Core`` of this process."""
-    import openvino
+    from clipdex.encoder.runtime import openvino
 
     return openvino.Core()
 
@@ -95,7 +95,7 @@ def require_precision(precision: str, device: str) -> None:
 
 def describe_device(device: str) -> str:
     """Return the full name of a device and the version of its driver, as far as OpenVINO knows them."""
-    import openvino
+    from clipdex.encoder.runtime import openvino
 
     parts = []
     for name in ("FULL_DEVICE_NAME", "GPU_DRIVER_VERSION", "NPU_DRIVER_VERSION"):

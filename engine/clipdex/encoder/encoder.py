@@ -274,10 +274,9 @@ class Encoder:
 
     def _way_of(self, tower: str, precision: str, batch: int) -> tuple[Way, Note]:
         """Return how a tower runs, and the note of its check."""
-        import openvino
-
         from clipdex.encoder.checks import Note, model_cache
         from clipdex.encoder.devices import describe_device, require_device
+        from clipdex.encoder.runtime import openvino
         from clipdex.encoder.towers import Way
 
         require_device(self.device)

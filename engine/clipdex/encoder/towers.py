@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
 
 from clipdex.encoder.devices import CPU, core
+from clipdex.encoder.runtime import openvino as ov
 from clipdex.errors import ModelCorrupt
 
 if TYPE_CHECKING:

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
-from openvino import opset13 as opset
-from openvino.preprocess import PrePostProcessor
 
 from clipdex.encoder.devices import CPU, EXACT, core
 from clipdex.encoder.model import ImageSettings
+from clipdex.encoder.runtime import openvino as ov
 from clipdex.errors import ModelCorrupt, ModelUnsupported
 
 # The usual names of the embedding in exported towers, best known first. ``pooler_output`` is the embedding of SigLIP,
@@ -88,7 +86,7 @@ def image_tower(model: Any, settings: ImageSettings, what: str, *, pooled: bool 
 def take_pixels(tower: Any, settings: ImageSettings, layout: str = "NCHW") -> Any:  # noqa: ANN401
     """Change the input of a tower from normalised pixels in ``layout`` to uint8 pixels ``[n, side, side, 3]``."""
     element_type = tower.inputs[0].get_element_type()
-    steps = PrePostProcessor(tower)
+    steps = ov.preprocess.PrePostProcessor(tower)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout(layout))
     chain = steps.input().preprocess().convert_element_type(ov.Type.f32)
@@ -134,7 +132,7 @@ def text_tower(model: Any, what: str, *, length: int | None, pooled: bool = Fals
         tower.reshape(dict.fromkeys(range(1 + len(masks)), ov.PartialShape(shape)))
     except RuntimeError as error:
         raise ModelUnsupported(f"{what} does not take texts of {length} tokens: {_last_line(error)}") from error
-    steps = PrePostProcessor(tower)
+    steps = ov.preprocess.PrePostProcessor(tower)
     for number in range(1 + len(masks)):
         steps.input(number).tensor().set_element_type(ov.Type.i64)
     return _named(steps.build(), dict(enumerate(["input_ids", _MASK][: 1 + len(masks)])))
@@ -291,8 +289,10 @@ def _require_side(dimension: Any, side: int, what: str) -> None:  # noqa: ANN401
 def _unit(embedding: Any) -> Any:  # noqa: ANN401
     """Normalise an embedding to length 1, in float32."""
     if embedding.get_element_type() != ov.Type.f32:
-        embedding = opset.convert(embedding, ov.Type.f32).output(0)
-    return opset.result(opset.normalize_l2(embedding, axes=np.array([1], np.int64), eps=1e-12, eps_mode="max"))
+        embedding = ov.opset13.convert(embedding, ov.Type.f32).output(0)
+    return ov.opset13.result(
+        ov.opset13.normalize_l2(embedding, axes=np.array([1], np.int64), eps=1e-12, eps_mode="max")
+    )
 
 
 def _named(tower: Any, inputs: dict[int, str]) -> Any:  # noqa: ANN401
