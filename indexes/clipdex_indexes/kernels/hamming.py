@@ -65,8 +65,8 @@ def candidates(
     """Find for each query a small superset of the k nearest keys of all arrays, exactly.
 
     The caller chooses between equal distances of different arrays. So the superset holds every key that is nearer than
-    the k-th nearest. Of the keys that are as far as the k-th, it holds the first few of each array: as many as can be
-    among the k nearest whatever the caller chooses. Of a single array, the candidates are the k nearest.
+    the k-th nearest. Where n keys are nearer, k - n places are left for the keys that are as far as the k-th. The
+    superset holds the first k - n of those from each array. Of a single array, the candidates are the k nearest.
 
     The parameters are those of ``nearest``.
 

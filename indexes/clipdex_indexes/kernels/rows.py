@@ -39,8 +39,8 @@ class ScanSizes:
         Rows of the first block of a chunk, at most, while there is no bound on the k-th distance yet: most of them are
         kept.
     sampled_runs, sampled_rows, sampled_for_each_of_k
-        The sample that gives the first bound on the k-th distance: the number of runs of rows that it is made of, its
-        least number of rows, and its least number of rows for each of k.
+        A sample gives the first bound on the k-th distance. It is made of ``sampled_runs`` runs of rows. It has at
+        least ``sampled_rows`` rows, and at least ``sampled_for_each_of_k`` times k.
     sampled_share
         A sample is taken where it is at most one row of so many.
     most_found
