@@ -18,7 +18,16 @@ from clipdex_indexes import Index, MemoryIndex, search, searching
 from clipdex_indexes.kernels import distances, hamming, ranges
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Rows
 from clipdex_indexes.kernels.threads import available_threads, run_all, stream
-from helpers_index import POPCOUNT, SMALL_SIZES, ask, oracle, random_pairs, row, split, write_index
+from helpers_index import POPCOUNT, SMALL_SIZES, Work, ask, oracle, random_pairs, row, split, write_index
+
+
+@pytest.fixture
+def work(monkeypatch):
+    seen = Work()
+    for module in (hamming, ranges):
+        seen.watch_chunks(monkeypatch, module)
+    seen.watch_blocks(monkeypatch, distances.BlockMatcher, "within", 1)
+    return seen
 
 
 def reference(arrays, queries, k, masks=None):
@@ -146,12 +155,12 @@ def test_hamming_counts_the_differing_bits(bits):
     assert distances.hamming(keys[:0], query).tolist() == []
 
 
-def test_many_keys_are_searched_in_chunks_by_several_threads():
+def test_many_keys_are_searched_in_chunks_by_several_threads(work):
     keys = random_keys(300_000, 64, seed=1)
     queries = random_keys(2, 64, seed=2)
     assert nearest([keys], queries, 50) == reference([keys], queries, 50)
-    assert len(Rows([keys]).chunks(DEFAULT_SIZES)) >= 4
-    assert len(keys) * len(queries) >= DEFAULT_SIZES.one_thread_below
+    assert work.chunks >= 4
+    assert work.was_cut_up(DEFAULT_SIZES.rows_of_several)
 
 
 @pytest.mark.parametrize("here", [False, True])
@@ -229,12 +238,12 @@ def test_only_keys_that_a_mask_selects_are_found_and_few_are_gathered(share):
 
 @pytest.mark.parametrize("distinct", [0, 1, 2, 3])
 @pytest.mark.parametrize("bits", [8, 72, 512])
-def test_chunks_and_threads_do_not_change_the_answer(bits, distinct):
+def test_chunks_and_threads_do_not_change_the_answer(work, bits, distinct):
     arrays = [random_keys(count, bits, seed=count, distinct=distinct) for count in (3000, 1, 513, 0, 700)]
     queries = np.concatenate([random_keys(2, bits, seed=3), arrays[0][:1]])
     for k in (1, 50, 400, 2999, 5000):
         assert nearest(arrays, queries, k, sizes=SMALL_SIZES) == reference(arrays, queries, k)
-    assert len(Rows(arrays).chunks(SMALL_SIZES)) > len(arrays)
+    assert work.was_cut_up(SMALL_SIZES.rows_of_one_query)
 
 
 @pytest.mark.parametrize("distinct", [0, 1, 3])
@@ -262,13 +271,14 @@ def test_candidates_of_several_arrays_hold_the_nearest_and_few_others(distinct):
             assert list(zip(found.distances, found.arrays, found.positions, strict=True)) == expected
 
 
-def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path):
+def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path, work):
     pairs = random_pairs(3000, 64, seed=1, distinct=3)
     write_index(tmp_path / "i", split(pairs, 3, seed=2), 64)
     queries = [pairs[0][1], pairs[1][1], bytes(8)]
     with Index(tmp_path / "i") as index:
         for k in (1, 60, 1500):
             assert ask([index], queries, k, sizes=SMALL_SIZES) == [oracle([pairs], query, k) for query in queries]
+    assert work.was_cut_up(SMALL_SIZES.rows_of_one_query)
 
 
 def test_searches_from_many_threads_at_once_agree(tmp_path):
