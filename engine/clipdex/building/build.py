@@ -1,7 +1,7 @@
 """Building an index, from the target to the report.
 
-A build decides twice what it reads and replaces: before it takes the writer's lock, so that it refuses at once what
-cannot be built, and again with the lock held, because another process may have made an index while this one waited.
+A build decides twice what it reads and replaces. Before it takes the lock of the writer, it refuses what cannot be
+built. With the lock held it decides again: another process may have made an index while this one waited.
 """
 
 from __future__ import annotations
