@@ -188,3 +188,8 @@ def test_a_result_is_not_asked_again_with_other_options_or_without_a_request(cli
     saved.write_text(json.dumps(body))
     assert "unknown key 'more'" in cli("query", "--from", saved).err
     assert cli("query", "--from", tmp_path / "none.json").code == 1
+
+
+def test_the_folder_that_a_result_was_saved_to_is_asked_again(cli, photos, tmp_path):
+    first = cli("query", photos, "--text", "a dog", "-k", "2", "--output", "json", "-o", tmp_path / "saved")
+    assert cli("query", "--from", tmp_path / "saved", "--output", "json").ids == first.ids
