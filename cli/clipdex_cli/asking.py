@@ -140,21 +140,15 @@ def request_of_result(ctx: click.Context, path: Path) -> tuple[SearchRequest, Re
         When it cannot be read, or does not say what was asked.
     """
     from clipdex import read_result
-    from clipdex.errors import OutputError
+    from clipdex.report.save import DATA
+    from clipdex.search.result import read_request
 
     for parameter in ctx.command.params:
         name = parameter.name or ""
         if name in _OF_REQUESTS and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(f"--from asks what the result says: leave out {parameter.opts[-1]}.")
-    from clipdex.report.save import DATA
-
-    result = read_result(path / DATA if is_folder(path) else path)
-    if result.request is None:
-        raise OutputError(
-            f"{path} does not say what was asked so that it can be asked again: an image was only in memory, or an "
-            "older clipdex saved it."
-        )
-    return result.request, result
+    file = path / DATA if is_folder(path) else path
+    return read_request(file), read_result(file)
 
 
 def place_of(targets: tuple[str, ...], project_dir: Path | None, index: Path | None) -> Resolved:
@@ -178,9 +172,12 @@ def place_of_result(before: Result, targets: tuple[str, ...], project_dir: Path 
     Without a target and a project, that is what was searched then.
     """
     from clipdex.datasets.record import reopened
+    from clipdex.errors import OutputError
 
     if targets or project_dir is not None:
         return place_of(targets, project_dir, None), None
+    if not before.datasets:
+        raise OutputError("the result names no dataset: name a TARGET.")
     sources, index = reopened(before.datasets)
     return Resolved(tuple(sources)), index
 

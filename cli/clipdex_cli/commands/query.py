@@ -163,6 +163,10 @@ def command(
         request = request_of(ctx, question)
         place = place_of(targets, project_dir, settings.index)
     else:
+        if build is not None and not targets and project_dir is None:
+            raise click.UsageError(
+                "explore builds only what the command line names: name a TARGET, or use query --from."
+            )
         request, before = request_of_result(ctx, from_result)
         if settings.index is not None:
             place = place_of(targets, project_dir, settings.index)
