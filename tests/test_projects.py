@@ -313,7 +313,7 @@ def test_the_documented_file_can_be_read(tmp_path):
 
 def test_the_documented_python_runs(project, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    project.rename("animals")
+    project.rename("found-animals")
     example = block("how-to/projects.md", "python")
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(example, "projects.md", "exec"), {})
