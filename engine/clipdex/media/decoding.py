@@ -31,6 +31,7 @@ _OPTIONAL_FORMATS = ("AVIF", "HEIF")
 # Where ``enough`` is said, a JPEG is decoded at 1/2, 1/4 or 1/8 if that leaves this many times the pixels needed along
 # each side. Hash keys are not made that way: it changes some of their bits at any margin (benchmarks/draft.py).
 _DRAFT_MARGIN = 2
+_LARGEST_OF_12_BITS = (1 << 12) - 1
 
 
 class _PillowLimit:
@@ -189,7 +190,8 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255
 
     Transparency (of any kind) is composited on ``background``. Modes of more than 8 bits are scaled, not cut off:
     16 bits from their full range, 32-bit and float from 0 to 255 or 0 to 1 where they keep to it, otherwise from their
-    own lowest to their highest value.
+    own lowest to their highest value. Integers that need no more than 12 bits are what a camera or scanner of 12 bits
+    wrote, and are scaled from their own range too, or from 0 to 255 where they keep to it.
     """
     if image.mode in ("RGBa", "La"):
         image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
@@ -205,7 +207,7 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255
 
 
 def _to_8_bits(values: npt.NDArray[np.generic], *, sixteen: bool) -> Pixels:
-    if sixteen:
+    if sixteen and (int(values.max()) > _LARGEST_OF_12_BITS or values.min() == values.max()):
         return (np.asarray(values, np.uint32) * 255 // 65535).astype(np.uint8)
     largest = float(np.finfo(np.float32).max)
     wide = np.nan_to_num(np.asarray(values, np.float64), posinf=largest, neginf=-largest)
@@ -214,7 +216,7 @@ def _to_8_bits(values: npt.NDArray[np.generic], *, sixteen: bool) -> Pixels:
         low, high = 0.0, 1.0
     elif low >= 0 and high <= 255:
         low, high = 0.0, 255.0
-    elif low >= 0 and high <= 65535 and np.issubdtype(values.dtype, np.integer):
+    elif low >= 0 and _LARGEST_OF_12_BITS < high <= 65535 and np.issubdtype(values.dtype, np.integer):
         low, high = 0.0, 65535.0
     # An image of one value has no range of its own.
     return np.round((wide - low) * (255.0 / ((high - low) or 1.0))).astype(np.uint8)
