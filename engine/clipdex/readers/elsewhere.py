@@ -1,7 +1,7 @@
-"""Paths in lists that were written on another system, found here.
+r"""Paths in lists that were written on another system, found here.
 
-Windows writes ``train\\cat\\a.jpg`` and ``C:\\data\\photos\\train\\cat\\a.jpg``; macOS decomposes the letters of names. A
-path that exists as it is written stays as it is.
+Windows writes ``train\cat\a.jpg`` and ``C:\photos\train\cat\a.jpg``; macOS decomposes the letters of names. A path
+that exists as it is written stays as it is.
 """
 
 from __future__ import annotations

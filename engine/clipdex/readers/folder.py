@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clipdex.errors import DatasetNotFound
-from clipdex.media.kinds import IMAGE_SUFFIXES, START, looks_like_image, suffix_of
+from clipdex.media.kinds import IMAGE_SUFFIXES, NOT_READ, START, looks_like_image, suffix_of
 from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.naming import IGNORE_MARK, is_hidden, is_system_folder, shown, subset_and_labels
 from clipdex.version import WRITER
@@ -65,6 +65,7 @@ class FolderReader(Reader):
         end.
         """
         self._followed: set[tuple[int, int]] = set()
+        self.passed_over.clear()
         # A stack of our own, because folders may be nested deeper than calls in Python may be.
         stack = [self._entries(os.fspath(self.root), "")]
         while stack:
@@ -79,6 +80,10 @@ class FolderReader(Reader):
 
     def _enters(self, folder: str) -> bool:
         """Tell whether there may be items in a folder, whose path below the root ends in a slash."""
+        return True
+
+    def _wants(self, item_id: str) -> bool:
+        """Tell whether a file is one that the user asked for."""
         return True
 
     def fingerprint(self) -> str | None:
@@ -133,7 +138,8 @@ class FolderReader(Reader):
             if not name.endswith("/"):
                 yield from self._file(entry, prefix + name)
             elif is_system_folder(entry.name):
-                continue
+                if self._enters(prefix + name):
+                    self.passed_over[name] += 1
             elif not entry.is_symlink() or self._worth_following(entry):
                 yield prefix + name
 
@@ -153,6 +159,8 @@ class FolderReader(Reader):
     def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterator[ReadItem | UnreadableItem]:
         suffix = suffix_of(entry.name)
         if suffix and suffix not in IMAGE_SUFFIXES:
+            if suffix in NOT_READ and self._wants(item_id):
+                self.passed_over[suffix] += 1
             return
         try:
             status = entry.stat()
