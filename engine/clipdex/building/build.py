@@ -252,7 +252,7 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
 
 
 def _listed_before(folder: Path) -> tuple[list[Failure], dict[str, int]]:
-    """Return the damaged items that the last build listed, and what it passed over; nothing where that is unreadable."""
+    """Return the damaged items that the last build listed, and what it passed over, if that can be read."""
     with contextlib.suppress(IndexFailure):
         listed, passed_over = read_listed(folder)
         return [failure for failure in listed if failure.kind == DAMAGED], passed_over
