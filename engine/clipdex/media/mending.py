@@ -1,7 +1,7 @@
 """Second attempts at images that could not be decoded as they are.
 
-A JPEG that lacks its end is ended. Texts and colour profiles that are too large are taken out of a PNG: they say nothing
-of its pixels. For HEIC, the decoder of the extra is registered with Pillow. Intact images never get here.
+A JPEG that lacks its end gets one. Texts and colour profiles that are too large are taken out of a PNG: they say
+nothing of its pixels. For HEIC, the decoder of the extra is registered with Pillow. Intact images never get here.
 """
 
 from __future__ import annotations
