@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,47 @@ DETERMINISTIC = settings(
 )
 
 Pair = tuple[ItemRow, bytes]
+
+
+class Work:
+    """What a search did: its chunks, the rows of each block that was compared, and the threads that compared them."""
+
+    def __init__(self) -> None:
+        self.chunks = 0
+        self.blocks: list[int] = []
+        self.threads: set[str] = set()
+        self._lock = threading.Lock()
+
+    def watch_chunks(self, monkeypatch, module) -> None:
+        """Count the chunks that ``module`` deals out."""
+        run_all = module.run_all
+
+        def watched(call, parts, **options):
+            def counted(part):
+                with self._lock:
+                    self.chunks += 1
+                return call(part)
+
+            return run_all(counted, parts, **options)
+
+        monkeypatch.setattr(module, "run_all", watched)
+
+    def watch_blocks(self, monkeypatch, owner, name: str, keys: int) -> None:
+        """Note each call of ``owner.name``; argument number ``keys`` is the keys of the block."""
+        compare = getattr(owner, name)
+
+        def watched(*arguments):
+            with self._lock:
+                self.blocks.append(len(arguments[keys]))
+                self.threads.add(threading.current_thread().name)
+            return compare(*arguments)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    def was_cut_up(self, most_rows: int) -> bool:
+        """Tell whether only the pool worked, on chunks of several blocks, none of more than ``most_rows`` rows."""
+        in_pool = bool(self.threads) and all(name.startswith("clipdex-search") for name in self.threads)
+        return in_pool and len(self.blocks) > self.chunks > 1 and max(self.blocks) <= most_rows
 
 
 def model_stamp(bits: int = 64) -> ModelStamp:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gzip
 import importlib
 import io
@@ -443,15 +444,16 @@ def test_an_archive_that_was_damaged_on_its_way_is_a_typed_error(tmp_path, name,
     assert nothing_is_left()
 
 
-def test_an_archive_of_too_much_is_given_up(tmp_path):
+def test_an_archive_of_too_much_is_given_up(tmp_path, monkeypatch):
     path = tmp_path / "large.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("model.json", b"\0" * 2_000_000)
         archive.writestr("more", b"")
-    with pytest.raises(ModelCorrupt, match="unpacks to more"):
-        unpack(path, tmp_path / "bytes", most_bytes=1 << 20)
-    with pytest.raises(ModelCorrupt, match="more than 1 files"):
-        unpack(path, tmp_path / "files", most_files=1)
+    for limit, problem in (({"most_bytes": 1 << 20}, "unpacks to more"), ({"most_files": 1}, "more than 1 files")):
+        monkeypatch.setattr("clipdex.models.adding.unpack", functools.partial(unpack, **limit))
+        with pytest.raises(ModelCorrupt, match=problem):
+            add_model(path, name="large")
+        assert nothing_is_left()
 
 
 def test_models_are_listed_with_the_damaged_ones(published):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,10 +13,11 @@ import pytest
 
 from clipdex_indexes import Index
 from clipdex_indexes.combining import count_in, search_combined
+from clipdex_indexes.kernels import costs
 from clipdex_indexes.kernels.costs import Group, count_distances, lowest
 from clipdex_indexes.kernels.distances import distances_to
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
-from helpers_index import random_pairs, split, write_index
+from helpers_index import Work, random_pairs, split, write_index
 from test_index_search import random_keys
 
 RULES = {"min": min, "max": max, "sum": sum}
@@ -23,6 +25,14 @@ RULES = {"min": min, "max": max, "sum": sum}
 
 # Cuts a few thousand keys into blocks, and into chunks for several threads.
 SMALL_BLOCKS = ScanSizes(smallest_chunk=512, rows_of_several=100, one_thread_below=0)
+
+
+@pytest.fixture
+def work(monkeypatch):
+    seen = Work()
+    seen.watch_chunks(monkeypatch, costs)
+    seen.watch_blocks(monkeypatch, costs, "distances_to", 0)
+    return seen
 
 
 def distance(one: bytes, other: bytes) -> int:
@@ -93,7 +103,7 @@ def test_combined_search_equals_brute_force_over_datasets_and_segments(tmp_path,
             assert ask(indexes[::-1], groups, k) == oracle(datasets[::-1], groups, k)
 
 
-def test_the_answer_does_not_depend_on_segments_blocks_and_threads(tmp_path):
+def test_the_answer_does_not_depend_on_segments_blocks_and_threads(tmp_path, work):
     pairs = random_pairs(2500, 64, seed=1, distinct=40)
     groups = [make_group([pairs[0][1], pairs[1][1]], "sum", 1, 3), make_group([pairs[2][1]], "max", 2, 2)]
     expected = {k: oracle([pairs], groups, k) for k in (1, 60, 700, 2499, 5000)}
@@ -102,11 +112,15 @@ def test_the_answer_does_not_depend_on_segments_blocks_and_threads(tmp_path):
         with Index(tmp_path / str(segments)) as index:
             for k, answer in expected.items():
                 assert ask([index], groups, k, sizes=SMALL_BLOCKS) == answer
+            assert work.was_cut_up(SMALL_BLOCKS.rows_of_several)
+            work.threads.clear()
             here = replace(SMALL_BLOCKS, one_thread_below=1 << 30)
             assert ask([index], groups, 700, sizes=here) == expected[700]
+            assert work.threads == {threading.current_thread().name}
+            work.threads.clear()
 
 
-def test_counts_are_of_every_item_at_each_distance(tmp_path):
+def test_counts_are_of_every_item_at_each_distance(tmp_path, work):
     pairs = random_pairs(900, 64, seed=1, distinct=30)
     queries = np.stack([np.frombuffer(pairs[0][1], np.uint8), np.zeros(8, np.uint8)])
     expected = np.zeros((2, 65), np.int64)
@@ -117,6 +131,7 @@ def test_counts_are_of_every_item_at_each_distance(tmp_path):
     with Index(tmp_path / "i") as index:
         assert count_in([index], queries, sizes=SMALL_BLOCKS).tolist() == expected.tolist()
         assert count_in([index, index], queries, sizes=SMALL_BLOCKS).tolist() == (2 * expected).tolist()
+    assert work.was_cut_up(SMALL_BLOCKS.rows_of_several)
     assert count_distances([], queries).tolist() == np.zeros((2, 65)).tolist()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 import subprocess
 import sys
@@ -13,11 +14,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clipdex_indexes import Index, search
+from clipdex_indexes import Index, MemoryIndex, search, searching
 from clipdex_indexes.kernels import distances, hamming, ranges
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Rows
 from clipdex_indexes.kernels.threads import available_threads, run_all, stream
-from helpers_index import POPCOUNT, SMALL_SIZES, ask, oracle, random_pairs, row, split, write_index
+from helpers_index import POPCOUNT, SMALL_SIZES, Work, ask, oracle, random_pairs, row, split, write_index
+
+
+@pytest.fixture
+def work(monkeypatch):
+    seen = Work()
+    for module in (hamming, ranges):
+        seen.watch_chunks(monkeypatch, module)
+    seen.watch_blocks(monkeypatch, distances.BlockMatcher, "within", 1)
+    return seen
 
 
 def reference(arrays, queries, k, masks=None):
@@ -145,12 +155,12 @@ def test_hamming_counts_the_differing_bits(bits):
     assert distances.hamming(keys[:0], query).tolist() == []
 
 
-def test_many_keys_are_searched_in_chunks_by_several_threads():
+def test_many_keys_are_searched_in_chunks_by_several_threads(work):
     keys = random_keys(300_000, 64, seed=1)
     queries = random_keys(2, 64, seed=2)
     assert nearest([keys], queries, 50) == reference([keys], queries, 50)
-    assert len(Rows([keys]).chunks(DEFAULT_SIZES)) >= 4
-    assert len(keys) * len(queries) >= DEFAULT_SIZES.one_thread_below
+    assert work.chunks >= 4
+    assert work.was_cut_up(DEFAULT_SIZES.rows_of_several)
 
 
 @pytest.mark.parametrize("here", [False, True])
@@ -228,12 +238,12 @@ def test_only_keys_that_a_mask_selects_are_found_and_few_are_gathered(share):
 
 @pytest.mark.parametrize("distinct", [0, 1, 2, 3])
 @pytest.mark.parametrize("bits", [8, 72, 512])
-def test_chunks_and_threads_do_not_change_the_answer(bits, distinct):
+def test_chunks_and_threads_do_not_change_the_answer(work, bits, distinct):
     arrays = [random_keys(count, bits, seed=count, distinct=distinct) for count in (3000, 1, 513, 0, 700)]
     queries = np.concatenate([random_keys(2, bits, seed=3), arrays[0][:1]])
     for k in (1, 50, 400, 2999, 5000):
         assert nearest(arrays, queries, k, sizes=SMALL_SIZES) == reference(arrays, queries, k)
-    assert len(Rows(arrays).chunks(SMALL_SIZES)) > len(arrays)
+    assert work.was_cut_up(SMALL_SIZES.rows_of_one_query)
 
 
 @pytest.mark.parametrize("distinct", [0, 1, 3])
@@ -261,13 +271,14 @@ def test_candidates_of_several_arrays_hold_the_nearest_and_few_others(distinct):
             assert list(zip(found.distances, found.arrays, found.positions, strict=True)) == expected
 
 
-def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path):
+def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path, work):
     pairs = random_pairs(3000, 64, seed=1, distinct=3)
     write_index(tmp_path / "i", split(pairs, 3, seed=2), 64)
     queries = [pairs[0][1], pairs[1][1], bytes(8)]
     with Index(tmp_path / "i") as index:
         for k in (1, 60, 1500):
             assert ask([index], queries, k, sizes=SMALL_SIZES) == [oracle([pairs], query, k) for query in queries]
+    assert work.was_cut_up(SMALL_SIZES.rows_of_one_query)
 
 
 def test_searches_from_many_threads_at_once_agree(tmp_path):
@@ -329,6 +340,42 @@ def test_all_keys_within_a_distance_come_query_by_query_however_many_may_be_held
                 assert list(zip(found.distances, found.arrays, found.positions, strict=True)) == expected
 
 
+# Each query finds every key, so that queries are searched one by one, in blocks that several queries do not have.
+LARGE_BLOCKS_OF_ONE_QUERY = replace(
+    SMALL_SIZES, smallest_chunk=5000, rows_of_one_query=5000, rows_of_several=4, queries_at_once=31, most_found=1000
+)
+
+
+@pytest.mark.parametrize("queries", [2, 3, 7, 31])
+@pytest.mark.parametrize("size", [8, 24, 64])
+@pytest.mark.parametrize("kind", ["disk", "memory"])
+def test_queries_that_are_split_may_have_larger_blocks(tmp_path, monkeypatch, kind, size, queries):
+    keys = random_keys(900, 8 * size, seed=size)
+    pairs = [(row(f"{number:03}"), key.tobytes()) for number, key in enumerate(keys)]
+    if kind == "disk":
+        limited = functools.partial(searching.within, sizes=LARGE_BLOCKS_OF_ONE_QUERY)
+        monkeypatch.setattr("clipdex_indexes.index.within", limited)
+        index = Index(write_index(tmp_path / "i", split(pairs, 3, seed=1), 8 * size))
+    else:
+        limited = functools.partial(ranges.within, sizes=LARGE_BLOCKS_OF_ONE_QUERY)
+        monkeypatch.setattr(ranges, "within", limited)
+        index = MemoryIndex(8 * size)
+        index.add([item.id for item, _ in pairs], keys)
+    with index:
+        answers = list(index.within(keys[:queries], 8 * size))
+    assert len(answers) == queries
+    for query, answer in zip(keys, answers, strict=False):
+        expected = [(far, item) for far, _, item, _ in oracle([pairs], query.tobytes(), 900)]
+        assert list(zip(answer.distances.tolist(), answer.ids.tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize("bits", [64, 72])
+def test_a_first_block_is_no_larger_than_the_others(bits):
+    keys, queries = random_keys(2000, bits, seed=1), random_keys(3, bits, seed=2)
+    sizes = replace(SMALL_SIZES, first_rows=2000, sampled_share=2000)
+    assert nearest([keys], queries, 50, sizes=sizes) == reference([keys], queries, 50)
+
+
 @pytest.mark.parametrize("most_found", [300, 3000])
 def test_what_several_queries_find_is_held_only_as_far_as_it_is_bounded(most_found):
     """Every key is within the distance of every query: only a single query may hold more than the bound."""
@@ -360,6 +407,15 @@ def test_a_matcher_fills_its_memory_and_no_more(size):
             if distance <= limits[query]
         )
         assert list(zip(which.tolist(), at.tolist(), found.tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize("size", [8, 24, 64])
+def test_a_matcher_refuses_a_block_that_does_not_fit_its_memory(size):
+    queries, keys = random_keys(3, 8 * size, seed=1), random_keys(7, 8 * size, seed=2)
+    matcher = distances.BlockMatcher(len(queries) * len(keys) - 1)
+    with pytest.raises(ValueError, match=r"3 queries and 7 keys.* 20"):
+        matcher.within(keys, queries, [8 * size] * 3)
+    assert len(matcher.within(keys[:6], queries, [8 * size] * 3)[0]) == 18
 
 
 FORKED = """

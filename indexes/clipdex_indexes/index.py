@@ -29,8 +29,8 @@ from clipdex_indexes.answers import (
 from clipdex_indexes.arrays import Keys, Texts
 from clipdex_indexes.errors import IndexNotFound, IndexWriteFailed
 from clipdex_indexes.searching import search, within
-from clipdex_indexes.snapshot import SEGMENTS_FOLDER, Location, Snapshot, open_state
-from clipdex_indexes.storage.manifest import ModelStamp
+from clipdex_indexes.snapshot import Location, Snapshot, open_state
+from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, ModelStamp
 from clipdex_indexes.storage.verifying import Verification, verify_segments
 from clipdex_indexes.writer import IndexWriter
 

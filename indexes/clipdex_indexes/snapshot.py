@@ -20,11 +20,10 @@ from typing import NamedTuple, TypeVar
 from clipdex_indexes.arrays import Keys
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.storage.files import require_utf8
-from clipdex_indexes.storage.manifest import Manifest, read_manifest, rebuild_advice
+from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.storage.segment import Segment
 from clipdex_indexes.storage.table import ItemRow, TableCounts, TableReader
 
-SEGMENTS_FOLDER = "segments"
 _ATTEMPTS = 5
 _Snapshot = TypeVar("_Snapshot", bound="Snapshot")
 

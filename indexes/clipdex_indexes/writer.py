@@ -30,11 +30,12 @@ import numpy as np
 
 from clipdex_indexes.arrays import Bools
 from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
-from clipdex_indexes.snapshot import SEGMENTS_FOLDER, Location, Snapshot
+from clipdex_indexes.snapshot import Location, Snapshot
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, require_utf8, step
 from clipdex_indexes.storage.lock import WriterLock
 from clipdex_indexes.storage.manifest import (
     FILE_NAME,
+    SEGMENTS_FOLDER,
     Manifest,
     ModelStamp,
     SegmentStamp,

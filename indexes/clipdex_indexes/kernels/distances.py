@@ -68,6 +68,7 @@ class BlockMatcher:
 
     def __init__(self, most: int) -> None:
         # The system provides memory as it is written to, which is next to nothing where few keys are near.
+        self._most = most
         self._distances = np.empty(most, np.int32)
         self._pairs = np.empty(2 * most, np.int64)
 
@@ -79,7 +80,7 @@ class BlockMatcher:
         keys
             uint8 ``[n, bytes]``, C-contiguous.
         queries
-            uint8 ``[q, bytes]``, C-contiguous; q times n is at most ``most``.
+            uint8 ``[q, bytes]``, C-contiguous; q times n at most ``most``.
         limits
             A distance for each query; no key is within a negative one.
 
@@ -87,7 +88,17 @@ class BlockMatcher:
         -------
         queries, keys, distances
             Number of the query, number of the key, and their distance, each ``[m]``; by query, then key.
+
+        Raises
+        ------
+        ValueError
+            When q times n is more than ``most``. FAISS would write past the end of the memory.
         """
+        if len(queries) * len(keys) > self._most:
+            raise ValueError(
+                f"{len(queries):,} queries and {len(keys):,} keys are more than the {self._most:,} distances"
+                " that the matcher has memory for"
+            )
         find = self._match if keys.shape[1] in _MATCHED_BYTES else self._compare
         return find(keys, queries, limits)
 

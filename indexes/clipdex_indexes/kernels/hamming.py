@@ -65,8 +65,8 @@ def candidates(
     """Find for each query a small superset of the k nearest keys of all arrays, exactly.
 
     The caller chooses between equal distances of different arrays. So the superset holds every key that is nearer than
-    the k-th nearest. Of the keys that are as far as the k-th, it holds the first few of each array: as many as can be
-    among the k nearest whatever the caller chooses. Of a single array, the candidates are the k nearest.
+    the k-th nearest. Where n keys are nearer, k - n places are left for the keys that are as far as the k-th. The
+    superset holds the first k - n of those from each array. Of a single array, the candidates are the k nearest.
 
     The parameters are those of ``nearest``.
 
@@ -80,7 +80,7 @@ def candidates(
     scan = _Scan(rows, k, 8 * queries.shape[1], sizes)
     blocks = sizes.query_blocks(queries)
     bounds = [scan.first_bounds(block) for block in blocks]
-    matchers = Matchers(max((len(block) * sizes.block_rows(len(block)) for block in blocks), default=0))
+    matchers = Matchers(sizes.most_compared(map(len, blocks), len(rows)))
 
     def run(chunk: list[Piece]) -> list[list[Near]]:
         with matchers.borrowed() as matcher:
@@ -137,7 +137,7 @@ class _Scan:
         count = len(queries)
         most_rows = self._sizes.block_rows(count)
         # Without a bound, most of the first rows are kept; they give one.
-        first_rows = self._sizes.first_rows if int(bounds.max()) > self._bits else most_rows
+        first_rows = min(self._sizes.first_rows, most_rows) if int(bounds.max()) > self._bits else most_rows
         limit = np.full(count, self._bits + 1, np.int32)
         parts: list[Near] = []
         pending, most = 0, count * (2 * self._k + 64)

@@ -38,7 +38,8 @@ def within(
     bits = 8 * queries.shape[1]
     rows, limit = Rows(arrays, masks), min(distance, bits)
     waiting = sizes.query_blocks(queries)[::-1]
-    matchers = Matchers(max((len(block) * sizes.block_rows(len(block)) for block in waiting), default=0))
+    # A block of queries that is split may end as single queries, which are compared with more rows at once.
+    matchers = Matchers(sizes.most_compared([1, *map(len, waiting)], len(rows)))
     while waiting:
         block = waiting.pop()
         parts = _found(rows, block, limit, sizes, matchers)

@@ -5,7 +5,7 @@ A row is numbered through all arrays, one after the other; a position counts wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,10 +36,11 @@ class ScanSizes:
     queries_at_once
         Queries that are compared with a block.
     first_rows
-        Rows of the first block of a chunk while there is no bound on the k-th distance yet: most of them are kept.
+        Rows of the first block of a chunk, at most, while there is no bound on the k-th distance yet: most of them are
+        kept.
     sampled_runs, sampled_rows, sampled_for_each_of_k
-        The sample that gives the first bound on the k-th distance: the number of runs of rows that it is made of, its
-        least number of rows, and its least number of rows for each of k.
+        A sample gives the first bound on the k-th distance. It is made of ``sampled_runs`` runs of rows. It has at
+        least ``sampled_rows`` rows, and at least ``sampled_for_each_of_k`` times k.
     sampled_share
         A sample is taken where it is at most one row of so many.
     most_found
@@ -62,6 +63,18 @@ class ScanSizes:
     def block_rows(self, queries: int) -> int:
         """Return the rows of a block that is compared with so many queries."""
         return self.rows_of_one_query if queries == 1 else self.rows_of_several
+
+    def most_compared(self, counts: Iterable[int], rows: int) -> int:
+        """Return the largest number of queries times rows of a block.
+
+        Parameters
+        ----------
+        counts
+            The numbers of queries that blocks are compared with.
+        rows
+            The number of all rows; no block has more.
+        """
+        return max((count * min(rows, self.block_rows(count)) for count in counts), default=0)
 
     def query_blocks(self, queries: Keys) -> list[Keys]:
         """Cut queries into blocks that are compared at once."""

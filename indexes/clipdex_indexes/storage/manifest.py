@@ -19,6 +19,8 @@ from clipdex_indexes.storage.files import atomic_write, read_bounded
 
 FORMAT_VERSION = 1
 FILE_NAME = "manifest.json"
+# Beside the manifest; it holds the files of all segments.
+SEGMENTS_FOLDER = "segments"
 MAX_BITS = 8192
 _MAX_BYTES = 16 << 20
 _MAX_ITEMS = 1 << 40

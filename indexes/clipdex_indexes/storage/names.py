@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from clipdex_indexes.storage.manifest import read_manifest
+from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, read_manifest
 from clipdex_indexes.storage.table import TableReader, table_path
 
 
@@ -20,7 +20,7 @@ def names_in(folder: Path) -> tuple[set[str], set[str]]:
     subsets: set[str] = set()
     labels: set[str] = set()
     for segment in read_manifest(folder).segments:
-        with closing(TableReader(table_path(folder / "segments", segment.name), segment.items)) as table:
+        with closing(TableReader(table_path(folder / SEGMENTS_FOLDER, segment.name), segment.items)) as table:
             subsets.update(table.subsets().values())
             labels.update(*table.label_lists().values())
     return subsets, labels
