@@ -35,7 +35,7 @@ def build_all(
     settings
         How each is built.
     quiet
-        Show no progress and no summary; failed files are still named.
+        Show no progress and no summary; failed and damaged files are still named.
     only_news
         Say nothing of a target of which nothing had to be changed.
 
@@ -75,9 +75,11 @@ def build_all(
         if news or not only_news:
             _say_failures(report)
         if report.items == 0:
+            _say_passed_over(report)
             click.echo(f"clipdex: no image in {report.root} could be indexed.", err=True)
             exit_code = 1
         elif not quiet and (news or not only_news):
+            _say_passed_over(report)
             _say_done(report)
     return exit_code
 
@@ -99,17 +101,26 @@ def _say(sentence: str) -> None:
 def _say_failures(report: BuildReport) -> None:
     from clipdex_cli.output import printable
 
-    for failure in report.failed[:_SHOWN_FAILURES]:
-        click.echo(f"failed: {printable(failure.id)}: {printable(failure.reason)}", err=True)
-    if len(report.failed) > _SHOWN_FAILURES:
-        more = len(report.failed) - _SHOWN_FAILURES
-        click.echo(f"failed: {more} more, all listed in {report.index / 'failed.json'}", err=True)
+    for what, failures in (("failed", report.failed), ("damaged", report.damaged)):
+        for failure in failures[:_SHOWN_FAILURES]:
+            click.echo(f"{what}: {printable(failure.id)}: {printable(failure.reason)}", err=True)
+        if len(failures) > _SHOWN_FAILURES:
+            more = len(failures) - _SHOWN_FAILURES
+            click.echo(f"{what}: {more} more, all listed in {report.index / 'failed.json'}", err=True)
     if report.precision != report.index_precision and report.added + report.changed:
         click.echo(
             f"{report.root}: hashed in {report.precision}, because {report.device} does not compute in "
             f"{report.index_precision} like the rest of the index: a few bits differ.",
             err=True,
         )
+
+
+def _say_passed_over(report: BuildReport) -> None:
+    from clipdex.readers.passing_over import said
+    from clipdex_cli.output import printable
+
+    if report.passed_over:
+        click.echo(f"{report.root}: passed over: {printable(said(report.passed_over))}", err=True)
 
 
 def _say_done(report: BuildReport) -> None:
@@ -123,6 +134,7 @@ def _say_done(report: BuildReport) -> None:
     counts += [f"{report.removed:,} removed"] if report.removed else []
     counts += [f"{report.kept:,} kept unseen"] if report.kept else []
     counts += [f"{len(report.failed):,} failed{_kinds(report.failed)}"]
+    counts += [f"{len(report.damaged):,} damaged"] if report.damaged else []
     hashed = report.added + report.changed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
     click.echo(

@@ -24,6 +24,7 @@
     │   ├── ItemNotFound         no item has that id
     │   └── ItemAmbiguous        several items have that id
     ├── ImageError               an image that cannot be decoded; a build reports it and continues
+    │   └── ImageNeedsExtra      an image that only an optional package decodes, which is not installed
     ├── ProjectError             a project that cannot do what was asked
     │   ├── ProjectNotFound      no such project
     │   └── ProjectFileInvalid   an invalid clipdex.toml; the message names the line
@@ -53,6 +54,7 @@ __all__ = [
     "DeviceUnavailable",
     "ExtraMissing",
     "ImageError",
+    "ImageNeedsExtra",
     "IndexCorrupt",
     "IndexFailure",
     "IndexLocked",
@@ -157,6 +159,10 @@ class ItemAmbiguous(QueryError):
 
 class ImageError(ClipdexError):
     """An image cannot be decoded."""
+
+
+class ImageNeedsExtra(ImageError):
+    """An image cannot be decoded, because an optional package is not installed."""
 
 
 class ProjectError(ClipdexError):

@@ -78,7 +78,7 @@ class IndexWriter:
     Parameters
     ----------
     folder
-        The index folder; made when it does not exist.
+        The index folder; made when it does not exist. Also an attribute.
     fresh
         Start a new index. Its commit replaces the index that is there, readable or not.
     wait, waiting
@@ -107,7 +107,7 @@ class IndexWriter:
         wait: bool = False,
         waiting: Callable[[str], None] | None = None,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._segments_folder = folder / SEGMENTS_FOLDER
         self._fresh = fresh
         self._manifest: Manifest | None = None
@@ -126,20 +126,20 @@ class IndexWriter:
         self.base: Snapshot | None = None
 
     def __enter__(self) -> IndexWriter:
-        require_utf8(self._folder)
+        require_utf8(self.folder)
         self._refuse_what_is_not_ours()
         try:
             self._segments_folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise IndexWriteFailed(
-                f"cannot make the index folder {self._folder}: {error.strerror or error}. "
+                f"cannot make the index folder {self.folder}: {error.strerror or error}. "
                 "Name a folder that can be written with --index."
             ) from error
         self._lock.__enter__()
         try:
             if not self._fresh:
                 with contextlib.suppress(IndexNotFound):
-                    self.base = Snapshot(self._folder)
+                    self.base = Snapshot(self.folder)
                     self._manifest = self.base.manifest
                     self._old = dict(enumerate(self._manifest.segments))
         except BaseException:
@@ -254,7 +254,7 @@ class IndexWriter:
         step("segments settled")
         self._replacing = True
         following = manifest.following(now, complete)
-        write_manifest(self._folder, following)
+        write_manifest(self.folder, following)
         self._manifest = following
         self._replacing = False
         self._written.clear()
@@ -311,16 +311,16 @@ class IndexWriter:
 
     def _refuse_what_is_not_ours(self) -> None:
         """Refuse a folder that holds other files, and links that lead out of the index."""
-        segments = self._folder / SEGMENTS_FOLDER
-        if segments.is_symlink() or (self._folder / FILE_NAME).is_symlink():
-            raise IndexWriteFailed(f"{self._folder} holds links in the place of an index, which lead elsewhere.")
-        if segments.is_dir() or not self._folder.is_dir():
+        segments = self.folder / SEGMENTS_FOLDER
+        if segments.is_symlink() or (self.folder / FILE_NAME).is_symlink():
+            raise IndexWriteFailed(f"{self.folder} holds links in the place of an index, which lead elsewhere.")
+        if segments.is_dir() or not self.folder.is_dir():
             return
         with contextlib.suppress(OSError):
-            others = sorted(path.name for path in self._folder.iterdir())
+            others = sorted(path.name for path in self.folder.iterdir())
             if others and others != ["lock"]:
                 raise IndexWriteFailed(
-                    f"{self._folder} is no index and has something in it ({others[0]}): name an empty folder, or one "
+                    f"{self.folder} is no index and has something in it ({others[0]}): name an empty folder, or one "
                     "that is not there yet."
                 )
 
@@ -330,7 +330,7 @@ class IndexWriter:
         if self._replacing:
             # The interruption may have come just after the new manifest was in place.
             try:
-                live = self._files_of(read_manifest(self._folder))
+                live = self._files_of(read_manifest(self.folder))
             except IndexNotFound:
                 pass
             except ClipdexError:
@@ -342,7 +342,7 @@ class IndexWriter:
 
     def _collect_garbage(self, manifest: Manifest) -> None:
         live = self._files_of(manifest) | set(self._written)
-        for folder, pattern in ((self._segments_folder, _OWN_FILE), (self._folder, _OWN_TEMPORARY)):
+        for folder, pattern in ((self._segments_folder, _OWN_FILE), (self.folder, _OWN_TEMPORARY)):
             with contextlib.suppress(OSError):
                 delete_files(path for path in folder.iterdir() if pattern.fullmatch(path.name) and path not in live)
 

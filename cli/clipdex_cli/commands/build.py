@@ -26,7 +26,7 @@ from clipdex_cli.project_targets import PROJECT
 @click.option("--rebuild", is_flag=True, help="Hash every image again, and replace the index.")
 @options.WAIT
 @options.max_pixels
-@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary, only failed files.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary, only failed and damaged files.")
 def command(
     targets: tuple[str, ...],
     format_name: str,
@@ -50,7 +50,8 @@ def command(
     The index is beside the dataset. A second build hashes only what is new or changed, and drops what is gone. A build
     saves its work every 30 seconds and on Ctrl-C; the same command continues it.
 
-    Files that cannot be read do not stop a build. It names them, and lists all of them in failed.json in the index.
+    Files that cannot be read do not stop a build. It names them, and those that are damaged, and lists all of them in
+    failed.json in the index.
 
     Exit code: 0 when each TARGET has an image in its index, else 1.
     """

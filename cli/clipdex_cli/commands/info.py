@@ -15,6 +15,7 @@ from clipdex_cli.project_targets import PROJECT
 
 _LABELS_SHOWN = 10
 _FAILURES_SHOWN = 5
+_WIDTH = 11
 
 
 @click.command("info", cls=Command)
@@ -30,6 +31,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     """
     options.one_index(targets, index)
     from clipdex.datasets.info import describe, describe_alone
+    from clipdex.readers.passing_over import said
     from clipdex_cli.project_targets import resolve
 
     if index is not None and not targets:
@@ -57,11 +59,13 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             ("", printable(f"Not good at: {info.model_not_good_at}") if info.model_not_good_at else ""),
             ("written by", printable(info.writer)),
             ("failed", _failed(info.failed, info.index)),
+            ("damaged", _failed(info.damaged, info.index) if info.damaged else ""),
+            ("passed over", printable(said(info.passed_over))),
             ("freshness", printable(info.not_compared) or _freshness(info.new, info.changed, info.gone, info.root)),
         ]
         for name, text in lines:
             if text:
-                click.echo(f"{name:<11}{text}")
+                click.echo(f"{name:<{_WIDTH}}{' ' if len(name) >= _WIDTH else ''}{text}")
     return 0
 
 

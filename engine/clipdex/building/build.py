@@ -6,10 +6,11 @@ built. With the lock held it decides again: another process may have made an ind
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from clipdex.building.pipeline import Run
 from clipdex.building.settings import BuildKeywords, BuildSettings
 from clipdex.building.unchanged import is_unchanged, remember
 from clipdex.datasets.dataset import as_indexed, has_index, recordable, require_same_root
-from clipdex.datasets.failures import Failure, write_failures
+from clipdex.datasets.failures import Failure, read_listed, write_failures
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.encoder import (
     AUTO,
@@ -28,8 +29,9 @@ from clipdex.encoder import (
     nearest_precision,
 )
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
-from clipdex.readers.base import Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import DAMAGED, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
+from clipdex.readers.passing_over import said
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
 from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
 from clipdex.version import WRITER
@@ -74,6 +76,12 @@ class BuildReport:
         Number of items in the index.
     seconds
         Wall-clock time.
+    damaged
+        Items that are in the index as far as their damaged files go, with what is wrong. They did not fail.
+    passed_over
+        What users may take for images, and is not read: the number of files by extension in lower case (``.cr2``), and
+        of folders of systems by name with a slash after it (``@eaDir/``). The former also has images that only an
+        optional package reads.
     """
 
     root: Path
@@ -93,6 +101,8 @@ class BuildReport:
     failed: tuple[Failure, ...]
     items: int
     seconds: float
+    damaged: tuple[Failure, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Reading:
@@ -114,8 +124,10 @@ class _Reading:
         """
         first = next(self._items, None)
         if first is None:
+            passed_over = said(self.reader.passed_over)
             raise DatasetEmpty(
-                f"there are no images in {self.reader.location}: nothing was indexed.{tried_in_vain(self.reader)}"
+                f"there are no images in {self.reader.location}: nothing was indexed."
+                f"{f' Passed over: {passed_over}.' if passed_over else ''}{tried_in_vain(self.reader)}"
             )
         self._items = itertools.chain([first], self._items)
 
@@ -209,18 +221,21 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
             writer.start(encoder.stamp, reader.format, WRITER, recorded, reader.options)
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
-        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress)
+        before, passed_before = _listed_before(folder)
+        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress, before)
         base = writer.base
         if reading is None or replaces:
             reading = _Reading(reader)
         if base is not None and base.manifest.complete and is_unchanged(folder, reading.fingerprint):
             run.counts.unchanged = len(base)
+            run.damaged = before
+            reader.passed_over.update(passed_before)
         else:
             run.run(reading.items())
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
-        if items and not run.failed:
+        if items and not run.failed and not run.needing_extra:
             remember(folder, reading.fingerprint)
-        write_failures(folder, run.failed)
+        write_failures(folder, run.listed, reader.passed_over)
     return BuildReport(
         root=root,
         index=folder,
@@ -233,7 +248,17 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         failed=tuple(run.failed),
         items=items,
         seconds=time.perf_counter() - begin,
+        damaged=tuple(run.damaged),
+        passed_over=dict(run.passed_over),
     )
+
+
+def _listed_before(folder: Path) -> tuple[list[Failure], dict[str, int]]:
+    """Return the damaged items that the last build listed, and what it passed over, if that can be read."""
+    with contextlib.suppress(IndexFailure):
+        listed, passed_over = read_listed(folder)
+        return [failure for failure in listed if failure.kind == DAMAGED], passed_over
+    return [], {}
 
 
 def _source_to_read(source: Source, folder: Path, *, rebuild: bool) -> Source:

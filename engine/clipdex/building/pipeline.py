@@ -6,7 +6,8 @@ images ahead, a bounded number of them, because Pillow releases the GIL. The ord
 
 Each file is read once. The hash of its content tells whether the index has that content already, under the same id (the
 item was touched) or another one (renamed); then nothing is decoded. A file that cannot be read is listed with the
-reason and left out. What was hashed is committed every few seconds, and on ``KeyboardInterrupt``.
+reason and left out; one that is damaged, and decoded as far as it goes, is listed too. What was hashed is committed
+every few seconds, and on ``KeyboardInterrupt``.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import hashlib
 import io
 import itertools
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +30,15 @@ from clipdex.building.events import BuildProgress, Progress
 from clipdex.building.moved_files import MovedFiles
 from clipdex.building.spool import Plain, Spool
 from clipdex.datasets.comparing import Change, Difference, compare
-from clipdex.datasets.failures import Failure
+from clipdex.datasets.failures import Failure, needing_extra, write_failures
 from clipdex.encoder import Encoder, prepare
-from clipdex.errors import ImageError
-from clipdex.media.decoding import load_image
+from clipdex.errors import ImageError, ImageNeedsExtra
+from clipdex.media.decoding import decode
+from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
+from clipdex.media.mending import require_decoder
 from clipdex.media.opening import open_media
 from clipdex.readers import Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import DAMAGED, NEEDS_EXTRA
 from clipdex_indexes import IndexWriter, ItemRow, Location
 from clipdex_indexes.kernels.threads import available_threads
 
@@ -90,11 +94,15 @@ class _Work(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An item that was read: the hash of its content, and its pixels, or where the index has its hash key."""
+    """An item that was read: the hash of its content, and its pixels, or where the index has its hash key.
+
+    ``damage`` is what is wrong with the file of the pixels; empty where nothing is.
+    """
 
     content: int
     pixels: Pixels | None = None
     known: Location | None = None
+    damage: str = ""
 
 
 @dataclass(slots=True)
@@ -132,6 +140,17 @@ class Run:
         Seconds between commits; None commits only at the end.
     progress
         Called now and then, from this thread.
+    before
+        What the last build listed: an item that is not read again is damaged as it was.
+
+    Attributes
+    ----------
+    counts
+        Numbers of items of each outcome.
+    failed, damaged, needing_extra
+        Items that failed; that are in the index as far as their files go; that an optional package would read.
+    passed_over
+        What was passed over, as ``Reader.passed_over`` has it, and the items that need an extra.
     """
 
     def __init__(
@@ -142,6 +161,7 @@ class Run:
         max_pixels: int,
         checkpoint_seconds: float | None,
         progress: Progress | None,
+        before: Sequence[Failure] = (),
     ) -> None:
         self._reader = reader
         self._encoder = encoder
@@ -156,7 +176,20 @@ class Run:
         # Where a write was interrupted, there is nothing complete to commit.
         self._writing = False
         self.counts = Counts()
+        self._damaged_before = {failure.id: failure for failure in before if failure.kind == DAMAGED}
         self.failed: list[Failure] = []
+        self.damaged: list[Failure] = []
+        self.needing_extra: list[Failure] = []
+
+    @property
+    def listed(self) -> list[Failure]:
+        """All items that ``failed.json`` names."""
+        return [*self.failed, *self.damaged, *self.needing_extra]
+
+    @property
+    def passed_over(self) -> Counter[str]:
+        """What the reader passed over, and the images that need an extra, by extension."""
+        return self._reader.passed_over + needing_extra(self.needing_extra)
 
     def run(self, items: Iterable[ReadItem | UnreadableItem]) -> None:
         """Write what differs to the index; the caller makes the last commit.
@@ -192,6 +225,8 @@ class Run:
                 self._unreadable += 1
             elif difference.change is Change.UNCHANGED:
                 self.counts.unchanged += 1
+                if self._damaged_before and difference.item is not None:
+                    self._still_damaged(difference.item, difference.item.id)
             elif difference.change is Change.KEPT:
                 self.counts.kept += 1
             elif difference.item is None:
@@ -230,17 +265,36 @@ class Run:
     def _to_encode(self, todo: Iterator[_Work]) -> Iterator[tuple[tuple[_Work, int], Pixels]]:
         """Yield what has to be hashed, with its pixels, in order. Write the other items, and collect failures."""
         for work, result in self._ahead(todo):
-            if isinstance(result, ImageError):
+            if isinstance(result, ImageNeedsExtra):
+                listed = Failure(work.item.id, result.message, work.item.size, work.item.mtime_ns, NEEDS_EXTRA)
+                self.needing_extra.append(listed)
+                # Its hash key was made where the extra is installed.
+                self.counts.kept += work.old is not None
+                self._hashed()
+            elif isinstance(result, ImageError):
                 self.failed.append(Failure(work.item.id, result.message, work.item.size, work.item.mtime_ns))
                 if work.old is not None:
                     self._writer.remove(work.old)
                 self._hashed()
             elif result.pixels is not None:
+                if result.damage:
+                    self._list_damaged(work.item, f"{result.damage}, and is indexed as far as it goes")
                 yield (work, result.content), result.pixels
             elif result.known is not None:
                 self._reuse(work, result.content, result.known)
 
+    def _list_damaged(self, item: ReadItem, reason: str) -> None:
+        self.damaged.append(Failure(item.id, reason, item.size, item.mtime_ns, DAMAGED))
+
+    def _still_damaged(self, item: ReadItem, old_id: str) -> None:
+        """List an item again that is not decoded again, and was damaged under the id that it had."""
+        before = self._damaged_before.get(old_id)
+        if before is not None and before.size == item.size:
+            self._list_damaged(item, before.reason)
+
     def _reuse(self, work: _Work, content: int, known: Location) -> None:
+        if self._damaged_before and self._writer.base is not None:
+            self._still_damaged(work.item, self._writer.base.rows([known])[0].id)
         if work.old == known:
             self.counts.touched += 1
         elif work.old is not None:
@@ -276,6 +330,8 @@ class Run:
     def _checkpoint(self) -> None:
         self._writing = True
         self._writer.checkpoint()
+        # The next build does not decode again what this one has written.
+        write_failures(self._writer.folder, self.listed, self._reader.passed_over)
         self._committed = time.monotonic()
         self._writing = False
 
@@ -304,17 +360,20 @@ class Run:
             return _Read(work.content, known=work.old)
         source = self._reader.open(work.item)
         with open_media(str(source)) if isinstance(source, Path) else source as file:
+            if work.old is None and suffix_of(work.item.id) in READ_BY_EXTRA:
+                require_decoder(file)
             content, image = _content(file)
             if work.content and content == work.content:
                 return _Read(content, known=work.old)
             if (known := self._moved.find(work.item.size, content)) is not None:
                 return _Read(content, known=known)
             settings = self._encoder.model.image
-            decoded = load_image(image, settings.background, max_pixels=self._max_pixels)
-            return _Read(content, prepare(decoded, settings))
+            decoded = decode(image, settings.background, max_pixels=self._max_pixels)
+            return _Read(content, prepare(decoded.image, settings), damage=decoded.damage)
 
     def _hashed(self) -> None:
-        self._report("hash", self.counts.written + len(self.failed) - self._unreadable, self._total)
+        done = self.counts.written + len(self.failed) + len(self.needing_extra) - self._unreadable
+        self._report("hash", done, self._total)
 
     def _report(self, phase: str, done: int, total: int | None) -> None:
         if self._progress is not None:

@@ -11,10 +11,11 @@ from typing import Any
 
 from clipdex.datasets.comparing import Change, compare
 from clipdex.datasets.dataset import as_indexed, open_alone, open_index
-from clipdex.datasets.failures import Failure, read_failures
+from clipdex.datasets.failures import Failure, needing_extra, read_listed
 from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem
+from clipdex.readers.base import DAMAGED
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
 from clipdex_indexes import Snapshot
@@ -40,8 +41,10 @@ class DatasetInfo:
         Model that hashed it. Kind and ``model_not_good_at`` are empty where that model is not found any more.
     writer
         Program that wrote the index last.
-    failed
-        Reasons of the failed files of the last build, by id.
+    failed, damaged
+        Reasons of the failed files of the last build, by id, and of those that are in the index as far as they go.
+    passed_over
+        What the last build passed over, as ``BuildReport.passed_over`` has it.
     new, changed, gone
         Number of images that differ from the index now.
     not_compared
@@ -65,6 +68,8 @@ class DatasetInfo:
     model_not_good_at: str
     writer: str
     failed: dict[str, str]
+    damaged: dict[str, str]
+    passed_over: dict[str, int]
     new: int
     changed: int
     gone: int
@@ -103,12 +108,12 @@ def describe_alone(index: str | os.PathLike[str]) -> DatasetInfo:
 def _describe(source: Source, index: Snapshot, *, lost: bool = False) -> DatasetInfo:
     root = source.location
     with index as opened:
-        failures = read_failures(opened.folder)
-        failed = {failure.id: failure.reason for failure in failures}
+        listed, passed_over = read_listed(opened.folder)
+        not_indexed = [failure for failure in listed if failure.kind != DAMAGED]
         try:
             if lost:
                 raise DatasetError("the index does not say where its images are, and is not beside them.")
-            changes = _changes(source, opened, failures)
+            changes = _changes(source, opened, not_indexed)
             not_compared = ""
         except (DatasetError, ExtraMissing) as error:
             changes, not_compared = Counter(), error.message
@@ -136,7 +141,9 @@ def _describe(source: Source, index: Snapshot, *, lost: bool = False) -> Dataset
             model_kind=model.kind if model is not None and known else "",
             model_not_good_at=model.not_good_at if model is not None and known else "",
             writer=opened.manifest.writer,
-            failed=failed,
+            failed={failure.id: failure.reason for failure in listed if failure.failed},
+            damaged={failure.id: failure.reason for failure in listed if failure.kind == DAMAGED},
+            passed_over=dict(Counter(passed_over) + needing_extra(listed)),
             new=changes[Change.NEW],
             changed=changes[Change.CHANGED],
             gone=changes[Change.GONE],

@@ -1,7 +1,8 @@
 """From an image file to upright RGB pixels.
 
 The number of pixels is checked before anything is decoded. Then the EXIF orientation is applied, transparent pixels are
-composited on a background, and every mode becomes RGB.
+composited on a background, and every mode becomes RGB. What cannot be decoded as it is gets a second attempt
+(``mending``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from clipdex.defaults import MAX_PIXELS
 from clipdex.errors import ImageError
+from clipdex.media.files import open_regular
+from clipdex.media.mending import Mended, mended
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -31,6 +34,10 @@ _OPTIONAL_FORMATS = ("AVIF", "HEIF")
 # Where ``enough`` is said, a JPEG is decoded at 1/2, 1/4 or 1/8 if that leaves this many times the pixels needed along
 # each side. Hash keys are not made that way: it changes some of their bits at any margin (benchmarks/draft.py).
 _DRAFT_MARGIN = 2
+_LARGEST_OF_12_BITS = (1 << 12) - 1
+# Of a JPEG that lacks its end, decoders make the missing part grey. If less than this of it is there, it shows nothing.
+_LEAST_SHOWN = 0.01
+_GREY = 128
 
 
 class _PillowLimit:
@@ -70,6 +77,13 @@ def own_pixel_limit() -> Iterator[None]:
         _pillow_limit.on()
 
 
+class Decoded(NamedTuple):
+    """An upright RGB image, and what is wrong with its file, as the end of a sentence; empty where nothing is."""
+
+    image: Image.Image
+    damage: str = ""
+
+
 def load_image(
     source: Path | IO[bytes],
     background: tuple[int, int, int] = (255, 255, 255),
@@ -77,7 +91,7 @@ def load_image(
     max_pixels: int = MAX_PIXELS,
     enough: int | None = None,
 ) -> Image.Image:
-    """Decode an image to RGB, upright.
+    """Decode an image to RGB, upright; of a JPEG that lacks its end, as far as it goes.
 
     Parameters
     ----------
@@ -95,16 +109,56 @@ def load_image(
     ImageError
         When it is no image, is damaged, or is too large; the message gives the reason without the name of the file.
     """
-    with own_pixel_limit(), _image_errors():
-        # Opening a pipe would wait for somebody to write to it.
-        if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
-            raise ImageError("not a regular file")
-        with Image.open(source, formats=_formats()) as image:
+    return decode(source, background, max_pixels=max_pixels, enough=enough).image
+
+
+def decode(
+    source: Path | IO[bytes],
+    background: tuple[int, int, int] = (255, 255, 255),
+    *,
+    max_pixels: int = MAX_PIXELS,
+    enough: int | None = None,
+) -> Decoded:
+    """Decode an image as ``load_image`` does, and say what is wrong with its file."""
+
+    def attempt(file: Path | IO[bytes]) -> Image.Image:
+        with Image.open(file, formats=_formats()) as image:
             _check_size(image, max_pixels)
             if enough is not None and image.format in ("JPEG", "MPO"):
                 image.draft(None, _draft_size(image.size, enough * _DRAFT_MARGIN))
             image.load()
             return to_rgb(_upright(image), background)
+
+    with own_pixel_limit(), _image_errors():
+        # Opening a pipe would wait for somebody to write to it.
+        if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
+            raise ImageError("not a regular file")
+        try:
+            return Decoded(attempt(source))
+        except (ImageError, MemoryError, FileNotFoundError):
+            raise
+        except Exception:
+            with contextlib.ExitStack() as opened:
+                file = opened.enter_context(open_regular(source)) if isinstance(source, Path) else source
+                second = _second_attempt(file)
+                if second is None:
+                    raise
+                image = attempt(second.file)
+            if second.damage and _shows_nothing(image):
+                raise
+            return Decoded(image, second.damage)
+
+
+def _second_attempt(file: IO[bytes]) -> Mended | None:
+    second = mended(file)
+    # A decoder may have been registered.
+    _formats.cache_clear()
+    return second
+
+
+def _shows_nothing(image: Image.Image) -> bool:
+    small = np.asarray(image.reduce(max(1, min(image.size) // 64)), np.int16)
+    return bool((np.abs(small - _GREY).max(axis=-1) > 1).mean() < _LEAST_SHOWN)
 
 
 def is_image(file: IO[bytes]) -> bool:
@@ -115,8 +169,15 @@ def is_image(file: IO[bytes]) -> bool:
 def image_format(file: IO[bytes]) -> str | None:
     """Return Pillow's name of the format of an open file, from its header; None where it is no image."""
     try:
-        with own_pixel_limit(), _image_errors(), Image.open(file, formats=_formats()) as image:
-            return image.format
+        with own_pixel_limit(), _image_errors():
+            try:
+                with Image.open(file, formats=_formats()) as image:
+                    return image.format
+            except Exception:
+                if (second := _second_attempt(file)) is None:
+                    raise
+                with Image.open(second.file, formats=_formats()) as image:
+                    return image.format
     except ImageError:
         return None
 
@@ -189,7 +250,8 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255
 
     Transparency (of any kind) is composited on ``background``. Modes of more than 8 bits are scaled, not cut off:
     16 bits from their full range, 32-bit and float from 0 to 255 or 0 to 1 where they keep to it, otherwise from their
-    own lowest to their highest value.
+    own lowest to their highest value. Integers that need no more than 12 bits are what a camera or scanner of 12 bits
+    wrote, and are scaled from their own range too, or from 0 to 255 where they keep to it.
     """
     if image.mode in ("RGBa", "La"):
         image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
@@ -205,7 +267,7 @@ def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255
 
 
 def _to_8_bits(values: npt.NDArray[np.generic], *, sixteen: bool) -> Pixels:
-    if sixteen:
+    if sixteen and (int(values.max()) > _LARGEST_OF_12_BITS or values.min() == values.max()):
         return (np.asarray(values, np.uint32) * 255 // 65535).astype(np.uint8)
     largest = float(np.finfo(np.float32).max)
     wide = np.nan_to_num(np.asarray(values, np.float64), posinf=largest, neginf=-largest)
@@ -214,7 +276,7 @@ def _to_8_bits(values: npt.NDArray[np.generic], *, sixteen: bool) -> Pixels:
         low, high = 0.0, 1.0
     elif low >= 0 and high <= 255:
         low, high = 0.0, 255.0
-    elif low >= 0 and high <= 65535 and np.issubdtype(values.dtype, np.integer):
+    elif low >= 0 and _LARGEST_OF_12_BITS < high <= 65535 and np.issubdtype(values.dtype, np.integer):
         low, high = 0.0, 65535.0
     # An image of one value has no range of its own.
     return np.round((wide - low) * (255.0 / ((high - low) or 1.0))).astype(np.uint8)

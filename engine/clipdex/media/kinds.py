@@ -8,7 +8,7 @@ IMAGE_SUFFIXES = frozenset(
     f".{name}"
     for name in (
         *("jpg", "jpeg", "jpe", "jfif", "mpo", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "tga", "pcx"),
-        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jpx", "avif", "avifs", "heic", "heif"),
+        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jpx", "avif", "avifs", "heic", "heif", "hif"),
     )
 )
 # What datasets hold beside images, and what a list may name by mistake.
@@ -18,6 +18,40 @@ OTHER_SUFFIXES = frozenset(
         *("mp4", "avi", "mov", "mkv", "webm", "mpg", "mpeg", "m4v", "wmv"),
         *("pcd", "ply", "las", "laz", "obj", "stl", "bin", "npy", "npz", "wav", "mp3", "flac"),
         *("txt", "csv", "tsv", "json", "jsonl", "xml", "yaml", "yml", "pdf", "zip", "tar", "gz", "parquet"),
+    )
+)
+# Images that only an extra reads: the extra by extension.
+READ_BY_EXTRA = {".heic": "heif", ".heif": "heif", ".hif": "heif"}
+# Images, videos and documents that are not read. A folder may hold them beside its images, and the user be surprised.
+NOT_READ = frozenset(
+    f".{name}"
+    for name in (
+        # Raw files of cameras.
+        *(
+            "3fr",
+            "arw",
+            "cr2",
+            "cr3",
+            "crw",
+            "dcr",
+            "dng",
+            "erf",
+            "fff",
+            "gpr",
+            "iiq",
+            "k25",
+            "kdc",
+            "mef",
+            "mos",
+            "mrw",
+        ),
+        *("nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "rwl", "sr2", "srf", "srw", "x3f"),
+        # Other images: drawings, layers, more bits, medicine.
+        *("jxl", "jxr", "bpg", "svg", "svgz", "eps", "psd", "psb", "xcf", "exr", "hdr", "dcm", "dicom", "ico", "icns"),
+        # Videos.
+        *("mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "wmv", "3gp", "mts", "m2ts", "flv", "ogv"),
+        # Documents.
+        *("pdf", "djvu"),
     )
 )
 # How many bytes ``looks_like_image`` needs.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, ClassVar
 
 from clipdex.errors import DatasetError, DatasetNotFound, ImageError
-from clipdex.media.kinds import IMAGE_SUFFIXES, looks_like_image, suffix_of
+from clipdex.media.kinds import IMAGE_SUFFIXES, NOT_READ, looks_like_image, suffix_of
 from clipdex.media.locators import MEMBER
 from clipdex.media.members import Member, MemberTable
 from clipdex.media.tars import TarContainer
@@ -96,6 +96,7 @@ class ArchiveReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the images in item order, in bounded memory; hidden files and other files than images are skipped."""
+        self.passed_over.clear()
         table = self._current().table
         ignored = self._ignored(table)
         last: Member | None = None
@@ -122,9 +123,12 @@ class ArchiveReader(Reader):
         if not path.startswith(self._prefix) or is_hidden(path[len(self._prefix) :]):
             return False
         suffix = suffix_of(path)
-        if suffix not in IMAGE_SUFFIXES and (suffix or not looks_like_image(member.start)):
+        read = suffix in IMAGE_SUFFIXES or (not suffix and looks_like_image(member.start))
+        if not (read or suffix in NOT_READ) or (ignored and any(folder in ignored for folder in _folders(path))):
             return False
-        return not ignored or not any(folder in ignored for folder in _folders(path))
+        if not read:
+            self.passed_over[suffix] += 1
+        return read
 
     def _ignored(self, table: MemberTable) -> frozenset[str]:
         """Return the folders, other than the root, that have the mark of folders to skip."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ UNREADABLE = "unreadable"
 MISSING = "missing"
 DUPLICATE = "duplicate"
 NO_IMAGE = "no image"
+# Kinds of items of which a build says something although they did not fail.
+DAMAGED = "damaged"
+NEEDS_EXTRA = "needs an extra"
 
 
 class ReadItem(ItemRow):
@@ -100,6 +104,9 @@ class Reader(ABC):
         Sentences that tell the user how this reader was chosen.
     tried
         The formats that did not fit, where a plain folder was taken instead.
+    passed_over
+        What the last ``read`` passed over so far: the number of files by extension (lower case, such as ``.cr2``), and
+        of folders by name with a slash after it (``@eaDir/``). A reader counts what users may take for images.
 
     Raises
     ------
@@ -119,6 +126,7 @@ class Reader(ABC):
         self.root = base_of(location)
         self.notices: tuple[str, ...] = ()
         self.tried: tuple[str, ...] = ()
+        self.passed_over: Counter[str] = Counter()
         self.require_options(options)
 
     @classmethod

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clipdex.errors import DatasetNotFound
-from clipdex.media.kinds import IMAGE_SUFFIXES, START, looks_like_image, suffix_of
+from clipdex.media.kinds import IMAGE_SUFFIXES, NOT_READ, START, looks_like_image, suffix_of
 from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.naming import IGNORE_MARK, shown, subset_and_labels
+from clipdex.readers.naming import IGNORE_MARK, is_hidden, is_system_folder, shown, subset_and_labels
 from clipdex.version import WRITER
 
 FORMAT = "folder"
@@ -60,10 +60,12 @@ class FolderReader(Reader):
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in item order (code points of the id), in bounded memory.
 
-        Hidden files and folders, other files than images, and folders with a ``.clipdexignore`` are skipped. A link to
-        a folder is followed only if the folder would not be found otherwise, and once, so that loops end.
+        Hidden files and folders, folders of systems, other files than images, and folders with a ``.clipdexignore`` are
+        skipped. A link to a folder is followed only if the folder would not be found otherwise, and once, so that loops
+        end.
         """
         self._followed: set[tuple[int, int]] = set()
+        self.passed_over.clear()
         # A stack of our own, because folders may be nested deeper than calls in Python may be.
         stack = [self._entries(os.fspath(self.root), "")]
         while stack:
@@ -78,6 +80,10 @@ class FolderReader(Reader):
 
     def _enters(self, folder: str) -> bool:
         """Tell whether there may be items in a folder, whose path below the root ends in a slash."""
+        return True
+
+    def _wants(self, item_id: str) -> bool:
+        """Tell whether a file is one that the user asked for."""
         return True
 
     def fingerprint(self) -> str | None:
@@ -101,7 +107,7 @@ class FolderReader(Reader):
                             found.append((name, status.st_size, status.st_mtime_ns))
                         elif entry.is_symlink():
                             return None
-                        else:
+                        elif not is_system_folder(name):
                             folders.append(entry.path)
                 digest.update(marshal.dumps((folder[len(root) :], found), 0))
         except OSError:
@@ -131,6 +137,9 @@ class FolderReader(Reader):
                 continue
             if not name.endswith("/"):
                 yield from self._file(entry, prefix + name)
+            elif is_system_folder(entry.name):
+                if self._enters(prefix + name):
+                    self.passed_over[name] += 1
             elif not entry.is_symlink() or self._worth_following(entry):
                 yield prefix + name
 
@@ -138,9 +147,7 @@ class FolderReader(Reader):
         real = Path(os.path.realpath(entry.path))
         if self._real_root.is_relative_to(real):
             return False
-        if real.is_relative_to(self._real_root) and not any(
-            part.startswith(".") for part in real.relative_to(self._real_root).parts
-        ):
+        if real.is_relative_to(self._real_root) and not is_hidden(f"{real.relative_to(self._real_root).as_posix()}/"):
             return False
         status = real.stat()
         identity = (status.st_dev, status.st_ino)
@@ -152,6 +159,8 @@ class FolderReader(Reader):
     def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterator[ReadItem | UnreadableItem]:
         suffix = suffix_of(entry.name)
         if suffix and suffix not in IMAGE_SUFFIXES:
+            if suffix in NOT_READ and self._wants(item_id):
+                self.passed_over[suffix] += 1
             return
         try:
             status = entry.stat()
@@ -194,7 +203,8 @@ def count_images(folder: Path, most: int = 20_000) -> tuple[int, bool]:
                 if entry.name.startswith("."):
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
+                    if not is_system_folder(entry.name):
+                        folders.append(entry.path)
                 else:
                     images += suffix_of(entry.name) in IMAGE_SUFFIXES
     return images, True

@@ -63,6 +63,9 @@ class GlobReader(FolderReader):
     def _enters(self, folder: str) -> bool:
         return self._matches(folder[:-1].split("/"), whole=False)
 
+    def _wants(self, item_id: str) -> bool:
+        return self._matches(item_id.split("/"), whole=True)
+
     def _matches(self, parts: list[str], *, whole: bool) -> bool:
         """Tell whether names match the whole pattern or, without ``whole``, its beginning.
 

@@ -23,6 +23,7 @@ from clipdex.readers.base import (
     ReadItem,
     UnreadableItem,
 )
+from clipdex.readers.elsewhere import Elsewhere
 from clipdex.readers.naming import subset_and_labels
 
 MAX_LINE_BYTES = 1 << 20
@@ -61,7 +62,8 @@ class ListedReader(Reader):
     """Images that a file names.
 
     The id of an item is its path relative to the folder of the list; of an image outside of it, the absolute path
-    without the first slash. Where the list has no subset and label, they come from the path, as in a folder.
+    without the first slash. Where the list has no subset and label, they come from the path, as in a folder. Paths may
+    be those of Windows.
 
     Raises
     ------
@@ -81,16 +83,17 @@ class ListedReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in the order of the list, in bounded memory."""
+        elsewhere = Elsewhere(self.root)
         for row in self.rows():
             if isinstance(row, BadLine):
                 yield UnreadableItem(f"{self.location.name}, line {row.line}", row.reason)
+            elif _ADDRESS.match(row.path):
+                reason = f"line {row.line}: addresses are not fetched"
+                yield UnreadableItem(row.id or row.path, reason, MISSING)
             else:
-                yield self._item(row)
+                yield self._item(row, elsewhere.here(row.path))
 
-    def _item(self, row: Row) -> ReadItem | UnreadableItem:
-        path = row.path
-        if _ADDRESS.match(path):
-            return UnreadableItem(row.id or path, f"line {row.line}: addresses are not fetched", MISSING)
+    def _item(self, row: Row, path: str) -> ReadItem | UnreadableItem:
         relative = self._relative(path)
         item_id = row.id or relative
         if suffix_of(path) in OTHER_SUFFIXES:
@@ -98,7 +101,7 @@ class ListedReader(Reader):
         try:
             status = os.stat(os.path.join(self.root, path))  # noqa: PTH116, PTH118 - millions of them
         except (FileNotFoundError, NotADirectoryError, ValueError):
-            return UnreadableItem(item_id, f"line {row.line}: no such file: {path}", MISSING)
+            return UnreadableItem(item_id, f"line {row.line}: no such file: {row.path}", MISSING)
         except OSError as error:
             return UnreadableItem(item_id, f"line {row.line}: {path}: {error.strerror or error}", UNREADABLE, True)
         if not stat.S_ISREG(status.st_mode):

@@ -52,14 +52,17 @@ class MergedReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items of all datasets, in item order."""
+        self.passed_over.clear()
         for name, source in self._parts:
-            for item in in_item_order(open_reader(source)):
+            reader = open_reader(source)
+            for item in in_item_order(reader):
                 if isinstance(item, UnreadableItem):
                     whole = item.unseen and item.id == "."
                     yield replace(item, id=name if whole else f"{name}/{item.id}")
                 else:
                     media = locator(source.location, item.id, item.media)
                     yield item._replace(id=f"{name}/{item.id}", media=media)
+            self.passed_over.update(reader.passed_over)
 
 
 def parts_option(sources: Mapping[str, Source]) -> dict[str, str]:

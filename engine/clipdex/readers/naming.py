@@ -5,16 +5,34 @@ One rule for everything that is laid out as folders: folders, patterns, archives
 
 from __future__ import annotations
 
+import re
+
 from clipdex.readers.base import DEFAULT_SUBSET
 
 SUBSETS = frozenset({"train", "val", "validation", "test", "training", "testing"})
 # A folder with a file of this name is not read. Saved results have one, so that they are not indexed in turn.
 IGNORE_MARK = ".clipdexignore"
 
+# Folders that file servers and systems make inside folders of users, for thumbnails, deleted files and their own use.
+_SYSTEM_FOLDERS = frozenset(
+    {
+        *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
+        *("__macosx", "lost+found", "$recycle.bin", "system volume information"),
+    }
+)
+_HIDDEN = re.compile(
+    rf"(?:^|/)(?:\.(?!\.(?:/|$))|(?:{'|'.join(map(re.escape, sorted(_SYSTEM_FOLDERS)))})/)", re.IGNORECASE
+)
+
+
+def is_system_folder(name: str) -> bool:
+    """Tell whether a folder of this name is of a system or a file server, such as ``@eaDir`` and ``lost+found``."""
+    return name.lower() in _SYSTEM_FOLDERS
+
 
 def is_hidden(path: str) -> bool:
-    """Tell whether a relative path is, or goes through, a hidden file or folder."""
-    return "." in path and any(part.startswith(".") and part != ".." for part in path.split("/"))
+    """Tell whether a relative path is a hidden file, or goes through a hidden folder or one of a system."""
+    return _HIDDEN.search(path) is not None
 
 
 def subset_and_labels(path: str) -> tuple[str, tuple[str, ...]]:

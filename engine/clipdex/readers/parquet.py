@@ -18,6 +18,7 @@ from clipdex.media.locators import MEMBER
 from clipdex.media.opening import Kept
 from clipdex.media.parquet import ERRORS, EXTRA, ParquetContainer, is_parquet, open_parquet
 from clipdex.readers.base import DEFAULT_SUBSET, NO_OPTIONS, Reader, ReadItem, UnreadableItem
+from clipdex.readers.naming import is_hidden
 
 _SUFFIX = ".parquet"
 _ROWS_AT_ONCE = 4096
@@ -128,7 +129,7 @@ class ParquetReader(Reader):
         if not self.location.is_dir():
             return [self.location]
         found = (path for path in self.location.rglob(f"*{_SUFFIX}") if path.is_file())
-        return sorted(path for path in found if not any(p.startswith(".") for p in path.relative_to(self.root).parts))
+        return sorted(path for path in found if not is_hidden(path.relative_to(self.root).as_posix()))
 
     def _rows(self, path: Path) -> Iterator[ReadItem]:
         status = path.stat()

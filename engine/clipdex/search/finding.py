@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +24,8 @@ _SUGGESTIONS = 3
 _NEAR = 0.65
 _LEAST_CONTAINED = 3
 _MOST_COMPARED = 500
+# Spellings of an id that are tried: each name in it may be composed or decomposed.
+_MOST_SPELLINGS = 64
 _EXTENSION = re.compile(r"\.[a-z][a-z0-9]{1,4}\Z")
 
 
@@ -56,17 +61,41 @@ def find_items(datasets: Sequence[Dataset], query: ItemQuery) -> list[FoundItem]
     ItemAmbiguous
         When the id has no extension, and several ids differ only by theirs.
     """
-    matches = _matches(datasets, query.id, query)
-    name, colon, rest = query.id.partition(":")
-    if not matches and colon and query.dataset is None and any(name == one.name for one in datasets):
-        matches = _matches(datasets, rest, ItemQuery(rest, query.subsets, name))
+    matches = _matches_as_spelled(datasets, query)
     if not matches:
-        matches = _matches_of_path(datasets, query)
+        found = {
+            (match.dataset, match.location): match
+            for spelling in _spellings(query.id)
+            for match in _matches_as_spelled(datasets, replace(query, id=spelling))
+        }
+        matches = list(found.values())
     if not matches:
         raise ItemNotFound(_not_found(datasets, query))
     if len({match.row.id for match in matches}) > 1:
         raise _ambiguous(datasets, query, matches)
     return matches
+
+
+def _matches_as_spelled(datasets: Sequence[Dataset], query: ItemQuery) -> list[FoundItem]:
+    matches = _matches(datasets, query.id, query)
+    name, colon, rest = query.id.partition(":")
+    if not matches and colon and query.dataset is None and any(name == one.name for one in datasets):
+        matches = _matches(datasets, rest, ItemQuery(rest, query.subsets, name))
+    return matches or _matches_of_path(datasets, query)
+
+
+def _spellings(item_id: str) -> Iterator[str]:
+    """Yield the other Unicode spellings of an id: macOS decomposes the letters of names, other systems compose them."""
+    if item_id.isascii():
+        return
+    parts = [
+        list(dict.fromkeys((part, unicodedata.normalize("NFC", part), unicodedata.normalize("NFD", part))))
+        for part in item_id.split("/")
+    ]
+    for form in ("NFC", "NFD"):
+        yield unicodedata.normalize(form, item_id)
+    for spelling in itertools.islice(itertools.product(*parts), 1, _MOST_SPELLINGS):
+        yield "/".join(spelling)
 
 
 def _ambiguous(datasets: Sequence[Dataset], query: ItemQuery, matches: Sequence[FoundItem]) -> ItemAmbiguous:
