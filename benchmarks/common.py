@@ -162,13 +162,13 @@ def write_index(folder: Path, keys: Keys, segments: int = 1) -> None:
     """Write an index of ``keys`` with made-up items, dealt out to segments, stamped by the bundled model."""
     from clipdex.encoder import Encoder, find_model
     from clipdex.version import WRITER
-    from clipdex_indexes.storage.manifest import Manifest, write_manifest
+    from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, write_manifest
     from clipdex_indexes.storage.segment import write_segment
 
     # Past the writer, which would merge the segments.
-    (folder / "segments").mkdir(parents=True)
+    (folder / SEGMENTS_FOLDER).mkdir(parents=True)
     stamps = [
-        write_segment(folder / "segments", 8 * BYTES, made_up_rows(keys, range(first, len(keys), segments)))
+        write_segment(folder / SEGMENTS_FOLDER, 8 * BYTES, made_up_rows(keys, range(first, len(keys), segments)))
         for first in range(segments)
     ]
     model = Encoder(find_model(None)).stamp

@@ -317,7 +317,6 @@ def test_the_documented_python_runs(project, tmp_path, monkeypatch):
     example = block("how-to/projects.md", "python")
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(example, "projects.md", "exec"), {})
-    *hits, count = printed.getvalue().splitlines()
-    assert len(hits) == 3
-    assert {hit.split()[0] for hit in hits} <= {"odd", "more"}
-    assert count == "8"
+    lines = printed.getvalue().splitlines()  # an id of "odd" has a new line in it
+    hits = [line.split()[0] for line in lines if line.startswith(("odd ", "more "))]
+    assert (len(hits), lines[-1]) == (3, "8")
