@@ -43,6 +43,7 @@ VAL = {
     "vehicles/steam-train.jpg": "train",
 }
 CATEGORIES = sorted({*TRAIN.values(), *VAL.values()})
+INFO = {"description": "A small dataset out of the example photos of clipdex"}
 
 
 def write(root: Path, subset: str, photos: dict[str, str], first: int, quality: int) -> None:
@@ -69,7 +70,7 @@ def write(root: Path, subset: str, photos: dict[str, str], first: int, quality: 
             }
         )
     content = {
-        "info": {},
+        "info": INFO,
         "licenses": [],
         "categories": [{"id": at, "name": name, "supercategory": ""} for at, name in enumerate(CATEGORIES, 1)],
         "images": images,
@@ -80,7 +81,34 @@ def write(root: Path, subset: str, photos: dict[str, str], first: int, quality: 
     file.write_text(json.dumps(content), encoding="utf-8")
 
 
+def is_free(root: Path) -> bool:
+    """Say whether nothing is there yet, or an empty folder."""
+    return not root.exists() or (root.is_dir() and not any(root.iterdir()))
+
+
+def is_made(root: Path) -> bool:
+    """Say whether this script has made the dataset."""
+    last = root / "annotations" / "instances_val2017.json"  # what is written last
+    try:
+        return json.loads(last.read_text(encoding="utf-8")).get("info") == INFO
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def main(words: list[str]) -> str | None:
+    """Make the dataset unless it is there; return what is wrong, if anything is."""
+    if len(words) != 1:
+        return "usage: make_small_coco.py FOLDER"
+    root = Path(words[0])
+    if is_made(root):
+        print(f"{root} exists already.")
+        return None
+    if not is_free(root):
+        return f"{root} exists and is not an empty folder. Name another folder."
+    write(root, "train2017", TRAIN, first=1, quality=95)
+    write(root, "val2017", VAL, first=101, quality=80)
+    return None
+
+
 if __name__ == "__main__":
-    made = Path(sys.argv[1])
-    write(made, "train2017", TRAIN, first=1, quality=95)
-    write(made, "val2017", VAL, first=101, quality=80)
+    sys.exit(main(sys.argv[1:]))

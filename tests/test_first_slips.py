@@ -156,3 +156,14 @@ def test_files_that_cannot_be_written_or_read_are_named_once(cli, odd_copy, tmp_
     (tmp_path / "no.json").write_text("not")
     assert "it is not JSON" in cli("save", tmp_path / "no.json").err
     assert "clip.zip does not exist" in cli("model", "add", tmp_path / "clip.zip").err
+
+
+def test_an_image_in_the_place_of_a_target_is_told_from_words(cli, odd_copy):
+    assert "Did you mean --image" in cli("query", odd_copy, odd_copy / "loose.png").err
+    assert "Did you mean --text 'a dog'?" in cli("query", odd_copy, "a dog").err
+
+
+def test_exclude_self_without_an_item_is_said_to_do_nothing(cli, odd):
+    done = cli("query", odd, "--text", "a dog", "--exclude-self", "-k", "1")
+    assert (done.code, "leaves out the items that --item names, and there is none" in done.err) == (0, True)
+    assert "leaves out" not in cli("query", odd, "--item", "loose", "--exclude-self", "-k", "1").err

@@ -35,7 +35,7 @@ def built_clone(clone, photos):
 @pytest.mark.parametrize("name", SHOWN)
 def test_pages_show_what_the_commands_print(name, request, capfd, monkeypatch):
     text = SHOWN[name].read_text(encoding="utf-8")
-    if any("coco" in command for command, _ in pages.steps(text)):
+    if any("coco" in command or "yolo" in command for command, _ in pages.steps(text)):
         pytest.importorskip("datumaro")
     builds = "clipdex build examples/photos" in (command for command, _ in pages.steps(text))
     clone = request.getfixturevalue("clone" if builds else "built_clone")
@@ -70,6 +70,18 @@ def test_python_example_of_the_guide_prints_what_is_shown(built_clone, capsys):
     assert not pages.differences(
         capsys.readouterr().out.splitlines(), pages.blocks(text, "text")[0].splitlines(), built_clone
     )
+
+
+def test_python_example_of_projects_prints_what_is_shown(built_clone, capfd, monkeypatch):
+    pytest.importorskip("datumaro")
+    text = (ROOT / "docs" / "how-to" / "projects.md").read_text(encoding="utf-8")
+    for command, _ in pages.steps(text):
+        pages.perform(command, capfd, monkeypatch)
+    monkeypatch.chdir(built_clone)
+    (example,) = pages.blocks(text, "python")
+    exec(compile(example, "projects.md", "exec"), {})
+    (shown,) = pages.blocks(text, "text")
+    assert not pages.differences(capfd.readouterr().out.splitlines(), shown.splitlines(), built_clone)
 
 
 def test_hash_keys_are_read_from_python_as_documented(built_clone, capsys):

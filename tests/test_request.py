@@ -188,3 +188,74 @@ def test_a_result_is_not_asked_again_with_other_options_or_without_a_request(cli
     saved.write_text(json.dumps(body))
     assert "unknown key 'more'" in cli("query", "--from", saved).err
     assert cli("query", "--from", tmp_path / "none.json").code == 1
+
+
+def test_the_folder_that_a_result_was_saved_to_is_asked_again(cli, photos, tmp_path):
+    first = cli("query", photos, "--text", "a dog", "-k", "2", "--output", "json", "-o", tmp_path / "saved")
+    assert cli("query", "--from", tmp_path / "saved", "--output", "json").ids == first.ids
+
+
+def test_an_item_that_was_named_by_its_path_is_asked_again_from_anywhere(cli, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(photos.parent)
+    first = cli("query", photos, "--item", "photos/animals/giraffes.jpg", "-k", "3", "--output", "json")
+    (tmp_path / "r.json").write_bytes(first.out)
+    assert first.json["request"]["queries"] == [{"kind": "item", "value": "animals/giraffes.jpg", "dataset": "photos"}]
+    monkeypatch.chdir("/")
+    assert cli("query", "--from", tmp_path / "r.json", "--output", "json").json["hits"] == first.json["hits"]
+
+
+def test_explore_from_builds_nothing_that_the_command_line_does_not_name(
+    cli, photos_copy, odd_copy, tmp_path, monkeypatch
+):
+    saved, index = tmp_path / "r.json", photos_copy / ".clipdex"
+    shutil.copytree(index, tmp_path / "index")
+    for arguments in (["--index", tmp_path / "index"], [photos_copy]):
+        saved.write_bytes(cli("query", *arguments, "--text", "a dog", "-k", "2", "--output", "json").out)
+        before = (index / "manifest.json").read_bytes(), (tmp_path / "index" / "manifest.json").read_bytes()
+        monkeypatch.chdir(odd_copy)
+        done = cli("explore", "--from", saved)
+        assert (done.code, "explore builds only what the command line names" in done.err) == (2, True)
+        assert ((index / "manifest.json").read_bytes(), (tmp_path / "index" / "manifest.json").read_bytes()) == before
+    assert cli("explore", odd_copy, "--from", saved, "--output", "json").code == 0
+
+
+@pytest.mark.parametrize("index", ["/tmp/x\0", "\ud800", 7])
+def test_a_result_whose_index_is_no_path_is_refused(cli, photos, tmp_path, index):
+    saved = tmp_path / "r.json"
+    body = cli("query", photos, "--text", "a dog", "-k", "1", "--output", "json").json
+    body["datasets"][0]["index"] = index
+    saved.write_text(json.dumps(body))
+    done = cli("query", "--from", saved)
+    assert (done.code, "is not a result of a query" in done.err) == (1, True)
+
+
+def test_messages_about_a_strange_request_are_short(cli, photos, tmp_path):
+    saved = tmp_path / "r.json"
+    body = cli("query", photos, "--text", "a dog", "-k", "1", "--output", "json").json
+    body["request"]["merge"] = "x" * 200_000
+    saved.write_text(json.dumps(body))
+    done = cli("query", "--from", saved)
+    assert (done.code, len(done.err) < 1000) == (1, True)
+
+
+def test_a_result_with_the_request_of_a_later_version_can_still_be_saved(cli, photos, tmp_path):
+    saved = tmp_path / "r.json"
+    body = cli("query", photos, "--text", "a dog", "-k", "2", "--output", "json").json
+    body["request"]["later"] = True
+    saved.write_text(json.dumps(body))
+    assert cli("save", saved, "-o", tmp_path / "out").code == 0
+    assert "unknown key 'later'" in cli("query", "--from", saved).err
+
+
+def test_a_result_read_back_equals_the_first_one(photos, odd, tmp_path, monkeypatch):
+    monkeypatch.chdir(photos)
+    with Explorer(photos, topk=2) as explorer, Explorer(odd) as other:
+        for query in (Path("food/fig.jpg"), other.item("loose")):
+            result = explorer.explore_topk(query)
+            (tmp_path / "r.json").write_text(result.to_json())
+            assert read_result(tmp_path / "r.json") == result
+
+
+def test_search_refuses_what_is_no_request(photos):
+    with Explorer(photos) as explorer, pytest.raises(QueryError, match="takes a SearchRequest"):
+        explorer.search("a dog")

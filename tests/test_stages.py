@@ -227,3 +227,44 @@ def test_how_a_result_is_saved_is_not_recorded(cli, project, tmp_path):
     (stage,) = stages(project)
     assert stage.options == {"topk": 2}
     assert cli("project", "run").code == 0
+
+
+def test_the_same_question_in_other_words_is_one_stage(cli, project):
+    file = project / "clipdex.toml"
+    assert cli("query", "--text", "a dog", "--not-str", "snow").code == 0
+    text = file.read_text()
+    file.write_text(text.replace("topk = 50", 'topk = 50\nmerge = "any"\nprecision = "auto"\nrescore = false'))
+    assert cli("query", "--not-text", "snow", "--text", "a dog", "--merge", "any").code == 0
+    assert len(stages(project)) == 1
+    assert cli("project", "run").lines[0].endswith("the same as recorded")
+
+
+def test_hits_that_an_older_clipdex_stored_are_found(cli, project):
+    file = project / "clipdex.toml"
+    assert cli("query", "more", "--item", "x/a").code == 0
+    file.write_text(file.read_text().replace("topk = 50", 'topk = 50\nmerge = "any"'))
+    (stage,) = stages(project)
+    assert stage.former_question != stage.question
+    kept = project / ".clipdex-project" / "stages"
+    (kept / f"{stage.question}.json").rename(kept / f"{stage.former_question}.json")
+    picture(0).save(project / "more" / "x" / "b.png")
+    (project / "more" / "x" / "a.png").rename(project / "more" / "x" / "a.jpg")
+    assert "which hits there were is not kept" not in cli("project", "run").lines
+
+
+@pytest.mark.parametrize(
+    ("written", "queries"),
+    [
+        ('queries = [{text = "a dog"}]\nnot-str = "snow"', ["text", "text"]),
+        ('queries = [{text = "a dog"}]\nitem = ["x/a", "x/b"]', ["text", "item", "item"]),
+        ('queries = [{item = "train/cat/a"}, {query-item-subset = "train"}]', ["item"]),
+    ],
+)
+def test_queries_that_a_person_wrote_beside_the_list_are_asked(cli, project, written, queries):
+    from clipdex.projects.stages import request_of
+
+    file = project / "clipdex.toml"
+    file.write_text(f"{file.read_text()}[[stages]]\n{written}\n")
+    request, _ = request_of(open_project(project), stages(project)[0])
+    assert [query.kind for query in request.both] == queries
+    assert cli("project", "run").code == 0

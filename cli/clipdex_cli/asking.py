@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from clipdex.defaults import INDEX_FOLDER
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_folder
 from clipdex_cli import options
 from clipdex_cli.output import printable
@@ -77,14 +78,15 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
     if not (given["texts"] or given["images"] or given["items"]):
         if order:
             raise click.UsageError("--not-... pushes away; say what to search for too: --text, --image or --item.")
-        words = [str(target) for target in given["targets"] if not is_folder(Path(target))]
-        hint = f" Did you mean --text {shlex.quote(' '.join(words))}?" if words else ""
+        hint = _hint_of([str(target) for target in given["targets"] if not is_folder(Path(target))])
         raise click.UsageError(f"nothing to search for: give --text, --image or --item.{hint}")
     for name, value in order:
         if name in ("texts", "not_texts") and value.strip() and is_folder(Path(value)):
             click.echo(f"{printable(value)!r} is searched for as a text; a folder to search goes first.", err=True)
     if given["item_subsets"] and not (given["items"] or given["not_items"]):
         raise click.UsageError("--query-item-subset goes with --query-item-id.")
+    if given["exclude_self"] and not (given["items"] or given["not_items"]):
+        click.echo("--exclude-self leaves out the items that --item names, and there is none.", err=True)
     if given["topk"] < 1:
         raise click.UsageError(f"-k is {given['topk']}, and must be at least 1.")
     if given["no_prompt"] and given["prompt_ensemble"]:
@@ -118,8 +120,17 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
     )
 
 
+def _hint_of(words: list[str]) -> str:
+    """Say what targets that are no folders may have been meant as."""
+    if not words:
+        return ""
+    if all(suffix_of(word) in IMAGE_SUFFIXES and Path(word).is_file() for word in words):
+        return f" Did you mean --image {' '.join(map(shlex.quote, words))}?"
+    return f" Did you mean --text {shlex.quote(' '.join(words))}?"
+
+
 def request_of_result(ctx: click.Context, path: Path) -> tuple[SearchRequest, Result]:
-    """Return what a result that was saved as JSON had asked, and the result.
+    """Return what a saved result had asked, and the result: a JSON file, or the folder that it was saved to.
 
     Raises
     ------
@@ -129,19 +140,15 @@ def request_of_result(ctx: click.Context, path: Path) -> tuple[SearchRequest, Re
         When it cannot be read, or does not say what was asked.
     """
     from clipdex import read_result
-    from clipdex.errors import OutputError
+    from clipdex.report.save import DATA
+    from clipdex.search.result import read_request
 
     for parameter in ctx.command.params:
         name = parameter.name or ""
         if name in _OF_REQUESTS and ctx.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise click.UsageError(f"--from asks what the result says: leave out {parameter.opts[-1]}.")
-    result = read_result(path)
-    if result.request is None:
-        raise OutputError(
-            f"{path} does not say what was asked so that it can be asked again: an image was only in memory, or an "
-            "older clipdex saved it."
-        )
-    return result.request, result
+    file = path / DATA if is_folder(path) else path
+    return read_request(file), read_result(file)
 
 
 def place_of(targets: tuple[str, ...], project_dir: Path | None, index: Path | None) -> Resolved:
@@ -165,9 +172,12 @@ def place_of_result(before: Result, targets: tuple[str, ...], project_dir: Path 
     Without a target and a project, that is what was searched then.
     """
     from clipdex.datasets.record import reopened
+    from clipdex.errors import OutputError
 
     if targets or project_dir is not None:
         return place_of(targets, project_dir, None), None
+    if not before.datasets:
+        raise OutputError("the result names no dataset: name a TARGET.")
     sources, index = reopened(before.datasets)
     return Resolved(tuple(sources)), index
 

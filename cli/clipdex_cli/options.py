@@ -65,8 +65,8 @@ PRECISION = click.option(
 PRUNE = click.option(
     "--prune",
     is_flag=True,
-    help="Drop what is gone even where that is all of a folder, or more than half of the index. Without it, such a build "
-    "stops, because a disk may be away.",
+    help="Drop what is gone even where that is all of a folder, or more than half of the index. Without --prune, such "
+    "a build stops: a disk may be away.",
 )
 WAIT = click.option(
     "--wait/--no-wait",

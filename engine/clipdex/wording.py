@@ -22,6 +22,12 @@ def with_article(what: str) -> str:
     return f"{'an' if vowel else 'a'} {what}"
 
 
+def shown(value: object, most: int = 200) -> str:
+    """Write a value for a message, as Python does; a long one is cut off."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
+
 def type_of(value: object) -> str:
     """Write the type of a value, for a message: a str, an int, None."""
     if value is None:

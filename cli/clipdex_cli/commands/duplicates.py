@@ -91,7 +91,7 @@ def command(
             across=across,
             limit=limit,
             index=index,
-            progress=lambda part: display("comparing, percent done", round(100 * part), 100) if part else None,
+            progress=lambda part: display("percent compared", round(100 * part), 100) if part else None,
         )
     if across == "datasets" and len(result.datasets) < 2:
         click.echo(

@@ -66,7 +66,9 @@ def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> 
             click.echo(f"  --option {name}=...  {printable(about)}")
         if one.problem:
             click.echo(printable(one.problem), err=True)
-    missing = sorted({one.problem.rpartition("Install it: ")[2] for one in wanted if "Install it: " in one.problem})
+    missing = sorted(
+        {one.problem.rpartition("Install it: ")[2].rstrip(".") for one in wanted if "Install it: " in one.problem}
+    )
     if missing and not names:
         click.echo(f"Some need a package that is not installed: {'; '.join(missing)}", err=True)
     return 0

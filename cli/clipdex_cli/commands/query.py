@@ -54,8 +54,16 @@ if TYPE_CHECKING:
     shell_complete=completing.subsets,
     help="Subsets of the items that --item names.",
 )
-@click.option("--not-str", "not_texts", metavar="T...", multiple=True, help="Push away images like these texts.")
 @click.option(
+    "--not-text",
+    "--not-str",
+    "not_texts",
+    metavar="T...",
+    multiple=True,
+    help="Push away images like these texts.",
+)
+@click.option(
+    "--not-image",
     "--not-img-path",
     "not_images",
     metavar="P...",
@@ -63,7 +71,14 @@ if TYPE_CHECKING:
     shell_complete=completing.files,
     help="Push away images like these files.",
 )
-@click.option("--not-item-id", "not_items", metavar="ID...", multiple=True, help="Push away images like these items.")
+@click.option(
+    "--not-item",
+    "--not-item-id",
+    "not_items",
+    metavar="ID...",
+    multiple=True,
+    help="Push away images like these items.",
+)
 @click.option(
     "--merge",
     type=click.Choice(MERGES),
@@ -134,7 +149,7 @@ def command(
     \b
     clipdex query PHOTOS --text "a dog"
     clipdex query PHOTOS --image a.jpg b.jpg --text bus train -k 10
-    clipdex query PHOTOS --text "an animal" --not-str dog --label zoo
+    clipdex query PHOTOS --text "an animal" --not-text dog --label zoo
     clipdex query --text bus train -k 10 PHOTOS
 
     The values of an option end at the next option, so put TARGET first or after another option. clipdex save saves
@@ -148,6 +163,10 @@ def command(
         request = request_of(ctx, question)
         place = place_of(targets, project_dir, settings.index)
     else:
+        if build is not None and not targets and project_dir is None:
+            raise click.UsageError(
+                "explore builds only what the command line names: name a TARGET, or use query --from."
+            )
         request, before = request_of_result(ctx, from_result)
         if settings.index is not None:
             place = place_of(targets, project_dir, settings.index)

@@ -1,7 +1,7 @@
 """Building an index, from the target to the report.
 
-A build decides twice what it reads and replaces: before it takes the writer's lock, so that it refuses at once what
-cannot be built, and again with the lock held, because another process may have made an index while this one waited.
+A build decides twice what it reads and replaces. Before it takes the lock of the writer, it refuses what cannot be
+built. With the lock held it decides again: another process may have made an index while this one waited.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Reading:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         # Taken before anything is read, so that a change during the build gives another fingerprint.
-        self.fingerprint = reader.fingerprint()
+        self.fingerprint = reader.fingerprint() or None
         self._items = reader.read()
 
     def require_items(self) -> None:
@@ -195,8 +195,10 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
     # process may make, replace or delete the index while this one waits.
     expected = _source_to_read(source, folder, rebuild=settings.rebuild)
     reader = open_reader(expected)
-    reading = None if has_index(folder) else Reading(reader)
-    if reading is not None:
+    reading = None
+    if not has_index(folder):
+        _model_for(None, settings, root)  # a model that does not exist is said before the dataset is read
+        reading = Reading(reader)
         reading.require_items()
     with IndexWriter(folder, fresh=settings.rebuild, wait=settings.wait, waiting=events.waiting) as writer:
         replaces = has_index(folder)

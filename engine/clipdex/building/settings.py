@@ -11,11 +11,10 @@ be left out, and a key that is not listed is refused::
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, TypedDict
 
 from clipdex.building.events import Notice, Progress, Waiting
@@ -89,12 +88,13 @@ class BuildSettings:
         for name in ("model", "project_model"):
             self._require(name, isinstance(getattr(self, name), str | None), "a text or nothing")
         for name in ("rebuild", "prune", "wait"):
-            self._require(name, isinstance(getattr(self, name), bool), "true or false")
+            self._require(name, isinstance(getattr(self, name), int) and getattr(self, name) in (0, 1), "true or false")
+            object.__setattr__(self, name, bool(getattr(self, name)))
         self._require("index", isinstance(self.index, str | os.PathLike | None), "a path or nothing")
         self._require("options", _are_texts(self.options), "texts by name")
-        seconds = _number(self.checkpoint_seconds, Real)
-        self._require("checkpoint_seconds", 0 <= seconds < math.inf, "a number of seconds, at least 0")
-        pixels = _number(self.max_pixels, Integral)
+        seconds = _number(self.checkpoint_seconds, float)
+        self._require("checkpoint_seconds", seconds >= 0, "a number of seconds, at least 0")
+        pixels = _number(self.max_pixels, int)
         self._require("max_pixels", pixels >= 1, "a whole number of at least 1")
         for name, value in (("options", dict(self.options)), ("checkpoint_seconds", seconds), ("max_pixels", pixels)):
             object.__setattr__(self, name, value)
@@ -113,12 +113,12 @@ class BuildSettings:
 
     @classmethod
     def from_dict(cls, body: object) -> BuildSettings:
-        """Return the settings that plain values say.
+        """Return the settings of a JSON object.
 
         Raises
         ------
         SettingsError
-            When they are no settings, or have a key that settings do not have.
+            When it is no JSON object, a key is unknown, or a value is not as described.
         """
         if not isinstance(body, dict):
             raise SettingsError(f"settings of a build are {body!r}, and must be a JSON object.")
@@ -158,8 +158,12 @@ def _are_texts(options: object) -> bool:
     return isinstance(options, Mapping) and all(isinstance(text, str) for pair in options.items() for text in pair)
 
 
-def _number(value: object, kind: type) -> float:
-    """Return a number as Python has it, whole where ``kind`` is ``Integral``; what is no number is one below 0."""
-    if not isinstance(value, kind) or isinstance(value, bool):
+def _number(value: object, kind: type[int] | type[float]) -> float:
+    """Return ``value`` as a number of this kind; -1 where it is none. ``1e9`` is a whole number, ``True`` is none."""
+    if not isinstance(value, Real) or isinstance(value, bool):
         return -1
-    return int(value) if kind is Integral else float(value)  # type: ignore[call-overload, arg-type]
+    try:
+        number = kind(float(value) if kind is float else value)  # type: ignore[arg-type]
+    except (OverflowError, ValueError):  # too large for a float; infinite, or not a number
+        return -1
+    return number if number == value else -1

@@ -230,8 +230,8 @@ def find_model(name: str | None) -> Model:
     folder = expanded(name)
     if not is_folder(folder) or not (folder / DESCRIPTION).is_file():
         raise ModelNotFound(
-            f"there is no model {name!r}: it is neither {BUNDLED!r}, which is bundled, nor installed, nor a folder "
-            f"with a {DESCRIPTION}. See what there is: clipdex model list"
+            f"there is no model {name!r} here: none of that name is installed, and it is no folder with a "
+            f"{DESCRIPTION}. See what there is: clipdex model list. Install one of them: clipdex model pull NAME"
         )
     return read_model(folder.resolve())
 

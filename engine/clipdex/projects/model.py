@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clipdex.defaults import ANY, MAX_PIXELS
 from clipdex.errors import DatasetNotFound, ProjectError
 from clipdex.paths import is_pattern, is_there
 from clipdex.projects.places import FILE_NAME, PLUGINS_FOLDER, STATE_FOLDER
 from clipdex.readers.sources import AUTO, Source
 
+# Values of options that say no more than leaving them out.
+_DEFAULTS: Mapping[str, object] = {"merge": ANY, "precision": "auto", "max-pixels": MAX_PIXELS}
 OptionValue = str | int | float | bool | tuple[str | int | float, ...]
 
 
@@ -79,8 +82,18 @@ class Stage:
     @property
     def question(self) -> str:
         """The digest of the question. Stages that ask the same of the same sources have equal digests."""
-        asked = json.dumps([self.queries, self.targets, sorted(self.options.items())])
-        return hashlib.sha256(asked.encode()).hexdigest()[:16]
+        queries = sorted(self.queries, key=lambda query: query[0].startswith("not-"))
+        options = {name: value for name, value in self.options.items() if value != _DEFAULTS.get(name, False)}
+        return _digest([queries, self.targets, sorted(options.items())])
+
+    @property
+    def former_question(self) -> str:
+        """The digest of the question as the file has it, under which hits of older stages are stored."""
+        return _digest([self.queries, self.targets, sorted(self.options.items())])
+
+
+def _digest(asked: object) -> str:
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -58,23 +58,26 @@ def digest_of(hits: Hits) -> str:
 
 def keep_hits(project: Project, stage: Stage, hits: Hits) -> None:
     """Store the hits of a recorded stage with the project, for comparison with later ones."""
-    path = _hits_path(project, stage)
+    path = _hits_path(project, stage.question)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, json.dumps({"hits": list(hits)}, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
 
 
 def kept_hits(project: Project, stage: Stage) -> Hits | None:
     """Return the stored hits of a recorded stage; None where they are missing, or differ from its digest."""
+    path = _hits_path(project, stage.question)
     try:
-        body = json.loads(read_bounded(_hits_path(project, stage), _MAX_BYTES))
+        body = json.loads(
+            read_bounded(path if path.exists() else _hits_path(project, stage.former_question), _MAX_BYTES)
+        )
         hits = [((str(d), str(s), str(i)), int(distance)) for (d, s, i), distance in body["hits"]]
     except (OSError, IndexCorrupt, ValueError, TypeError, KeyError, RecursionError):
         return None
     return hits if stage.outcome is not None and digest_of(hits) == stage.outcome.hits else None
 
 
-def _hits_path(project: Project, stage: Stage) -> Path:
-    return project.state / "stages" / f"{stage.question}.json"
+def _hits_path(project: Project, question: str) -> Path:
+    return project.state / "stages" / f"{question}.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,11 +66,6 @@ def _as_recorded(project: Project, query: Query | DatasetItem, result: Result) -
         return f"{query.dataset}:{query.id}" if any(one.name == query.dataset for one in result.datasets) else None
     if query.dataset is not None:
         return f"{query.dataset}:{query.id}"
-    # A path is relative to the current folder, which may be another one next time.
-    path = str(expanded(query.id).absolute().resolve())
-    for record in result.queries:
-        if record.kind == "item" and record.value != query.id and str(Path(record.path).resolve()) == path:
-            return f"{record.dataset}:{record.value}"
     return query.id
 
 
@@ -84,7 +79,7 @@ def _subsets(request: SearchRequest) -> set[tuple[str, ...]]:
 
 def _options_of(request: SearchRequest, settings: StageSettings) -> dict[str, OptionValue]:
     wanted = request.filter or ItemFilter()
-    prompting = next(iter(_promptings(request)), AUTO)
+    prompting = next(iter(_promptings(request)), "auto")
     values: dict[str, tuple[OptionValue, OptionValue]] = {  # the value, and the default that is not recorded
         _SUBSETS: (next(iter(_subsets(request)), ()), ()),
         "merge": (request.merge, ANY),
@@ -128,14 +123,14 @@ class _StageReader:
         self._stage = stage
 
     def request(self) -> SearchRequest:
-        for kind, _ in self._stage.queries:
-            if kind not in _KINDS:
-                self._refuse(f"{kind!r} means nothing in a stage.")
-        for name in self._stage.options:
-            if name not in _OPTIONS:
+        # A person may write a query beside the list of queries, or the subsets of items in it.
+        asked = [*self._stage.queries, *((name, text) for name in _KINDS for text in self.texts(name))]
+        subsets = (*(value for kind, value in asked if kind == _SUBSETS), *self.texts(_SUBSETS))
+        asked = [(kind, value) for kind, value in asked if kind != _SUBSETS]
+        for name in (*(kind for kind, _ in asked if kind not in _KINDS), *self._stage.options):
+            if name not in (*_KINDS, *_OPTIONS):
                 self._refuse(f"{name!r} means nothing in a stage.")
-        subsets = self.texts(_SUBSETS)
-        if subsets and not any(kind in _ITEMS for kind, _ in self._stage.queries):
+        if subsets and not any(kind in _ITEMS for kind, _ in asked):
             self._refuse(f"{_SUBSETS} goes with items.")
         none, ensemble = self.switch("no-prompt"), self.switch("prompt-ensemble")
         if none and ensemble:
@@ -145,11 +140,7 @@ class _StageReader:
             self._refuse(f"-k is {topk}, and must be at least 1.")
         try:
             queries, negative = (
-                tuple(
-                    self._query(kind, value, subsets)
-                    for kind, value in self._stage.queries
-                    if kind.startswith("not-") == away
-                )
+                tuple(self._query(kind, value, subsets) for kind, value in asked if kind.startswith("not-") == away)
                 for away in (False, True)
             )
             return SearchRequest(

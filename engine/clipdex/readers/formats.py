@@ -189,7 +189,8 @@ def choose(location: Path) -> Choice:
         return Choice(name, tuple(notices))
     if folder:
         hints = [
-            f"{location} looks like {name}: {found[name]}. {error.message} Until then it is read as a folder of images."
+            f"{location} looks like {name}: {found[name]}. {error.message} Until then it is read as a folder of "
+            f"images; after that, build it again with --rebuild --format {name}."
             for name, error in missing.items()
         ]
         return Choice(FOLDER, (*notices, *hints[:1]), tuple(tried))

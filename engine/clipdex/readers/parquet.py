@@ -42,8 +42,8 @@ class _Columns:
 class ParquetReader(Reader):
     """The images in a Parquet file, or in those of a folder.
 
-    An item is a row. Its id is the path of the file without its extension (for one file: nothing), and the number of
-    the row. The time is that of the file, and the size 0: to tell it, all images would have to be read.
+    An item is a row. Its id is the path of the file without its extension, and the number of the row; in a single file,
+    the number alone. Its time is that of the file. Its size is 0, because only reading every image would tell it.
 
     Parameters
     ----------

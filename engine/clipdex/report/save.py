@@ -1,8 +1,7 @@
 """Saving a result: a contact sheet, copies of the images, and the result itself.
 
-Nothing that is there already is changed or deleted: a new folder appears whole or not at all, an empty one is filled
-only when all there is to save has been written, and what is added to one with something in it takes names that are
-free.
+Saving changes and deletes nothing that is there. A new folder appears whole or not at all. An empty folder is filled
+when everything has been written. In a folder with files, saved files take free names.
 """
 
 from __future__ import annotations
@@ -103,7 +102,9 @@ def save_with(
     *,
     force: bool = False,
 ) -> _Saved:
-    """Have ``fill(folder, target)`` write into a folder which will then be called ``target``, and return what it says.
+    """Save into a folder. ``fill(folder, target)`` writes the files; what it returns is returned.
+
+    It writes into ``folder``, which becomes ``target`` when everything is written.
 
     Parameters
     ----------

@@ -68,8 +68,8 @@ def draw_sheet(
     max_pixels
         Images of more pixels are not drawn.
     copies
-        For each hit the file that its image was copied to, which is read in the place of the image; None where the
-        image cannot be read. Without ``copies``, the images themselves are read.
+        For each hit the copy of its image, which is drawn; None where the image cannot be read. Without ``copies``, the
+        images themselves are drawn.
     """
     hits = result.hits[:_MOST_HITS]
     queries = range(len(result.queries[:_MOST_QUERIES]))

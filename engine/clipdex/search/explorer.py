@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +31,9 @@ from clipdex.search.queries import (
 )
 from clipdex.search.ranking import Ranked, rank
 from clipdex.search.request import SearchRequest, checked_topk
-from clipdex.search.resolving import Resolver
+from clipdex.search.resolving import Asked, Resolver, by_id
 from clipdex.search.result import Hit, Result
+from clipdex.wording import type_of
 from clipdex_indexes import ItemFilter, ItemRow, Location
 from clipdex_indexes.filters import describe
 
@@ -246,11 +247,14 @@ class Explorer:
             When the model of the index cannot be used.
         """
         self._require_open()
+        if not isinstance(request, SearchRequest):
+            raise QueryError(f"search takes a SearchRequest, and this is {type_of(request)}: ask with explore_topk.")
         resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
+        resolved = [resolver.resolve(query, number) for number, (query, _) in enumerate(request.asked)]
         asked = [
-            replace(resolved, negative=negative)
-            for number, (query, negative) in enumerate(request.asked)
-            for resolved in resolver.resolve(query, number)
+            replace(one, negative=negative)
+            for (_, negative), answers in zip(request.asked, resolved, strict=True)
+            for one in answers
         ]
         items = {one.item for one in asked if one.item is not None}
         rule, ranked = rank(
@@ -274,7 +278,7 @@ class Explorer:
             max_distance=request.max_distance,
             mode=request.merge,
             rescored=request.rescore,
-            request=request,
+            request=_by_ids(request, resolved),
         )
 
     def _hit(self, number: int, found: Ranked) -> Hit:
@@ -359,3 +363,10 @@ def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> Dataset
     digest = dataset.index.manifest.model.digest
     path = Path(dataset.media(row))
     return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)
+
+
+def _by_ids(request: SearchRequest, resolved: Sequence[Sequence[Asked]]) -> SearchRequest:
+    """Return a request with the ids of items that were named by a path, which is relative to the current folder."""
+    queries = [by_id(query, answers) for query, answers in zip(request.both, resolved, strict=True)]
+    count = len(request.queries)
+    return replace(request, queries=tuple(queries[:count]), negative=tuple(queries[count:]))

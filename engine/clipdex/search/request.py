@@ -1,7 +1,7 @@
-"""What is asked, as one object: the same for the command line, stages of projects, and callers in Python.
+"""A question as one object: the same for the command line, stages of projects, and callers in Python.
 
-A request says what is searched for and how, and nothing of where: the datasets are those of the explorer that is asked.
-As plain JSON it has these keys; only ``queries`` must be there, and a key that is not listed is refused::
+A request does not name the datasets: it can be asked of any explorer. As JSON it has these keys. Only ``queries`` is
+required; other keys are refused::
 
     {"schema": 1,
      "queries": [{"kind": "text", "value": "a dog"},
@@ -24,6 +24,7 @@ from clipdex.defaults import ANY, MERGES, PROMPTINGS, TOPK
 from clipdex.errors import QueryError
 from clipdex.paths import expanded
 from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, Query, TextQuery, as_negatives, as_queries
+from clipdex.wording import shown
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.filters import describe
 
@@ -89,6 +90,11 @@ class SearchRequest:
             object.__setattr__(self, name, value)
 
     @property
+    def both(self) -> tuple[Query | DatasetItem, ...]:
+        """Every query: the positive ones, then the negative ones."""
+        return (*self.queries, *self.negative)
+
+    @property
     def asked(self) -> list[tuple[Query | DatasetItem, bool]]:
         """Every query with whether it is negative: the positive ones first, texts with the prompting of the request."""
         return [(self._prompted(query), False) for query in self.queries] + [
@@ -123,19 +129,19 @@ class SearchRequest:
 
     @classmethod
     def from_dict(cls, body: object) -> SearchRequest:
-        """Return the request that plain values say.
+        """Return the request of a JSON object.
 
         Raises
         ------
         QueryError
-            When they are no request, or have a key that none has.
+            When it is no JSON object, a key is unknown, or a value is not as described.
         """
         known = ("schema", *(field.name for field in fields(cls)))
         values = _table(body, "a request", known)
         if "queries" not in values:
             raise QueryError("a request has no queries.")
         if (schema := values.pop("schema", SCHEMA)) != SCHEMA:
-            raise QueryError(f"the schema of a request is {schema!r}, and this clipdex reads schema {SCHEMA}.")
+            raise QueryError(f"the schema of a request is {shown(schema)}, and this clipdex reads schema {SCHEMA}.")
         for name in ("queries", "negative"):
             if name in values:
                 values[name] = tuple(_query_from_dict(query) for query in _typed(values[name], list, name))
@@ -171,7 +177,7 @@ def _query_from_dict(body: object) -> Query | DatasetItem:
     kind = body.get("kind") if isinstance(body, dict) else None
     read = _READERS.get(kind) if isinstance(kind, str) else None
     if read is None:
-        raise QueryError(f"a query is {body!r}, and must be a table with a kind: {', '.join(_READERS)}.")
+        raise QueryError(f"a query is {shown(body)}, and must be a table with a kind: {', '.join(_READERS)}.")
     return read(body)
 
 
@@ -198,7 +204,7 @@ def _hashed_item_from_dict(body: object) -> DatasetItem:
     try:
         key = np.frombuffer(bytes.fromhex(_text(values, "hash_key")), np.uint8)
     except ValueError as error:
-        raise QueryError(f"the hash_key of a query is {values['hash_key']!r}, and must be hexadecimal.") from error
+        raise QueryError(f"the hash_key of a query is {shown(values['hash_key'])}, and must be hexadecimal.") from error
     return DatasetItem(
         _text(values, "value"),
         _text(values, "subset"),
@@ -230,16 +236,16 @@ def _filter_from_dict(body: object) -> ItemFilter:
 def _table(body: object, what: str, known: Sequence[str]) -> dict[str, Any]:
     """Return a copy of a JSON object that has no other keys than those known."""
     if not isinstance(body, dict):
-        raise QueryError(f"{what} is {body!r}, and must be a JSON object.")
+        raise QueryError(f"{what} is {shown(body)}, and must be a JSON object.")
     for key in body:
         if key not in known:
-            raise QueryError(f"{what} has the unknown key {key!r}; it may have {', '.join(known)}.")
+            raise QueryError(f"{what} has the unknown key {shown(key)}; it may have {', '.join(known)}.")
     return dict(body)
 
 
 def _typed(value: object, kind: type[_T], what: str) -> _T:
     if not isinstance(value, kind):
-        raise QueryError(f"{what} is {value!r}, and must be a {kind.__name__}.")
+        raise QueryError(f"{what} is {shown(value)}, and must be a {kind.__name__}.")
     return value
 
 
@@ -257,7 +263,7 @@ def checked_topk(topk: int) -> int:
     """Return a number of hits; raises ``QueryError`` when it is none, or below 1."""
     number = _whole(topk)
     if number is None or number < 1:
-        raise QueryError(f"topk is {topk!r}, and must be a whole number of at least 1.")
+        raise QueryError(f"topk is {shown(topk)}, and must be a whole number of at least 1.")
     return number
 
 
@@ -266,7 +272,7 @@ def _checked_distance(max_distance: int | None) -> int | None:
         return None
     number = _whole(max_distance)
     if number is None or number < 0:
-        raise QueryError(f"max_distance is {max_distance!r}, and must be a whole number of bits, at least 0.")
+        raise QueryError(f"max_distance is {shown(max_distance)}, and must be a whole number of bits, at least 0.")
     return number
 
 
@@ -280,17 +286,17 @@ def _whole(value: object) -> int | None:
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
-        raise QueryError(f"{name} is {value!r}, and must be one of {', '.join(known)}.")
+        raise QueryError(f"{name} is {shown(value)}, and must be one of {', '.join(known)}.")
     return value
 
 
 def _checked_switch(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise QueryError(f"{name} is {value!r}, and must be true or false.")
+        raise QueryError(f"{name} is {shown(value)}, and must be true or false.")
     return value
 
 
 def _checked_filter(wanted: object) -> ItemFilter | None:
     if wanted is not None and not isinstance(wanted, ItemFilter):
-        raise QueryError(f"filter is {wanted!r}, and must be an ItemFilter.")
+        raise QueryError(f"filter is {shown(wanted)}, and must be an ItemFilter.")
     return wanted or None

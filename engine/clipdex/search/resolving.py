@@ -17,7 +17,7 @@ from clipdex.media.decoding import from_memory, load_image
 from clipdex.paths import expanded
 from clipdex.search.finding import FoundItem, find_items
 from clipdex.search.merging import ItemKey
-from clipdex.search.queries import DatasetItem, ImageQuery, Query, TextQuery
+from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, Query, TextQuery
 from clipdex.search.ranking import Question
 from clipdex.search.result import QueryRecord
 
@@ -26,7 +26,7 @@ Keys = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query that was resolved: its record, hash key, what that was made from, the item or image in memory it is."""
+    """A resolved query: its record and hash key; its embedding, item or image in memory, where it has one."""
 
     record: QueryRecord
     key: Keys
@@ -39,6 +39,16 @@ class Asked:
     def question(self) -> Question:
         """What is searched for."""
         return Question(self.key, self.record.kind, self.embedding, self.negative)
+
+
+def by_id(query: Query | DatasetItem, answers: Sequence[Asked]) -> Query | DatasetItem:
+    """Return an item query that names the path of a file as one that names the id and the dataset of the item."""
+    if isinstance(query, ItemQuery) and query.dataset is None and len(answers) == 1:
+        [record] = [answer.record for answer in answers]
+        path = expanded(query.id).absolute().resolve()
+        if record.value != query.id and Path(record.path).resolve() == path:
+            return ItemQuery(record.value, query.subsets, record.dataset)
+    return query
 
 
 class Resolver:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,7 @@ from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import ANY
 from clipdex.errors import IndexCorrupt, OutputError, QueryError
 from clipdex.search.request import SearchRequest
-from clipdex.wording import with_article
+from clipdex.wording import shown, with_article
 from clipdex_indexes.storage.files import read_bounded
 
 if TYPE_CHECKING:
@@ -122,8 +124,8 @@ class Result(Sequence[Hit]):
     rescored
         Whether candidates were ordered by asymmetric distance.
     request
-        What was asked; ``Explorer.search`` answers it again. None in a result that was saved without it: one of an
-        older clipdex, or one of images in memory, which are in no file.
+        What was asked; ``Explorer.search`` answers it again. None where the file of a result does not hold it: an older
+        clipdex saved it, or an image was only in memory. Results are compared without it.
     """
 
     topk: int
@@ -136,7 +138,7 @@ class Result(Sequence[Hit]):
     max_distance: int | None = None
     mode: str = ANY
     rescored: bool = False
-    request: SearchRequest | None = None
+    request: SearchRequest | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -194,13 +196,48 @@ def _hit_dict(hit: Hit) -> dict[str, Any]:
 def read_result(path: Path) -> Result:
     """Read a result that was saved as JSON.
 
+    A request that this clipdex does not understand is left out; ``read_request`` says what is wrong with it.
+
     Raises
     ------
     OutputError
         When the file is not there, or is no result.
     """
+    with _reading(path):
+        return _from_dict(_json(path))
+
+
+def read_request(path: Path) -> SearchRequest:
+    """Read what a result that was saved as JSON had asked.
+
+    Raises
+    ------
+    OutputError
+        When the file is not there, or does not hold a request.
+    """
+    with _reading(path):
+        body = _json(path)
+        if "request" not in body:
+            raise OutputError(
+                f"{path} does not say what was asked so that it can be asked again: an image was only in memory, or an "
+                "older clipdex saved it."
+            )
+        try:
+            return SearchRequest.from_dict(body["request"])
+        except QueryError as error:
+            raise OutputError(f"what {path} asked cannot be asked again: {error.message}") from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8"))
+    return body
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what is wrong with the file of a result into ``OutputError``."""
     try:
-        return _from_dict(json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8")))
+        yield
     except OSError as error:
         raise OutputError(f"the result {path} cannot be read: {error.strerror or error}.") from error
     except IndexCorrupt as error:
@@ -209,15 +246,28 @@ def read_result(path: Path) -> Result:
         raise OutputError(f"{path} is not a result of a query: it does not say {error}.") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise OutputError(f"{path} is not a result of a query: it is not JSON.") from error
-    except QueryError as error:
-        raise OutputError(f"{path} is not a result of a query: {error.message}") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise OutputError(f"{path} is not a result of a query: {error}.") from error
 
 
+def _request_or_none(body: dict[str, Any]) -> SearchRequest | None:
+    try:
+        return SearchRequest.from_dict(body["request"]) if "request" in body else None
+    except QueryError:  # of a later clipdex: the hits can be read all the same
+        return None
+
+
+def _path(value: object) -> str:
+    """Return a text that can be a path."""
+    text = _typed(value, str)
+    if "\0" in text or os.fsdecode(os.fsencode(text)) != text:
+        raise ValueError(f"{shown(text)} is no path")
+    return text
+
+
 def _from_dict(body: dict[str, Any]) -> Result:
     if body["schema"] != SCHEMA:
-        raise ValueError(f"its schema is {body['schema']!r}, and this clipdex reads schema {SCHEMA}")
+        raise ValueError(f"its schema is {shown(body['schema'])}, and this clipdex reads schema {SCHEMA}")
     queries = tuple(
         QueryRecord(
             kind=_typed(query["kind"], str),
@@ -235,12 +285,12 @@ def _from_dict(body: dict[str, Any]) -> Result:
     datasets = tuple(
         DatasetRecord(
             name=_typed(dataset["name"], str),
-            root=_typed(dataset["root"], str),
+            root=_path(dataset["root"]),
             items=_number(dataset["items"]),
             model=_typed(dataset["model"], str),
             model_digest=_typed(dataset.get("model_digest", ""), str),
             bits=_number(dataset.get("bits", 0)),
-            index=_typed(dataset.get("index", ""), str),
+            index=_path(dataset.get("index", "")),
         )
         for dataset in body["datasets"]
     )
@@ -258,7 +308,7 @@ def _from_dict(body: dict[str, Any]) -> Result:
         max_distance=_number(body["max_distance"]) if "max_distance" in body else None,
         mode=_typed(body.get("mode", ANY), str),
         rescored=bool(body.get("rescored", False)),
-        request=SearchRequest.from_dict(body["request"]) if "request" in body else None,
+        request=_request_or_none(body),
     )
 
 
@@ -284,7 +334,7 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
 
 def _typed(value: object, kind: type[_T]) -> _T:
     if not isinstance(value, kind):
-        raise ValueError(f"{value!r} is not {with_article(kind.__name__)}")
+        raise ValueError(f"{shown(value)} is not {with_article(kind.__name__)}")
     return value
 
 
@@ -292,11 +342,11 @@ def _real(value: object) -> float | None:
     if value is None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{shown(value)} is not a number")
     return float(value)
 
 
 def _number(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r} is not a number of things")
+        raise ValueError(f"{shown(value)} is not a number of things")
     return value

@@ -173,9 +173,9 @@ def evidence(location: Path) -> dict[str, str]:
 
 
 def importer_for(format_name: str, location: Path) -> str:
-    """Return the importer that reads a format: of the format that is KITTI in general, that of the part that is there.
+    """Return the name of the importer for a format. For ``kitti``, it is that of the task whose files are there.
 
-    Where a folder has room for both, Datumaro's general importer loses all subsets but one.
+    Datumaro's own importer of ``kitti`` loses all subsets but one where a folder could hold several tasks.
     """
     if format_name != "kitti":
         return format_name
