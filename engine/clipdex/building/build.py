@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +32,7 @@ from clipdex.encoder import (
     nearest_precision,
 )
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
+from clipdex.paths import is_there
 from clipdex.readers.base import AWAY, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
@@ -285,10 +287,13 @@ def _rebuild(run: Run, reading: Reading, folder: Path, guard: Guard, *, as_befor
 
 
 def _is_read_as_before(source: Source, folder: Path) -> bool:
-    """Tell whether a source has the format and options that its index names; False where that cannot be read."""
+    """Tell whether an index is of a source, in the same format with the same options; False where it cannot be read."""
     try:
         manifest = read_manifest(folder)
     except IndexFailure:
+        return False
+    recorded = Path(manifest.root or source.location)
+    if is_there(recorded) and os.path.realpath(recorded) != os.path.realpath(source.location):
         return False
     return (source.format, dict(source.options)) == (manifest.source_format, dict(manifest.source_options))
 
