@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clipdex import BuildProgress, Explorer, build
-from clipdex.building import pipeline
+from clipdex.building import planning
 from clipdex.encoder import Encoder
 from clipdex.errors import DatasetEmpty, DatasetNotFound, IndexCorrupt, IndexLocked, IndexWriteFailed
 from clipdex.readers import FolderReader
@@ -235,8 +235,8 @@ def test_a_large_file_is_hashed_in_blocks_to_the_same_content_and_key(tmp_path, 
     root = make_folder(tmp_path / "data", "a.png", "b.jpg")
     build(root)
     expected = rows_and_keys(index_of(root))
-    monkeypatch.setattr(pipeline, "_WHOLE_BYTES", 100)
-    monkeypatch.setattr(pipeline, "_BLOCK", 7)
+    monkeypatch.setattr(planning, "_WHOLE_BYTES", 100)
+    monkeypatch.setattr(planning, "_BLOCK", 7)
     assert rebuilt(root) == expected
 
 
@@ -298,7 +298,7 @@ def test_a_folder_that_was_emptied_has_an_empty_index(tmp_path):
     root = make_folder(tmp_path / "data", "a.png")
     build(root)
     (root / "a.png").unlink()
-    assert counts(build(root)) == (0, 0, 0, 1, 0, 0)
+    assert counts(build(root, prune=True)) == (0, 0, 0, 1, 0, 0)
     with Explorer(root) as explorer:
         assert list(explorer.explore_topk("dog")) == []
     picture(1).save(root / "b.png")

@@ -27,6 +27,7 @@ SETTINGS = st.builds(
     device=TEXTS,
     precision=TEXTS,
     rebuild=st.booleans(),
+    prune=st.booleans(),
     wait=st.booleans(),
     checkpoint_seconds=st.floats(0, allow_infinity=False) | st.integers(0, 2**40),
     max_pixels=st.integers(1),

@@ -103,7 +103,7 @@ def test_a_dataset_that_is_emptied_while_a_build_waits_has_the_index_made_meanwh
                 threading.Event().wait(0.01)
             (root / "a.png").unlink()
 
-        report = build(root, wait=True, waiting=empty)
+        report = build(root, wait=True, waiting=empty, prune=True)
     assert (report.removed, report.items) == (1, 0)
 
 

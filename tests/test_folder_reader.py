@@ -10,6 +10,7 @@ import pytest
 
 from clipdex.errors import DatasetNotFound
 from clipdex.readers import IGNORE_MARK, FolderReader, ReadItem, UnreadableItem
+from clipdex.readers.base import AWAY
 from helpers_engine import make_folder, picture
 
 PICTURE = b"\x89PNG\r\n\x1a\n"  # the reader looks at no more than the start of a file
@@ -25,7 +26,8 @@ def put(root, *names):
 
 
 def read(root):
-    return list(FolderReader(root).read())
+    """What is there; not what may be on a disk that is away."""
+    return [item for item in FolderReader(root).read() if isinstance(item, ReadItem) or item.kind != AWAY]
 
 
 def ids(root):

@@ -66,7 +66,7 @@ def test_a_dataset_that_cannot_be_read_at_all_keeps_everything(tmp_path, deny, p
 
 def test_a_folder_that_is_gone_is_not_kept(root):
     (root / "sub").rename(root.parent / "elsewhere")
-    report = build(root)
+    report = build(root, prune=True)
     assert (report.kept, report.removed, report.items) == (0, 2, 3)
 
 

@@ -42,7 +42,7 @@ def build_all(
     Returns
     -------
     int
-        The exit code: 0 when each target has at least one image in its index.
+        The exit code: 0 when each target has at least one image in its index, and one was seen.
     """
     from clipdex import BuildEvents, build
     from clipdex.errors import ClipdexError, IndexWriteFailed
@@ -72,9 +72,17 @@ def build_all(
             click.echo(f"\nInterrupted. {after}", err=True)
             raise click.exceptions.Exit(exit_code_of(stop)) from stop
         news = report.added + report.changed + report.touched + report.renamed + report.removed > 0
-        if news or not only_news:
+        if news or not only_news or report.kept == report.items:
             _say_failures(report)
-        if report.items == 0:
+        seen = report.items - report.kept
+        if report.items and not seen:
+            click.echo(
+                f"clipdex: no image of {report.root} can be looked at now: its index of "
+                f"{counted(report.items, 'image')} is kept.",
+                err=True,
+            )
+            exit_code = 1
+        elif report.items == 0:
             _say_passed_over(report)
             click.echo(f"clipdex: no image in {report.root} could be indexed.", err=True)
             exit_code = 1

@@ -23,7 +23,7 @@ _GROUPS = {
         *("output", "null", "save", "output_dir", "save_as", "force", "stage", "verbose", "quiet"),
     ),
     "Model and device": ("model", "device", "precision"),
-    "Datasets and indexes": ("format_name", "format_options", "index", "project_dir", "wait", "max_pixels"),
+    "Datasets and indexes": ("format_name", "format_options", "index", "project_dir", "prune", "wait", "max_pixels"),
 }
 
 

@@ -62,7 +62,12 @@ PRECISION = click.option(
     help="Precision of the model. auto takes that of the index or, for a new index, that of the model.",
 )
 
-
+PRUNE = click.option(
+    "--prune",
+    is_flag=True,
+    help="Drop what is gone even where that is all of a folder, or more than half of the index. Without --prune, such "
+    "a build stops: a disk may be away.",
+)
 WAIT = click.option(
     "--wait/--no-wait",
     default=True,

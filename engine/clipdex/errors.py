@@ -7,6 +7,7 @@
     ├── DatasetError             a dataset that cannot be read
     │   ├── DatasetNotFound      no such folder
     │   ├── DatasetEmpty         no image that can be read
+    │   ├── DatasetShrunk        much of what the index has is gone
     │   └── DatasetNotIndexed    no index yet
     ├── ModelError               a model that cannot be used
     │   ├── ModelNotFound        no such model
@@ -51,6 +52,7 @@ __all__ = [
     "DatasetError",
     "DatasetNotFound",
     "DatasetNotIndexed",
+    "DatasetShrunk",
     "DeviceUnavailable",
     "ExtraMissing",
     "ImageError",
@@ -91,6 +93,10 @@ class DatasetNotFound(DatasetError):
 
 class DatasetEmpty(DatasetError):
     """A dataset has no image that can be read."""
+
+
+class DatasetShrunk(DatasetError):
+    """A build would drop much of an index, perhaps because a disk is away."""
 
 
 class DatasetNotIndexed(DatasetError):

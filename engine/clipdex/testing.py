@@ -18,14 +18,24 @@ from clipdex.errors import ClipdexError, DatasetError, ImageError
 from clipdex.media.decoding import load_image
 from clipdex.media.locators import locator
 from clipdex.media.opening import open_media
-from clipdex.readers.base import DUPLICATE, MISSING, NO_IMAGE, NO_OPTIONS, UNREADABLE, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import (
+    AWAY,
+    DUPLICATE,
+    MISSING,
+    NO_IMAGE,
+    NO_OPTIONS,
+    UNREADABLE,
+    Reader,
+    ReadItem,
+    UnreadableItem,
+)
 from clipdex.readers.ordering import in_item_order
 from clipdex_indexes import valid_item_id
 
 __all__ = ["check_reader"]
 
 _FORMAT = re.compile(r"[a-z][a-z0-9_]*")
-_KINDS = (UNREADABLE, MISSING, DUPLICATE, NO_IMAGE)
+_KINDS = (UNREADABLE, MISSING, DUPLICATE, NO_IMAGE, AWAY)
 _MOST_OPENED = 100
 _THREADS = 4
 # The expected items of a dataset: subset and labels, by id.

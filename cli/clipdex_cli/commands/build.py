@@ -14,7 +14,7 @@ from clipdex_cli.help_pages import Command
 from clipdex_cli.project_targets import PROJECT
 
 
-@click.command("build", cls=Command, common=("format_name", "model", "index", "rebuild", "quiet"))
+@click.command("build", cls=Command, common=("format_name", "model", "index", "rebuild", "prune", "quiet"))
 @options.TARGETS
 @options.FORMAT
 @options.FORMAT_OPTIONS
@@ -24,6 +24,7 @@ from clipdex_cli.project_targets import PROJECT
 @options.INDEX
 @PROJECT
 @click.option("--rebuild", is_flag=True, help="Hash every image again, and replace the index.")
+@options.PRUNE
 @options.WAIT
 @options.max_pixels
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary, only failed and damaged files.")
@@ -37,6 +38,7 @@ def command(
     index: Path | None,
     project_dir: Path | None,
     rebuild: bool,
+    prune: bool,
     wait: bool,
     max_pixels: int,
     quiet: bool,
@@ -53,7 +55,10 @@ def command(
     Files that cannot be read do not stop a build. It names them, and those that are damaged, and lists all of them in
     failed.json in the index.
 
-    Exit code: 0 when each TARGET has an image in its index, else 1.
+    A build that sees no image keeps the index. One that would drop all of a folder, or more than half of the index,
+    stops before it changes anything: a disk may be away. --prune drops them.
+
+    Exit code: 0 when each TARGET has an image in its index and the build saw one, else 1.
     """
     options.one_index(targets, index)
     values = options.named_values(format_options)
@@ -71,6 +76,7 @@ def command(
         device=device,
         precision=precision,
         rebuild=rebuild,
+        prune=prune,
         wait=wait,
         max_pixels=max_pixels,
     )

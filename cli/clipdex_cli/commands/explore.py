@@ -27,15 +27,23 @@ _HELP = """Build the indexes where needed, then query them.
 @click.command()
 @options.FORMAT
 @options.FORMAT_OPTIONS
+@options.PRUNE
 def _of_builds(**_: Any) -> None:  # noqa: ANN401
     """Hold the options that only builds have."""
 
 
 @click.pass_context
-def _explore(ctx: click.Context, /, format_name: str, format_options: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401
+def _explore(
+    ctx: click.Context,
+    /,
+    format_name: str,
+    format_options: tuple[str, ...],
+    prune: bool,
+    **given: Any,  # noqa: ANN401
+) -> int:
     from clipdex import BuildSettings
 
-    build = BuildSettings(format=format_name, options=options.named_values(format_options))
+    build = BuildSettings(format=format_name, options=options.named_values(format_options), prune=prune)
     code: int = ctx.invoke(query.callback, build=build, **given)  # type: ignore[arg-type]
     return code
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipdex.building.events import BuildEvents
+from clipdex.building.losses import Guard
 from clipdex.building.pipeline import Run
+from clipdex.building.planning import Plan
 from clipdex.building.settings import BuildKeywords, BuildSettings
 from clipdex.building.unchanged import is_unchanged, remember
 from clipdex.datasets.dataset import as_indexed, has_index, recordable, require_same_root
@@ -29,7 +32,8 @@ from clipdex.encoder import (
     nearest_precision,
 )
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
-from clipdex.readers.base import DAMAGED, Reader, ReadItem, UnreadableItem
+from clipdex.paths import is_there
+from clipdex.readers.base import AWAY, DAMAGED, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.passing_over import said
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
@@ -69,7 +73,7 @@ class BuildReport:
         Number of items that are not in the dataset any more.
     kept
         Number of items that stay in the index because nobody can tell what is there now, such as those below a folder
-        without permission.
+        without permission, or on a disk that is away.
     failed
         Files that are not in the index, and folders that could not be read, with the reason.
     items
@@ -105,7 +109,7 @@ class BuildReport:
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
-class _Reading:
+class Reading:
     """A dataset that is being read; its fingerprint is taken first."""
 
     def __init__(self, reader: Reader) -> None:
@@ -122,7 +126,7 @@ class _Reading:
         DatasetEmpty
             When there is none.
         """
-        first = next(self._items, None)
+        first = next((item for item in self._items if not _is_away(item)), None)
         if first is None:
             passed_over = said(self.reader.passed_over)
             raise DatasetEmpty(
@@ -136,6 +140,10 @@ class _Reading:
         return in_item_order(self.reader, self._items)
 
 
+def _is_away(item: ReadItem | UnreadableItem) -> bool:
+    return isinstance(item, UnreadableItem) and item.kind == AWAY
+
+
 def build(
     target: Target,
     settings: BuildSettings | None = None,
@@ -144,8 +152,8 @@ def build(
 ) -> BuildReport:
     """Make the index of a dataset, or bring it up to date.
 
-    It hashes only images with new content, and drops items that are gone. It commits what was hashed every
-    ``checkpoint_seconds`` and on ``KeyboardInterrupt``; the next build goes on from there.
+    It hashes only images with new content, and drops items that are gone, many of them only with ``prune``. It commits
+    what was hashed every ``checkpoint_seconds`` and on ``KeyboardInterrupt``; the next build goes on from there.
 
     Parameters
     ----------
@@ -164,7 +172,9 @@ def build(
     SettingsError
         When a setting is not what it should be.
     DatasetNotFound, DatasetEmpty
-        When there is no such dataset; when it holds no image at all and there is no index either.
+        When there is no such dataset; when it holds no image at all. An index that is there is kept.
+    DatasetShrunk
+        When more than half of the index is gone, or all of a folder, and ``prune`` is off. Nothing is dropped.
     DatasetError
         When the format is unknown, or format or options are not those of the index.
     ModelError
@@ -201,7 +211,7 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
     reading = None
     if not has_index(folder):
         _model_for(None, settings, root)  # a model that does not exist is said before the dataset is read
-        reading = _Reading(reader)
+        reading = Reading(reader)
         reading.require_items()
     with IndexWriter(folder, fresh=settings.rebuild, wait=settings.wait, waiting=events.waiting) as writer:
         replaces = has_index(folder)
@@ -222,14 +232,17 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
         before, passed_before = _listed_before(folder)
-        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress, before)
+        guard = None if settings.prune else Guard(root, settings.index, settings.rebuild)
+        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress, before, guard)
         base = writer.base
         if reading is None or replaces:
-            reading = _Reading(reader)
+            reading = Reading(reader)
         if base is not None and base.manifest.complete and is_unchanged(folder, reading.fingerprint):
             run.counts.unchanged = len(base)
             run.damaged = before
             reader.passed_over.update(passed_before)
+        elif settings.rebuild and replaces and guard is not None:
+            _rebuild(run, reading, folder, guard, as_before=_is_read_as_before(to_read, folder))
         else:
             run.run(reading.items())
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
@@ -259,6 +272,54 @@ def _listed_before(folder: Path) -> tuple[list[Failure], dict[str, int]]:
         listed, passed_over = read_listed(folder)
         return [failure for failure in listed if failure.kind == DAMAGED], passed_over
     return [], {}
+
+
+def _rebuild(run: Run, reading: Reading, folder: Path, guard: Guard, *, as_before: bool) -> None:
+    """Hash everything, and refuse to replace an index by much less.
+
+    Parameters
+    ----------
+    run
+        The build.
+    reading
+        The dataset.
+    folder
+        The index folder.
+    guard
+        What refuses.
+    as_before
+        Whether the dataset is read as it was for the index, so that the two can be compared.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            old = stack.enter_context(Snapshot(folder))
+            plan = stack.enter_context(Plan(reading.reader, old))
+            plan.compare(in_item_order(reading.reader))
+        except IndexFailure:
+            # A rebuild is the way out of a damaged index. Nothing more can be said of it than that it is there.
+            reading.require_items()
+            run.run(reading.items())
+            return
+        if as_before:
+            plan.require_little_loss(guard, keeps=False)
+        elif not plan.seen and len(old):
+            guard.refuse_none_seen(len(old))
+        run.run(reading.items())
+        if as_before and run.broken:
+            lost = sum(old.locate(work.item.id, work.item.subset) is not None for work in run.broken)
+            guard.refuse_if_large(plan.loss(lost))
+
+
+def _is_read_as_before(source: Source, folder: Path) -> bool:
+    """Tell whether an index is of a source, in the same format with the same options; False where it cannot be read."""
+    try:
+        manifest = read_manifest(folder)
+    except IndexFailure:
+        return False
+    recorded = Path(manifest.root or source.location)
+    if is_there(recorded) and os.path.realpath(recorded) != os.path.realpath(source.location):
+        return False
+    return (source.format, dict(source.options)) == (manifest.source_format, dict(manifest.source_options))
 
 
 def _source_to_read(source: Source, folder: Path, *, rebuild: bool) -> Source:

@@ -63,6 +63,14 @@ class MovedFiles:
         self._taken[first] = number + 1 - first
         return self._location(number)
 
+    def put_back(self) -> None:
+        """Forget what ``take`` returned."""
+        self._taken.clear()
+
+    def sizes(self) -> set[int]:
+        """Return the sizes of the items, in bytes."""
+        return set(np.unique(self._sizes).tolist())
+
     def left(self) -> Iterator[Location]:
         """Yield the items that are gone and that ``take`` did not return."""
         left = self._gone.copy()

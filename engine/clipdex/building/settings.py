@@ -6,7 +6,7 @@ be left out, and a key that is not listed is refused::
     {"schema": 1,
      "format": "auto", "options": {"root": "images"}, "index": "/indexes/photos",
      "model": "clip-vit-b-32", "project_model": "starter", "device": "CPU", "precision": "auto",
-     "rebuild": false, "wait": false, "checkpoint_seconds": 30.0, "max_pixels": 128000000}
+     "rebuild": false, "prune": false, "wait": false, "checkpoint_seconds": 30.0, "max_pixels": 128000000}
 """
 
 from __future__ import annotations
@@ -52,6 +52,9 @@ class BuildSettings:
     rebuild
         Whether every image is hashed again. The new index then replaces the old one at the end, whole; nothing is
         committed before.
+    prune
+        Whether to drop what is gone also where that is all of a folder, more than half of the index, or all of it.
+        Otherwise such a build is refused, because a disk may be away.
     wait
         Whether to wait while another process writes to the index.
     checkpoint_seconds
@@ -74,6 +77,7 @@ class BuildSettings:
     device: str = CPU
     precision: str = AUTO
     rebuild: bool = False
+    prune: bool = False
     wait: bool = False
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     max_pixels: int = MAX_PIXELS
@@ -83,7 +87,7 @@ class BuildSettings:
             self._require(name, isinstance(getattr(self, name), str), "a text")
         for name in ("model", "project_model"):
             self._require(name, isinstance(getattr(self, name), str | None), "a text or nothing")
-        for name in ("rebuild", "wait"):
+        for name in ("rebuild", "prune", "wait"):
             self._require(name, isinstance(getattr(self, name), int) and getattr(self, name) in (0, 1), "true or false")
             object.__setattr__(self, name, bool(getattr(self, name)))
         self._require("index", isinstance(self.index, str | os.PathLike | None), "a path or nothing")
@@ -141,6 +145,7 @@ class BuildKeywords(TypedDict, total=False):
     device: str
     precision: str
     rebuild: bool
+    prune: bool
     wait: bool
     checkpoint_seconds: float
     max_pixels: int

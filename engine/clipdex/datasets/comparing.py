@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import PurePosixPath
 
 from clipdex.readers import ReadItem, UnreadableItem
+from clipdex.readers.base import AWAY
 from clipdex_indexes import ItemRow, Location, Snapshot
 
 
@@ -47,7 +48,7 @@ def compare(items: Iterable[ReadItem | UnreadableItem], index: Snapshot | None) 
 
     Both come in item order, so one pass over both is enough. An item is unchanged when the index has the same size,
     modification time, labels and path of its media, and the same content where the reader knows it. An item that is
-    missing in a folder that nobody can read is kept.
+    missing in a place that nobody can look at, or whose disk is away, is kept.
 
     Parameters
     ----------
@@ -56,22 +57,34 @@ def compare(items: Iterable[ReadItem | UnreadableItem], index: Snapshot | None) 
     index
         Its index; None where it has none.
     """
-    unseen: set[str] = set()
+    unseen: dict[str, UnreadableItem] = {}
+    # What is away is no news before the index turns out to have items there.
+    silent: set[str] = set()
 
-    def missed(location: Location, row: ItemRow) -> Difference:
-        return Difference(Change.KEPT if _is_unseen(row.id, unseen) else Change.GONE, None, location, row)
+    def missed(location: Location, row: ItemRow) -> Iterator[Difference]:
+        place = _unseen_place(row.id, unseen)
+        if place is None:
+            yield Difference(Change.GONE, None, location, row)
+            return
+        if place in silent:
+            silent.remove(place)
+            yield Difference(Change.UNREADABLE, unseen[place], None)
+        yield Difference(Change.KEPT, None, location, row)
 
     known = iter(index.items()) if index is not None else iter(())
     old = next(known, None)
     for item in items:
         if isinstance(item, UnreadableItem):
             if item.unseen:
-                unseen.add(item.id)
+                unseen[item.id] = item
+            if item.kind == AWAY:
+                silent.add(item.id)
+                continue
             yield Difference(Change.UNREADABLE, item, None)
             continue
         order = item.order
         while old is not None and (old_order := old[1].order) < order:
-            yield missed(*old)
+            yield from missed(*old)
             old = next(known, None)
         if old is None or old_order != order:
             yield Difference(Change.NEW, item, None)
@@ -81,13 +94,13 @@ def compare(items: Iterable[ReadItem | UnreadableItem], index: Snapshot | None) 
         yield Difference(Change.UNCHANGED if same else Change.CHANGED, item, *old)
         old = next(known, None)
     while old is not None:
-        yield missed(*old)
+        yield from missed(*old)
         old = next(known, None)
 
 
-def _is_unseen(item_id: str, unseen: set[str]) -> bool:
-    """Tell whether an item, or a folder that it is in, could not be read."""
+def _unseen_place(item_id: str, unseen: Collection[str]) -> str | None:
+    """Return the item itself, or a folder that it is in, if it could not be looked at."""
     if not unseen:
-        return False
+        return None
     path = PurePosixPath(item_id)
-    return any(str(folder) in unseen for folder in (path, *path.parents))
+    return next((place for folder in (path, *path.parents) if (place := str(folder)) in unseen), None)

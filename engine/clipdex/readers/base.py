@@ -27,6 +27,7 @@ NO_IMAGE = "no image"
 # Kinds of items of which a build says something although they did not fail.
 DAMAGED = "damaged"
 NEEDS_EXTRA = "needs an extra"
+AWAY = "away"
 
 
 class ReadItem(ItemRow):
@@ -61,7 +62,8 @@ class UnreadableItem:
         Why it is left out, as the end of a sentence.
     kind
         ``unreadable``; ``missing``: there is no such file; ``duplicate``: another item has its id and subset;
-        ``no image``: media of another kind, such as a video.
+        ``no image``: media of another kind, such as a video; ``away``: a place where a disk or a share may be missing.
+        What is away is reported only where an index has items there.
     unseen
         Whether nobody can tell what is there now, such as where permission is denied. An index then keeps its item of
         that id and, if it is a folder, the items below it (``.`` is the whole dataset).

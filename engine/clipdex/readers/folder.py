@@ -6,6 +6,7 @@ The id of an item is its POSIX path below the root; ``naming`` gets subset and l
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import marshal
 import os
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from clipdex.errors import DatasetNotFound
 from clipdex.media.kinds import IMAGE_SUFFIXES, NOT_READ, START, looks_like_image, suffix_of
-from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import AWAY, NO_OPTIONS, Reader, ReadItem, UnreadableItem
+from clipdex.readers.mounts import OF_THE_DISK, is_mount_point
 from clipdex.readers.naming import IGNORE_MARK, is_hidden, is_system_folder, shown, subset_and_labels
 from clipdex.version import WRITER
 
@@ -62,7 +64,7 @@ class FolderReader(Reader):
 
         Hidden files and folders, folders of systems, other files than images, and folders with a ``.clipdexignore`` are
         skipped. A link to a folder is followed only if the folder would not be found otherwise, and once, so that loops
-        end.
+        end. An empty mount point and a link that leads to nothing are unseen: their disk may be away.
         """
         self._followed: set[tuple[int, int]] = set()
         self.passed_over.clear()
@@ -127,6 +129,9 @@ class FolderReader(Reader):
         if prefix and any(entry.name == IGNORE_MARK for entry in listed):
             return
         visible = [entry for entry in listed if not entry.name.startswith(".")]
+        if all(entry.name in OF_THE_DISK for entry in visible) and is_mount_point(folder):
+            yield UnreadableItem(prefix.rstrip("/") or ".", "nothing is mounted there", AWAY, unseen=True)
+            return
         # Sorting folders by their name with the slash makes the ids below come out in their own order.
         for name, entry in sorted((entry.name + "/" if _is_folder(entry) else entry.name, entry) for entry in visible):
             try:
@@ -158,6 +163,9 @@ class FolderReader(Reader):
 
     def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterator[ReadItem | UnreadableItem]:
         suffix = suffix_of(entry.name)
+        if suffix not in IMAGE_SUFFIXES and entry.is_symlink() and _leads_to_nothing(entry):
+            yield UnreadableItem(item_id, "the link leads to nothing", AWAY, unseen=True)
+            return
         if suffix and suffix not in IMAGE_SUFFIXES:
             if suffix in NOT_READ and self._wants(item_id):
                 self.passed_over[suffix] += 1
@@ -172,7 +180,9 @@ class FolderReader(Reader):
                 return
         except OSError as error:
             if suffix:
-                yield UnreadableItem(item_id, f"cannot be read: {error.strerror or error}", unseen=_hides(error))
+                # What a link leads to may be on a disk that is away.
+                hidden = _hides(error) or entry.is_symlink()
+                yield UnreadableItem(item_id, f"cannot be read: {error.strerror or error}", unseen=hidden)
             return
         subset, labels = subset_and_labels(item_id)
         yield ReadItem(item_id, subset, labels, size=status.st_size, mtime_ns=status.st_mtime_ns)
@@ -213,6 +223,15 @@ def count_images(folder: Path, most: int = 20_000) -> tuple[int, bool]:
 def _hides(error: OSError) -> bool:
     """Tell whether there may be a file although looking at it failed."""
     return not isinstance(error, (FileNotFoundError, NotADirectoryError))
+
+
+def _leads_to_nothing(link: os.DirEntry[str]) -> bool:
+    """Tell whether what a link leads to is not there; a link that leads to itself leads to something."""
+    try:
+        link.stat()
+    except OSError as error:
+        return error.errno != errno.ELOOP
+    return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ from clipdex.wording import type_of
 from clipdex_indexes import ItemFilter, ItemRow, Location
 from clipdex_indexes.filters import describe
 
+if TYPE_CHECKING:
+    from clipdex.building.settings import BuildSettings
+
 Keys = npt.NDArray[np.uint8]
 
 
@@ -49,7 +53,8 @@ class Explorer:
     topk
         Number of hits for a query that does not say.
     build
-        Whether to build the indexes first, or bring them up to date.
+        Whether to build the indexes first, or bring them up to date; or how, as settings. Of those, model, device,
+        precision, index and max_pixels are the ones given here.
     model
         Name or folder of the model, which must be that of the indexes; None takes that.
     device
@@ -66,6 +71,8 @@ class Explorer:
     ------
     DatasetNotFound, DatasetNotIndexed
         When there is no such dataset, or it has no index.
+    DatasetEmpty, DatasetShrunk
+        With ``build``, when much of an index is gone, as ``clipdex.build`` says.
     ModelMismatch
         When the datasets were hashed by different models, or not by ``model``.
     IndexFailure
@@ -76,7 +83,7 @@ class Explorer:
         self,
         *targets: Target,
         topk: int = TOPK,
-        build: bool = False,
+        build: bool | BuildSettings = False,
         model: str | None = None,
         device: str = CPU,
         precision: str = AUTO,
@@ -99,8 +106,11 @@ class Explorer:
         if build:
             from clipdex.building.build import build as build_index
 
+            given = None if build is True else build
             for target in targets:
-                build_index(target, index=index, model=model, device=device, precision=precision, max_pixels=max_pixels)
+                build_index(
+                    target, given, index=index, model=model, device=device, precision=precision, max_pixels=max_pixels
+                )
         self.datasets: list[Dataset]
         if index is not None and not targets:
             self.datasets = [open_alone(index)]

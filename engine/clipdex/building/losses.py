@@ -1,0 +1,236 @@
+"""What a build would drop from an index, and whether that is more than a user drops by hand.
+
+A disk that is away, a share that is empty and a folder that was deleted look the same. So a build stops before it
+drops more than half of an index, or all of a folder or subset. A few images are no disk: half of an index counts from
+three images on, and a folder from two.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clipdex.errors import DatasetEmpty, DatasetShrunk
+from clipdex.paths import quoted
+from clipdex.wording import counted
+from clipdex_indexes import ItemRow
+
+# From how many images on dropping more than half of an index, or all of a folder, stops a build.
+_HALF_FROM = 3
+_FOLDER_FROM = 2
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an index of which nothing is left.
+
+    Attributes
+    ----------
+    name
+        What it is called: ``folder a/b`` or ``subset val``.
+    items
+        Number of items that the index has of it.
+    """
+
+    name: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a build would drop.
+
+    Attributes
+    ----------
+    known, dropped
+        Number of items that the index has, and of those that it would drop.
+    whole
+        The folders and subsets of which nothing would be left; of folders in each other, the topmost one.
+    """
+
+    known: int
+    dropped: int
+    whole: tuple[Part, ...] = ()
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the user should be asked first."""
+        half = self.dropped >= _HALF_FROM and 2 * self.dropped > self.known
+        return half or bool(self.whole)
+
+
+@dataclass(slots=True)
+class _Folder:
+    prefix: str
+    known: int = 0
+    gone: int = 0
+
+
+class Losses:
+    """Counts what is gone, folder by folder, in one pass over an index and in memory bounded by what is gone."""
+
+    def __init__(self) -> None:
+        self.known = 0
+        self.gone = 0
+        self._open = [_Folder("")]
+        self._folders: dict[str, int] = {}
+        self._subsets: dict[str, _Folder] = {}
+
+    def see(self, row: ItemRow, *, gone: bool) -> None:
+        """Count one item of the index; they come in item order, so the items of a folder follow one another.
+
+        Parameters
+        ----------
+        row
+            The item.
+        gone
+            Whether the dataset has no such item any more.
+        """
+        self._enter(row.id)
+        self.known += 1
+        self.gone += gone
+        subset = self._subsets.setdefault(row.subset, _Folder(row.subset))
+        for part in (self._open[-1], subset):
+            part.known += 1
+            part.gone += gone
+
+    def _enter(self, item_id: str) -> None:
+        while not item_id.startswith(self._open[-1].prefix):
+            self._leave()
+        begin = len(self._open[-1].prefix)
+        while (end := item_id.find("/", begin)) >= 0:
+            begin = end + 1
+            self._open.append(_Folder(item_id[:begin]))
+
+    def _leave(self) -> None:
+        folder = self._open.pop()
+        self._open[-1].known += folder.known
+        self._open[-1].gone += folder.gone
+        if folder.known == folder.gone >= _FOLDER_FROM:
+            self._folders[folder.prefix] = folder.known
+
+    def all_gone(self) -> Loss:
+        """Return the loss where everything that is gone is dropped."""
+        self._settle()
+        subsets = {subset.prefix: subset.gone for subset in self._subsets.values()}
+        return Loss(self.known, self.gone, self._whole(self._folders, subsets))
+
+    def of(self, rows: Iterable[ItemRow], others: int = 0) -> Loss:
+        """Return the loss where some of what is gone is dropped.
+
+        Parameters
+        ----------
+        rows
+            The items that are dropped, all of them gone.
+        others
+            Number of items that are dropped although they are not gone, such as files that cannot be read any more.
+        """
+        self._settle()
+        dropped = 0
+        folders: Counter[str] = Counter()
+        subsets: Counter[str] = Counter()
+        for row in rows:
+            dropped += 1
+            subsets[row.subset] += 1
+            end = 0
+            while (end := row.id.find("/", end) + 1) > 0:
+                if (folder := row.id[:end]) in self._folders:
+                    folders[folder] += 1
+        return Loss(self.known, dropped + others, self._whole(folders, subsets))
+
+    def _settle(self) -> None:
+        while len(self._open) > 1:
+            self._leave()
+
+    def _whole(self, folders: dict[str, int], subsets: dict[str, int]) -> tuple[Part, ...]:
+        """Return the parts of which all items are among those counted."""
+        whole: list[Part] = []
+        last = None
+        for prefix in sorted(folders):
+            if folders[prefix] == self._folders[prefix] and (last is None or not prefix.startswith(last)):
+                whole.append(Part(f"folder {prefix[:-1]}", folders[prefix]))
+                last = prefix
+        if len(self._subsets) > 1:
+            for name, count in sorted(subsets.items()):
+                # The folder of a subset says it already.
+                if count == self._subsets[name].known >= _FOLDER_FROM and name + "/" not in folders:
+                    whole.append(Part(f"subset {name}", count))
+        return tuple(whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Refuses to drop much of an index, with the command that does it.
+
+    Parameters
+    ----------
+    location
+        The dataset.
+    index
+        Its index folder, where the user named one.
+    rebuild
+        Whether every image is hashed again.
+    """
+
+    location: Path
+    index: str | os.PathLike[str] | None
+    rebuild: bool
+
+    def refuse_none_seen(self, known: int) -> None:
+        """Refuse to drop the ``known`` items of an index of a dataset without images.
+
+        Raises
+        ------
+        DatasetEmpty
+            Always.
+        """
+        raise DatasetEmpty(
+            f"there are no images in {self.location} now, and its index of {counted(known, 'image')} is kept."
+            f"{self._advice()}"
+        )
+
+    def refuse_unseen(self, unseen: int) -> None:
+        """Refuse to drop a number of items that could not be looked at.
+
+        Raises
+        ------
+        DatasetShrunk
+            Always.
+        """
+        raise DatasetShrunk(
+            f"{counted(unseen, 'image')} in the index of {self.location} cannot be looked at now, and a rebuild would "
+            f"drop them. Nothing was dropped.{self._advice()}"
+        )
+
+    def refuse_if_large(self, loss: Loss) -> None:
+        """Refuse a loss that the user should be asked about.
+
+        Raises
+        ------
+        DatasetShrunk
+            When it is large.
+        """
+        if loss.is_large:
+            raise DatasetShrunk(
+                f"{loss.dropped:,} of the {counted(loss.known, 'image')} in the index of {self.location} are gone"
+                f"{_parts(loss.whole)}. Nothing was dropped.{self._advice()}"
+            )
+
+    def _advice(self) -> str:
+        rebuild = " --rebuild" if self.rebuild else ""
+        index = f" --index {quoted(self.index)}" if self.index is not None else ""
+        return (
+            " Is a disk or a share away? If the images are gone for good, drop them: "
+            f"clipdex build{rebuild} --prune {quoted(self.location)}{index}"
+        )
+
+
+def _parts(whole: Sequence[Part]) -> str:
+    said = [f"all {part.items:,} of the {part.name}" for part in whole[:_NAMED]]
+    more = len(whole) - len(said)
+    said += [f"all of {counted(more, 'other folder')}"] if more else []
+    return f" ({', '.join(said)})" if said else ""
