@@ -79,10 +79,10 @@ def test_index_from_elsewhere_does_not_choose_the_model_to_load(odd_copy, monkey
         explorer.explore_topk("dog")
 
 
-def test_rebuilding_an_emptied_dataset_empties_the_index(odd_copy, cli):
+def test_rebuilding_an_emptied_dataset_with_prune_empties_the_index(odd_copy, cli):
     for path in odd_copy.rglob("*.png"):
         path.unlink()
-    assert cli("build", odd_copy, "--rebuild").code == 1
+    assert cli("build", odd_copy, "--rebuild", "--prune").code == 1
     assert describe(odd_copy).items == 0
 
 
