@@ -45,8 +45,9 @@ docs: .venv/.installed-check ## Write the reference of the command line, and bui
 clean: ## Delete what the tasks made
 	rm -rf .venv .venv-lowest $(DEMO) site $(PHOTOS)/.clipdex .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# --no-compile: only what is imported is compiled, when it is first imported. The newest pip resolves much faster than the
+# --no-compile: only what is imported is compiled, when it is first imported; so Python has to be allowed to keep that. The newest pip resolves much faster than the
 # one that comes with Python.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
 
 .venv/bin/python:
