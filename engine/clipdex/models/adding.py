@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from clipdex.models.conversion.assembling import Progress
     from clipdex.models.hub.known import KnownModel
 
-QUANTIZATIONS = ("none", "int8", "int8-full")
 TOKENIZER_FILES = (
     "tokenizer.json",
     "vocab.json",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
 from clipdex.encoder.devices import AUTO, PRECISIONS
@@ -20,6 +20,7 @@ from clipdex.search.request import SearchRequest
 from clipdex.search.result import Result
 from clipdex_indexes import ItemFilter
 
+_Default = TypeVar("_Default", int, None)
 _TEXTS, _IMAGES, _ITEMS = ("text", "not-str"), ("image", "not-img-path"), ("item", "not-item-id")
 _KINDS = (*_TEXTS, *_IMAGES, *_ITEMS)
 _SUBSETS = "query-item-subset"
@@ -112,7 +113,7 @@ def request_of(project: Project, stage: Stage) -> tuple[SearchRequest, StageSett
     read = _StageReader(project, stage)
     request = read.request()
     settings = StageSettings(
-        read.one_of("precision", AUTO, (AUTO, *PRECISIONS)), read.whole("max-pixels", MAX_PIXELS, least=1) or MAX_PIXELS
+        read.one_of("precision", AUTO, (AUTO, *PRECISIONS)), read.whole("max-pixels", MAX_PIXELS, least=1)
     )
     return request, settings
 
@@ -136,7 +137,7 @@ class _StageReader:
         if none and ensemble:
             self._refuse("no-prompt and prompt-ensemble exclude each other.")
         topk = self.whole("topk", TOPK)
-        if topk is not None and topk < 1:
+        if topk < 1:
             self._refuse(f"-k is {topk}, and must be at least 1.")
         try:
             queries, negative = (
@@ -146,7 +147,7 @@ class _StageReader:
             return SearchRequest(
                 queries,
                 negative,
-                topk=topk if topk is not None else TOPK,
+                topk=topk,
                 merge=self.one_of("merge", ANY, MERGES),
                 rescore=self.switch("rescore"),
                 filter=ItemFilter(**{_attribute(name): self.texts(name) for name in _FILTERS}),
@@ -170,7 +171,7 @@ class _StageReader:
             self._refuse(f"{name} is {value!r}, and must be true or false.")
         return value
 
-    def whole(self, name: str, default: int | None, *, least: int = 0) -> int | None:
+    def whole(self, name: str, default: _Default, *, least: int = 0) -> int | _Default:
         if name not in self._stage.options:
             return default
         value = self._stage.options[name]
