@@ -15,6 +15,7 @@ from clipdex import build
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import ModelMismatch, QueryError
 from clipdex.search.duplicates import default_distance, duplicates_of, find_duplicates
+from clipdex.wording import counted
 from clipdex_indexes import Index, IndexWriter
 from helpers_engine import PHOTOS, distance, renamed_model
 from helpers_index import POPCOUNT, random_pairs, split, write_index
@@ -182,8 +183,13 @@ def remove_some(folder, share, seed):
 def test_table(cli, leaky, other):
     done = cli("duplicates", leaky, other)
     assert done.code == 0
-    assert done.lines[0].split() == ["group", "distance", "dataset", "id", "subset", "labels"]
+    assert done.lines[0].split() == [
+        *("group", "greatest", "distance", "match", "dataset", "id", "subset", "labels"),
+    ]
     assert [line.split()[0] for line in done.lines[1:]] == ["1", "1", "1", "2", "2", "3", "3"]
+    assert [word for word in done.out.decode().split() if word in ("kept", "identical", "near")] == [
+        *("kept", "identical", "near", "kept", "identical", "kept", "near"),
+    ]
     assert "7 of 8 images in 3 groups within 16 bits, 2 across subsets, 1 across datasets." in done.err
 
 
@@ -193,14 +199,27 @@ def test_json_is_that_of_the_documentation(cli, leaky):
         "schema": 1,
         "max_distance": 16,
         "across": "",
+        "linkage": "single",
+        "keep": "first",
+        "identical": False,
         "total_groups": 2,
         "total_items": 5,
         "total_across_subsets": 1,
         "total_across_datasets": 0,
+        "total_identical_groups": 1,
+        "total_identical_items": 4,
+        "total_same_file": 0,
+        "total_same_file_across_subsets": 0,
+        "total_missing": 0,
+        "total_changed": 0,
+        "total_unknown_content": 0,
+        "same_file": [],
     }
     assert body["datasets"][0]["name"] == "leaky"
     (group,) = body["groups"]
     assert (group["number"], group["datasets"], group["subsets"]) == (1, ["leaky"], ["train", "val"])
+    assert (group["identical"], group["matched"]) == (False, True)
+    assert group["greatest_distance"] == group["items"][2]["distance"] > 0
     assert [item["id"] for item in group["items"]] == DOGS
     assert group["items"][1] == {
         "distance": 0,
@@ -209,6 +228,11 @@ def test_json_is_that_of_the_documentation(cli, leaky):
         "subset": "train",
         "path": str(leaky / DOGS[1]),
         "labels": ["dog"],
+        "match": "identical",
+        "content": 1,
+        "size": (leaky / DOGS[1]).stat().st_size,
+        "removable": True,
+        "problem": "",
     }
 
 
@@ -261,7 +285,11 @@ def test_more_groups_and_items_than_a_sheet_holds_are_named(leaky, tmp_path, mon
     monkeypatch.setattr(groups, "_MOST_OF_A_GROUP", 2)
     result = find_duplicates(leaky)
     assert groups._title(result, 0, result.groups[:1]) == "2 groups within 16 bits (here 1 to 1) in leaky"
-    assert groups._heading(1, result.groups[0]) == "1. 3 images (the first 2 shown), across subsets train, val"
+    assert groups._heading(1, result.groups[0]) == (
+        f"1. 3 images (the first 2 shown), up to {counted(result.groups[0].greatest_distance, 'bit')} apart, "
+        "across subsets train, val"
+    )
+    assert groups._heading(2, result.groups[1]) == "2. 2 images, identical files"
     saved = groups.save_duplicates(result, tmp_path / "out")
     assert [path.name for path in saved.sheets] == ["groups-1.png", "groups-2.png"]
     monkeypatch.setattr(groups, "_MOST_SHEETS", 1)
