@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +116,28 @@ class AllKeys:
         ascending = np.sort(positions)
         for start in range(0, len(ascending), self._read_at_once):
             yield self.members(ascending[start : start + self._read_at_once])
+
+    def blocks_of(self, groups: Iterable[Ints]) -> Iterator[Iterable[list[Member]]]:
+        """Yield, for each group of positions, its items in blocks; small groups are read together.
+
+        The blocks of a group must be taken before the next group is.
+        """
+        waiting: list[Ints] = []
+        for group in groups:
+            if sum(map(len, waiting)) + len(group) > self._read_at_once:
+                yield from self._together(waiting)
+                waiting = []
+            if len(group) > self._read_at_once:
+                yield self.blocks(group)
+            else:
+                waiting.append(group)
+        yield from self._together(waiting)
+
+    def _together(self, groups: Sequence[Ints]) -> Iterator[Iterable[list[Member]]]:
+        if groups:
+            members = {member.position: member for member in self.members(np.concatenate(groups))}
+            for group in groups:
+                yield [[members[position] for position in group.tolist()]]
 
     def in_item_order(self, positions: Ints) -> Ints:
         """Return the positions in the order of the items."""

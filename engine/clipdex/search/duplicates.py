@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,7 +152,8 @@ class _Search:
         together = np.concatenate([np.empty(0, np.int64), *found])
         copies = Copies.of(keys, together, lambda done: self._percent("of the files looked at", done / len(together)))
         aliases = copies.aliases(keys)
-        outlines = [self._outline(group) for group in self._linked(self._without(found, aliases))]
+        linked = self._linked(self._without(found, aliases))
+        outlines = [self._outline(*each) for each in zip(linked, keys.blocks_of(linked), strict=True)]
         if settings.across:
             outlines = [outline for outline in outlines if outline.crosses(settings.across)]
         outlines.sort(key=lambda outline: (-len(outline.positions), outline.first))
@@ -168,7 +169,7 @@ class _Search:
             keep=settings.keep,
             identical=settings.identical,
             datasets=tuple(dataset.record for dataset in keys.datasets),
-            groups=tuple(self._group(grouping, outline.positions) for outline in outlines[: settings.limit]),
+            groups=tuple(self._groups(grouping, [outline.positions for outline in outlines[: settings.limit]])),
             same_file=same_file,
             total_groups=len(outlines),
             total_items=len(in_groups),
@@ -242,19 +243,21 @@ class _Search:
         owners = labels[numbers]
         return [ordered[part] for part in runs_of(owners, np.bincount(owners)[owners] > 1)]
 
-    def _outline(self, positions: Ints) -> _Outline:
+    def _outline(self, positions: Ints, blocks: Iterable[list[Member]]) -> _Outline:
         """Return what decides the place of a group, and what it crosses."""
         firsts: list[tuple[int, str, str]] = []
         subsets: set[str] = set()
         datasets: set[int] = set()
-        for block in self._keys.blocks(positions):
+        for block in blocks:
             firsts.append(min(member.order for member in block))
             subsets.update(member.row.subset for member in block)
             datasets.update(member.dataset for member in block)
         return _Outline(positions, min(firsts), len(subsets) > 1, len(datasets) > 1)
 
-    def _group(self, grouping: Grouping, positions: Ints) -> DuplicateGroup:
-        return grouping.group(positions, greatest_distance(self._keys.of(positions)))
+    def _groups(self, grouping: Grouping, groups: Sequence[Ints]) -> Iterator[DuplicateGroup]:
+        for positions, blocks in zip(groups, self._keys.blocks_of(groups), strict=True):
+            greatest = greatest_distance(self._keys.of(positions))
+            yield grouping.group([member for block in blocks for member in block], greatest)
 
     def _same_file(self, aliases: dict[int, int]) -> tuple[tuple[SameFile, ...], int]:
         """Return the first items that are the same file as another, and how many are so in another subset."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from clipdex.search.all_keys import AllKeys, Ints
+from clipdex.search.all_keys import AllKeys, Member
 from clipdex.search.copies import FINE, PROBLEMS, Copies
 from clipdex.search.duplicates_result import FAR, IDENTICAL, KEPT, NEAR, DuplicateGroup, DuplicateItem
 from clipdex.search.keeping import Keep
@@ -32,11 +34,12 @@ class Grouping:
         self._keep = keep
         self._distance = distance
 
-    def group(self, positions: Ints, greatest_distance: int) -> DuplicateGroup:
-        """Return the items at these positions as a group of a result."""
-        members = sorted(self._keys.members(positions), key=lambda member: member.order)
+    def group(self, items_of_group: Sequence[Member], greatest_distance: int) -> DuplicateGroup:
+        """Return items, in any order, as a group of a result."""
+        members = sorted(items_of_group, key=lambda member: member.order)
         datasets = self._keys.datasets
-        at = self._copies.at(np.array([member.position for member in members], np.int64))
+        positions = np.array([member.position for member in members], np.int64)
+        at = self._copies.at(positions)
         states = self._copies.states[at].tolist()
         contents = list(zip(self._copies.sizes[at].tolist(), self._copies.contents[at].tolist(), strict=True))
         paths = [datasets[member.dataset].media(member.row) for member in members]
@@ -48,9 +51,11 @@ class Grouping:
         all_kept = set(kept)
         others = [number for number in range(len(members)) if number not in all_kept]
 
-        keys = self._keys.of(np.array([member.position for member in members], np.int64))
+        keys = self._keys.of(positions)
         from_first = hamming(keys, keys[kept[0]])
-        nearest = np.minimum.reduce([from_first, *(hamming(keys, keys[number]) for number in kept[1:])])
+        nearest = from_first.copy()
+        for number in kept[1:]:
+            nearest[others] = np.minimum(nearest[others], hamming(keys[others], keys[number]))
         kept_contents = {contents[number] for number in kept if contents[number][1]}
         there = states[kept[0]] == FINE
         numbers: dict[tuple[int, int], int] = {}
