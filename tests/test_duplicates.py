@@ -293,6 +293,7 @@ def test_json_is_that_of_the_documentation(cli, leaky):
         "linkage": "single",
         "keep": "first",
         "identical": False,
+        "transforms": False,
         "total_groups": 2,
         "total_items": 5,
         "total_across_subsets": 1,
@@ -304,6 +305,7 @@ def test_json_is_that_of_the_documentation(cli, leaky):
         "total_missing": 0,
         "total_changed": 0,
         "total_unknown_content": 0,
+        "total_not_turned": 0,
         "same_file": [],
     }
     assert body["datasets"][0]["name"] == "leaky"
@@ -324,6 +326,7 @@ def test_json_is_that_of_the_documentation(cli, leaky):
         "size": (leaky / DOGS[1]).stat().st_size,
         "removable": True,
         "problem": "",
+        "orientation": "",
     }
 
 

@@ -37,7 +37,18 @@ _WITHHELD = {
 @click.command(
     "duplicates",
     cls=Command,
-    common=("max_distance", "across", "identical", "keep", "linkage", "limit", "output", "save", "output_dir"),
+    common=(
+        "max_distance",
+        "across",
+        "identical",
+        "keep",
+        "linkage",
+        "transforms",
+        "limit",
+        "output",
+        "save",
+        "output_dir",
+    ),
 )
 @options.TARGETS
 @click.option(
@@ -67,6 +78,12 @@ _WITHHELD = {
     show_default=True,
     help="single: each image is near another one of its group. complete: near all of them.",
 )
+@click.option(
+    "--transforms",
+    is_flag=True,
+    help="Find rotated and mirrored copies too. It reads the images and hashes each in 7 more orientations: that takes "
+    "about 6 times as long as the first build, every time.",
+)
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show only the N largest groups. [default: all]")
 @options.output("What to print. paths: the files that can be deleted.")
 @click.option("-s", "--save", is_flag=True, help="Save contact sheets of the groups, and the result as JSON.")
@@ -89,6 +106,7 @@ def command(
     identical: bool,
     keep: str,
     linkage: str,
+    transforms: bool,
     limit: int | None,
     output: str,
     null: bool,
@@ -117,7 +135,11 @@ def command(
     near images too: look at the groups (--save) before you delete them, or choose --identical.
     """
     if identical:
-        for option, given in (("--max-distance", max_distance is not None), ("--linkage", linkage != "single")):
+        for option, given in (
+            ("--max-distance", max_distance is not None),
+            ("--linkage", linkage != "single"),
+            ("--transforms", transforms),
+        ):
             if given:
                 raise click.UsageError(f"{option} says nothing of --identical files: their content is the same.")
     options.one_index(targets, index)
@@ -134,12 +156,15 @@ def command(
             *(found or (Path(),)),
             index=index,
             progress=display,
+            notice=lambda sentence: None if quiet else click.echo(sentence, err=True),
             max_distance=max_distance,
             across=across,
             limit=limit,
             keep=keep,
             linkage=linkage,
             identical=identical,
+            transforms=transforms,
+            max_pixels=max_pixels,
         )
     if len(result.datasets) < len(found):
         more = len(found) - len(result.datasets)
@@ -183,16 +208,18 @@ def _csv(result: DuplicatesResult) -> str:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     head = ["group", "distance", "dataset", "subset", "id", "path", "labels", "match", "content", "size"]
-    writer.writerow([*head, "removable", "problem", "greatest_distance", "same_dataset", "same_subset", "same_id"])
+    writer.writerow(
+        [*head, "removable", "problem", "greatest_distance", "same_dataset", "same_subset", "same_id", "orientation"]
+    )
     for number, group in enumerate(result.groups, start=1):
         for item in group.items:
             known = [number, item.distance, item.dataset, item.subset, item.id, item.path, ";".join(item.labels)]
             removable = "yes" if item.removable else "no"
             more = [item.match, item.content or "", item.size, removable, item.problem, group.greatest_distance]
-            writer.writerow([*known, *more, "", "", ""])
+            writer.writerow([*known, *more, "", "", "", item.orientation])
     for one in result.same_file:
         known = ["", "", one.dataset, one.subset, one.id, one.path, "", "same file", "", "", "no", "", ""]
-        writer.writerow([*known, one.same_dataset, one.same_subset, one.same_id])
+        writer.writerow([*known, one.same_dataset, one.same_subset, one.same_id, ""])
     return stream.getvalue()
 
 
@@ -211,6 +238,8 @@ def _columns(result: DuplicatesResult) -> dict[str, list[str]]:
     }
     if any(map(_has_other_copies, result.groups)):
         columns["content"] = [str(item.content or "?") for item in items]
+    if any(item.orientation for item in items):
+        columns["orientation"] = [item.orientation for item in items]
     if len(result.datasets) > 1:
         columns["dataset"] = [printable(item.dataset) for item in items]
     columns["id"] = [printable(item.id) for item in items]
@@ -254,6 +283,10 @@ def _notes(result: DuplicatesResult) -> Iterator[str]:
         yield f"{counted(result.total_changed, 'image')} in the groups: the file has changed since the build. {_BUILD}"
     if result.total_unknown_content:
         yield f"{counted(result.total_unknown_content, 'image')} not compared: the index does not know the content."
+    if result.total_not_turned:
+        why = "it, because it" if result.total_not_turned == 1 else "them, because they"
+        what = counted(result.total_not_turned, "file")
+        yield f"{what} compared only as the index has {why} cannot be read or changed since the build."
     unmatched = sum(not group.matched for group in result.groups)
     if unmatched:
         yield f"{counted(unmatched, 'group')} without an image that --keep matches: the first image is kept."

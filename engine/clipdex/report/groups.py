@@ -143,7 +143,7 @@ def _heading(number: int, group: DuplicateGroup) -> str:
 
 
 def _match(item: DuplicateItem) -> str:
-    return ", ".join(filter(None, (item.match, item.problem, f"distance {item.distance}")))
+    return ", ".join(filter(None, (item.match, item.problem, item.orientation, f"distance {item.distance}")))
 
 
 def _draw_names(draw: ImageDraw.ImageDraw, item: DuplicateItem, corner: tuple[int, int], *, several: bool) -> None:

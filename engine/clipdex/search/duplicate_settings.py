@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+from clipdex.defaults import MAX_PIXELS
 from clipdex.errors import QueryError
 from clipdex.search.keeping import FIRST, Keep
 
@@ -35,6 +36,8 @@ class DuplicateSettings:
     transforms
         Whether an image that was rotated or mirrored is near the image that it was made of. It hashes every image
         again, in seven orientations.
+    max_pixels
+        With ``transforms``, images of more pixels are compared only as the index has them.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class DuplicateSettings:
     linkage: str = SINGLE
     identical: bool = False
     transforms: bool = False
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         if self.across not in (None, SUBSETS, DATASETS):
@@ -79,3 +83,4 @@ class DuplicateKeywords(TypedDict, total=False):
     linkage: str
     identical: bool
     transforms: bool
+    max_pixels: int

@@ -23,20 +23,17 @@ import numpy as np
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import QueryError
 from clipdex.readers.sources import Target
-from clipdex.search.all_keys import AllKeys, Bools, Ints, Keys, Member
+from clipdex.search.all_keys import AllKeys, Bools, Ints, Member
 from clipdex.search.copies import Copies
 from clipdex.search.duplicate_settings import COMPLETE, SUBSETS, DuplicateKeywords, DuplicateSettings
 from clipdex.search.duplicates_result import DuplicateGroup, DuplicatesResult, SameFile
 from clipdex.search.explorer import Explorer
 from clipdex.search.grouping import Grouping
 from clipdex.search.keeping import Keep
-from clipdex_indexes.kernels.linkage import (
-    KeyDistances,
-    complete_linkage,
-    components,
-    greatest_distance,
-    runs_of,
-)
+from clipdex.search.nearness import AsTheyAre, InAnyOrientation
+from clipdex.search.orienting import OrientedKeys, hash_orientations
+from clipdex.wording import counted
+from clipdex_indexes.kernels.linkage import complete_linkage, components, runs_of
 from clipdex_indexes.kernels.pairs import near_pairs
 
 if TYPE_CHECKING:
@@ -59,12 +56,13 @@ def find_duplicates(
     *targets: Target,
     index: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
     **wanted: Unpack[DuplicateKeywords],
 ) -> DuplicatesResult:
     """Find groups of duplicates in one or several datasets.
 
     It is exact. It reads the indexes, and looks at the files of the items that are in a group: which of them are one
-    file, and which are as the index knows them.
+    file, and which are as the index knows them. Only ``transforms`` reads images.
 
     Parameters
     ----------
@@ -74,6 +72,8 @@ def find_duplicates(
         Index folder, where it is not ``.clipdex`` in the one target.
     progress
         Called with what is counted, how much is done, and of how much.
+    notice
+        Called with a sentence that says how long hashing will take, where images are hashed (``transforms``).
     **wanted
         Attributes of ``DuplicateSettings``: ``find_duplicates("photos", max_distance=8, keep="oldest")``.
 
@@ -90,7 +90,19 @@ def find_duplicates(
         distance = default_distance(bits) if settings.max_distance is None else settings.max_distance
         if not 0 <= distance <= bits:
             raise QueryError(f"the distance is {distance}, and must be from 0 to {bits}, the bits of a hash key.")
-        return duplicates_of(explorer.datasets, distance, settings, progress=progress)
+        report = progress or _no_progress
+        oriented = None
+        if settings.transforms:
+            oriented = hash_orientations(
+                AllKeys(explorer.datasets, _READ_AT_ONCE),
+                explorer.encoder_for_many(),
+                settings.max_pixels,
+                progress=lambda done, of: report(
+                    f"percent of {counted(of, 'image')} hashed", 100 * done // max(of, 1), 100
+                ),
+                notice=notice or (lambda sentence: None),
+            )
+        return duplicates_of(explorer.datasets, distance, settings, oriented=oriented, progress=report)
 
 
 def duplicates_of(
@@ -98,6 +110,7 @@ def duplicates_of(
     distance: int,
     settings: DuplicateSettings | None = None,
     *,
+    oriented: OrientedKeys | None = None,
     progress: Progress | None = None,
     read_at_once: int = _READ_AT_ONCE,
 ) -> DuplicatesResult:
@@ -114,13 +127,19 @@ def duplicates_of(
         The greatest distance of near items, whatever the settings say.
     settings
         What is asked.
+    oriented
+        The hash keys in other orientations, where these count too.
     progress
         Called with what is counted, how much is done, and of how much.
     read_at_once
         Number of items that are read at a time.
     """
-    report = progress or (lambda what, done, total: None)
-    return _Search(AllKeys(datasets, read_at_once), distance, settings or DuplicateSettings(), report).result()
+    keys = AllKeys(datasets, read_at_once)
+    return _Search(keys, distance, settings or DuplicateSettings(), oriented, progress or _no_progress).result()
+
+
+def _no_progress(what: str, done: int, total: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +158,20 @@ class _Outline:
 class _Search:
     """One search for duplicates."""
 
-    def __init__(self, keys: AllKeys, distance: int, settings: DuplicateSettings, progress: Progress) -> None:
+    def __init__(
+        self,
+        keys: AllKeys,
+        distance: int,
+        settings: DuplicateSettings,
+        oriented: OrientedKeys | None,
+        progress: Progress,
+    ) -> None:
         self._keys = keys
         self._settings = settings
         self._distance = 0 if settings.identical else distance
         self._progress = progress
+        self._oriented = oriented
+        self._nearness = AsTheyAre(keys) if oriented is None else InAnyOrientation(keys, oriented)
         self._unknown = 0
 
     def result(self) -> DuplicatesResult:
@@ -157,7 +185,7 @@ class _Search:
         if settings.across:
             outlines = [outline for outline in outlines if outline.crosses(settings.across)]
         outlines.sort(key=lambda outline: (-len(outline.positions), outline.first))
-        grouping = Grouping(keys, copies, Keep(settings.keep), self._distance)
+        grouping = Grouping(keys, copies, self._nearness, Keep(settings.keep), self._distance)
         identical_groups, identical_items = _identical(copies, [outline.positions for outline in outlines])
         in_groups = np.concatenate([np.empty(0, np.int64), *(outline.positions for outline in outlines)])
         same_file, in_other_subsets = self._same_file(aliases)
@@ -168,6 +196,7 @@ class _Search:
             linkage=settings.linkage,
             keep=settings.keep,
             identical=settings.identical,
+            transforms=self._oriented is not None,
             datasets=tuple(dataset.record for dataset in keys.datasets),
             groups=tuple(self._groups(grouping, [outline.positions for outline in outlines[: settings.limit]])),
             same_file=same_file,
@@ -182,6 +211,7 @@ class _Search:
             total_missing=missing,
             total_changed=changed,
             total_unknown_content=self._unknown,
+            total_not_turned=0 if self._oriented is None else self._oriented.unread,
         )
 
     def _candidates(self, without: Ints | None) -> list[Ints]:
@@ -192,8 +222,17 @@ class _Search:
                 live[without] = False
             self._unknown = int((live & (contents == 0)).sum())
             return _same_content(sizes, contents, live)
-        pairs = near_pairs(self._keys.arrays, self._distance, live=self._keys.live(without), progress=self._compared)
-        return components(len(self._keys), ((block.first, block.second) for block in pairs))
+        return components(len(self._keys), self._pairs(without))
+
+    def _pairs(self, without: Ints | None) -> Iterator[tuple[Ints, Ints]]:
+        live = self._keys.live(without)
+        for block in near_pairs(self._keys.arrays, self._distance, live=live, progress=self._compared):
+            yield block.first, block.second
+        if self._oriented is not None:
+            parts = zip(live, self._keys.arrays, strict=True)
+            masks = [np.ones(len(keys), np.bool_) if mask is None else mask for mask, keys in parts]
+            everything = np.concatenate([np.empty(0, np.bool_), *masks])
+            yield from self._oriented.pairs(self._keys, everything, self._distance, self._compared)
 
     def _compared(self, part: float) -> None:
         if part:
@@ -227,13 +266,12 @@ class _Search:
 
     def _cut(self, group: Ints, done: int, total: int) -> list[Ints]:
         """Cut a group into groups in which all items are near each other."""
-        keys = self._keys.of(group)
-        if greatest_distance(keys, enough=self._distance) <= self._distance:
+        if self._nearness.greatest(group, enough=self._distance) <= self._distance:
             return [group]
         ordered = self._keys.in_item_order(group)
-        firsts, numbers = _distinct(self._keys.of(ordered))
+        firsts, numbers, distances = self._nearness.distinct(ordered)
         parts = complete_linkage(
-            KeyDistances(self._keys.of(ordered[firsts])),
+            distances,
             self._distance,
             lambda settled: self._percent("linked", (done + settled) / total),
         )
@@ -255,9 +293,8 @@ class _Search:
         return _Outline(positions, min(firsts), len(subsets) > 1, len(datasets) > 1)
 
     def _groups(self, grouping: Grouping, groups: Sequence[Ints]) -> Iterator[DuplicateGroup]:
-        for positions, blocks in zip(groups, self._keys.blocks_of(groups), strict=True):
-            greatest = greatest_distance(self._keys.of(positions))
-            yield grouping.group([member for block in blocks for member in block], greatest)
+        for blocks in self._keys.blocks_of(groups):
+            yield grouping.group([member for block in blocks for member in block])
 
     def _same_file(self, aliases: dict[int, int]) -> tuple[tuple[SameFile, ...], int]:
         """Return the first items that are the same file as another, and how many are so in another subset."""
@@ -286,16 +323,6 @@ class _Search:
             same_id=other.row.id,
             same_subset=other.row.subset,
         )
-
-
-def _distinct(keys: Keys) -> tuple[Ints, Ints]:
-    """Return the first position of each distinct key, ascending, and for each key the number of its distinct key."""
-    texts = np.ascontiguousarray(keys).view(f"V{keys.shape[1]}").reshape(-1)
-    _, firsts, numbers = np.unique(texts, return_index=True, return_inverse=True)
-    order = np.argsort(firsts)
-    places = np.empty(len(order), np.int64)
-    places[order] = np.arange(len(order))
-    return firsts[order], places[numbers]
 
 
 def _same_content(sizes: Ints, contents: Ints, live: Bools) -> list[Ints]:

@@ -37,6 +37,10 @@ class DuplicateItem:
         Why it is not removable, though it is not kept: ``missing`` where there is no file now, ``changed`` where the
         file is not the one that the index knows, ``far`` where it is farther than the distance from what is kept. Of an
         item that is kept, why nothing of its group is removable. Otherwise empty.
+    orientation
+        What was done to the first item of the group to make it look like this one, where that is nearer than the first
+        item as it is: ``rotated 90`` (degrees, clockwise), ``mirrored``, ``mirrored, rotated 90`` and so on. Empty
+        without ``transforms``.
     """
 
     distance: int
@@ -50,6 +54,7 @@ class DuplicateItem:
     size: int = 0
     removable: bool = False
     problem: str = ""
+    orientation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class DuplicatesResult:
         Two items are near when they differ in at most this many bits.
     across
         ``subsets`` or ``datasets`` where only groups that cross those were wanted; otherwise empty.
-    linkage, keep, identical
+    linkage, keep, identical, transforms
         As they were asked for (``DuplicateSettings``).
     datasets
         The datasets that were compared.
@@ -141,6 +146,9 @@ class DuplicatesResult:
         Number of items in groups whose file is not there now; whose file is not the one that the index knows.
     total_unknown_content
         Number of items that were not compared, because the index does not know their content; only with ``identical``.
+    total_not_turned
+        Number of files that were compared only as they are, because they could not be read or have changed; only with
+        ``transforms``.
     """
 
     max_distance: int
@@ -148,6 +156,7 @@ class DuplicatesResult:
     linkage: str
     keep: str
     identical: bool
+    transforms: bool
     datasets: tuple[DatasetRecord, ...]
     groups: tuple[DuplicateGroup, ...]
     same_file: tuple[SameFile, ...]
@@ -162,6 +171,7 @@ class DuplicatesResult:
     total_missing: int
     total_changed: int
     total_unknown_content: int
+    total_not_turned: int
 
     @property
     def removable(self) -> tuple[DuplicateItem, ...]:

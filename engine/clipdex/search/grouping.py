@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from clipdex.media.orientations import ORIENTATIONS
 from clipdex.search.all_keys import AllKeys, Member
 from clipdex.search.copies import FINE, PROBLEMS, Copies
 from clipdex.search.duplicates_result import FAR, IDENTICAL, KEPT, NEAR, DuplicateGroup, DuplicateItem
 from clipdex.search.keeping import Keep
-from clipdex_indexes.kernels.distances import hamming
+from clipdex.search.nearness import Nearness
 
 
 class Grouping:
@@ -22,19 +23,22 @@ class Grouping:
         Where the items are.
     copies
         What is known of their files.
+    nearness
+        How far they are from each other.
     keep
         What is kept of each group.
     distance
         The greatest distance of near items.
     """
 
-    def __init__(self, keys: AllKeys, copies: Copies, keep: Keep, distance: int) -> None:
+    def __init__(self, keys: AllKeys, copies: Copies, nearness: Nearness, keep: Keep, distance: int) -> None:
         self._keys = keys
         self._copies = copies
+        self._nearness = nearness
         self._keep = keep
         self._distance = distance
 
-    def group(self, items_of_group: Sequence[Member], greatest_distance: int) -> DuplicateGroup:
+    def group(self, items_of_group: Sequence[Member]) -> DuplicateGroup:
         """Return items, in any order, as a group of a result."""
         members = sorted(items_of_group, key=lambda member: member.order)
         datasets = self._keys.datasets
@@ -51,11 +55,10 @@ class Grouping:
         all_kept = set(kept)
         others = [number for number in range(len(members)) if number not in all_kept]
 
-        keys = self._keys.of(positions)
-        from_first = hamming(keys, keys[kept[0]])
-        nearest = from_first.copy()
+        from_first = self._nearness.from_one(positions, kept[0])
+        nearest = from_first.distances
         for number in kept[1:]:
-            nearest[others] = np.minimum(nearest[others], hamming(keys[others], keys[number]))
+            nearest = np.minimum(nearest, self._nearness.from_one(positions, number).distances)
         kept_contents = {contents[number] for number in kept if contents[number][1]}
         there = states[kept[0]] == FINE
         numbers: dict[tuple[int, int], int] = {}
@@ -66,7 +69,7 @@ class Grouping:
             problem = PROBLEMS[states[number]] or ("" if same or nearest[number] <= self._distance else FAR)
             items.append(
                 DuplicateItem(
-                    distance=int(from_first[number]),
+                    distance=int(from_first.distances[number]),
                     dataset=datasets[member.dataset].name,
                     id=member.row.id,
                     subset=member.row.subset,
@@ -77,6 +80,7 @@ class Grouping:
                     size=member.row.size,
                     removable=there and not is_kept and not problem,
                     problem=problem,
+                    orientation=ORIENTATIONS[from_first.orientations[number]],
                 )
             )
-        return DuplicateGroup(tuple(items), greatest_distance, matched=bool(chosen))
+        return DuplicateGroup(tuple(items), self._nearness.greatest(positions), matched=bool(chosen))
