@@ -93,11 +93,12 @@ def build_all(
 
 
 def _is_built(target: Target, index: str | os.PathLike[str] | None) -> bool:
-    """Tell whether a target has an index already."""
-    from clipdex.datasets.dataset import has_index
+    """Tell whether a target has an index already, or is in a folder that has one."""
+    from clipdex.datasets.above import has_index, nearest_index
     from clipdex.readers.sources import index_folder, locate
 
-    return has_index(index_folder(locate(target), index))
+    source = locate(target)
+    return has_index(nearest_index(source) if index is None else index_folder(source, index))
 
 
 def _say(sentence: str) -> None:

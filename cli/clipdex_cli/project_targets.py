@@ -74,6 +74,44 @@ def the_project(project_dir: Path | None) -> Project:
     return project
 
 
+def require_index_here(index: Path | None) -> None:
+    """Refuse to go on without a target and a project, where the current folder has no index and is in none.
+
+    Raises
+    ------
+    UsageError
+        When there is nothing that the command line could mean.
+    """
+    from clipdex.datasets.above import folders_above
+
+    if index is None and not Path(INDEX_FOLDER).exists() and next(folders_above(Path.cwd()), None) is None:
+        raise click.UsageError(
+            "name a TARGET: the current folder has no index, is in no dataset that has one, and is in no project."
+        )
+
+
+def with_index(target: Target, index: Path | None, doing: str) -> Target:
+    """Return a target or, where only an index above has it, the dataset of that index.
+
+    Parameters
+    ----------
+    target
+        What was named.
+    index
+        Its index folder, where one was named.
+    doing
+        What is said then of the index above, such as "checking all of".
+    """
+    from clipdex.datasets.opening import source_with_index
+    from clipdex_cli.output import say_part
+
+    source = source_with_index(target, index)
+    if not source.part:
+        return target
+    say_part(source.location, source.part, doing)
+    return str(source.location)
+
+
 def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
     """Return the datasets of the targets. In a project, the name of a source has priority over a path."""
     from clipdex.projects.places import find_project

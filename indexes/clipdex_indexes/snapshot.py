@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, TypeVar
 
-from clipdex_indexes.arrays import Keys
+from clipdex_indexes.arrays import Bools, Keys, Masks
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.storage.files import require_utf8
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, read_manifest, rebuild_advice
@@ -119,9 +119,19 @@ class Snapshot:
         rows = {number: iter(self.segments[number].table.rows(positions)) for number, positions in by_segment.items()}
         return [next(rows[segment]) for segment, _ in locations]
 
-    def items(self) -> Iterator[tuple[Location, ItemRow]]:
-        """Yield every item with its location, in item order, in bounded memory."""
-        streams = [_located_rows(number, segment) for number, segment in enumerate(self.segments)]
+    def items(self, selected: Masks | None = None) -> Iterator[tuple[Location, ItemRow]]:
+        """Yield every item, or those selected, with its location, in item order, in bounded memory.
+
+        Parameters
+        ----------
+        selected
+            For each segment the items to yield, bool ``[items]``; None for all.
+        """
+        masks = [None] * len(self.segments) if selected is None else selected
+        streams = [
+            _located_rows(number, segment, mask)
+            for number, (segment, mask) in enumerate(zip(self.segments, masks, strict=True))
+        ]
         yield from heapq.merge(*streams, key=lambda item: item[1][:2])
 
     def find(self, item_id: str) -> list[tuple[Location, ItemRow]]:
@@ -187,6 +197,6 @@ def open_state(folder: Path, before: State | None = None) -> State:
     raise IndexCorrupt(f"a file of the index in {folder} is missing. {rebuild_advice(folder)}")
 
 
-def _located_rows(number: int, segment: Segment) -> Iterator[tuple[Location, ItemRow]]:
-    for position, row in segment.table.iterate():
+def _located_rows(number: int, segment: Segment, mask: Bools | None) -> Iterator[tuple[Location, ItemRow]]:
+    for position, row in segment.table.iterate(mask):
         yield Location(number, position), row

@@ -10,7 +10,7 @@ from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import UNFINISHED, printable, size, write
+from clipdex_cli.output import UNFINISHED, printable, say_part, size, write
 from clipdex_cli.project_targets import PROJECT
 
 _LABELS_SHOWN = 10
@@ -39,6 +39,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     else:
         found = resolve(targets, project_dir)
         described = [describe(target, index=index) for target in found.targets or (Path(),)]
+    for info in described:
+        say_part(info.root, info.part, f"showing the part {printable(info.part)} of")
     if as_json:
         import json
 
@@ -50,6 +52,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             click.echo()
         lines = [
             ("dataset", f"{printable(str(info.root))} ({printable(info.format)})"),
+            ("part", printable(info.part)),
             ("index", f"{printable(str(info.index))}, {size(info.bytes)} in {_segments(info.segments)}"),
             ("items", f"{info.items:,}" if info.complete else f"{info.items:,} so far: {UNFINISHED}"),
             ("subsets", _counts(info.subsets)),

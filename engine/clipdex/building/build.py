@@ -21,7 +21,8 @@ from clipdex.building.pipeline import Run
 from clipdex.building.planning import Plan
 from clipdex.building.settings import BuildKeywords, BuildSettings
 from clipdex.building.unchanged import is_unchanged, remember
-from clipdex.datasets.dataset import as_indexed, has_index, recordable, require_same_root
+from clipdex.datasets.above import has_index
+from clipdex.datasets.dataset import as_indexed, recordable, require_same_root
 from clipdex.datasets.failures import Failure, read_listed, write_failures
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.encoder import (
