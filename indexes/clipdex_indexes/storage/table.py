@@ -333,15 +333,17 @@ class TableReader:
         folder, name, subset = map(self._text, records[0])
         return f"{folder}/{name}" if folder else name, subset
 
-    def iterate(self, selected: Bools | None = None) -> Iterator[tuple[int, ItemRow]]:
+    def iterate(self, selected: Bools | None = None, begin: str = "") -> Iterator[tuple[int, ItemRow]]:
         """Yield position and row of all items in item order, reading about a thousand at a time.
 
         Parameters
         ----------
         selected
             The items to yield, bool ``[items]``; None for all. Where there are none, nothing is read.
+        begin
+            The id to begin with, or the first one after it.
         """
-        for start in range(0, self.items, _ROWS_A_READ):
+        for start in range(self._first_from(begin) if begin else 0, self.items, _ROWS_A_READ):
             if selected is not None and not selected[start : start + _ROWS_A_READ].any():
                 continue
             records = self._query(
