@@ -53,6 +53,9 @@ def command(
     The index is beside the dataset. A second build hashes only what is new or changed, and drops what is gone. A build
     saves its work every 30 seconds and on Ctrl-C; the same command continues it.
 
+    Where a folder in TARGET has an index, or a folder above it, the build takes over its hash keys of unchanged files.
+    The model and the precision must be the same. --rebuild hashes everything.
+
     Files that cannot be read do not stop a build. It names them, and those that are damaged, and lists all of them in
     failed.json in the index.
 

@@ -69,7 +69,8 @@ def command(
     image of the group, so two images of a group can differ in more than D bits. The groups go across the subsets of a
     TARGET, and across all TARGETs.
 
-    In a project, a TARGET may be the name of a source; without one, all sources are searched.
+    In a project, a TARGET may be the name of a source; without one, all sources are searched. Of a folder without an
+    index, that part of the index above is searched.
 
     --output paths leaves out the first image of each group, so the paths that it prints can be deleted. Look at the
     groups (--save) before you do.

@@ -31,7 +31,7 @@ def command(file: Path, targets: tuple[str, ...], index: Path | None, project_di
     NAME.items.json.
 
     Without a TARGET, the file gets the keys of the current folder, or of all sources of the project. In a project, a
-    TARGET may be the name of a source.
+    TARGET may be the name of a source. Of a folder without an index, the file gets that part of the index above.
     """
     options.one_index(targets, index)
     from clipdex import export_hash_keys

@@ -27,7 +27,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     """Show what an index holds and whether it is up to date.
 
     Without a TARGET, clipdex shows the index of the current folder, or those of all sources of the project. In a
-    project, a TARGET may be the name of a source. --index alone shows an index whose images may be elsewhere.
+    project, a TARGET may be the name of a source. Of a folder or an image without an index, clipdex shows that part of
+    the index above. --index alone shows an index whose images may be elsewhere.
     """
     options.one_index(targets, index)
     from clipdex.datasets.info import describe, describe_alone

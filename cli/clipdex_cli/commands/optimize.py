@@ -25,7 +25,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     queries will read and that will not change soon.
 
     Without a TARGET, clipdex optimizes the index of the current folder, or those of all sources of the project. In a
-    project, a TARGET may be the name of a source.
+    project, a TARGET may be the name of a source. Of a folder without an index, clipdex optimizes the index above.
     """
     options.one_index(targets, index)
     from clipdex.datasets.maintenance import optimize

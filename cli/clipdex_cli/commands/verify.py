@@ -25,7 +25,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     an index, clipdex checks only sizes, headers and a sample of the bytes.
 
     Without a TARGET, clipdex checks the index of the current folder, or those of all sources of the project. In a
-    project, a TARGET may be the name of a source.
+    project, a TARGET may be the name of a source. Of a folder without an index, clipdex checks the index above.
 
     Exit code: 0 when all is well, else 1.
     """
