@@ -118,6 +118,15 @@ def _say_failures(report: BuildReport) -> None:
         if len(failures) > _SHOWN_FAILURES:
             more = len(failures) - _SHOWN_FAILURES
             click.echo(f"{what}: {more} more, all listed in {report.index / 'failed.json'}", err=True)
+    for failure in report.annotations[:_SHOWN_FAILURES]:
+        click.echo(f"annotation not read: {printable(failure.id)}: {printable(failure.reason)}", err=True)
+    if report.annotation_problems > _SHOWN_FAILURES:
+        more = report.annotation_problems - _SHOWN_FAILURES
+        click.echo(
+            f"annotation not read: {more:,} more; the first are listed in {report.index / 'failed.json'}", err=True
+        )
+    for remark in report.remarks:
+        click.echo(f"{report.root}: {printable(remark)}", err=True)
     if report.precision != report.index_precision and report.hashed:
         click.echo(
             f"{report.root}: hashed in {report.precision}, because {report.device} does not compute in "
@@ -164,6 +173,8 @@ def _say_done(report: BuildReport) -> None:
     counts += [f"{report.kept:,} kept unseen"] if report.kept else []
     counts += [f"{len(report.failed):,} failed{_kinds(report.failed)}"]
     counts += [f"{len(report.damaged):,} damaged"] if report.damaged else []
+    unread = report.annotation_problems
+    counts += [f"{counted(unread, 'annotation')} not read"] if unread else []
     hashed = report.hashed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
     click.echo(

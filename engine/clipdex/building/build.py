@@ -24,7 +24,7 @@ from clipdex.building.taking_over import OtherIndexes
 from clipdex.building.unchanged import is_unchanged, remember
 from clipdex.datasets.above import has_index
 from clipdex.datasets.dataset import as_indexed, recordable, require_same_root
-from clipdex.datasets.failures import Failure, read_listed, write_failures
+from clipdex.datasets.failures import Failure, Listed, read_listed, write_listed
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.encoder import (
     AUTO,
@@ -35,7 +35,7 @@ from clipdex.encoder import (
 )
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
 from clipdex.paths import is_there, quoted
-from clipdex.readers.base import AWAY, DAMAGED, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import ANNOTATION, AWAY, DAMAGED, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.passing_over import said
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
@@ -89,6 +89,12 @@ class BuildReport:
         What users may take for images, and is not read: the number of files by extension in lower case (``.cr2``), and
         of folders of systems by name with a slash after it (``@eaDir/``). The former also has images that only an
         optional package reads.
+    annotations
+        The first annotations that could not be read, by file and with the reason. Their images are in the index.
+    annotation_problems
+        Number of annotations that could not be read.
+    remarks
+        Sentences on what else was found in the dataset, such as images that no annotation file names.
     taken_over
         Numbers of the added and changed items whose hash keys were copied from other indexes, by the dataset of those:
         a folder in this dataset, or above it. They were not hashed.
@@ -117,6 +123,9 @@ class BuildReport:
     passed_over: Mapping[str, int] = field(default_factory=dict)
     taken_over: Mapping[str, int] = field(default_factory=dict)
     left_aside: Mapping[str, str] = field(default_factory=dict)
+    annotations: tuple[Failure, ...] = ()
+    annotation_problems: int = 0
+    remarks: tuple[str, ...] = ()
 
     @property
     def hashed(self) -> int:
@@ -246,20 +255,23 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
             writer.start(encoder.stamp, reader.format, WRITER, recorded, reader.options)
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
-        before, passed_before = _listed_before(folder)
+        before = _listed_before(folder)
+        damaged = before.of_kind(DAMAGED)
         guard = None if settings.prune else Guard(root, settings.index, settings.rebuild)
         # A rebuild hashes everything; that is what it is for.
         stamp = replace(encoder.stamp, precision=index_precision)
         others = None if settings.rebuild else OtherIndexes(reader, folder, stamp)
         base = writer.base
-        plan = Plan(reader, base, before, others)
+        plan = Plan(reader, base, damaged, others)
         run = Run(reader, plan, encoder, writer, settings.max_pixels, steps, events.progress, guard)
+        listed: Listed | None = None
         if reading is None or replaces:
             reading = Reading(reader)
         if base is not None and base.manifest.complete and is_unchanged(folder, reading.fingerprint):
             run.counts.unchanged = len(base)
-            run.damaged = before
-            reader.passed_over.update(passed_before)
+            run.damaged = damaged
+            reader.passed_over.update(before.passed_over)
+            listed = replace(before, failures=[*damaged, *before.of_kind(ANNOTATION)])
         elif settings.rebuild and replaces and guard is not None:
             _rebuild(run, reading, folder, guard, as_before=_is_read_as_before(to_read, folder))
         elif others is not None:
@@ -269,10 +281,12 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
                 run.run(reading.items())
         else:
             run.run(reading.items())
+        if listed is None:
+            listed = run.listed
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
         if items and not run.failed and not run.needing_extra:
             remember(folder, reading.fingerprint)
-        write_failures(folder, run.listed, reader.passed_over)
+        write_listed(folder, listed)
     return BuildReport(
         root=root,
         index=folder,
@@ -287,6 +301,9 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         seconds=time.perf_counter() - begin,
         damaged=tuple(run.damaged),
         passed_over=dict(run.passed_over),
+        annotations=tuple(listed.of_kind(ANNOTATION)),
+        annotation_problems=listed.annotation_problems,
+        remarks=listed.remarks,
         taken_over=dict(run.taken_over),
         left_aside=dict(others.left_aside) if others is not None else {},
     )
@@ -300,12 +317,11 @@ def _is_in_another(root: Path, above: Path) -> str:
     )
 
 
-def _listed_before(folder: Path) -> tuple[list[Failure], dict[str, int]]:
-    """Return the damaged items that the last build listed, and what it passed over, if that can be read."""
+def _listed_before(folder: Path) -> Listed:
+    """Return what the last build listed, if that can be read."""
     with contextlib.suppress(IndexFailure):
-        listed, passed_over = read_listed(folder)
-        return [failure for failure in listed if failure.kind == DAMAGED], passed_over
-    return [], {}
+        return read_listed(folder)
+    return Listed()
 
 
 def _rebuild(run: Run, reading: Reading, folder: Path, guard: Guard, *, as_before: bool) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipdex.datasets.above import has_index
 from clipdex.datasets.dataset import Dataset, recordable, require_same_model
-from clipdex.datasets.failures import Failure, write_failures
+from clipdex.datasets.failures import Failure, Listed, write_listed
 from clipdex.datasets.opening import open_datasets
 from clipdex.datasets.provenance import ELSEWHERE
 from clipdex.datasets.record import DatasetRecord
@@ -324,7 +324,7 @@ def import_hash_keys(
                 "(subset/id). Is it the right dataset, in the right format?"
             )
         items = writer.commit().items
-        write_failures(folder, failed)
+        write_listed(folder, Listed(failed))
     without = sum(failure.kind == MISSING and "no hash key" in failure.reason for failure in failed)
     return ImportReport(source.location, folder, items, without, len(keys) - len(used), stamp.name, stamp.digest, ours)
 

@@ -167,9 +167,8 @@ class _OtherIndex:
         self._whole: set[int] = set()
         try:
             require_same_root(self._index, folder)
-            listed, _ = read_listed(self._index.folder)
             # Their files were decoded as far as they go, and have to be listed again.
-            self._damaged = {failure.id for failure in listed if failure.kind == DAMAGED}
+            self._damaged = {failure.id for failure in read_listed(self._index.folder).of_kind(DAMAGED)}
             self._rows = self._index.items(begin=part)
             self._next = next(self._rows, None)
         except BaseException:

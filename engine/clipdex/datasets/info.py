@@ -17,7 +17,7 @@ from clipdex.datasets.parts import contains, is_item_below
 from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem
-from clipdex.readers.base import DAMAGED
+from clipdex.readers.base import ANNOTATION, DAMAGED
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
 from clipdex_indexes.storage.table import counts_of
@@ -33,7 +33,7 @@ class DatasetInfo:
         The dataset, and its index folder.
     part
         The part of the dataset that is described, as ``DatasetRecord.part`` has it; empty for all of it. Number, names
-        and freshness of items are those of the part. Size, segments and ``passed_over`` are those of the whole index.
+        and freshness of items are those of the part, and all else is of the whole index.
     format
         Format of the dataset.
     items, subsets, labels
@@ -51,6 +51,9 @@ class DatasetInfo:
         a part, those whose id is a path in it.
     passed_over
         What the last build passed over, as ``BuildReport.passed_over`` has it.
+    annotation_problems, annotations, remarks
+        As in ``BuildReport``: the number of annotations that the last build could not read, the first of them as
+        sentences, and what else it found.
     new, changed, gone
         Number of images that differ from the index now.
     not_compared
@@ -76,6 +79,9 @@ class DatasetInfo:
     failed: dict[str, str]
     damaged: dict[str, str]
     passed_over: dict[str, int]
+    annotation_problems: int
+    annotations: list[str]
+    remarks: list[str]
     new: int
     changed: int
     gone: int
@@ -116,11 +122,10 @@ def describe_alone(index: str | os.PathLike[str]) -> DatasetInfo:
 def _describe(source: Source, dataset: Dataset) -> DatasetInfo:
     root = source.location
     with dataset.index as opened:
-        listed, passed_over = read_listed(opened.folder)
-        if dataset.part:
-            # The id of what failed may be that of a folder, or no path at all.
-            listed = [one for one in listed if any(contains(dataset.part, one.id + end) for end in ("", "/"))]
-        not_indexed = [failure for failure in listed if failure.kind != DAMAGED]
+        listed = read_listed(opened.folder)
+        # The id of what failed may be that of a folder, or no path at all.
+        items = [one for one in listed.failures if any(contains(dataset.part, one.id + end) for end in ("", "/"))]
+        not_indexed = [failure for failure in items if failure.kind not in (DAMAGED, ANNOTATION)]
         try:
             if dataset.lost:
                 raise DatasetError("the index does not say where its images are, and is not beside them.")
@@ -152,9 +157,12 @@ def _describe(source: Source, dataset: Dataset) -> DatasetInfo:
             model_kind=model.kind if model is not None and known else "",
             model_not_good_at=model.not_good_at if model is not None and known else "",
             writer=opened.manifest.writer,
-            failed={failure.id: failure.reason for failure in listed if failure.failed},
-            damaged={failure.id: failure.reason for failure in listed if failure.kind == DAMAGED},
-            passed_over=dict(Counter(passed_over) + needing_extra(listed)),
+            failed={failure.id: failure.reason for failure in items if failure.failed},
+            damaged={failure.id: failure.reason for failure in items if failure.kind == DAMAGED},
+            passed_over=dict(Counter(listed.passed_over) + needing_extra(listed.failures)),
+            annotation_problems=listed.annotation_problems,
+            annotations=[f"{failure.id}: {failure.reason}" for failure in listed.of_kind(ANNOTATION)],
+            remarks=list(listed.remarks),
             new=changes[Change.NEW],
             changed=changes[Change.CHANGED],
             gone=changes[Change.GONE],
