@@ -21,6 +21,7 @@ from clipdex import (
 )
 from clipdex.datasets.info import describe
 from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt
+from clipdex.readers.folder import FolderReader
 from helpers_engine import distance, make_folder, rows_and_keys
 
 
@@ -306,3 +307,23 @@ def test_a_build_without_a_target_names_the_dataset_above(cli, odd, monkeypatch)
     done = cli("build")
     assert done.code == 2
     assert f"clipdex build {odd}. " in done.err
+
+
+def test_describing_a_part_looks_at_no_other_folder(odd_copy, monkeypatch):
+    (odd_copy / "train" / "cat" / "a.png").unlink()
+    make_folder(odd_copy, "val/dog/new.png", "train/new.png", seed=50)
+    seen = []
+    entries = FolderReader._entries
+    monkeypatch.setattr(FolderReader, "_entries", lambda self, *where: seen.append(where[1]) or entries(self, *where))
+    info = describe(odd_copy / "val" / "dog")
+    assert (info.items, info.new, info.gone, seen) == (1, 1, 0, ["", "val/", "val/dog/"])
+
+
+def test_in_a_project_a_folder_of_a_dataset_is_searched_where_it_is_named(cli, odd_copy, monkeypatch):
+    cli("project", "create", odd_copy.parent)
+    cli("project", "add", odd_copy, "-p", odd_copy.parent)
+    monkeypatch.chdir(odd_copy / "val")
+    done = cli("query", "--text", "x", "--output", "json")
+    assert (len(done.ids), "This folder alone: name it, as ." in done.err) == (6, True)
+    done = cli("query", ".", "--text", "x", "--output", "json")
+    assert (len(done.ids), "searching the part val/ of" in done.err) == (2, True)

@@ -82,12 +82,17 @@ def require_index_here(index: Path | None) -> None:
     UsageError
         When there is nothing that the command line could mean.
     """
-    from clipdex.datasets.above import folders_above
-
-    if index is None and not Path(INDEX_FOLDER).exists() and next(folders_above(Path.cwd()), None) is None:
+    if index is None and not _has_index(Path.cwd()):
         raise click.UsageError(
             "name a TARGET: the current folder has no index, is in no dataset that has one, and is in no project."
         )
+
+
+def _has_index(folder: Path) -> bool:
+    """Tell whether there is an index in a folder or above it."""
+    from clipdex.datasets.above import folders_above
+
+    return (folder / INDEX_FOLDER).exists() or next(folders_above(folder), None) is not None
 
 
 def with_index(target: Target, index: Path | None, doing: str) -> Target:
@@ -120,7 +125,7 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
         return Resolved(tuple(targets))
     project = the_project(project_dir)
     if not targets:
-        if project_dir is None and Path.cwd() != project.folder and Path(INDEX_FOLDER).exists():
+        if project_dir is None and Path.cwd() != project.folder and _has_index(Path.cwd()):
             click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)
         return Resolved(tuple(project.all_sources()), project, ())
     found: list[Target] = []

@@ -185,7 +185,8 @@ class Plan:
         scanned
             Called now and then with the number of items that were compared.
         """
-        for number, difference in enumerate(compare(items, self._base)):
+        indexed = self._base.items() if self._base is not None else ()
+        for number, difference in enumerate(compare(items, indexed)):
             self._note(difference)
             if scanned is not None and number % 1000 == 0:
                 scanned(number)

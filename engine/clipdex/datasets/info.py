@@ -18,6 +18,7 @@ from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem
 from clipdex.readers.base import ANNOTATION, DAMAGED
+from clipdex.readers.folder import FolderReader
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
 from clipdex_indexes.storage.table import counts_of
@@ -174,14 +175,17 @@ def _describe(source: Source, dataset: Dataset) -> DatasetInfo:
 def _changes(source: Source, dataset: Dataset, failures: Sequence[Failure]) -> Counter[Change]:
     """Count how the items of a dataset differ from its index. Failed files that did not change do not count."""
     as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
-    index = dataset.index
+    reader = open_reader(as_indexed(source, dataset.index.manifest))
+    if isinstance(reader, FolderReader):
+        reader.only = dataset.part
     is_there = is_item_below(dataset.root, dataset.part) if dataset.part else None
     changes: Counter[Change] = Counter()
-    for difference in compare(in_item_order(open_reader(as_indexed(source, index.manifest))), index):
+    for difference in compare(in_item_order(reader), dataset.items()):
         item = difference.item
         if isinstance(item, UnreadableItem):
             continue
-        if is_there is not None and not any(map(is_there, filter(None, (item, difference.known)))):
+        # Of a dataset that is read as a whole, the items elsewhere seem to be new.
+        if is_there is not None and difference.known is None and item is not None and not is_there(item):
             continue
         if item is None or (item.id, item.size, item.mtime_ns) not in as_they_were:
             changes[difference.change] += 1
