@@ -213,6 +213,19 @@ def test_an_index_above_without_items_there_is_named_with_the_reason(odd_copy, p
         assert f"the index of {odd_copy}, above it, has no image there" in str(raised.value)
 
 
+def test_a_file_that_is_in_no_index_is_told_from_a_dataset(odd_copy, tmp_path):
+    make_folder(odd_copy, "new.png")
+    (odd_copy / "list.csv").write_text("path\nloose.png\n")
+    with pytest.raises(DatasetNotIndexed, match=r"is an image, and the index of .*, above it, .*--image"):
+        Explorer(odd_copy / "new.png")
+    with pytest.raises(DatasetNotIndexed, match="is an image, and no folder above it has an index"):
+        Explorer(make_folder(tmp_path / "d", "a.png") / "a.png")
+    with pytest.raises(DatasetNotIndexed, match=r"list.csv has no index yet. Build it: clipdex build"):
+        Explorer(odd_copy / "list.csv")
+    with pytest.raises(DatasetNotIndexed, match=r"\*.jpg has no index yet. Build it: clipdex build"):
+        Explorer(odd_copy / "train" / "*.jpg")
+
+
 def test_a_broken_index_above_is_said(odd_copy):
     (odd_copy / ".clipdex" / "manifest.json").write_text("{")
     with pytest.raises(IndexCorrupt, match=r"the one above it cannot be used: .*is damaged"):

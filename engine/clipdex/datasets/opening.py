@@ -16,6 +16,7 @@ from clipdex.datasets.dataset import Dataset, as_indexed, open_index, require_sa
 from clipdex.datasets.parts import contains
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotIndexed, IndexFailure
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_folder, is_there, quoted
 from clipdex.readers.naming import IGNORE_MARK, is_hidden
 from clipdex.readers.sources import Source, Target, index_folder, locate
@@ -112,6 +113,8 @@ def _in_an_index_above(source: Source, not_indexed: DatasetNotIndexed) -> Datase
     IndexFailure
         When an index on the way cannot be read, and so nobody knows whether it has any.
     """
+    if not is_there(source.location):  # a pattern
+        raise not_indexed
     passed: list[str] = []
     for root, path in folders_above(source.location):
         try:
@@ -130,9 +133,17 @@ def _in_an_index_above(source: Source, not_indexed: DatasetNotIndexed) -> Datase
             return dataset
         index.close()
         passed.append(why)
+    location = quoted(source.location)
+    if not is_folder(source.location):
+        if suffix_of(source.location.name) not in IMAGE_SUFFIXES:
+            raise not_indexed
+        why = passed[0] if passed else "no folder above it has an index"
+        raise DatasetNotIndexed(
+            f"{source.location} is an image, and {why}. To search with it: clipdex query TARGET --image {location}"
+        ) from not_indexed
     if passed:
         raise DatasetNotIndexed(
-            f"{source.location} has no index yet, and {passed[0]}. Build one: clipdex build {quoted(source.location)}"
+            f"{source.location} has no index yet, and {passed[0]}. Build one: clipdex build {location}"
         ) from not_indexed
     raise not_indexed
 
