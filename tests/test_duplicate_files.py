@@ -100,6 +100,18 @@ def test_targets_inside_each_other_and_a_folder_of_two_names_are_one_place(cli, 
     assert (root / "album/a.jpg").exists()
 
 
+def test_a_part_of_a_dataset_is_searched_and_a_part_of_a_target_counts_once(cli, tmp_path):
+    root = tmp_path / "photos"
+    for name in ("a/x.jpg", "a/y.jpg", "b/z.jpg"):
+        copy(DOG, root / name)
+    build(root)
+    assert ids(find_duplicates(root / "a")) == [["a/x.jpg", "a/y.jpg"]]
+    assert ids(find_duplicates(root / "a", identical=True)) == [["a/x.jpg", "a/y.jpg"]]
+    done = cli("duplicates", root, root / "a", "--output", "json")
+    assert [len(group["items"]) for group in done.json["groups"]] == [3]
+    assert "1 TARGET is another one, or part of it, and counts once." in done.err
+
+
 def test_what_is_one_file_is_said_in_every_output(cli, tmp_path):
     root = tmp_path / "set"
     copy(DOG, root / "train/a.jpg")
@@ -188,7 +200,7 @@ def test_members_are_one_place_where_archive_and_data_are_the_same(cli, tmp_path
     # A link is the same dataset, which is opened once.
     linked = cli("duplicates", archive, tmp_path / "link.zip", "--output", "json")
     assert [len(group["items"]) for group in linked.json["groups"]] == [2]
-    assert "1 TARGET is the same dataset as another one, and counts once." in linked.err
+    assert "1 TARGET is another one, or part of it, and counts once." in linked.err
     shutil.copy(archive, tmp_path / "copy.zip")
     build(tmp_path / "copy.zip")
     result = find_duplicates(archive, tmp_path / "copy.zip")

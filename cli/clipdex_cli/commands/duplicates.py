@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clipdex.defaults import INDEX_FOLDER
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, write
-from clipdex_cli.project_targets import PROJECT, resolve
+from clipdex_cli.output import printable, say_parts, write
+from clipdex_cli.project_targets import PROJECT, require_index_here, resolve
 from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
@@ -128,7 +127,8 @@ def command(
     Images that are one file on disk (hard links, links, a folder that two TARGETs hold) are no duplicates. They are
     counted, and only one of them can be in a group.
 
-    In a project, a TARGET may be the name of a source; without one, all sources are searched.
+    In a project, a TARGET may be the name of a source; without one, all sources are searched. Of a folder without an
+    index, that part of the index above is searched.
 
     --output paths prints the files that can be deleted: all of each group but the one that is kept. It leaves out
     files that are missing, that have changed since the build, or that are farther than D from what is kept. It prints
@@ -146,8 +146,8 @@ def command(
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
     found = resolve(targets, project_dir).targets
-    if not found and not (index or Path(INDEX_FOLDER)).exists():
-        raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
+    if not found:
+        require_index_here(index)
     from clipdex.search.duplicates import find_duplicates
     from clipdex_cli.progress import WorkDisplay
 
@@ -168,8 +168,9 @@ def command(
         )
     if len(result.datasets) < len(found):
         more = len(found) - len(result.datasets)
-        same = "is the same dataset as another one, and counts" if more == 1 else "are datasets named before, and count"
+        same = "is another one, or part of it, and counts" if more == 1 else "are others, or parts of them, and count"
         click.echo(f"{counted(more, 'TARGET')} {same} once.", err=True)
+    say_parts(result.datasets)
     if across == "datasets" and len(result.datasets) < 2:
         click.echo(
             "There is one dataset only, so no group is across datasets. Name another one. Of a merged dataset, name "

@@ -50,7 +50,7 @@ class AllKeys:
         segments = [datasets[number].index.segments[part] for number, part in self._parts]
         self.arrays = [segment.keys for segment in segments]
         self._tables = [segment.table for segment in segments]
-        self._live = [segment.live for segment in segments]
+        self._live = [mask for dataset in datasets for mask in dataset.live]
         self.starts = np.concatenate([[0], np.cumsum([len(keys) for keys in self.arrays], dtype=np.int64)])
 
     def __len__(self) -> int:

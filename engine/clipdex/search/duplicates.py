@@ -67,7 +67,7 @@ def find_duplicates(
     Parameters
     ----------
     *targets
-        Datasets that have an index.
+        Datasets that have an index, or folders and images in one, as of ``Explorer``.
     index
         Index folder, where it is not ``.clipdex`` in the one target.
     progress

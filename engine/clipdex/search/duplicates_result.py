@@ -184,7 +184,7 @@ class DuplicatesResult:
         return {
             "schema": SCHEMA,
             **{name: value for name, value in plain(self).items() if name not in lists},
-            "datasets": [plain(dataset) for dataset in self.datasets],
+            "datasets": [dataset.to_dict() for dataset in self.datasets],
             "groups": [
                 {
                     "number": number,
