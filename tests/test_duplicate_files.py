@@ -195,6 +195,7 @@ def test_members_are_one_place_where_archive_and_data_are_the_same(cli, tmp_path
     for target in (archive, tmp_path / "link.zip", tmp_path / "hard.zip"):
         build(target)
     assert ids(find_duplicates(archive)) == [["x.jpg", "y.jpg"]]
+    assert removable(find_duplicates(archive)) == ["y.jpg"]
     result = find_duplicates(archive, tmp_path / "hard.zip")
     assert (ids(result), result.total_same_file) == ([["x.jpg", "y.jpg"]], 3)
     # A link is the same dataset, which is opened once.
@@ -228,6 +229,12 @@ def test_members_of_a_tar_archive_are_told_apart(tmp_path):
     build(tmp_path / "b.tgz")
     result = find_duplicates(tmp_path / "a.tar.gz", tmp_path / "b.tgz")
     assert (ids(result), result.total_same_file) == ([["x.jpg", "y.jpg"]], 2)
+    assert removable(result) == ["y.jpg"]
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(DOG, "x.jpg")
+        archive.add(SEA, "y.jpg")
+    result = find_duplicates(tmp_path / "a.tar.gz")
+    assert (removable(result), [item.problem for item in result.groups[0].items]) == ([], ["", "changed"])
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("pyarrow"), reason="pyarrow is not installed")
@@ -241,6 +248,7 @@ def test_rows_of_parquet_are_places_and_rows_that_name_one_file_are_one(tmp_path
     os.link(tmp_path / "inside.parquet", tmp_path / "link.parquet")
     build(tmp_path / "link.parquet")
     assert ids(find_duplicates(tmp_path / "inside.parquet")) == [["00000000", "00000001"]]
+    assert removable(find_duplicates(tmp_path / "inside.parquet")) == ["00000001"]
     assert find_duplicates(tmp_path / "inside.parquet", tmp_path / "link.parquet").total_same_file == 2
 
     copy(DOG, tmp_path / "a.jpg")
