@@ -240,6 +240,26 @@ class Plan:
             guard.refuse_if_large(self.loss())
             self.moved.put_back()
 
+    def require_replaceable(self, guard: Guard, *, as_before: bool) -> None:
+        """Refuse to replace the index by a new one with much less, which does not keep what could not be looked at.
+
+        Parameters
+        ----------
+        guard
+            What refuses.
+        as_before
+            Whether the dataset is read as it was for the index, so that the two can be compared.
+
+        Raises
+        ------
+        DatasetEmpty, DatasetShrunk
+            As from ``require_little_loss``.
+        """
+        if as_before:
+            self.require_little_loss(guard, keeps=False)
+        elif not self.seen and self._losses.known:
+            guard.refuse_none_seen(self._losses.known)
+
     def loss(self, others: int = 0) -> Loss:
         """Return what would be dropped: what ``gone`` yields, and a number of other items."""
         return self._losses.of(self._rows_gone(), others)
