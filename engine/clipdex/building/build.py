@@ -18,23 +18,21 @@ from clipdex.building.deciding import (
     is_read_as_before,
     listed_before,
     model_for,
+    plan_of_rebuild,
     precision_for,
     source_to_read,
 )
 from clipdex.building.events import BuildEvents
 from clipdex.building.losses import Guard
 from clipdex.building.pipeline import Run
-from clipdex.building.planning import Plan
 from clipdex.building.settings import BuildKeywords, BuildSettings, with_keywords
 from clipdex.building.unchanged import is_unchanged, remember
 from clipdex.datasets.dataset import has_index, recordable, require_same_root
 from clipdex.datasets.failures import Failure, write_failures
 from clipdex.encoder import Encoder
-from clipdex.errors import IndexFailure
-from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Target, index_folder, locate, open_reader
 from clipdex.version import WRITER
-from clipdex_indexes import IndexWriter, Snapshot
+from clipdex_indexes import IndexWriter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -231,17 +229,14 @@ def _rebuild(run: Run, reading: Reading, folder: Path, guard: Guard, *, as_befor
         Whether the dataset is read as it was for the index, so that the two can be compared.
     """
     with contextlib.ExitStack() as stack:
-        try:
-            old = stack.enter_context(Snapshot(folder))
-            plan = stack.enter_context(Plan(reading.reader, old))
-            plan.compare(in_item_order(reading.reader))
-        except IndexFailure:
-            # A rebuild is the way out of a damaged index. Nothing more can be said of it than that it is there.
+        plan = plan_of_rebuild(stack, reading.reader, folder)
+        if plan is None:
+            # Nothing more can be said of the index than that it is there.
             reading.require_items()
             run.run(reading.items())
             return
         plan.require_replaceable(guard, as_before=as_before)
         run.run(reading.items())
-        if as_before and run.broken:
+        if as_before and run.broken and (old := plan.base) is not None:
             lost = sum(old.locate(work.item.id, work.item.subset) is not None for work in run.broken)
             guard.refuse_if_large(plan.loss(lost))

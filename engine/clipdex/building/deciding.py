@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from clipdex.building.planning import Plan
 from clipdex.building.settings import BuildSettings
 from clipdex.datasets.dataset import as_indexed, has_index
 from clipdex.datasets.failures import Failure, read_listed
@@ -76,6 +77,35 @@ def listed_before(folder: Path) -> tuple[list[Failure], dict[str, int]]:
         listed, passed_over = read_listed(folder)
         return [failure for failure in listed if failure.kind == DAMAGED], passed_over
     return [], {}
+
+
+def plan_of_rebuild(
+    stack: contextlib.ExitStack, reader: Reader, folder: Path, scanned: Callable[[int], None] | None = None
+) -> Plan | None:
+    """Compare a dataset with the index that a rebuild replaces.
+
+    Parameters
+    ----------
+    stack
+        What closes the index and the plan.
+    reader
+        The dataset.
+    folder
+        The index folder.
+    scanned
+        As ``Plan.compare`` takes it.
+
+    Returns
+    -------
+    The plan; None where the index cannot be read, because a rebuild is the way out of a damaged one.
+    """
+    try:
+        old = stack.enter_context(Snapshot(folder))
+        plan = stack.enter_context(Plan(reader, old))
+        plan.compare(in_item_order(reader), scanned)
+    except IndexFailure:
+        return None
+    return plan
 
 
 def is_read_as_before(source: Source, folder: Path) -> bool:

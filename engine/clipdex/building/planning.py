@@ -111,6 +111,8 @@ class Plan:
 
     Attributes
     ----------
+    base
+        As given.
     counts
         How many items are unchanged, removed and kept. Who carries the plan out counts the others.
     failed
@@ -127,7 +129,7 @@ class Plan:
 
     def __init__(self, reader: Reader, base: Snapshot | None, before: Sequence[Failure] = ()) -> None:
         self._reader = reader
-        self._base = base
+        self.base = base
         self._losses = Losses()
         # Items that are gone and whose content is not known, so that they cannot be found again.
         self._lost = array("q")
@@ -158,7 +160,7 @@ class Plan:
         scanned
             Called now and then with the number of items that were compared.
         """
-        for number, difference in enumerate(compare(items, self._base)):
+        for number, difference in enumerate(compare(items, self.base)):
             self._note(difference)
             if scanned is not None and number % 1000 == 0:
                 scanned(number)
@@ -262,12 +264,13 @@ class Plan:
 
     def loss(self, others: int = 0) -> Loss:
         """Return what would be dropped: what ``gone`` yields, and a number of other items."""
-        return self._losses.of(self._rows_gone(), others)
+        return self._losses.of(self.rows_gone(), others)
 
-    def _rows_gone(self) -> Iterator[ItemRow]:
+    def rows_gone(self) -> Iterator[ItemRow]:
+        """Yield what the index has of the items that ``gone`` yields."""
         gone = self.gone()
-        while self._base is not None and (some := list(itertools.islice(gone, _ROWS_AT_ONCE))):
-            yield from self._base.rows(some)
+        while self.base is not None and (some := list(itertools.islice(gone, _ROWS_AT_ONCE))):
+            yield from self.base.rows(some)
 
     def _find_moved(self) -> None:
         """Take from ``moved`` what is among the new files, and note their content, so that they are read only once."""
