@@ -114,6 +114,15 @@ def _say_failures(report: BuildReport) -> None:
         if len(failures) > _SHOWN_FAILURES:
             more = len(failures) - _SHOWN_FAILURES
             click.echo(f"{what}: {more} more, all listed in {report.index / 'failed.json'}", err=True)
+    for failure in report.annotations[:_SHOWN_FAILURES]:
+        click.echo(f"annotation not read: {printable(failure.id)}: {printable(failure.reason)}", err=True)
+    if report.annotation_problems > _SHOWN_FAILURES:
+        more = report.annotation_problems - _SHOWN_FAILURES
+        click.echo(
+            f"annotation not read: {more:,} more; the first are listed in {report.index / 'failed.json'}", err=True
+        )
+    for remark in report.remarks:
+        click.echo(f"{report.root}: {printable(remark)}", err=True)
     if report.precision != report.index_precision and report.added + report.changed:
         click.echo(
             f"{report.root}: hashed in {report.precision}, because {report.device} does not compute in "
@@ -145,8 +154,8 @@ def none_indexed(root: Path) -> str:
     return f"no image in {root} could be indexed."
 
 
-def outcomes(of: BuildReport | BuildPlan) -> list[str]:
-    """Return how many items there are of each outcome, as texts such as ``3 added``."""
+def outcomes(of: BuildReport | BuildPlan, damaged: int = 0) -> list[str]:
+    """Return how many items there are of each outcome, and annotations not read, as texts such as ``3 added``."""
     counts = [f"{of.added:,} added"]
     counts += [f"{of.changed:,} changed"] if of.changed else []
     counts += [f"{of.touched:,} touched"] if of.touched else []
@@ -155,14 +164,16 @@ def outcomes(of: BuildReport | BuildPlan) -> list[str]:
     counts += [f"{of.removed:,} removed"] if of.removed else []
     counts += [f"{of.kept:,} kept unseen"] if of.kept else []
     counts += [f"{len(of.failed):,} failed{_kinds(of.failed)}"]
+    counts += [f"{damaged:,} damaged"] if damaged else []
+    unread = of.annotation_problems
+    counts += [f"{counted(unread, 'annotation')} not read"] if unread else []
     return counts
 
 
 def _say_done(report: BuildReport) -> None:
     from clipdex_cli.output import printable
 
-    counts = outcomes(report)
-    counts += [f"{len(report.damaged):,} damaged"] if report.damaged else []
+    counts = outcomes(report, len(report.damaged))
     hashed = report.added + report.changed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
     click.echo(

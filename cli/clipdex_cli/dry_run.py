@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clipdex.readers.sources import Target
 
 _NAMED = 5
+_UNREAD = "annotation not read"
 _KINDS = ("added", "changed", "touched", "renamed", "removed")
 
 
@@ -69,8 +70,11 @@ def _complaint(plan: BuildPlan) -> str:
 
 
 def _lines(plan: BuildPlan, limit: int, *, quiet: bool) -> Iterator[str]:
-    failed = [f"{printable(failure.id)}: {printable(failure.reason)}" for failure in plan.failed]
-    yield from _named("failed", failed[:limit], len(plan.failed))
+    problems = (("failed", plan.failed, len(plan.failed)), (_UNREAD, plan.annotations, plan.annotation_problems))
+    for kind, failures, count in problems:
+        first = [f"{printable(failure.id)}: {printable(failure.reason)}" for failure in failures[:limit]]
+        yield from _named(kind, first, count)
+    yield from (f"{plan.root}: {printable(remark)}" for remark in plan.remarks)
     if quiet:
         return
     for kind in _KINDS:

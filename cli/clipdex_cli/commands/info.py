@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from clipdex_cli import options
 from clipdex_cli.help_pages import Command
 from clipdex_cli.output import UNFINISHED, printable, size, write
 from clipdex_cli.project_targets import PROJECT
+
+if TYPE_CHECKING:
+    from clipdex.datasets.info import DatasetInfo
 
 _LABELS_SHOWN = 10
 _FAILURES_SHOWN = 5
@@ -61,6 +65,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             ("failed", _failed(info.failed, info.index)),
             ("damaged", _failed(info.damaged, info.index) if info.damaged else ""),
             ("passed over", printable(said(info.passed_over))),
+            ("annotations", _annotations(info) if info.annotation_problems else ""),
+            *(("", printable(remark)) for remark in info.remarks),
             ("freshness", printable(info.not_compared) or _freshness(info.new, info.changed, info.gone, info.root)),
         ]
         for name, text in lines:
@@ -85,6 +91,13 @@ def _failed(failed: dict[str, str], index: Path) -> str:
     shown = "".join(f"\n{'':<11}{name!r}: {printable(reason)}" for name, reason in first)
     more = f"\n{'':<11}... all in {printable(str(index / 'failed.json'))}" if len(failed) > _FAILURES_SHOWN else ""
     return f"{len(failed):,} in the last build{shown}{more}"
+
+
+def _annotations(info: DatasetInfo) -> str:
+    shown = "".join(f"\n{'':<{_WIDTH}}{printable(one)}" for one in info.annotations[:_FAILURES_SHOWN])
+    listed = printable(str(info.index / "failed.json"))
+    more = f"\n{'':<{_WIDTH}}... the first in {listed}" if info.annotation_problems > _FAILURES_SHOWN else ""
+    return f"{info.annotation_problems:,} could not be read in the last build{shown}{more}"
 
 
 def _freshness(new: int, changed: int, gone: int, root: Path) -> str:

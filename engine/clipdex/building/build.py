@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,9 @@ from clipdex.building.pipeline import Run
 from clipdex.building.settings import BuildKeywords, BuildSettings, with_keywords
 from clipdex.building.unchanged import is_unchanged, remember
 from clipdex.datasets.dataset import has_index, recordable, require_same_root
-from clipdex.datasets.failures import Failure, write_failures
+from clipdex.datasets.failures import Failure, Listed, write_listed
 from clipdex.encoder import Encoder
+from clipdex.readers.base import ANNOTATION, DAMAGED
 from clipdex.readers.sources import Target, index_folder, locate, open_reader
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter
@@ -79,6 +80,12 @@ class BuildReport:
         What users may take for images, and is not read: the number of files by extension in lower case (``.cr2``), and
         of folders of systems by name with a slash after it (``@eaDir/``). The former also has images that only an
         optional package reads.
+    annotations
+        The first annotations that could not be read, by file and with the reason. Their images are in the index.
+    annotation_problems
+        Number of annotations that could not be read.
+    remarks
+        Sentences on what else was found in the dataset, such as images that no annotation file names.
     """
 
     root: Path
@@ -100,6 +107,9 @@ class BuildReport:
     seconds: float
     damaged: tuple[Failure, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    annotations: tuple[Failure, ...] = ()
+    annotation_problems: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def build(
@@ -177,24 +187,29 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
             writer.start(encoder.stamp, reader.format, WRITER, recorded, reader.options)
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
-        before, passed_before = listed_before(folder)
+        before = listed_before(folder)
+        damaged = before.of_kind(DAMAGED)
         guard = None if settings.prune else Guard(root, settings.index, settings.rebuild)
-        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress, before, guard)
+        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress, damaged, guard)
         base = writer.base
+        listed: Listed | None = None
         if reading is None or replaces:
             reading = Reading(reader)
         if base is not None and base.manifest.complete and is_unchanged(folder, reading.fingerprint):
             run.counts.unchanged = len(base)
-            run.damaged = before
-            reader.passed_over.update(passed_before)
+            run.damaged = damaged
+            reader.passed_over.update(before.passed_over)
+            listed = replace(before, failures=[*damaged, *before.of_kind(ANNOTATION)])
         elif settings.rebuild and replaces and guard is not None:
             _rebuild(run, reading, folder, guard, as_before=is_read_as_before(to_read, folder))
         else:
             run.run(reading.items())
+        if listed is None:
+            listed = run.listed
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
         if items and not run.failed and not run.needing_extra:
             remember(folder, reading.fingerprint)
-        write_failures(folder, run.listed, reader.passed_over)
+        write_listed(folder, listed)
     return BuildReport(
         root=root,
         index=folder,
@@ -209,6 +224,9 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         seconds=time.perf_counter() - begin,
         damaged=tuple(run.damaged),
         passed_over=dict(run.passed_over),
+        annotations=tuple(listed.of_kind(ANNOTATION)),
+        annotation_problems=listed.annotation_problems,
+        remarks=listed.remarks,
     )
 
 

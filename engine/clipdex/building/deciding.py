@@ -12,12 +12,12 @@ from typing import NoReturn
 from clipdex.building.planning import Plan
 from clipdex.building.settings import BuildSettings
 from clipdex.datasets.dataset import as_indexed, has_index
-from clipdex.datasets.failures import Failure, read_listed
+from clipdex.datasets.failures import Listed, read_listed
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.encoder import AUTO, Model, find_model, nearest_precision
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
 from clipdex.paths import is_there
-from clipdex.readers.base import AWAY, DAMAGED, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import AWAY, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.passing_over import said
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
@@ -71,12 +71,11 @@ def refuse_empty(reader: Reader) -> NoReturn:
     )
 
 
-def listed_before(folder: Path) -> tuple[list[Failure], dict[str, int]]:
-    """Return the damaged items that the last build listed, and what it passed over, if that can be read."""
+def listed_before(folder: Path) -> Listed:
+    """Return what the last build listed, if that can be read."""
     with contextlib.suppress(IndexFailure):
-        listed, passed_over = read_listed(folder)
-        return [failure for failure in listed if failure.kind == DAMAGED], passed_over
-    return [], {}
+        return read_listed(folder)
+    return Listed()
 
 
 def plan_of_rebuild(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from clipdex.building.deciding import (
     is_read_as_before,
+    listed_before,
     model_for,
     plan_of_rebuild,
     precision_for,
@@ -28,9 +29,9 @@ from clipdex.building.losses import Guard
 from clipdex.building.planning import Counts, Plan, Work
 from clipdex.building.settings import BuildKeywords, BuildSettings, with_keywords
 from clipdex.datasets.dataset import has_index, require_same_root
-from clipdex.datasets.failures import Failure, needing_extra, read_listed
+from clipdex.datasets.failures import Failure, Listed, needing_extra, of_annotations
 from clipdex.encoder import Encoder
-from clipdex.errors import DatasetEmpty, DatasetShrunk, IndexFailure
+from clipdex.errors import DatasetEmpty, DatasetShrunk
 from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.media.mending import has_decoder
 from clipdex.readers.base import DAMAGED, NEEDS_EXTRA, Reader
@@ -68,7 +69,7 @@ class BuildPlan:
         before, or as an image that is gone.
     failed
         Files that are not read, and folders that could not be listed, with the reason.
-    passed_over
+    passed_over, annotations, annotation_problems, remarks
         As in ``BuildReport``.
     items
         Number of items that the index would have, if every image that is to be hashed can be read.
@@ -95,6 +96,9 @@ class BuildPlan:
     to_compare: int
     failed: tuple[Failure, ...]
     passed_over: Mapping[str, int]
+    annotations: tuple[Failure, ...]
+    annotation_problems: int
+    remarks: tuple[str, ...]
     items: int
     refusal: str = ""
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -151,7 +155,7 @@ def plan_build(
         refusal = _refusal(plan, Guard(root, settings.index, settings.rebuild), replaces=replaces, as_before=as_before)
         outcomes = _Outcomes(limit)
         if as_before:
-            outcomes.look_at(plan, _failed_before(folder))
+            outcomes.look_at(plan, listed_before(folder))
         else:
             outcomes.counts = Counts(added=plan.seen)
         if replaces:
@@ -167,6 +171,9 @@ def plan_build(
         to_compare=outcomes.to_compare,
         failed=tuple(plan.failed),
         passed_over=reader.passed_over + outcomes.passed_over,
+        annotations=tuple(of_annotations(reader.annotation_problems)),
+        annotation_problems=reader.annotation_problems.count,
+        remarks=tuple(reader.remarks),
         items=outcomes.items,
         refusal="" if settings.prune else refusal,
         named={kind: tuple(ids) for kind, ids in outcomes.named.items()},
@@ -218,13 +225,6 @@ def _refusal(plan: Plan, guard: Guard, *, replaces: bool, as_before: bool) -> st
     return ""
 
 
-def _failed_before(folder: Path) -> dict[tuple[str, int, int], str]:
-    """Return the kinds of what the last build listed, by id, size and modification time, if that can be read."""
-    with contextlib.suppress(IndexFailure):
-        return {(one.id, one.size, one.mtime_ns): one.kind for one in read_listed(folder)[0] if one.kind != DAMAGED}
-    return {}
-
-
 class _Outcomes:
     """What becomes of each item, as far as that is known without reading it.
 
@@ -257,7 +257,7 @@ class _Outcomes:
         """Number of items that the index would have."""
         return self.counts.written + self.counts.unchanged + self.counts.kept
 
-    def look_at(self, plan: Plan, before: Mapping[tuple[str, int, int], str]) -> None:
+    def look_at(self, plan: Plan, before: Listed) -> None:
         """Look at all items of a plan.
 
         Parameters
@@ -265,12 +265,13 @@ class _Outcomes:
         plan
             A plan that was compared.
         before
-            Kinds of what failed in the last build, by id, size and modification time.
+            What the last build listed.
         """
+        kinds = {(one.id, one.size, one.mtime_ns): one.kind for one in before.failures if one.kind != DAMAGED}
         self.counts = replace(plan.counts)
         sizes = plan.moved.sizes()
         for work in plan.works():
-            kind = before.get((work.item.id, work.item.size, work.item.mtime_ns), "")
+            kind = kinds.get((work.item.id, work.item.size, work.item.mtime_ns), "")
             if _needs_extra(work, kind):
                 self._leave_out(work)
             elif kind and work.old is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipdex.datasets.dataset import Dataset, has_index, open_datasets, recordable, require_same_model
-from clipdex.datasets.failures import Failure, write_failures
+from clipdex.datasets.failures import Failure, Listed, write_listed
 from clipdex.datasets.provenance import ELSEWHERE
 from clipdex.encoder import find_model
 from clipdex.errors import DatasetEmpty, DatasetError, ModelError, OutputError
@@ -319,7 +319,7 @@ def import_hash_keys(
                 "(subset/id). Is it the right dataset, in the right format?"
             )
         items = writer.commit().items
-        write_failures(folder, failed)
+        write_listed(folder, Listed(failed))
     without = sum(failure.kind == MISSING and "no hash key" in failure.reason for failure in failed)
     return ImportReport(source.location, folder, items, without, len(keys) - len(used), stamp.name, stamp.digest, ours)
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from clipdex.building.events import BuildProgress, Progress
 from clipdex.building.losses import Guard
 from clipdex.building.planning import Plan, Work, ahead, content_of, opened
-from clipdex.datasets.failures import Failure, needing_extra, write_failures
+from clipdex.datasets.failures import Failure, Listed, needing_extra, of_annotations, write_listed
 from clipdex.encoder import Encoder, prepare
 from clipdex.errors import ImageError, ImageNeedsExtra
 from clipdex.media.decoding import decode
@@ -117,9 +117,15 @@ class Run:
         self.broken: list[Work] = []
 
     @property
-    def listed(self) -> list[Failure]:
-        """All items that ``failed.json`` names."""
-        return [*self.failed, *self.damaged, *self.needing_extra]
+    def listed(self) -> Listed:
+        """All that ``failed.json`` tells."""
+        problems = self._reader.annotation_problems
+        return Listed(
+            [*self.failed, *self.damaged, *self.needing_extra, *of_annotations(problems)],
+            self._reader.passed_over,
+            problems.count,
+            tuple(self._reader.remarks),
+        )
 
     @property
     def passed_over(self) -> Counter[str]:
@@ -244,7 +250,7 @@ class Run:
         self._writing = True
         self._writer.checkpoint()
         # The next build does not decode again what this one has written.
-        write_failures(self._writer.folder, self.listed, self._reader.passed_over)
+        write_listed(self._writer.folder, self.listed)
         self._committed = time.monotonic()
         self._writing = False
 

@@ -15,7 +15,7 @@ from clipdex.datasets.failures import Failure, needing_extra, read_listed
 from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem
-from clipdex.readers.base import DAMAGED
+from clipdex.readers.base import ANNOTATION, DAMAGED
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
 from clipdex_indexes import Snapshot
@@ -45,6 +45,9 @@ class DatasetInfo:
         Reasons of the failed files of the last build, by id, and of those that are in the index as far as they go.
     passed_over
         What the last build passed over, as ``BuildReport.passed_over`` has it.
+    annotation_problems, annotations, remarks
+        As in ``BuildReport``: the number of annotations that the last build could not read, the first of them as
+        sentences, and what else it found.
     new, changed, gone
         Number of images that differ from the index now.
     not_compared
@@ -70,6 +73,9 @@ class DatasetInfo:
     failed: dict[str, str]
     damaged: dict[str, str]
     passed_over: dict[str, int]
+    annotation_problems: int
+    annotations: list[str]
+    remarks: list[str]
     new: int
     changed: int
     gone: int
@@ -108,8 +114,8 @@ def describe_alone(index: str | os.PathLike[str]) -> DatasetInfo:
 def _describe(source: Source, index: Snapshot, *, lost: bool = False) -> DatasetInfo:
     root = source.location
     with index as opened:
-        listed, passed_over = read_listed(opened.folder)
-        not_indexed = [failure for failure in listed if failure.kind != DAMAGED]
+        listed = read_listed(opened.folder)
+        not_indexed = [failure for failure in listed.failures if failure.kind not in (DAMAGED, ANNOTATION)]
         try:
             if lost:
                 raise DatasetError("the index does not say where its images are, and is not beside them.")
@@ -141,9 +147,12 @@ def _describe(source: Source, index: Snapshot, *, lost: bool = False) -> Dataset
             model_kind=model.kind if model is not None and known else "",
             model_not_good_at=model.not_good_at if model is not None and known else "",
             writer=opened.manifest.writer,
-            failed={failure.id: failure.reason for failure in listed if failure.failed},
-            damaged={failure.id: failure.reason for failure in listed if failure.kind == DAMAGED},
-            passed_over=dict(Counter(passed_over) + needing_extra(listed)),
+            failed={failure.id: failure.reason for failure in listed.failures if failure.failed},
+            damaged={failure.id: failure.reason for failure in listed.of_kind(DAMAGED)},
+            passed_over=dict(Counter(listed.passed_over) + needing_extra(listed.failures)),
+            annotation_problems=listed.annotation_problems,
+            annotations=[f"{failure.id}: {failure.reason}" for failure in listed.of_kind(ANNOTATION)],
+            remarks=list(listed.remarks),
             new=changes[Change.NEW],
             changed=changes[Change.CHANGED],
             gone=changes[Change.GONE],

@@ -65,7 +65,7 @@ class _Registry:
     def providers(self) -> list[Provider]:
         with self._lock:
             if self._others is None:
-                datumaro = Datumaro()
+                datumaro = Datumaro(self.core.known())
                 taken = {*self.core.known(), *datumaro.known()}
                 folders = [Folder(loaded, taken) for loaded in self._folders.values()]
                 named = {name for folder in folders for name in folder.known()}
@@ -109,6 +109,16 @@ def reload() -> None:
     _registry.forget()
 
 
+def format_name(text: str) -> str:
+    """Return the name of the format that a user wrote: ``datumaro:NAME`` is ``NAME`` where clipdex has no such format.
+
+    Letters may be of any case, and hyphens stand for underscores.
+    """
+    name = text.lower().replace("-", "_")
+    plain = name.removeprefix(Datumaro.PREFIX)
+    return name if plain in _registry.core.known() else plain
+
+
 def reader_class(name: str) -> type[Reader]:
     """Return the reader of a format.
 
@@ -119,6 +129,7 @@ def reader_class(name: str) -> type[Reader]:
     ExtraMissing
         When a package that it needs is not installed.
     """
+    name = format_name(name)
     if name in _registry.core.known():
         return _registry.core.reader_class(name)
     providers = _registry.providers()
