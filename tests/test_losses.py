@@ -171,7 +171,7 @@ def test_an_empty_mount_point_keeps_its_images(root, index, mounted):
     for keywords in ({}, {"prune": True}):
         report = build(root, index=index, **keywords)
         assert (report.kept, report.unchanged, report.removed) == (2, 5, 0)
-        assert [(one.id, one.reason) for one in report.failed] == [("a", "nothing is mounted there")]
+        assert [(one.id, one.reason) for one in report.failed] == [("a", "it is an empty mount point")]
         assert rows_and_keys(index) == before
 
 
@@ -349,5 +349,5 @@ def test_the_command_fails_where_everything_is_kept_unseen(cli, root, index, mou
     empty(root)
     done = cli("build", root, "--index", index)
     assert done.code == 1
-    assert "failed: .: nothing is mounted there" in done.err
+    assert "failed: .: it is an empty mount point" in done.err
     assert "its index of 7 images is kept" in done.err

@@ -130,7 +130,7 @@ class FolderReader(Reader):
             return
         visible = [entry for entry in listed if not entry.name.startswith(".")]
         if all(entry.name in OF_THE_DISK for entry in visible) and is_mount_point(folder):
-            yield UnreadableItem(prefix.rstrip("/") or ".", "nothing is mounted there", AWAY, unseen=True)
+            yield UnreadableItem(prefix.rstrip("/") or ".", "it is an empty mount point", AWAY, unseen=True)
             return
         # Sorting folders by their name with the slash makes the ids below come out in their own order.
         for name, entry in sorted((entry.name + "/" if _is_folder(entry) else entry.name, entry) for entry in visible):
