@@ -17,7 +17,8 @@ from clipdex import build
 from helpers_engine import REPOSITORY, make_folder
 
 STEPS = """
-import json, subprocess, sys
+import ctypes, json, os, subprocess, sys
+from pathlib import Path
 
 from clipdex import build, plan_build
 from clipdex.errors import ClipdexError
@@ -37,7 +38,8 @@ def unmount(folder):
 
 def look(step, root, function=build, index=None, **keywords):
     index = base / f"index of {root.name}" if index is None else index
-    before, notices = contents(index / "segments"), []
+    notices = []
+    before = contents(index / "segments") if os.access(index, os.X_OK) else {}
     try:
         report = function(root, index=index, notice=notices.append, **keywords)
         said = {name: getattr(report, name) for name in ("added", "unchanged", "removed", "kept", "items")}
@@ -45,7 +47,8 @@ def look(step, root, function=build, index=None, **keywords):
         said["error"] = getattr(report, "refusal", "")
     except ClipdexError as error:
         said = {"error": error.message}
-    told[step] = {**said, "kept all": contents(index / "segments") == before, "notices": notices}
+    after = contents(index / "segments") if before else {}
+    told[step] = {**said, "kept all": after == before, "notices": notices}
 
 
 part, disk = base / "part", base / "disk"
@@ -85,6 +88,24 @@ before = every_file(guarded)
 look("not writable, plan", guarded, plan_build, guarded / ".clipdex")
 look("not writable", guarded, build, guarded / ".clipdex")
 told["as before"] = every_file(guarded) == before
+
+# Without the privileges of root, nobody may look everywhere.
+header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+assert ctypes.CDLL(None, use_errno=True).capset(header, nothing) == 0
+closed = base / "closed"
+(closed / "sub").chmod(0)
+look("closed folder", closed)
+(closed / "sub").chmod(0o444)
+look("folder of which only the names are told", closed)
+(closed / "sub").chmod(0o755)
+look("open again", closed)
+closed.chmod(0)
+for step, function in (("", build), (", plan", plan_build)):
+    look(f"closed dataset{step}", closed, function)
+look("closed with its index", closed, index=closed / ".clipdex")
+look("closed with its index, plan", closed, plan_build, closed / ".clipdex")
+look("closed with its index, rebuild", closed, build, closed / ".clipdex", rebuild=True)
+closed.chmod(0o755)
 print(json.dumps(told))
 """
 
@@ -104,6 +125,9 @@ def told(tmp_path_factory):
     linked = make_folder(base / "linked", "a.png", "b.png", "c.png", "d.png")
     (linked / "link").symlink_to(base / "place")
     make_folder(base / "guarded", "a.png")
+    closed = make_folder(base / "closed", "a.png", "sub/b.png", "sub/c.png", "sub/without extension")
+    build(closed, index=base / "index of closed")
+    build(closed)
     # Built while the disk is there, which is a folder that takes the places of the mount points in turn.
     for root, mount_point in ((part, part / "away"), (base / "whole", base / "whole"), (linked, base / "place")):
         disk.rename(mount_point)
@@ -176,3 +200,22 @@ def test_a_dry_run_needs_no_disk_that_can_be_written_to(told):
     assert "cannot be written to" in plan["notices"][0]
     assert "Read-only file system" in told["not writable"]["error"]
     assert told["as before"]
+
+
+def test_what_nobody_may_look_at_is_kept(told):
+    said = told["closed folder"]
+    assert (said["unchanged"], said["kept"], said["removed"]) == (1, 3, 0)
+    assert said["failed"] == {"sub": "the folder cannot be read: Permission denied"}
+    said = told["folder of which only the names are told"]
+    assert (said["unchanged"], said["kept"], said["removed"]) == (1, 3, 0)
+    assert set(said["failed"]) == {"sub/b.png", "sub/c.png", "sub/without extension"}
+    assert (told["open again"]["unchanged"], told["open again"]["failed"]) == (4, {})
+    for step in ("closed dataset", "closed dataset, plan"):
+        assert (told[step]["kept"], told[step]["removed"]) == (4, 0)
+        assert told[step]["failed"] == {".": "the folder cannot be read: Permission denied"}
+
+
+def test_an_index_that_nobody_may_look_at_is_no_missing_one(told):
+    for step in ("closed with its index", "closed with its index, plan"):
+        assert told[step]["error"].endswith("manifest.json cannot be read: Permission denied.")
+    assert "clipdex cannot be looked at: Permission denied" in told["closed with its index, rebuild"]["error"]

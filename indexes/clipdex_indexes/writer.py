@@ -58,14 +58,21 @@ def require_index_folder(folder: Path) -> None:
     Raises
     ------
     IndexWriteFailed
-        When it is such a folder, or its name is not valid UTF-8.
+        When it is such a folder, or nobody may look at it.
+    IndexFailure
+        When its name is not valid UTF-8.
     """
     require_utf8(folder)
     segments = folder / SEGMENTS_FOLDER
-    if segments.is_symlink() or (folder / FILE_NAME).is_symlink():
-        raise IndexWriteFailed(f"{folder} holds links in the place of an index, which lead elsewhere.")
-    if segments.is_dir() or not folder.is_dir():
-        return
+    try:
+        if segments.is_symlink() or (folder / FILE_NAME).is_symlink():
+            raise IndexWriteFailed(f"{folder} holds links in the place of an index, which lead elsewhere.")
+        if segments.is_dir() or not folder.is_dir():
+            return
+    except OSError as error:
+        raise IndexWriteFailed(
+            f"{folder} cannot be looked at: {error.strerror or error}. Name a folder that can be written with --index."
+        ) from error
     with contextlib.suppress(OSError):
         others = sorted(path.name for path in folder.iterdir())
         if others and others != ["lock"]:

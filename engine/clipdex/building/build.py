@@ -189,7 +189,7 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
         before = listed_before(folder)
         damaged = before.of_kind(DAMAGED)
-        guard = None if settings.prune else Guard(root, settings.index, settings.rebuild)
+        guard = None if settings.prune else Guard(root, settings)
         run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress, damaged, guard)
         base = writer.base
         listed: Listed | None = None
@@ -251,10 +251,11 @@ def _rebuild(run: Run, reading: Reading, folder: Path, guard: Guard, *, as_befor
         if plan is None:
             # Nothing more can be said of the index than that it is there.
             reading.require_items()
-            run.run(reading.items())
-            return
-        plan.require_replaceable(guard, as_before=as_before)
+        else:
+            plan.require_replaceable(guard, as_before=as_before)
         run.run(reading.items())
-        if as_before and run.broken and (old := plan.base) is not None:
+        if plan is not None and as_before and run.broken and (old := plan.base) is not None:
             lost = sum(old.locate(work.item.id, work.item.subset) is not None for work in run.broken)
             guard.refuse_if_large(plan.loss(lost))
+        if not run.counts.written:
+            guard.refuse_none_hashed()

@@ -152,7 +152,7 @@ def plan_build(
         plan = _compared(stack, reader, folder, base, replaces=replaces, progress=events.progress)
         as_before = not replaces or is_read_as_before(to_read, folder)
         # Also where the user agrees to the loss: what was moved is told apart from what is gone.
-        refusal = _refusal(plan, Guard(root, settings.index, settings.rebuild), replaces=replaces, as_before=as_before)
+        refusal = _refusal(plan, Guard(root, settings), replaces=replaces, as_before=as_before)
         outcomes = _Outcomes(limit)
         if as_before:
             outcomes.look_at(plan, listed_before(folder))
@@ -217,6 +217,8 @@ def _refusal(plan: Plan, guard: Guard, *, replaces: bool, as_before: bool) -> st
     try:
         if replaces:
             plan.require_replaceable(guard, as_before=as_before)
+            if not plan.seen:
+                guard.refuse_none_hashed()
         else:
             plan.require_little_loss(guard)
     except (DatasetEmpty, DatasetShrunk) as error:

@@ -91,8 +91,11 @@ def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> I
 
 
 def has_index(folder: Path) -> bool:
-    """Tell whether there is an index in ``folder``, readable or not."""
-    return (folder / FILE_NAME).exists()
+    """Tell whether there is an index in ``folder``, readable or not: also where nobody can look."""
+    try:
+        return (folder / FILE_NAME).exists()
+    except OSError:
+        return True
 
 
 def recordable(root: Path) -> str:
