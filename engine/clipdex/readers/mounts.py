@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-
-from clipdex.paths import is_there
 
 # Files that name mount points, and the column that does: what is mounted now, and what is not always.
 TABLES = ((Path("/proc/self/mountinfo"), 4), (Path("/etc/fstab"), 1))
@@ -32,18 +31,25 @@ def may_be_there(path: str, error: OSError | ValueError) -> bool:
     """
     if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return isinstance(error, OSError)
-    place = Path(path)
-    while not is_there(place):
-        if place.is_symlink():
-            return True
-        if place == place.parent:
-            return False
-        place = place.parent
+    place = path
     try:
-        with os.scandir(place) as entries:
-            return holds_nothing(entry.name for entry in entries) and is_mount_point(os.fspath(place))
+        while not os.path.exists(place):  # noqa: PTH110 - millions of them
+            if os.path.islink(place):  # noqa: PTH114
+                return True
+            if place == (above := os.path.dirname(place)):  # noqa: PTH120
+                return False
+            place = above
+        status = os.stat(place)  # noqa: PTH116
+        return _is_bare(place, status.st_dev, status.st_ino, status.st_mtime_ns) and is_mount_point(place)
     except OSError as failed:
         return not isinstance(failed, (FileNotFoundError, NotADirectoryError))
+
+
+@functools.lru_cache(1024)
+def _is_bare(folder: str, *state: int) -> bool:
+    """Tell whether a folder, in the state that these numbers stand for, holds nothing of its user."""
+    with os.scandir(folder) as entries:
+        return holds_nothing(entry.name for entry in entries)
 
 
 def holds_nothing(names: Iterable[str]) -> bool:
