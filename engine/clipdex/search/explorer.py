@@ -278,6 +278,7 @@ class Explorer:
             max_distance=request.max_distance,
             mode=request.merge,
             rescored=request.rescore,
+            warnings=tuple(dict.fromkeys(sentence for one in asked for sentence in one.warnings)),
             request=_by_ids(request, resolved),
         )
 

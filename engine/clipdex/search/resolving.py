@@ -20,13 +20,14 @@ from clipdex.search.merging import ItemKey
 from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, Query, TextQuery
 from clipdex.search.ranking import Question
 from clipdex.search.result import QueryRecord
+from clipdex.search.warning import warnings_of
 
 Keys = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A resolved query: its record and hash key; its embedding, item or image in memory, where it has one."""
+    """A resolved query: its record and hash key; its embedding, item or image in memory, where it has one; warnings."""
 
     record: QueryRecord
     key: Keys
@@ -34,6 +35,7 @@ class Asked:
     item: ItemKey | None = None
     image: Image.Image | None = None
     negative: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def question(self) -> Question:
@@ -74,14 +76,23 @@ class Resolver:
         if isinstance(query, DatasetItem):
             return [self._resolve_own_item(query)]
         if isinstance(query, TextQuery):
-            encoded = self._encoder().text_key(query.text, query.prompting)
-            record = QueryRecord(
-                "text", query.text, encoded=encoded.encoded, ensemble=encoded.ensemble, truncated=encoded.truncated
-            )
-            return [Asked(record, encoded.key, encoded.embedding)]
+            return [self._resolve_text(query)]
         if isinstance(query, ImageQuery):
             return [self._resolve_image(query, number)]
         return [self._resolve_item(found) for found in find_items(self._datasets, query)]
+
+    def _resolve_text(self, query: TextQuery) -> Asked:
+        encoder = self._encoder()
+        encoded = encoder.text_key(query.text, query.prompting)
+        record = QueryRecord(
+            "text",
+            query.text,
+            encoded=encoded.encoded,
+            ensemble=encoded.ensemble,
+            truncated=encoded.truncated,
+            unread=encoded.unread.words,
+        )
+        return Asked(record, encoded.key, encoded.embedding, warnings=warnings_of(query.text, encoded, encoder.model))
 
     def _resolve_item(self, found: FoundItem) -> Asked:
         dataset, row = self._datasets[found.dataset], found.row
