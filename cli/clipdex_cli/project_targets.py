@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from clipdex.defaults import INDEX_FOLDER
-from clipdex.paths import is_there
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
+from clipdex.paths import is_there, quoted
+from clipdex_cli.output import printable
 
 if TYPE_CHECKING:
     from clipdex.projects.model import Project
@@ -75,12 +78,22 @@ def the_project(project_dir: Path | None) -> Project:
 
 
 def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
-    """Return the datasets of the targets. In a project, the name of a source has priority over a path."""
+    """Return the datasets of the targets. In a project, the name of a source has priority over a path.
+
+    Raises
+    ------
+    DatasetError
+        When several targets are images.
+    ProjectNotFound
+        When the named project does not exist.
+    """
     from clipdex.projects.places import find_project
 
     if project_dir is None and find_project() is None:
+        _refuse_images(targets)
         return Resolved(tuple(targets))
     project = the_project(project_dir)
+    _refuse_images([target for target in targets if project.source(target) is None])
     if not targets:
         if project_dir is None and Path.cwd() != project.folder and Path(INDEX_FOLDER).exists():
             click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)
@@ -99,3 +112,27 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
         found.append(project.open(source))
         names = (*names, target) if names is not None else None
     return Resolved(tuple(found), project, names)
+
+
+def _refuse_images(targets: Sequence[str]) -> None:
+    """Refuse several images as targets: a shell makes them of a pattern.
+
+    Raises
+    ------
+    DatasetError
+        When there are several; the message says what to type.
+    """
+    from clipdex.errors import DatasetError
+
+    images = [Path(target) for target in targets if suffix_of(target) in IMAGE_SUFFIXES and Path(target).is_file()]
+    if len(images) < 2:
+        return
+    parents, suffixes = {image.parent for image in images}, {image.suffix for image in images}
+    folder = Path(os.path.commonpath([parent.absolute() for parent in parents])) if len(parents) > 1 else parents.pop()
+    pattern = ""
+    if not parents and len(suffixes) == 1:
+        pattern = f", or put the pattern in quotes: {printable(quoted(folder / f'*{suffixes.pop()}'))}"
+    raise DatasetError(
+        f"{len(images)} of the targets are images, such as {printable(str(images[0]))}, and not datasets. Name their "
+        f"folder: {printable(quoted(folder))}{pattern}. To search with images, give them to --image."
+    )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     metavar="P...",
     multiple=True,
     shell_complete=completing.files,
-    help="Search for these images.",
+    help="Search for these images; - reads one from standard input.",
 )
 @click.option(
     "--query-item-id",
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     metavar="P...",
     multiple=True,
     shell_complete=completing.files,
-    help="Push away images like these files.",
+    help="Push away images like these files; - reads one from standard input.",
 )
 @click.option(
     "--not-item",

@@ -31,13 +31,12 @@ from clipdex.encoder import (
     find_model,
     nearest_precision,
 )
-from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
+from clipdex.errors import IndexFailure, ModelMismatch
 from clipdex.paths import is_there
-from clipdex.readers.base import AWAY, DAMAGED, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import DAMAGED, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
-from clipdex.readers.passing_over import said
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
-from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
+from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, require_first
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter, Snapshot, read_manifest
 
@@ -126,22 +125,11 @@ class Reading:
         DatasetEmpty
             When there is none.
         """
-        first = next((item for item in self._items if not _is_away(item)), None)
-        if first is None:
-            passed_over = said(self.reader.passed_over)
-            raise DatasetEmpty(
-                f"there are no images in {self.reader.location}: nothing was indexed."
-                f"{f' Passed over: {passed_over}.' if passed_over else ''}{tried_in_vain(self.reader)}"
-            )
-        self._items = itertools.chain([first], self._items)
+        self._items = itertools.chain([require_first(self.reader, self._items)], self._items)
 
     def items(self) -> Iterator[ReadItem | UnreadableItem]:
         """Return the items, once, in item order."""
         return in_item_order(self.reader, self._items)
-
-
-def _is_away(item: ReadItem | UnreadableItem) -> bool:
-    return isinstance(item, UnreadableItem) and item.kind == AWAY
 
 
 def build(

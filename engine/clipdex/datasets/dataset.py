@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from collections.abc import Mapping, Sequence
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipdex.datasets.record import DatasetRecord
+from clipdex.datasets.unindexed import why_not_indexed
 from clipdex.defaults import INDEX_FOLDER
-from clipdex.errors import DatasetError, DatasetNotIndexed, IndexNotFound, ModelMismatch
+from clipdex.errors import DatasetError, IndexNotFound, ModelMismatch
 from clipdex.media.locators import MEMBER, is_media_there, locator
 from clipdex.paths import expanded, is_there, quoted
 from clipdex.readers.formats import reader_class
@@ -72,15 +74,16 @@ def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> I
     DatasetNotIndexed
         When it has no index.
     DatasetError
-        When the index is of another dataset, or of this one in another format.
+        When it has none, and nothing that could be indexed; when the index is of another dataset, or of this one in
+        another format.
     """
     folder = index_folder(source, index)
     root = source.location
-    try:
+    opened = None
+    with contextlib.suppress(IndexNotFound):
         opened = Index(folder)
-    except IndexNotFound as error:
-        option = f" --index {quoted(folder)}" if index is not None else ""
-        raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {quoted(root)}{option}") from error
+    if opened is None:
+        raise why_not_indexed(source, folder if index is not None else None)
     try:
         require_same_root(opened, root)
         as_indexed(source, opened.manifest)

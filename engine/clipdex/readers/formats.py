@@ -224,12 +224,19 @@ def _several(location: Path, found: Mapping[str, str], *, folder: bool) -> str:
     return f"{location} may be of several formats. Say which one it is:\n" + "\n".join(lines)
 
 
+def image_as_dataset(location: Path) -> str:
+    """Return a sentence on an image that was named as a dataset; empty where the location is something else."""
+    if suffix_of(location.name) not in IMAGE_SUFFIXES or not location.is_file():
+        return ""
+    return (
+        f"{location} is an image, and not a dataset. Index the folder that it is in ({location.parent}), or search "
+        f"with it: clipdex query {quoted(location.parent)} --image {quoted(location)}"
+    )
+
+
 def _none(location: Path, tried: list[str], notices: list[str]) -> str:
-    if suffix_of(location.name) in IMAGE_SUFFIXES:
-        return (
-            f"{location} is an image, and not a dataset. Index the folder that it is in ({location.parent}), or search "
-            f"with it: clipdex query {quoted(location.parent)} --image {quoted(location)}"
-        )
+    if what := image_as_dataset(location):
+        return what
     left_out = "".join(f" ({notice})" for notice in notices)
     return (
         f"the format of {location} is not recognised: it is none of {', '.join(tried)}.{left_out} Name it with "

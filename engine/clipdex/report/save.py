@@ -24,6 +24,7 @@ from clipdex.media.locators import split_locator
 from clipdex.media.opening import open_media
 from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
+from clipdex.report.query_images import SUFFIXES, own_images, with_files
 from clipdex.report.sheet import draw_sheet
 from clipdex.search.result import Hit, Result
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, atomic_path, atomic_write
@@ -34,7 +35,6 @@ DATA = "result.json"
 _LONGEST_NAME = 240
 _FEWEST_DIGITS = 3
 _BLOCK = 1 << 20
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
 _Saved = TypeVar("_Saved")
 
 
@@ -63,6 +63,8 @@ def save_result(
     save_as: str = IDS,
 ) -> Saved:
     """Save a result: ``sheet.png``, ``result.json``, and a copy of each hit's image.
+
+    An image of a query that is in no file, such as ``query-1.jpg``, is saved too, and ``result.json`` names it.
 
     Parameters
     ----------
@@ -195,13 +197,24 @@ def _fill(result: Result, folder: Path, target: Path, max_pixels: int, save_as: 
     digits = max(_FEWEST_DIGITS, len(str(len(result.hits))))
     copies = [_copy(hit, folder, digits if save_as == RANKED else None) for hit in result.hits]
     data = free_name(folder / DATA)
-    atomic_write(data, result.to_json().encode(errors="backslashreplace"))
+    named = with_files(result, _save_own_images(result, folder, target))
+    atomic_write(data, named.to_json().encode(errors="backslashreplace"))
     sheet = free_name(folder / SHEET)
     with atomic_path(sheet) as temporary:
         draw_sheet(result, max_pixels=max_pixels, copies=copies).save(temporary, "PNG")
     images = tuple(target / copy.relative_to(folder) for copy in copies if copy is not None)
     missing = tuple(hit for hit, copy in zip(result.hits, copies, strict=True) if copy is None)
     return Saved(target, target / sheet.name, target / data.name, images, missing)
+
+
+def _save_own_images(result: Result, folder: Path, target: Path) -> dict[int, Path]:
+    """Save the images of queries that are in no file of the user; return where they will be, by number of the query."""
+    files = {}
+    for number, own in own_images(result).items():
+        path = free_name(folder / f"query-{number + 1}{own.suffix}")
+        atomic_write(path, own.content)
+        files[number] = target / path.name
+    return files
 
 
 def _copy(hit: Hit, folder: Path, digits: int | None) -> Path | None:
@@ -219,7 +232,7 @@ def _copy(hit: Hit, folder: Path, digits: int | None) -> Path | None:
         if kind is None:
             return None
         # Members of some containers are called by a number.
-        suffix = PurePosixPath(member or source).suffix or (_SUFFIXES.get(kind, "") if member else "")
+        suffix = PurePosixPath(member or source).suffix or (SUFFIXES.get(kind, "") if member else "")
         wanted = folder.joinpath(*_safe_parts(_names(hit, digits), suffix))
         for parent in _folders_between(folder, wanted):
             if parent.is_symlink():

@@ -226,8 +226,8 @@ def read_request(path: Path) -> SearchRequest:
         body = _json(path)
         if "request" not in body:
             raise OutputError(
-                f"{path} does not say what was asked so that it can be asked again: an image was only in memory, or an "
-                "older clipdex saved it."
+                f"{path} does not say what was asked so that it can be asked again: an image came from standard input "
+                "or from memory, and only a saved folder keeps that; or an older clipdex made it."
             )
         try:
             return SearchRequest.from_dict(body["request"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clipdex.encoder import Model
 from clipdex.encoder.languages import languages_said
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
+from clipdex.paths import expanded, is_file
+from clipdex.wording import counted
 
 if TYPE_CHECKING:
     from clipdex.encoder.encoder import EncodedText
@@ -34,6 +38,18 @@ def warnings_of(text: str, encoded: EncodedText, model: Model) -> tuple[str, ...
         start = text[:_MOST_CHARACTERS]
         sentences.append(f"Only the beginning of this text was used, it is too long: {start}...")
     return tuple(sentences)
+
+
+def warnings_of_paths(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return a sentence on texts that are paths of images, which were searched for as texts."""
+    paths = [text for text in texts if suffix_of(text) in IMAGE_SUFFIXES and is_file(expanded(text))]
+    if not paths:
+        return ()
+    more = f", as {counted(len(paths) - 1, 'other text')}" if len(paths) > 1 else ""
+    return (
+        f"The text {_quoted(paths[0])} is the path of an image{more}, and was searched for as a text: to search with "
+        "the image, give it to --image, or as a Path in Python.",
+    )
 
 
 def _quoted(text: str) -> str:
