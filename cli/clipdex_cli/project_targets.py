@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,12 @@ from clipdex.paths import is_there, quoted
 from clipdex_cli.output import printable
 
 if TYPE_CHECKING:
-    from clipdex.projects.model import Project
+    from clipdex.projects.model import Project, ProjectSource
     from clipdex.readers.sources import Target
+
+# The target that is all sources, and the names that sources have where nobody names them, in Datumaro.
+WHOLE_PROJECT = "project"
+_OLD_NAME = re.compile(r"source-([1-9][0-9]{0,3})", re.ASCII)
 
 PROJECT = click.option(
     "-p",
@@ -80,10 +85,14 @@ def the_project(project_dir: Path | None) -> Project:
 def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
     """Return the datasets of the targets. In a project, the name of a source has priority over a path.
 
+    As in Datumaro, the target ``project`` is all sources, and ``source-1`` the first one, where no source is called so.
+
     Raises
     ------
     DatasetError
         When several targets are images.
+    DatasetNotFound
+        When there is no dataset of that name, in a project.
     ProjectNotFound
         When the named project does not exist.
     """
@@ -98,11 +107,20 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
         if project_dir is None and Path.cwd() != project.folder and Path(INDEX_FOLDER).exists():
             click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)
         return Resolved(tuple(project.all_sources()), project, ())
+    if WHOLE_PROJECT in targets and project.source(WHOLE_PROJECT) is None:
+        if is_there(Path(WHOLE_PROJECT)):
+            click.echo(f"{WHOLE_PROJECT} is all of the project; the path is ./{WHOLE_PROJECT}", err=True)
+        everything = [source.name for source in project.sources]
+        targets = [one for target in targets for one in (everything if target == WHOLE_PROJECT else [target])]
+        targets = list(dict.fromkeys(targets))
+        if targets == everything:
+            return Resolved(tuple(project.all_sources()), project, ())
     found: list[Target] = []
     names: tuple[str, ...] | None = ()
     for target in targets:
-        source = project.source(target)
+        source = project.source(target) or _by_old_name(project, target)
         if source is None:
+            _require_dataset(project, target)
             found.append(target)
             names = None
             continue
@@ -110,8 +128,36 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
         if is_there(path) and path.resolve() != project.location(source).resolve():
             click.echo(f"{target} is the source of that name in the project; the path is ./{target}", err=True)
         found.append(project.open(source))
-        names = (*names, target) if names is not None else None
+        names = (*names, source.name) if names is not None else None
     return Resolved(tuple(found), project, names)
+
+
+def _by_old_name(project: Project, target: str) -> ProjectSource | None:
+    """Return the source that Datumaro would have called ``source-1``, ``source-2`` and so on; None where it is none."""
+    name = _OLD_NAME.fullmatch(target)
+    if name is None or int(name[1]) > len(project.sources) or is_there(Path(target)):
+        return None
+    source = project.sources[int(name[1]) - 1]
+    click.echo(f"{target} is taken for the source number {name[1]} of the project: {printable(source.name)}", err=True)
+    return source
+
+
+def _require_dataset(project: Project, target: str) -> None:
+    """Name the sources of the project where a target is none of them, and no dataset either.
+
+    Raises
+    ------
+    DatasetNotFound
+        When it is neither.
+    """
+    from clipdex.errors import DatasetNotFound
+    from clipdex.readers.sources import locate
+
+    try:
+        locate(target)
+    except DatasetNotFound as error:
+        known = ", ".join(source.name for source in project.sources) or "none"
+        raise DatasetNotFound(f"{error.message} The sources of the project {project.folder} are: {known}.") from error
 
 
 def _refuse_images(targets: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clipdex.defaults import ANY, IDS, MERGES, TOPK
+from clipdex.defaults import ANY, IDS, MERGES, SUBSETS, TOPK
 from clipdex_cli import completing, options
 from clipdex_cli.asking import Settings, ask, place_of, place_of_result, request_of, request_of_result
 from clipdex_cli.project_targets import PROJECT
@@ -185,6 +185,8 @@ def command(
     if save or output_dir is not None or force or save_as is not None:
         from clipdex.report.save import save_result
 
-        saved = save_result(result, output_dir, force=force, max_pixels=settings.max_pixels, save_as=save_as or IDS)
+        if save_as is None:
+            save_as = SUBSETS if build is not None and len(result.datasets) == 1 else IDS
+        saved = save_result(result, output_dir, force=force, max_pixels=settings.max_pixels, save_as=save_as)
         return printer.say_saved(saved)
     return 0

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
 from clipdex.datasets.record import DatasetRecord
-from clipdex.defaults import IDS, MAX_PIXELS, RANKED, SAVED_NAMES
+from clipdex.defaults import IDS, MAX_PIXELS, RANKED, SAVED_NAMES, SUBSETS
 from clipdex.errors import ImageError, IndexWriteFailed, OutputError
 from clipdex.media.decoding import image_format
 from clipdex.media.locators import split_locator
@@ -78,14 +78,14 @@ def save_result(
     max_pixels
         Images of more pixels are copied, but not drawn on the sheet.
     save_as
-        The names of the copies: ``ids`` for ``<dataset>/<subset>/<id>``, or ``ranked`` for the rank and the last part
-        of the id, such as ``001_dog.jpg``, which sorts by rank.
+        The names of the copies: ``ids`` for ``<dataset>/<subset>/<id>``, ``subsets`` for ``<subset>/<id>``, or
+        ``ranked`` for the rank and the last part of the id, such as ``001_dog.jpg``, which sorts by rank.
 
     Raises
     ------
     OutputError
         When the folder has something in it (without ``force``), is no folder, or cannot be written, or ``save_as`` is
-        neither of the two.
+        none of the three.
     """
     if save_as not in SAVED_NAMES:
         raise OutputError(f"save_as is {save_as!r}, and must be one of {', '.join(SAVED_NAMES)}.")
@@ -195,7 +195,7 @@ def _fill(result: Result, folder: Path, target: Path, max_pixels: int, save_as: 
     """Write everything into ``folder``, and say where it will be once that is called ``target``."""
     # Ranks of this many digits sort as texts.
     digits = max(_FEWEST_DIGITS, len(str(len(result.hits))))
-    copies = [_copy(hit, folder, digits if save_as == RANKED else None) for hit in result.hits]
+    copies = [_copy(hit, folder, _names(hit, save_as, digits)) for hit in result.hits]
     data = free_name(folder / DATA)
     named = with_files(result, _save_own_images(result, folder, target))
     atomic_write(data, named.to_json().encode(errors="backslashreplace"))
@@ -217,10 +217,10 @@ def _save_own_images(result: Result, folder: Path, target: Path) -> dict[int, Pa
     return files
 
 
-def _copy(hit: Hit, folder: Path, digits: int | None) -> Path | None:
+def _copy(hit: Hit, folder: Path, names: Iterable[str]) -> Path | None:
     """Copy the image of one hit; None when it is not there, or is no image: a result may come from elsewhere.
 
-    ``digits`` is for the name, as for ``_names``.
+    ``names`` are the parts of the path of the copy, as ``_names`` returns them.
     """
     source, member = split_locator(hit.path)
     try:
@@ -233,7 +233,7 @@ def _copy(hit: Hit, folder: Path, digits: int | None) -> Path | None:
             return None
         # Members of some containers are called by a number.
         suffix = PurePosixPath(member or source).suffix or (SUFFIXES.get(kind, "") if member else "")
-        wanted = folder.joinpath(*_safe_parts(_names(hit, digits), suffix))
+        wanted = folder.joinpath(*_safe_parts(names, suffix))
         for parent in _folders_between(folder, wanted):
             if parent.is_symlink():
                 raise OutputError(f"{parent} is a link that leads out of the folder to save to; name another folder.")
@@ -268,16 +268,17 @@ def _folders_between(folder: Path, path: Path) -> Iterator[Path]:
         parent = parent.parent
 
 
-def _names(hit: Hit, digits: int | None) -> list[str]:
+def _names(hit: Hit, save_as: str, digits: int) -> list[str]:
     """Return the parts of the path of a copy, as untrusted as the hit is.
 
-    With ``digits`` it is one: the rank in so many digits, and the last part of the id. Without, they are the dataset,
-    the subset and the parts of the id.
+    ``ranked`` has one: the rank in so many digits, and the last part of the id. Otherwise they are the dataset (not
+    with ``subsets``), the subset and the parts of the id.
     """
     parts = [part for part in hit.id.split("/") if part] or ["item"]
-    if digits is not None:
+    if save_as == RANKED:
         return [f"{hit.rank:0{digits}}_{parts[-1]}"]
-    return [hit.dataset.replace("/", "_"), hit.subset.replace("/", "_"), *parts]
+    dataset = [] if save_as == SUBSETS else [hit.dataset.replace("/", "_")]
+    return [*dataset, hit.subset.replace("/", "_"), *parts]
 
 
 def _safe_parts(names: Iterable[str], suffix: str) -> list[str]:
