@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from clipdex.errors import DatasetError, DatasetNotFound, ExtraMissing
+from clipdex.errors import DatasetError, DatasetNotFound
 from clipdex.readers.datumaro.project import read_datumaro_project
 
 # As Datumaro 1.11 writes it.
@@ -128,10 +127,3 @@ def test_what_is_no_project_is_refused(project, text, said):
         read_datumaro_project(root)
     assert said in caught.value.message
     assert str(root / ".datumaro" / "tree" / "config.yml") in caught.value.message
-
-
-def test_without_yaml_the_extra_is_named(project, monkeypatch):
-    root = project(TREE)
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(ExtraMissing, match=r"clipdex\[datumaro\]"):
-        read_datumaro_project(root)

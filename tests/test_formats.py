@@ -137,8 +137,8 @@ def test_several_formats_are_listed_with_what_speaks_for_each(tmp_path, monkeypa
     formats.reload()
 
 
-def _reader_of_two(name):
-    return type("Two", (formats.reader_class("folder"),), {"format": name})
+def _reader_of_two(name, called):
+    return type("Two", (formats.reader_class("folder"),), {"format": called})
 
 
 def test_layout_that_needs_a_package_is_read_as_a_folder_with_a_hint(cli, tmp_path, monkeypatch):
@@ -156,7 +156,7 @@ def test_layout_that_needs_a_package_is_read_as_a_folder_with_a_hint(cli, tmp_pa
     formats.reload()
 
 
-def _needs_datumaro(name):
+def _needs_datumaro(name, called):
     from clipdex.extras import optional
 
     return optional("a_module_that_is_not_there", "datumaro", f"the format {name}")
@@ -267,3 +267,14 @@ def test_locator_of_an_image_in_a_zip_is_in_the_result(cli, tmp_path):
     assert done.code == 0
     saved = Path("found") / "photos.zip" / "train" / "train/cat/chelsea.jpg"
     assert load_image(io.BytesIO(saved.read_bytes())).size == load_image(PICTURES["train/cat/chelsea.jpg"]).size
+
+
+def test_the_formats_of_datumaro_stay_reachable_where_clipdex_has_one_of_that_name(monkeypatch, tmp_path):
+    monkeypatch.setattr(formats._registry.core, "known", lambda: ("folder", "coco"))
+    formats.reload()
+    assert formats.format_name("Datumaro:COCO") == "datumaro:coco"
+    assert formats.format_name("datumaro:label-me") == "label_me"
+    root = make_folder(tmp_path / "data", "a.png")
+    for text, name in ((f"{root}:datumaro:coco", "datumaro:coco"), (f"{root}:datumaro:cvat", "cvat")):
+        assert (locate(text).location, locate(text).format) == (root, name)
+    formats.reload()

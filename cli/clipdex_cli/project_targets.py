@@ -82,6 +82,49 @@ def the_project(project_dir: Path | None) -> Project:
     return project
 
 
+def require_index_here(index: Path | None) -> None:
+    """Refuse to go on without a target and a project, where the current folder has no index and is in none.
+
+    Raises
+    ------
+    UsageError
+        When there is nothing that the command line could mean.
+    """
+    if index is None and not _has_index(Path.cwd()):
+        raise click.UsageError(
+            "name a TARGET: the current folder has no index, is in no dataset that has one, and is in no project."
+        )
+
+
+def _has_index(folder: Path) -> bool:
+    """Tell whether there is an index in a folder or above it."""
+    from clipdex.datasets.above import folders_above
+
+    return (folder / INDEX_FOLDER).exists() or next(folders_above(folder), None) is not None
+
+
+def with_index(target: Target, index: Path | None, doing: str) -> Target:
+    """Return a target or, where only an index above has it, the dataset of that index.
+
+    Parameters
+    ----------
+    target
+        What was named.
+    index
+        Its index folder, where one was named.
+    doing
+        What is said then of the index above, such as "checking all of".
+    """
+    from clipdex.datasets.opening import source_with_index
+    from clipdex_cli.output import say_part
+
+    source = source_with_index(target, index)
+    if not source.part:
+        return target
+    say_part(source.location, source.part, doing)
+    return str(source.location)
+
+
 def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
     """Return the datasets of the targets. In a project, the name of a source has priority over a path.
 
@@ -90,7 +133,7 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
     Raises
     ------
     DatasetError
-        When several targets are images.
+        When several targets are images that are in no index.
     DatasetNotFound
         When there is no dataset of that name, in a project.
     ProjectNotFound
@@ -99,12 +142,12 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
     from clipdex.projects.places import find_project
 
     if project_dir is None and find_project() is None:
-        _refuse_images(targets)
+        refuse_images(targets, of_indexes=False)
         return Resolved(tuple(targets))
     project = the_project(project_dir)
-    _refuse_images([target for target in targets if project.source(target) is None])
+    refuse_images([target for target in targets if project.source(target) is None], of_indexes=False)
     if not targets:
-        if project_dir is None and Path.cwd() != project.folder and Path(INDEX_FOLDER).exists():
+        if project_dir is None and Path.cwd() != project.folder and _has_index(Path.cwd()):
             click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)
         return Resolved(tuple(project.all_sources()), project, ())
     if WHOLE_PROJECT in targets and project.source(WHOLE_PROJECT) is None:
@@ -160,8 +203,15 @@ def _require_dataset(project: Project, target: str) -> None:
         raise DatasetNotFound(f"{error.message} The sources of the project {project.folder} are: {known}.") from error
 
 
-def _refuse_images(targets: Sequence[str]) -> None:
+def refuse_images(targets: Sequence[str], *, of_indexes: bool = True) -> None:
     """Refuse several images as targets: a shell makes them of a pattern.
+
+    Parameters
+    ----------
+    targets
+        What a command line names.
+    of_indexes
+        Whether to refuse those too that an index above may have: they can be searched, and not be built.
 
     Raises
     ------
@@ -171,6 +221,8 @@ def _refuse_images(targets: Sequence[str]) -> None:
     from clipdex.errors import DatasetError
 
     images = [Path(target) for target in targets if suffix_of(target) in IMAGE_SUFFIXES and Path(target).is_file()]
+    if not of_indexes:
+        images = [image for image in images if not _has_index(image.absolute().parent)]
     if len(images) < 2:
         return
     parents, suffixes = {image.parent for image in images}, {image.suffix for image in images}

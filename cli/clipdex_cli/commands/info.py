@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +11,11 @@ from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import UNFINISHED, printable, size, write
+from clipdex_cli.output import UNFINISHED, printable, say_part, size, write
 from clipdex_cli.project_targets import PROJECT
+
+if TYPE_CHECKING:
+    from clipdex.datasets.info import DatasetInfo
 
 _LABELS_SHOWN = 10
 _FAILURES_SHOWN = 5
@@ -27,7 +31,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     """Show what an index holds and whether it is up to date.
 
     Without a TARGET, clipdex shows the index of the current folder, or those of all sources of the project. In a
-    project, a TARGET may be the name of a source. --index alone shows an index whose images may be elsewhere.
+    project, a TARGET may be the name of a source. Of a folder or an image without an index, clipdex shows that part of
+    the index above. --index alone shows an index whose images may be elsewhere.
     """
     options.one_index(targets, index)
     from clipdex.datasets.info import describe, describe_alone
@@ -40,6 +45,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     else:
         found = resolve(targets, project_dir)
         described = [describe(target, index=index) for target in found.targets or (Path(),)]
+    for info in described:
+        say_part(info.root, info.part, f"showing the part {printable(info.part)} of")
     if as_json:
         import json
 
@@ -51,6 +58,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             click.echo()
         lines = [
             ("dataset", f"{printable(str(info.root))} ({printable(info.format)})"),
+            ("part", printable(info.part)),
             ("index", f"{printable(str(info.index))}, {size(info.bytes)} in {_segments(info.segments)}"),
             ("items", f"{info.items:,}" if info.complete else f"{info.items:,} so far: {UNFINISHED}"),
             ("subsets", _counts(info.subsets)),
@@ -63,6 +71,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             ("failed", _failed(info.failed, info.index)),
             ("damaged", _failed(info.damaged, info.index) if info.damaged else ""),
             ("passed over", printable(said(info.passed_over))),
+            ("annotations", _annotations(info) if info.annotation_problems else ""),
+            *(("", printable(remark)) for remark in info.remarks),
             ("freshness", printable(info.not_compared) or _freshness(info.new, info.changed, info.gone, info.root)),
         ]
         for name, text in lines:
@@ -87,6 +97,13 @@ def _failed(failed: dict[str, str], index: Path) -> str:
     shown = "".join(f"\n{'':<11}{name!r}: {printable(reason)}" for name, reason in first)
     more = f"\n{'':<11}... all in {printable(str(index / 'failed.json'))}" if len(failed) > _FAILURES_SHOWN else ""
     return f"{len(failed):,} in the last build{shown}{more}"
+
+
+def _annotations(info: DatasetInfo) -> str:
+    shown = "".join(f"\n{'':<{_WIDTH}}{printable(one)}" for one in info.annotations[:_FAILURES_SHOWN])
+    listed = printable(str(info.index / "failed.json"))
+    more = f"\n{'':<{_WIDTH}}... the first in {listed}" if info.annotation_problems > _FAILURES_SHOWN else ""
+    return f"{info.annotation_problems:,} could not be read in the last build{shown}{more}"
 
 
 def _freshness(new: int, changed: int, gone: int, root: Path) -> str:

@@ -11,7 +11,7 @@ import click
 from clipdex.defaults import ANY, IDS, MERGES, SUBSETS, TOPK
 from clipdex_cli import completing, options
 from clipdex_cli.asking import Settings, ask, place_of, place_of_result, request_of, request_of_result
-from clipdex_cli.project_targets import PROJECT
+from clipdex_cli.project_targets import PROJECT, refuse_images
 from clipdex_cli.several_values import SeveralValues
 from clipdex_cli.stages import STAGE, record
 
@@ -143,8 +143,9 @@ def command(
 ) -> int:
     """Show the images nearest to texts, images or items.
 
-    TARGET is a dataset with an index, or a source of the project; several are searched as one. Without a TARGET, query
-    searches all sources of the project, or else the current folder. Several queries give one list of hits.
+    TARGET is a dataset with an index, or a source of the project; several are searched as one. Of a folder or an image
+    without an index, that part of the index above is searched. Without a TARGET, query searches all sources of the
+    project, or else the current folder. Several queries give one list of hits.
 
     \b
     clipdex query PHOTOS --text "a dog"
@@ -159,6 +160,8 @@ def command(
         raise click.UsageError("-0 goes with --output paths.")
     settings = Settings.of(question)
     targets, project_dir = question["targets"], question["project_dir"]
+    if build is not None:
+        refuse_images(targets)
     if from_result is None:
         request = request_of(ctx, question)
         place = place_of(targets, project_dir, settings.index)

@@ -20,9 +20,11 @@ from clipdex.building.losses import Guard
 from clipdex.building.pipeline import Run
 from clipdex.building.planning import Plan
 from clipdex.building.settings import BuildKeywords, BuildSettings
+from clipdex.building.taking_over import OtherIndexes
 from clipdex.building.unchanged import is_unchanged, remember
-from clipdex.datasets.dataset import as_indexed, has_index, recordable, require_same_root
-from clipdex.datasets.failures import Failure, read_listed, write_failures
+from clipdex.datasets.above import has_index
+from clipdex.datasets.dataset import as_indexed, recordable, require_same_root
+from clipdex.datasets.failures import Failure, Listed, read_listed, write_listed
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.encoder import (
     AUTO,
@@ -32,8 +34,8 @@ from clipdex.encoder import (
     nearest_precision,
 )
 from clipdex.errors import IndexFailure, ModelMismatch
-from clipdex.paths import is_there
-from clipdex.readers.base import DAMAGED, Reader, ReadItem, UnreadableItem
+from clipdex.paths import is_there, quoted
+from clipdex.readers.base import ANNOTATION, DAMAGED, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
 from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, require_first
@@ -59,9 +61,10 @@ class BuildReport:
     index_precision
         Precision that the index names. It differs from ``precision`` where this device does not have it.
     added
-        Number of new items. They were hashed, except further copies of content that the index had of a moved file.
+        Number of new items. They were hashed, except further copies of content that the index had of a moved file, and
+        those of ``taken_over``.
     changed
-        Number of items with other content. They were hashed.
+        Number of items with other content. They were hashed, except those of ``taken_over``.
     touched
         Number of items of which only the time, the labels or the path of the file changed. They were not hashed.
     renamed
@@ -85,6 +88,17 @@ class BuildReport:
         What users may take for images, and is not read: the number of files by extension in lower case (``.cr2``), and
         of folders of systems by name with a slash after it (``@eaDir/``). The former also has images that only an
         optional package reads.
+    annotations
+        The first annotations that could not be read, by file and with the reason. Their images are in the index.
+    annotation_problems
+        Number of annotations that could not be read.
+    remarks
+        Sentences on what else was found in the dataset, such as images that no annotation file names.
+    taken_over
+        Numbers of the added and changed items whose hash keys were copied from other indexes, by the dataset of those:
+        a folder in this dataset, or above it. They were not hashed.
+    left_aside
+        Why other indexes in or above this dataset were not used for that, by their dataset.
     """
 
     root: Path
@@ -106,6 +120,16 @@ class BuildReport:
     seconds: float
     damaged: tuple[Failure, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    taken_over: Mapping[str, int] = field(default_factory=dict)
+    left_aside: Mapping[str, str] = field(default_factory=dict)
+    annotations: tuple[Failure, ...] = ()
+    annotation_problems: int = 0
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def hashed(self) -> int:
+        """Number of the added and changed items whose keys were not taken over."""
+        return self.added + self.changed - sum(self.taken_over.values())
 
 
 class Reading:
@@ -219,24 +243,38 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
             writer.start(encoder.stamp, reader.format, WRITER, recorded, reader.options)
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
-        before, passed_before = _listed_before(folder)
+        before = _listed_before(folder)
+        damaged = before.of_kind(DAMAGED)
         guard = None if settings.prune else Guard(root, settings.index, settings.rebuild)
-        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress, before, guard)
+        # A rebuild hashes everything; that is what it is for.
+        stamp = replace(encoder.stamp, precision=index_precision)
+        others = None if settings.rebuild else OtherIndexes(reader, folder, stamp)
         base = writer.base
+        plan = Plan(reader, base, damaged, others)
+        run = Run(reader, plan, encoder, writer, settings.max_pixels, steps, events.progress, guard)
+        listed: Listed | None = None
         if reading is None or replaces:
             reading = Reading(reader)
         if base is not None and base.manifest.complete and is_unchanged(folder, reading.fingerprint):
             run.counts.unchanged = len(base)
-            run.damaged = before
-            reader.passed_over.update(passed_before)
+            run.damaged = damaged
+            reader.passed_over.update(before.passed_over)
+            listed = replace(before, failures=[*damaged, *before.of_kind(ANNOTATION)])
         elif settings.rebuild and replaces and guard is not None:
             _rebuild(run, reading, folder, guard, as_before=_is_read_as_before(to_read, folder))
+        elif others is not None:
+            with others:
+                if others.above is not None and not replaces and events.notice is not None:
+                    events.notice(_is_in_another(root, others.above))
+                run.run(reading.items())
         else:
             run.run(reading.items())
+        if listed is None:
+            listed = run.listed
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
         if items and not run.failed and not run.needing_extra:
             remember(folder, reading.fingerprint)
-        write_failures(folder, run.listed, reader.passed_over)
+        write_listed(folder, listed)
     return BuildReport(
         root=root,
         index=folder,
@@ -251,15 +289,27 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         seconds=time.perf_counter() - begin,
         damaged=tuple(run.damaged),
         passed_over=dict(run.passed_over),
+        annotations=tuple(listed.of_kind(ANNOTATION)),
+        annotation_problems=listed.annotation_problems,
+        remarks=listed.remarks,
+        taken_over=dict(run.taken_over),
+        left_aside=dict(others.left_aside) if others is not None else {},
     )
 
 
-def _listed_before(folder: Path) -> tuple[list[Failure], dict[str, int]]:
-    """Return the damaged items that the last build listed, and what it passed over, if that can be read."""
+def _is_in_another(root: Path, above: Path) -> str:
+    """Say that a dataset that gets an index is part of another one that has an index."""
+    return (
+        f"{root} is in the index of {above}, in which it is searched so far. It gets an index of its own now. To bring "
+        f"the other one up to date instead: clipdex build {quoted(above)}"
+    )
+
+
+def _listed_before(folder: Path) -> Listed:
+    """Return what the last build listed, if that can be read."""
     with contextlib.suppress(IndexFailure):
-        listed, passed_over = read_listed(folder)
-        return [failure for failure in listed if failure.kind == DAMAGED], passed_over
-    return [], {}
+        return read_listed(folder)
+    return Listed()
 
 
 def _rebuild(run: Run, reading: Reading, folder: Path, guard: Guard, *, as_before: bool) -> None:

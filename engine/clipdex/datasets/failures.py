@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from clipdex.errors import IndexCorrupt
 from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
-from clipdex.readers.base import DAMAGED, NEEDS_EXTRA, UNREADABLE
+from clipdex.readers.annotations import AnnotationProblems
+from clipdex.readers.base import ANNOTATION, DAMAGED, NEEDS_EXTRA, UNREADABLE
 from clipdex_indexes.storage.files import atomic_write, read_bounded
 
 _FAILURES = "failed.json"
@@ -24,8 +25,9 @@ class Failure:
     Attributes
     ----------
     id, reason, kind
-        As in ``UnreadableItem``. Two more kinds did not fail: ``damaged``, an item that is in the index as far as its
-        file goes; ``needs an extra``, an image that an optional package would read.
+        As in ``UnreadableItem``. Three more kinds did not fail: ``damaged``, an item that is in the index as far as
+        its file goes; ``needs an extra``, an image that an optional package would read; ``annotation``, a part of the
+        annotations that could not be read, where the id is the path of its file.
     size, mtime_ns
         Size in bytes and modification time in nanoseconds of its media; 0 where there is none.
     """
@@ -39,7 +41,38 @@ class Failure:
     @property
     def failed(self) -> bool:
         """Whether the item failed, and is not one that is only damaged or passed over."""
-        return self.kind not in (DAMAGED, NEEDS_EXTRA)
+        return self.kind not in (DAMAGED, NEEDS_EXTRA, ANNOTATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a build lists beside the index.
+
+    Attributes
+    ----------
+    failures
+        Items that failed, are damaged, or need an extra, and the first annotations that could not be read.
+    passed_over
+        What the reader passed over, as ``Reader.passed_over`` has it.
+    annotation_problems
+        Number of annotations that could not be read.
+    remarks
+        What else the reader found, as ``Reader.remarks`` has it.
+    """
+
+    failures: list[Failure] = field(default_factory=list)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    annotation_problems: int = 0
+    remarks: tuple[str, ...] = ()
+
+    def of_kind(self, kind: str) -> list[Failure]:
+        """Return the entries of one kind."""
+        return [failure for failure in self.failures if failure.kind == kind]
+
+
+def of_annotations(problems: AnnotationProblems) -> list[Failure]:
+    """Return the annotations that could not be read, those that are named, as entries of the list."""
+    return [Failure(problem.file, problem.sentence, kind=ANNOTATION) for problem in problems.named]
 
 
 def needing_extra(failures: Iterable[Failure]) -> Counter[str]:
@@ -48,33 +81,27 @@ def needing_extra(failures: Iterable[Failure]) -> Counter[str]:
     return Counter(one if one in READ_BY_EXTRA else ".heic" for one in suffixes)
 
 
-def write_failures(folder: Path, failures: Sequence[Failure], passed_over: Mapping[str, int] | None = None) -> None:
-    """Keep the list of the last build in the index folder, by id; no list where there never was anything to list.
-
-    Parameters
-    ----------
-    folder
-        The index folder.
-    failures
-        Items that failed, are damaged, or need an extra.
-    passed_over
-        What the reader passed over, as ``Reader.passed_over`` has it.
-    """
-    listed = sorted(failures, key=lambda failure: failure.id)
-    said: dict[str, object] = {"failed": [asdict(failure) for failure in listed]}
-    if passed_over:
-        said["passed_over"] = dict(sorted(passed_over.items()))
+def write_listed(folder: Path, listed: Listed) -> None:
+    """Keep the list of the last build in the index folder, by id; no list where there never was anything to list."""
+    ordered = sorted(listed.failures, key=lambda failure: failure.id)
+    said: dict[str, object] = {"failed": [asdict(failure) for failure in ordered]}
+    if listed.passed_over:
+        said["passed_over"] = dict(sorted(listed.passed_over.items()))
+    if listed.annotation_problems:
+        said["annotation_problems"] = listed.annotation_problems
+    if listed.remarks:
+        said["remarks"] = list(listed.remarks)
     body = json.dumps(said, indent=1, ensure_ascii=False)
     data = body.encode(errors="backslashreplace") + b"\n"
     path = folder / _FAILURES
-    if not failures and not passed_over and not path.exists():
+    if said == {"failed": []} and not path.exists():
         return
     if not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
         atomic_write(path, data)
 
 
-def read_listed(folder: Path) -> tuple[list[Failure], dict[str, int]]:
-    """Return the items that the last build listed, and what its reader passed over.
+def read_listed(folder: Path) -> Listed:
+    """Return what the last build listed.
 
     Raises
     ------
@@ -94,8 +121,13 @@ def read_listed(folder: Path) -> tuple[list[Failure], dict[str, int]]:
             )
             for entry in said["failed"]
         ]
-        return failures, {str(kind): int(count) for kind, count in said.get("passed_over", {}).items()}
+        return Listed(
+            failures,
+            {str(kind): int(count) for kind, count in said.get("passed_over", {}).items()},
+            int(said.get("annotation_problems", 0)),
+            tuple(map(str, said.get("remarks", ()))),
+        )
     except FileNotFoundError:
-        return [], {}
+        return Listed()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IndexCorrupt(f"{path} is damaged: {error}. The next build writes it again.") from error

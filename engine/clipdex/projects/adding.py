@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from clipdex.datasets.dataset import as_indexed, has_index
+from clipdex.datasets.above import has_index
+from clipdex.datasets.dataset import as_indexed
 from clipdex.errors import DatasetError, IndexFailure, ProjectError
 from clipdex.paths import expanded
 from clipdex.projects.editing import add_source, create_project

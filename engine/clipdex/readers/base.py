@@ -14,6 +14,7 @@ from clipdex.errors import DatasetError
 from clipdex.media.locators import locator
 from clipdex.media.opening import open_media
 from clipdex.paths import base_of
+from clipdex.readers.annotations import AnnotationProblems
 from clipdex_indexes import ItemRow
 
 DEFAULT_SUBSET = "default"
@@ -28,6 +29,7 @@ NO_IMAGE = "no image"
 DAMAGED = "damaged"
 NEEDS_EXTRA = "needs an extra"
 AWAY = "away"
+ANNOTATION = "annotation"
 
 
 class ReadItem(ItemRow):
@@ -109,6 +111,11 @@ class Reader(ABC):
     passed_over
         What the last ``read`` passed over so far: the number of files by extension (lower case, such as ``.cr2``), and
         of folders by name with a slash after it (``@eaDir/``). A reader counts what users may take for images.
+    annotation_problems
+        The annotations that the last ``read`` could not read so far.
+    remarks
+        Sentences on what else the last ``read`` found so far that the user should know, such as images that no
+        annotation file names.
 
     Raises
     ------
@@ -129,6 +136,8 @@ class Reader(ABC):
         self.notices: tuple[str, ...] = ()
         self.tried: tuple[str, ...] = ()
         self.passed_over: Counter[str] = Counter()
+        self.annotation_problems = AnnotationProblems()
+        self.remarks: list[str] = []
         self.require_options(options)
 
     @classmethod

@@ -65,7 +65,7 @@ class _Registry:
     def providers(self) -> list[Provider]:
         with self._lock:
             if self._others is None:
-                datumaro = Datumaro()
+                datumaro = Datumaro(self.core.known())
                 taken = {*self.core.known(), *datumaro.known()}
                 folders = [Folder(loaded, taken) for loaded in self._folders.values()]
                 named = {name for folder in folders for name in folder.known()}
@@ -109,6 +109,16 @@ def reload() -> None:
     _registry.forget()
 
 
+def format_name(text: str) -> str:
+    """Return the name of the format that a user wrote: ``datumaro:NAME`` is ``NAME`` where clipdex has no such format.
+
+    Letters may be of any case, and hyphens stand for underscores.
+    """
+    name = text.lower().replace("-", "_")
+    plain = name.removeprefix(Datumaro.PREFIX)
+    return name if plain in _registry.core.known() else plain
+
+
 def reader_class(name: str) -> type[Reader]:
     """Return the reader of a format.
 
@@ -119,6 +129,7 @@ def reader_class(name: str) -> type[Reader]:
     ExtraMissing
         When a package that it needs is not installed.
     """
+    name = format_name(name)
     if name in _registry.core.known():
         return _registry.core.reader_class(name)
     providers = _registry.providers()
@@ -224,19 +235,12 @@ def _several(location: Path, found: Mapping[str, str], *, folder: bool) -> str:
     return f"{location} may be of several formats. Say which one it is:\n" + "\n".join(lines)
 
 
-def image_as_dataset(location: Path) -> str:
-    """Return a sentence on an image that was named as a dataset; empty where the location is something else."""
-    if suffix_of(location.name) not in IMAGE_SUFFIXES or not location.is_file():
-        return ""
-    return (
-        f"{location} is an image, and not a dataset. Index the folder that it is in ({location.parent}), or search "
-        f"with it: clipdex query {quoted(location.parent)} --image {quoted(location)}"
-    )
-
-
 def _none(location: Path, tried: list[str], notices: list[str]) -> str:
-    if what := image_as_dataset(location):
-        return what
+    if suffix_of(location.name) in IMAGE_SUFFIXES:
+        return (
+            f"{location} is an image, and not a dataset. Index the folder that it is in ({location.parent}), or search "
+            f"with it: clipdex query {quoted(location.parent)} --image {quoted(location)}"
+        )
     left_out = "".join(f" ({notice})" for notice in notices)
     return (
         f"the format of {location} is not recognised: it is none of {', '.join(tried)}.{left_out} Name it with "

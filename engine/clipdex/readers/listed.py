@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePath
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from clipdex.errors import DatasetError, DatasetNotFound
-from clipdex.media.kinds import OTHER_SUFFIXES, suffix_of
-from clipdex.media.locators import MEMBER
-from clipdex.readers.base import (
-    DEFAULT_SUBSET,
-    MISSING,
-    NO_IMAGE,
-    NO_OPTIONS,
-    UNREADABLE,
-    Reader,
-    ReadItem,
-    UnreadableItem,
-)
+from clipdex.readers.base import DEFAULT_SUBSET, MISSING, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.elsewhere import Elsewhere
+from clipdex.readers.files import item_of_file, relative_to
 from clipdex.readers.naming import subset_and_labels
 
 MAX_LINE_BYTES = 1 << 20
@@ -94,43 +83,19 @@ class ListedReader(Reader):
                 yield self._item(row, elsewhere.here(row.path))
 
     def _item(self, row: Row, path: str) -> ReadItem | UnreadableItem:
-        relative = self._relative(path)
-        item_id = row.id or relative
-        if suffix_of(path) in OTHER_SUFFIXES:
-            return UnreadableItem(item_id, f"line {row.line}: a {suffix_of(path)} file is no image", NO_IMAGE)
-        try:
-            status = os.stat(os.path.join(self.root, path))  # noqa: PTH116, PTH118 - millions of them
-        except (FileNotFoundError, NotADirectoryError, ValueError):
-            return UnreadableItem(item_id, f"line {row.line}: no such file: {row.path}", MISSING)
-        except OSError as error:
-            return UnreadableItem(item_id, f"line {row.line}: {path}: {error.strerror or error}", UNREADABLE, True)
-        if not stat.S_ISREG(status.st_mode):
-            return UnreadableItem(item_id, f"line {row.line}: {path} is not a regular file", UNREADABLE)
+        relative = relative_to(self.root, path)
         subset, labels = subset_and_labels(relative)
-        return ReadItem(
-            item_id,
+        item = item_of_file(
+            self.root,
+            path,
+            row.id or relative,
             subset if row.subset is None else row.subset or DEFAULT_SUBSET,
             labels if row.labels is None else row.labels,
-            status.st_size,
-            status.st_mtime_ns,
-            _media(path, relative, item_id),
+            f"line {row.line}: ",
         )
-
-    def _relative(self, path: str) -> str:
-        """Return a path as an id: relative to the folder of the list, or else absolute without the first slash."""
-        whole = PurePath(os.path.abspath(os.path.join(self.root, path)))  # noqa: PTH100, PTH118
-        if whole.is_relative_to(self.root):
-            return whole.relative_to(self.root).as_posix()
-        return whole.as_posix().lstrip("/").replace(":", "")
-
-
-def _media(path: str, relative: str, item_id: str) -> str:
-    """Return the ``media`` of an item: empty where the id is the path."""
-    if not os.path.isabs(path) and os.path.normpath(path) == os.path.normpath(relative):  # noqa: PTH117
-        path = relative
-    if path == item_id:
-        return ""
-    return f"./{path}" if path.startswith(MEMBER) else path
+        if isinstance(item, UnreadableItem) and item.kind == MISSING:
+            return replace(item, reason=f"line {row.line}: no such file: {row.path}")
+        return item
 
 
 def lines(path: Path) -> Iterator[tuple[int, str | None]]:

@@ -53,6 +53,8 @@ class MergedReader(Reader):
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items of all datasets, in item order."""
         self.passed_over.clear()
+        self.annotation_problems.clear()
+        self.remarks.clear()
         for name, source in self._parts:
             reader = open_reader(source)
             for item in in_item_order(reader):
@@ -63,6 +65,8 @@ class MergedReader(Reader):
                     media = locator(source.location, item.id, item.media)
                     yield item._replace(id=f"{name}/{item.id}", media=media)
             self.passed_over.update(reader.passed_over)
+            self.annotation_problems.add_all(reader.annotation_problems, f"{name}/")
+            self.remarks += [f"{name}: {remark}" for remark in reader.remarks]
 
 
 def parts_option(sources: Mapping[str, Source]) -> dict[str, str]:

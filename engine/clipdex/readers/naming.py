@@ -9,7 +9,7 @@ import re
 
 from clipdex.readers.base import DEFAULT_SUBSET
 
-SUBSETS = frozenset({"train", "val", "validation", "test", "training", "testing"})
+SUBSETS = frozenset({"train", "val", "valid", "validation", "test", "training", "testing"})
 # A folder with a file of this name is not read. Saved results have one, so that they are not indexed in turn.
 IGNORE_MARK = ".clipdexignore"
 

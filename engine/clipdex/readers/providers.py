@@ -162,12 +162,22 @@ class Folder(Provider):
 
 
 class Datumaro(Provider):
-    """The formats that Datumaro reads; it is imported when one of them is read."""
+    """The formats that Datumaro reads; it is imported when one of them is read.
 
+    A format whose name clipdex has itself is called ``datumaro:NAME``, and is never found by looking.
+
+    Parameters
+    ----------
+    taken
+        Names of formats of clipdex.
+    """
+
+    PREFIX = "datumaro:"
     _MODULE = "clipdex.readers.datumaro.formats"
 
-    def __init__(self) -> None:
-        self._names: Mapping[str, str] = importlib.import_module(self._MODULE).names()
+    def __init__(self, taken: Collection[str]) -> None:
+        names: Mapping[str, str] = importlib.import_module(self._MODULE).names()
+        self._names = {self.PREFIX + name if name in taken else name: about for name, about in names.items()}
 
     def known(self) -> Collection[str]:
         """Return the names, whether Datumaro is installed or not."""
@@ -183,15 +193,17 @@ class Datumaro(Provider):
 
     def reader_class(self, name: str) -> type[Reader]:
         """Return the reader of a format."""
-        return plugins.checked_reader(importlib.import_module(self._MODULE).reader_class(name), name)
+        reader: type[Reader] = importlib.import_module(self._MODULE).reader_class(name.removeprefix(self.PREFIX), name)
+        return reader
 
     def detect(self, location: Path, problems: list[str]) -> dict[str, str]:
         """Return why each format may fit, by name."""
         try:
-            return dict(importlib.import_module(self._MODULE).detect(location))
+            found = dict(importlib.import_module(self._MODULE).detect(location))
         except DatasetError as error:
             problems.append(error.message)
             return {}
+        return {name: why for name, why in found.items() if name in self._names}
 
     def tried(self) -> list[str]:
         """Return one phrase for all: they are too many to name."""

@@ -13,12 +13,12 @@ from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetEmpty, DatasetNotFound
 from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there, is_url
 from clipdex.readers.base import AWAY, NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.formats import GLOB, choose, reader_class
+from clipdex.readers.formats import GLOB, choose, format_name, reader_class
 from clipdex.readers.passing_over import said
 from clipdex.wording import type_of
 
 AUTO = "auto"
-_WITH_FORMAT = re.compile(r"(?P<path>.+):(?P<format>[A-Za-z][A-Za-z0-9_-]*)", re.DOTALL)
+_WITH_FORMAT = re.compile(r"(?P<path>.+?):(?P<format>(?:datumaro:)?[A-Za-z][A-Za-z0-9_-]*)", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,16 @@ class Source:
         Options of the format, texts by name.
     name
         Name of the dataset; empty for that of its folder or file.
+    part
+        The part of the dataset that is searched, a POSIX path below ``location``: an image, or a folder, which ends in
+        a slash. Empty for all of it. A build takes no part.
     """
 
     location: Path
     format: str = AUTO
     options: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    part: str = ""
 
     @property
     def short_name(self) -> str:
@@ -75,7 +79,7 @@ def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_O
     if not isinstance(target, str | os.PathLike):
         raise TypeError(_no_target(target))
     path = expanded(target)
-    format = _format_name(format)
+    format = format_name(format)
     if is_there(path):
         return Source(_absolute(path), format, options)
     if is_url(os.fspath(target)):
@@ -84,7 +88,7 @@ def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_O
         )
     named = _WITH_FORMAT.fullmatch(os.fspath(target))
     if named and (is_there(expanded(named["path"])) or is_pattern(named["path"])):
-        return Source(_absolute(expanded(named["path"])), _format_name(named["format"]), options)
+        return Source(_absolute(expanded(named["path"])), format_name(named["format"]), options)
     if is_pattern(os.fspath(target)):
         return Source(_absolute(path), GLOB if format == AUTO else format, options)
     raise DatasetNotFound(f"the dataset {os.fspath(target)!r} does not exist.")
@@ -99,10 +103,6 @@ def _no_target(target: object) -> str:
         )
     one_by_one = " Give several datasets one by one." if isinstance(target, list | tuple) else ""
     return f"clipdex takes folders and other locations of datasets, as str or Path, not {type_of(target)}.{one_by_one}"
-
-
-def _format_name(text: str) -> str:
-    return text.lower().replace("-", "_")
 
 
 def _absolute(path: Path) -> Path:

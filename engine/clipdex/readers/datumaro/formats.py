@@ -140,8 +140,15 @@ def detect(location: Path) -> dict[str, str]:
     return evidence(location)
 
 
-def reader_class(name: str) -> type[Reader]:
+def reader_class(name: str, called: str = "") -> type[Reader]:
     """Return the reader of a format.
+
+    Parameters
+    ----------
+    name
+        Name of Datumaro's importer.
+    called
+        Name of the format here; that of the importer where it is empty.
 
     Raises
     ------
@@ -154,9 +161,10 @@ def reader_class(name: str) -> type[Reader]:
         raise DatasetError(f"Datumaro has no format {name!r}.")
     if not is_installed():
         optional(PACKAGE, EXTRA, f"Reading the format {name}")
-    return _class_of(name)
+    return _class_of(name, called or name)
 
 
 @functools.cache
-def _class_of(name: str) -> type[Reader]:
-    return type(f"DatumaroReader_{name}", (DatumaroReader,), {"format": name, "about": names()[name]})
+def _class_of(name: str, called: str) -> type[Reader]:
+    attributes = {"format": called, "importer": name, "about": names()[name]}
+    return type(f"DatumaroReader_{name}", (DatumaroReader,), attributes)

@@ -7,71 +7,22 @@ the first bytes of a few of them. Folders that are nothing but images are left t
 
 from __future__ import annotations
 
-import fnmatch
-import itertools
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-# Of a folder no more names are looked at, of what a pattern matches no more paths, and of a file no more bytes.
-_MOST_NAMES = 2000
-_MOST_PATHS = 50
-_MOST_BYTES = 4096
+from clipdex.readers.layout import Layout
+
 _SUBSET = "*"
 
 
-class _Layout:
-    """The files and folders below a location, listed when they are needed; empty where they cannot be read."""
-
-    def __init__(self, location: Path) -> None:
-        self.location = location
-        self._listed: dict[str, list[os.DirEntry[str]]] = {}
-
-    def entries(self, folder: str = "") -> list[os.DirEntry[str]]:
-        """Return the entries of a folder below the location by name, without hidden ones."""
-        if folder not in self._listed:
-            try:
-                with os.scandir(self.location / folder) as entries:
-                    first = itertools.islice(entries, _MOST_NAMES)
-                    listed = [entry for entry in first if not entry.name.startswith(".")]
-            except (OSError, ValueError):
-                listed = []
-            self._listed[folder] = sorted(listed, key=lambda entry: entry.name)
-        return self._listed[folder]
-
-    def find(self, pattern: str) -> list[str]:
-        """Return the paths that a pattern matches, part by part; ``*`` matches no slash."""
-        paths = [""]
-        for part in pattern.split("/"):
-            paths = [f"{folder}/{name}" if folder else name for folder in paths for name in self._matches(folder, part)]
-            paths = paths[:_MOST_PATHS]
-        return paths
-
-    def _matches(self, folder: str, part: str) -> list[str]:
-        if "*" not in part:
-            return [part] if os.path.lexists(self.location / folder / part) else []
-        return [entry.name for entry in self.entries(folder) if fnmatch.fnmatchcase(entry.name, part)]
-
-    def start(self, path: str) -> str:
-        """Return the beginning of a file, as text."""
-        try:
-            target = self.location / path if path else self.location
-            if not target.is_file():
-                return ""
-            with target.open("rb") as handle:
-                return handle.read(_MOST_BYTES).decode("utf-8", "replace")
-        except (OSError, ValueError):
-            return ""
-
-
-_Test = Callable[[_Layout], str | None]
+_Test = Callable[[Layout], str | None]
 
 
 def _files(*patterns: str, starts: str = "") -> _Test:
     """Make a test that each pattern matches, and that a file of the last one begins with the expression ``starts``."""
 
-    def test(layout: _Layout) -> str | None:
+    def test(layout: Layout) -> str | None:
         shown = []
         for pattern in patterns:
             found = layout.find(pattern)
@@ -86,14 +37,14 @@ def _files(*patterns: str, starts: str = "") -> _Test:
 
 
 def _any(*tests: _Test) -> _Test:
-    def test(layout: _Layout) -> str | None:
+    def test(layout: Layout) -> str | None:
         return next((said for said in (test(layout) for test in tests) if said), None)
 
     return test
 
 
 def _without(marker: str, then: _Test) -> _Test:
-    def test(layout: _Layout) -> str | None:
+    def test(layout: Layout) -> str | None:
         return None if layout.find(marker) else then(layout)
 
     return test
@@ -157,7 +108,7 @@ _FILE_TESTS = {
 
 def evidence(location: Path) -> dict[str, str]:
     """Return the formats that may fit a location, each with the reason, such as "it has annotations/train.json"."""
-    layout = _Layout(location)
+    layout = Layout(location)
     if location.is_file():
         name, starts, said = _FILE_TESTS.get(location.suffix.lower(), ("", "", ""))
         fits = bool(name) and re.search(starts, layout.start("")) is not None
@@ -179,4 +130,4 @@ def importer_for(format_name: str, location: Path) -> str:
     """
     if format_name != "kitti":
         return format_name
-    return "kitti_detection" if _KITTI_DETECTION(_Layout(location)) else "kitti_segmentation"
+    return "kitti_detection" if _KITTI_DETECTION(Layout(location)) else "kitti_segmentation"

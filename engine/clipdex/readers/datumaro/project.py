@@ -11,10 +11,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from clipdex.errors import DatasetError, DatasetNotFound
-from clipdex.extras import optional
 from clipdex.paths import is_there
-from clipdex.readers.datumaro.library import EXTRA
 from clipdex.readers.sources import Source
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.storage.files import read_bounded
@@ -45,8 +45,6 @@ def read_datumaro_project(folder: Path) -> list[Source]:
         When there is no such project.
     DatasetError
         When its configuration cannot be read, is not what Datumaro wrote, or leads out of where it may.
-    ExtraMissing
-        When the package that reads YAML is not installed; it comes with Datumaro.
     """
     root = Path(os.path.abspath(folder))  # noqa: PTH100 - links stay as the user named them
     if root.name == _FOLDER:
@@ -63,7 +61,6 @@ def read_datumaro_project(folder: Path) -> list[Source]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    yaml = optional("yaml", EXTRA, "Reading a project of Datumaro")
     try:
         text = read_bounded(path, _MAX_BYTES).decode("utf-8")
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):

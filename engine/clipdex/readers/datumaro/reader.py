@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from clipdex.readers.base import MISSING, NO_IMAGE, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.datumaro.layouts import evidence, importer_for
@@ -31,8 +31,14 @@ class DatumaroReader(Reader):
         What Datumaro is to import.
     options
         Of Datumaro's importer, as its command line takes them.
+
+    Attributes
+    ----------
+    importer
+        Name of that importer.
     """
 
+    importer: ClassVar[str]
     in_order = False
 
     @classmethod
@@ -47,7 +53,7 @@ class DatumaroReader(Reader):
     @classmethod
     def detect(cls, location: Path) -> str | None:
         """Look for the files that are typical of the format; Datumaro is not imported for that."""
-        return evidence(location).get(cls.format)
+        return evidence(location).get(cls.importer)
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in the order of Datumaro, in bounded memory where its importer can stream."""
@@ -56,7 +62,7 @@ class DatumaroReader(Reader):
         def note(item_id: str, reason: str) -> None:
             failed.append(UnreadableItem(item_id, f"Datumaro cannot read it: {reason}"))
 
-        name = importer_for(self.format, self.location)
+        name = importer_for(self.importer, self.location)
         dataset = open_dataset(name, self.location, self.options, stream=True, failed=note)
         kinds = module("components.media", f"Reading the format {name}")
         items = dataset.items()
@@ -81,7 +87,7 @@ class DatumaroReader(Reader):
         size, content = content_hash(media)
         if not size:
             return UnreadableItem(item_id, f"there is no image for it (subset {subset})", MISSING)
-        where = media_of(importer_for(self.format, self.location), self.options, subset, item_id)
+        where = media_of(importer_for(self.importer, self.location), self.options, subset, item_id)
         return ReadItem(item_id, subset, labels, size, 0, where, content)
 
     def _from_file(self, item_id: str, subset: str, labels: tuple[str, ...], path: str) -> ReadItem | UnreadableItem:

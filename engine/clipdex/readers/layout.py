@@ -1,0 +1,57 @@
+"""The files and folders of a dataset at a glance, to tell its format: a bounded number of names and bytes."""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+import os
+from pathlib import Path
+
+# Of a folder no more names are looked at, of what a pattern matches no more paths, and of a file no more bytes.
+_MOST_NAMES = 2000
+_MOST_PATHS = 50
+_MOST_BYTES = 4096
+
+
+class Layout:
+    """The files and folders below a location, listed when they are needed; empty where they cannot be read."""
+
+    def __init__(self, location: Path) -> None:
+        self.location = location
+        self._listed: dict[str, list[os.DirEntry[str]]] = {}
+
+    def entries(self, folder: str = "") -> list[os.DirEntry[str]]:
+        """Return the entries of a folder below the location by name, without hidden ones."""
+        if folder not in self._listed:
+            try:
+                with os.scandir(self.location / folder) as entries:
+                    first = itertools.islice(entries, _MOST_NAMES)
+                    listed = [entry for entry in first if not entry.name.startswith(".")]
+            except (OSError, ValueError):
+                listed = []
+            self._listed[folder] = sorted(listed, key=lambda entry: entry.name)
+        return self._listed[folder]
+
+    def find(self, pattern: str) -> list[str]:
+        """Return the paths that a pattern matches, part by part; ``*`` matches no slash."""
+        paths = [""]
+        for part in pattern.split("/"):
+            paths = [f"{folder}/{name}" if folder else name for folder in paths for name in self._matches(folder, part)]
+            paths = paths[:_MOST_PATHS]
+        return paths
+
+    def _matches(self, folder: str, part: str) -> list[str]:
+        if "*" not in part:
+            return [part] if os.path.lexists(self.location / folder / part) else []
+        return [entry.name for entry in self.entries(folder) if fnmatch.fnmatchcase(entry.name, part)]
+
+    def start(self, path: str) -> str:
+        """Return the beginning of a file, as text."""
+        try:
+            target = self.location / path if path else self.location
+            if not target.is_file():
+                return ""
+            with target.open("rb") as handle:
+                return handle.read(_MOST_BYTES).decode("utf-8", "replace")
+        except (OSError, ValueError):
+            return ""

@@ -1,0 +1,98 @@
+"""What could not be read of annotations: counted and named in the summary, in ``failed.json``, in ``info``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from clipdex import build
+from clipdex.datasets.info import describe
+from clipdex.readers import formats
+from clipdex.readers.annotations import MOST_NAMED, AnnotationProblems
+from helpers_engine import PHOTOS
+
+PLUGIN = """
+from clipdex.readers import FolderReader
+
+class NotedReader(FolderReader):
+    format = "noted"
+    about = "a folder with notes.txt, of which each line is wrong"
+
+    @classmethod
+    def detect(cls, location):
+        return None
+
+    def fingerprint(self):
+        return super().fingerprint() if self.options.get("known") else None
+
+    option_names = {"known": "whether there is a fingerprint"}
+
+    def read(self):
+        self.annotation_problems.clear()
+        self.remarks.clear()
+        for number, line in enumerate((self.root / "notes.txt").read_text().splitlines(), 1):
+            self.annotation_problems.add("notes.txt", f"{line!r} is no label", number)
+        yield from super().read()
+        self.remarks.append("1 image is named nowhere.")
+"""
+
+
+@pytest.fixture
+def noted(tmp_path):
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "noted.py").write_text(PLUGIN)
+    formats.use_folder(plugins)
+    root = tmp_path / "noted"
+    root.mkdir()
+    shutil.copy(PHOTOS / "animals/chelsea-the-cat.jpg", root / "cat.jpg")
+    (root / "notes.txt").write_text("\n".join(f"note {number}" for number in range(8)))
+    yield root
+    formats.reload()
+
+
+@pytest.mark.parametrize("options", [{}, {"known": "yes"}], ids=["read again", "unchanged"])
+def test_report_list_and_info_count_and_name_them_also_when_nothing_changed(noted, options):
+    for again in range(2):
+        report = build(noted, format="noted", options=options)
+        assert (report.items, report.unchanged, report.failed) == (1, again, ())
+        assert (report.annotation_problems, report.remarks) == (8, ("1 image is named nowhere.",))
+        assert [failure.reason for failure in report.annotations][:2] == [
+            "line 1: 'note 0' is no label",
+            "line 2: 'note 1' is no label",
+        ]
+        listed = json.loads((report.index / "failed.json").read_text())
+        assert (listed["annotation_problems"], listed["remarks"]) == (8, ["1 image is named nowhere."])
+        assert {(entry["kind"], entry["id"]) for entry in listed["failed"]} == {("annotation", "notes.txt")}
+    info = describe(noted)
+    assert (info.annotation_problems, info.remarks, info.failed, info.new) == (8, ["1 image is named nowhere."], {}, 0)
+    assert info.annotations[0] == "notes.txt: line 1: 'note 0' is no label"
+
+
+def test_summary_and_info_name_the_first_few(noted, cli):
+    done = cli("build", noted, "--format", "noted")
+    assert done.code == 0
+    assert "annotation not read: notes.txt: line 1: 'note 0' is no label" in done.err
+    assert "annotation not read: 3 more; the first are listed in" in done.err
+    assert "1 image is named nowhere." in done.err
+    assert "0 failed, 8 annotations not read; 1 image in the index" in done.err
+    shown = cli("info", noted).out.decode()
+    assert "8 could not be read in the last build" in shown
+    assert "1 image is named nowhere." in shown
+
+
+def test_a_build_without_problems_forgets_those_of_the_build_before(noted):
+    build(noted, format="noted")
+    (noted / "notes.txt").write_text("")
+    assert build(noted).annotation_problems == 0
+    assert describe(noted).annotations == []
+
+
+def test_only_the_first_are_kept_and_long_reasons_are_cut():
+    problems = AnnotationProblems()
+    for number in range(MOST_NAMED + 5):
+        problems.add("a.txt", "x" * 1000, number + 1)
+    assert (problems.count, len(problems.named)) == (MOST_NAMED + 5, MOST_NAMED)
+    assert len(problems.named[0].reason) < 400
