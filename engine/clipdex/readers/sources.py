@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetEmpty, DatasetNotFound
@@ -151,8 +152,17 @@ def require_first(reader: Reader, items: Iterable[ReadItem | UnreadableItem]) ->
         When there is none.
     """
     first = next((item for item in items if not (isinstance(item, UnreadableItem) and item.kind == AWAY)), None)
-    if first is not None:
-        return first
+    return first if first is not None else refuse_empty(reader)
+
+
+def refuse_empty(reader: Reader) -> NoReturn:
+    """Refuse a dataset of which ``reader`` found nothing.
+
+    Raises
+    ------
+    DatasetEmpty
+        Always.
+    """
     passed_over = said(reader.passed_over)
     tried = f" It is of no known format either (tried: {', '.join(reader.tried)})." if reader.tried else ""
     raise DatasetEmpty(
