@@ -230,6 +230,15 @@ def test_languages_of_a_published_folder_are_those_of_its_card(tmp_path, card, l
     assert languages_of(tmp_path) == languages
 
 
+def test_a_repeated_query_is_warned_of_again(cli, photos, tmp_path):
+    project = tmp_path / "project"
+    cli("project", "create", project)
+    cli("project", "add", "-p", project, photos)
+    assert "no word of the text '狗'" in cli("query", "-p", project, "--text", "狗", "-k", "1").err
+    done = cli("project", "run", "-p", project, "--no-build")
+    assert (done.code, "no word of the text '狗'" in done.err) == (0, True)
+
+
 def test_info_says_which_languages_a_model_reads(cli, odd):
     assert "Reads English" in cli("info", odd).out.decode()
     assert cli("info", odd, "--json").json[0]["model_languages"] == ["en"]
