@@ -86,8 +86,8 @@ def test_save_writes_to_explore_result_by_default(cli, words, tmp_path, save):
     done = cli("explore", *save, "--query-item-id", words["item"], "-topk", "2", words["dataset"])
     assert done.code == 0, done.err
     saved = tmp_path / "here" / "explore_result"
-    assert {path.name for path in saved.iterdir()} >= {"sheet.png", "result.json", "photos"}
-    copied = saved / "photos" / "train" / "train" / "animals" / "koala.jpg"
+    assert {path.name for path in saved.iterdir()} >= {"sheet.png", "result.json", "train"}
+    copied = saved / "train" / "train" / "animals" / "koala.jpg"
     assert copied.read_bytes() == words["image1"].read_bytes()
 
 
@@ -166,3 +166,69 @@ def test_an_index_that_cannot_be_written_is_searched_as_it_is(cli, unbuilt, tmp_
     done = cli(*arguments)
     assert (done.code, done.ids) == (0, before.ids)
     assert "copy: searched as it was built: cannot lock" in done.err
+
+
+@pytest.fixture
+def old_project(cli, unbuilt, tmp_path):
+    """A project as the old tests made it, with a dataset that nobody named."""
+    project = tmp_path / "proj"
+    assert cli("project", "create", "-o", project).code == 0
+    assert cli("project", "import", "-p", project, "-f", "folder", unbuilt).code == 0
+    return project
+
+
+@pytest.mark.parametrize("target", [["source-1"], ["project"], []], ids=" ".join)
+def test_targets_of_old_commands_and_where_they_saved(cli, words, old_project, target):
+    query = ["--query-img-path", words["image1"], "-topk", "2", "-p", old_project, "-s"]
+    done = cli("explore", *target, *query)
+    assert done.code == 0, done.err
+    assert ("source-1 is taken for the source number 1 of the project: photos" in done.err) == (target == ["source-1"])
+    saved = old_project / "explore_result"
+    assert (saved / "train" / "train" / "animals" / "koala.jpg").is_file()
+    assert not (old_project.parent / "here" / "explore_result").exists()
+    (stage,) = open_project(old_project).stages
+    assert stage.targets == (("photos",) if target == ["source-1"] else ())
+    # A second result lies beside the first, which stays.
+    assert cli("explore", *target, *query).code == 0
+    assert (old_project / "explore_result-2" / "sheet.png").is_file()
+
+
+def test_o_says_where_also_with_a_project(cli, words, old_project):
+    arguments = ["--query-img-path", words["image1"], "-topk", "1", "-p", old_project, "-s", "-o", "out"]
+    assert cli("explore", *arguments, "--save-as", "ids").code == 0
+    assert (old_project.parent / "here" / "out" / "photos" / "train" / "train" / "animals" / "koala.jpg").is_file()
+
+
+def test_several_datasets_are_saved_apart(cli, words, unbuilt, tmp_path):
+    other = shutil.copytree(unbuilt / "val", tmp_path / "other")
+    done = cli("explore", words["dataset"], other, "--query-str", "a train", "-topk", "2", "-o", "out")
+    assert done.code == 0, done.err
+    assert {path.name for path in (tmp_path / "here" / "out").iterdir() if path.is_dir()} == {"photos", "other"}
+
+
+def test_a_name_that_no_source_has_is_answered_with_the_sources(cli, old_project):
+    for target in ("source-2", "result", "photo"):
+        done = cli("explore", target, "--query-str", "dog", "-p", old_project)
+        assert done.code == 1
+        assert (
+            f"the dataset '{target}' does not exist. The sources of the project {old_project} are: photos." in done.err
+        )
+
+
+def test_sources_and_paths_of_these_names_come_first(cli, unbuilt, tmp_path, old_project):
+    copy = shutil.copytree(unbuilt / "val", tmp_path / "copy")
+    assert cli("project", "add", "-p", old_project, copy, "-n", "source-1").code == 0
+    assert cli("project", "add", "-p", old_project, unbuilt / "train", "-n", "project").code == 0
+    shutil.copytree(unbuilt / "val", tmp_path / "here" / "source-3")
+    query = ["--query-str", "a train", "-topk", "1", "-p", old_project, "--output", "json", "--no-stage"]
+    for target, name in (("source-1", "source-1"), ("project", "project"), ("source-3", "source-3")):
+        assert [one["name"] for one in cli("explore", target, *query).json["datasets"]] == [name]
+    assert "source number" not in cli("explore", "source-3", *query).err
+
+
+def test_the_whole_project_and_more_is_searched_once(cli, unbuilt, tmp_path, old_project):
+    copy = shutil.copytree(unbuilt / "val", tmp_path / "copy")
+    done = cli("explore", "project", copy, "photos", "--query-str", "x", "-p", old_project, "--output", "json")
+    assert [one["name"] for one in done.json["datasets"]] == ["photos", "copy"]
+    (tmp_path / "here" / "project").mkdir()
+    assert "the path is ./project" in cli("explore", "project", "--query-str", "x", "-p", old_project).err

@@ -59,8 +59,8 @@ def test_an_output_folder_alone_means_save(cli, photos):
 
 
 @pytest.mark.parametrize("command", ["query", "explore", "save"])
-@pytest.mark.parametrize(("save_as", "depth"), [(None, 4), ("ids", 4), ("ranked", 1)])
-def test_copies_are_named_by_ids_or_by_ranks(cli, photos, command, save_as, depth):
+@pytest.mark.parametrize("save_as", [None, "ids", "subsets", "ranked"])
+def test_copies_are_named_by_ids_or_by_ranks(cli, photos, command, save_as):
     query = ("--item", "food/fig", "-k", "3", "--output", "json")
     hits = cli("query", photos, *query).json["hits"]
     asked = ("save",) if command == "save" else (command, photos, *query, "-s")
@@ -68,8 +68,11 @@ def test_copies_are_named_by_ids_or_by_ranks(cli, photos, command, save_as, dept
     assert done.code == 0, done.err
     for hit in hits:
         name = Path(hit["id"]).name
-        copy = f"{hit['rank']:03d}_{name}" if save_as == "ranked" else f"photos/default/{hit['id']}"
-        assert len(Path(copy).parts) == depth
+        copy = {
+            "ids": f"photos/default/{hit['id']}",
+            "subsets": f"default/{hit['id']}",
+            "ranked": f"{hit['rank']:03d}_{name}",
+        }[save_as or ("subsets" if command == "explore" else "ids")]
         assert Path("out", copy).read_bytes() == Path(hit["path"]).read_bytes()
 
 
@@ -83,7 +86,7 @@ def test_an_unknown_way_of_naming_copies_is_wrong_usage(cli, photos, command):
     asked = () if command == "save" else (photos, "--item", "food/fig")
     done = cli(command, *asked, "--save-as", "rank")
     assert done.code == 2
-    assert "'ids', 'ranked'" in done.err
+    assert "'ids', 'subsets', 'ranked'" in done.err
     assert not list(Path().iterdir())
 
 

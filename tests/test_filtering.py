@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import unicodedata
 
 import pytest
 
 from clipdex import Explorer, ItemFilter, ItemQuery, build, read_result
 from clipdex.errors import QueryError
-from helpers_engine import distance, rows_and_keys
+from helpers_engine import distance, make_folder, rows_and_keys
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +154,59 @@ def test_every_way_of_ranking_finds_only_what_a_filter_leaves(explorer, merge, n
         assert {hit.labels for hit in result} <= {("plants",), ("vehicles",)}
     nothing = ItemFilter(labels="plants", paths="food/")
     assert not explorer.explore_topk(queries, 5, merge=merge, negative=negative, filter=nothing).hits
+
+
+NAMES = ("Äpfel/Öl.png", "Äpfel/a.png", "plain/b.png")
+
+
+@pytest.fixture(scope="module", params=["NFC", "NFD"])
+def spelled(request, tmp_path_factory):
+    """A dataset whose folders, files, labels and subsets have letters that are composed, or decomposed."""
+    root = tmp_path_factory.mktemp("spelled") / unicodedata.normalize(request.param, "Übung")
+    make_folder(root, *(unicodedata.normalize(request.param, f"train/{name}") for name in NAMES))
+    build(root)
+    (root / "list.csv").write_text(
+        "path,label,subset\n"
+        + "".join(
+            unicodedata.normalize(request.param, f"train/{name},{name.partition('/')[0]},Prüfung {number % 2}\n")
+            for number, name in enumerate(NAMES)
+        ),
+        encoding="utf-8",
+    )
+    build(root / "list.csv")
+    return root
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize(
+    ("option", "value", "numbers"),
+    [
+        ("label", "Äpfel", [0, 1]),
+        ("not-label", "Äpfel", [2]),
+        ("subset", "Prüfung 0", [0, 2]),
+        ("not-subset", "Prüfung 0", [1]),
+        ("path", "train/Äpfel/", [0, 1]),
+        ("path", "**/Öl.png", [0]),
+        ("path", "**/?l.png", [0]),
+        ("path", "**/[ÖÜ]l.*", [0]),
+        ("path", "train/?pfel/*", [0, 1]),
+        ("not-path", "train/Ä*/**", [2]),
+        ("not-path", "**/Öl.png", [1, 2]),
+    ],
+)
+def test_names_match_whether_their_letters_are_composed_or_decomposed(cli, spelled, form, option, value, numbers):
+    done = cli(
+        *("query", spelled / "list.csv", "--item", "train/plain/b", "--output", "json"),
+        *(f"--{option}", unicodedata.normalize(form, value)),
+    )
+    assert done.code == 0, done.err
+    assert {unicodedata.normalize("NFC", one) for one in done.ids} == {f"train/{NAMES[number]}" for number in numbers}
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_of_datasets_match_in_both_spellings_too(spelled, form):
+    name = unicodedata.normalize(form, "Übung")
+    with Explorer(spelled) as explorer:
+        item = explorer.item("train/plain/b")
+        assert len(explorer.explore_topk(item, filter=ItemFilter(datasets=name))) == 3
+        assert len(explorer.explore_topk(item, filter=ItemFilter(not_datasets=name))) == 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import clipdex
-from clipdex import Explorer
-from clipdex.errors import QueryError
+from clipdex import Explorer, ImageQuery
+from clipdex.errors import DatasetError, QueryError
 
 
 def test_closed_explorer_says_that_it_is_closed(photos):
@@ -167,3 +167,122 @@ def test_exclude_self_without_an_item_is_said_to_do_nothing(cli, odd):
     done = cli("query", odd, "--text", "a dog", "--exclude-self", "-k", "1")
     assert (done.code, "leaves out the items that --item names, and there is none" in done.err) == (0, True)
     assert "leaves out" not in cli("query", odd, "--item", "loose", "--exclude-self", "-k", "1").err
+
+
+URLS = (
+    "https://example.org/a.jpg",
+    "s3://bucket/a.jpg",
+    "file:///tmp/a.jpg",
+    "gs://b/c",
+    "HTTP://x",
+    "https://x/a?b=*",
+)
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_url_is_refused_as_it_was_typed_and_nothing_is_fetched(cli, photos, url):
+    said = f"{url!r} is a URL, and clipdex fetches nothing"
+    for arguments in (["query", photos, "--image", url], ["query", photos, "--text", "x", "--not-image", url]):
+        done = cli(*arguments)
+        assert (done.code, done.err.count("\n")) == (1, 1)
+        assert f"the query image {said}" in done.err
+    for arguments in (["build", url], ["query", url, "--text", "x"], ["info", url], ["explore", url, "--text", "x"]):
+        done = cli(*arguments)
+        assert (done.code, done.err.count("\n")) == (1, 1)
+        assert f"the dataset {said}" in done.err
+    assert repr(url) in cli("query", photos, "--item", url).err
+
+
+def test_a_url_from_python_is_shown_as_it_was_typed(photos):
+    with pytest.raises(QueryError, match=r"'https://example\.org/a\.jpg' is a URL"):
+        ImageQuery(Path("https://example.org/a.jpg"))
+    with pytest.raises(DatasetError, match="'s3://bucket/photos' is a URL"):
+        Explorer("s3://bucket/photos")
+
+
+def test_a_folder_with_the_name_of_a_url_is_a_folder(cli, odd_copy, tmp_path):
+    there = tmp_path / "here" / "https:" / "photos"
+    there.parent.mkdir()
+    odd_copy.rename(there)
+    assert cli("query", "https://photos", "--item", "loose", "-k", "1").code == 0
+    assert cli("query", "https://photos", "--image", "https://photos/loose.png", "-k", "1").code == 0
+
+
+def test_a_folder_in_the_place_of_an_image_is_told_where_it_goes(cli, photos, odd):
+    for command in ("query", "explore"):
+        done = cli(command, photos, "--image", photos / "food" / "fig.jpg", odd)
+        assert (done.code, done.err.count("\n")) == (1, 1)
+        assert f"clipdex query {odd} --image FILE" in done.err
+
+
+@pytest.fixture
+def unindexed(photos, tmp_path):
+    """The example photos without an index."""
+    return Path(shutil.copytree(photos, tmp_path / "unindexed", ignore=shutil.ignore_patterns(".clipdex")))
+
+
+@pytest.mark.parametrize("command", ["build", "query", "info", "duplicates", "explore"])
+def test_an_image_in_the_place_of_a_dataset_is_told_what_to_type(cli, unindexed, command):
+    image = unindexed / "food" / "fig.jpg"
+    done = cli(command, image, *(["--text", "x"] if command in ("query", "explore") else []))
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert f"{image} is an image, and" in done.err
+    assert f" --image {image}" in done.err
+    assert not list(image.parent.glob("*.clipdex*"))
+
+
+def test_the_images_that_a_shell_makes_of_a_pattern_are_named_once(cli, unindexed):
+    food, plants = (sorted((unindexed / name).glob("*.jpg")) for name in ("food", "plants"))
+    for command in (["build"], ["info"], ["duplicates"], ["query", "--text=x"], ["explore", "--text=x"]):
+        done = cli(*command, *food)
+        assert (done.code, done.err.count("\n")) == (1, 1)
+        assert f"folder: {unindexed}/food, or put the pattern in quotes: '{unindexed}/food/*.jpg'." in done.err
+    assert f"Name their folder: {unindexed}. " in cli("build", *food, *plants, unindexed / "SOURCES.md").err
+
+
+def test_the_images_of_a_pattern_that_are_in_an_index_are_searched_and_not_built(cli, photos):
+    food = sorted((photos / "food").glob("*.jpg"))
+    assert len(cli("query", *food, "--text", "x", "--output", "json").ids) == len(food)
+    for command in (["build"], ["explore", "--text=x"]):
+        assert "of the targets are images" in cli(*command, *food).err
+
+
+def test_a_pattern_in_quotes_is_a_dataset(cli, odd_copy):
+    assert cli("build", f"{odd_copy}/*.png").code == 0
+
+
+def test_a_text_that_is_the_path_of_an_image_is_said_to_be_a_text(cli, photos, tmp_path):
+    image = photos / "food" / "fig.jpg"
+    done = cli("query", photos, "--text", image, "-k", "1", "--output", "json")
+    assert done.code == 0
+    assert len(done.json["warnings"]) == 1
+    assert "is the path of an image, and was searched for as a text" in done.err
+    assert "--image" in done.err
+    many = cli("query", photos, "--text", *sorted(image.parent.iterdir()), "-k", "1").err
+    assert "is the path of an image, as 2 other texts, and was searched for" in many
+    for text in ("fig.jpg", "a photo of a .jpg", str(image.parent), "x" * 5000 + ".jpg", "a\0.jpg"):
+        with Explorer(photos) as explorer:
+            assert not any("is the path" in one for one in explorer.explore_topk(text, topk=1).warnings)
+
+
+@pytest.mark.parametrize("command", [["query", "--text=x"], ["info"], ["duplicates"]])
+def test_a_folder_without_images_is_not_said_to_need_a_build(cli, tmp_path, command):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("nothing")
+    (tmp_path / "empty" / "raw.cr2").write_bytes(b"raw")
+    done = cli(*command, tmp_path / "empty")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert f"there are no images in {tmp_path / 'empty'}" in done.err
+    assert "Passed over: 1 .cr2" in done.err
+    assert "clipdex build" not in done.err
+
+
+def test_what_has_images_and_no_index_is_said_to_need_a_build(cli, photos, tmp_path):
+    (tmp_path / "some" / "deep").mkdir(parents=True)
+    (tmp_path / "some" / "deep" / "a.jpg").touch()
+    (tmp_path / "list.csv").write_text("path\nsome/deep/a.jpg\n")
+    for target in ("some", "list.csv", "some/**/*.jpg"):
+        done = cli("query", tmp_path / target, "--text", "x")
+        assert (done.code, "has no index yet. Build it: clipdex build" in done.err) == (1, True)
+    assert "there are no images" in cli("query", tmp_path / "some" / "*.png", "--text", "x").err
+    assert "is not recognised" in cli("query", photos / "SOURCES.md", "--text", "x").err

@@ -20,7 +20,7 @@ from clipdex import (
     read_result,
 )
 from clipdex.datasets.info import describe
-from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt
+from clipdex.errors import DatasetEmpty, DatasetError, DatasetNotIndexed, IndexCorrupt
 from clipdex.readers.folder import FolderReader
 from helpers_engine import distance, make_folder, rows_and_keys
 
@@ -184,7 +184,7 @@ def test_the_part_of_an_annotated_dataset_is_by_the_path_of_the_images(tmp_path)
             "images/val/a.png",
             "images/val/b.png",
         ]
-    with pytest.raises(DatasetNotIndexed, match="has no image there"):
+    with pytest.raises(DatasetEmpty, match=r"there are no images in .*annotations"):
         Explorer(root / "annotations")
 
 
@@ -222,8 +222,8 @@ def test_a_file_that_is_in_no_index_is_told_from_a_dataset(odd_copy, tmp_path):
         Explorer(make_folder(tmp_path / "d", "a.png") / "a.png")
     with pytest.raises(DatasetNotIndexed, match=r"list.csv has no index yet. Build it: clipdex build"):
         Explorer(odd_copy / "list.csv")
-    with pytest.raises(DatasetNotIndexed, match=r"\*.jpg has no index yet. Build it: clipdex build"):
-        Explorer(odd_copy / "train" / "*.jpg")
+    with pytest.raises(DatasetNotIndexed, match=r"\*.png has no index yet. Build it: clipdex build"):
+        Explorer(odd_copy / "train" / "*" / "*.png")
 
 
 def test_a_broken_index_above_is_said(odd_copy):

@@ -191,3 +191,11 @@ def test_many_folders_are_asked_for_in_several_parts(tmp_path, monkeypatch):
         for pattern in ("a*/**", "[ab]?/x", "?[a-e]/"):
             (mask,) = select(index, ItemFilter(paths=pattern))
             assert mask.tolist() == [fits(pattern, item.id) for item, _ in pairs]
+
+
+def test_a_name_of_very_many_marks_takes_no_time_to_compare(tmp_path):
+    marks = "a" + "\u0301\u0327" * 10_000
+    index = Index(write_index(tmp_path, [[(row(f"x/{marks}.png"), b"\0\0"), (row("x/b.png"), b"\0\1")]], BITS))
+    with index:
+        (mask,) = select(index, ItemFilter(paths=("x/b*",)))
+        assert mask is not None and mask.sum() == 1

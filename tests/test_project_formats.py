@@ -160,3 +160,30 @@ def test_negative_queries_and_merging_are_parts_of_a_stage(cli, mixed, tmp_path,
     assert set(stage.outcome.images) == {"not.png"}
     monkeypatch.chdir(mixed)
     assert cli("project", "run", "-p", tmp_path).code == 0
+
+
+@pytest.mark.parametrize("command", ["add", "import"])
+def test_a_format_that_is_not_that_of_the_index_is_refused_when_it_is_added(cli, mixed, tmp_path, command):
+    project = tmp_path / "project"
+    cli("project", "create", project)
+    for arguments, said in (
+        ([mixed / "plain", "-f", "zip"], "was made of it in format folder, and not zip"),
+        ([f"{mixed / 'listed.csv'}:list"], "was made of it in format csv, and not list"),
+        ([mixed / "listed.csv", "--option", "label=id"], "with no options, and not with --option label=id"),
+    ):
+        done = cli("project", command, "-p", project, *arguments)
+        assert (done.code, said in done.err) == (1, True), done.err
+    assert open_project(project).sources == ()
+    for arguments in ([mixed / "plain", "-f", "folder"], [f"{mixed / 'listed.csv'}:csv"], [mixed / "zipped.zip"]):
+        assert cli("project", command, "-p", project, *arguments).code == 0
+    assert cli("query", "-p", project, "--item", "plain:0", "-k", "1").code == 0
+
+
+def test_a_dataset_without_an_index_or_with_a_damaged_one_is_added(cli, mixed, tmp_path):
+    project = tmp_path / "project"
+    cli("project", "create", project)
+    shutil.copytree(mixed / "plain", tmp_path / "new", ignore=shutil.ignore_patterns(".clipdex"))
+    shutil.copytree(mixed / "plain", tmp_path / "damaged")
+    (tmp_path / "damaged" / ".clipdex" / "manifest.json").write_bytes(b"{")
+    for name in ("new", "damaged"):
+        assert cli("project", "add", "-p", project, tmp_path / name, "-f", "folder").code == 0

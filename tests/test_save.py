@@ -259,7 +259,7 @@ def test_a_link_in_the_place_of_a_ranked_copy_is_not_written_through(tmp_path, s
 
 
 def test_an_unknown_way_of_naming_copies_is_refused(result, tmp_path):
-    with pytest.raises(OutputError, match="ids, ranked"):
+    with pytest.raises(OutputError, match="ids, subsets, ranked"):
         save_result(result, tmp_path / "out", save_as="rank")
     assert list(tmp_path.iterdir()) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 from collections.abc import Mapping
@@ -18,11 +19,13 @@ from clipdex_cli import options
 from clipdex_cli.output import printable
 from clipdex_cli.project_targets import Resolved, require_index_here, resolve
 from clipdex_cli.several_values import ORDER
+from clipdex_cli.standard_input import STANDARD_INPUT, read_image
 
 if TYPE_CHECKING:
     from clipdex import BuildSettings, Result, SearchRequest
     from clipdex.projects.model import Outcome
     from clipdex.readers.sources import Target
+    from clipdex.search.queries import Query
 
 # Parameters of the query command that are part of a request.
 _OF_REQUESTS = (
@@ -97,16 +100,21 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         wanted = ItemFilter(**{name: given[name] for name in ItemFilter.__slots__})
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+    @functools.cache
+    def sent() -> ImageQuery:
+        return ImageQuery(read_image(), STANDARD_INPUT)
+
+    def query(name: str, value: str) -> Query:
+        if name.endswith("texts"):
+            return TextQuery(value)
+        if name.endswith("images"):
+            return sent() if value == STANDARD_INPUT else ImageQuery(value)  # type: ignore[arg-type]  # not mangled
+        return ItemQuery(value, given["item_subsets"])
+
     queries, negative = (
-        tuple(
-            TextQuery(value) if name.endswith("texts")
-            else ImageQuery(Path(value)) if name.endswith("images")
-            else ItemQuery(value, given["item_subsets"])
-            for name, value in order
-            if name.startswith("not_") == away
-        )
-        for away in (False, True)
-    )  # fmt: skip
+        tuple(query(name, value) for name, value in order if name.startswith("not_") == away) for away in (False, True)
+    )
     return SearchRequest(
         queries,
         negative,
@@ -240,7 +248,10 @@ def _require_images(request: SearchRequest) -> None:
     from clipdex import ImageQuery
     from clipdex.errors import QueryImageError
     from clipdex.paths import expanded, is_there
+    from clipdex.search.resolving import require_no_folder
 
     for query in (*request.queries, *request.negative):
-        if isinstance(query, ImageQuery) and isinstance(query.image, Path) and not is_there(expanded(query.image)):
-            raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: no such file.")
+        if isinstance(query, ImageQuery) and isinstance(query.image, Path):
+            if not is_there(expanded(query.image)):
+                raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: no such file.")
+            require_no_folder(query.image)

@@ -109,7 +109,8 @@ FORCE = click.option("--force", is_flag=True, help="Save to a folder that is not
 SAVE_AS = click.option(
     "--save-as",
     type=click.Choice(SAVED_NAMES),
-    help="Names of the copied images. ids: DATASET/SUBSET/ID; ranked: 001_dog.jpg and so on. [default: ids]",
+    help="Names of the copied images. ids: DATASET/SUBSET/ID; subsets: SUBSET/ID; ranked: 001_dog.jpg and so on. "
+    "[default: ids; of explore with one dataset: subsets]",
 )
 
 

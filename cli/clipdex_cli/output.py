@@ -113,7 +113,7 @@ def printable(text: str) -> str:
 
 
 def warn(result: Result) -> None:
-    """Say which texts were too long for the model, and why there are no hits."""
+    """Say why there are no hits, and what the result warns of."""
     if not result.hits:
         names = ", ".join(printable(dataset.name) for dataset in result.datasets)
         names += "".join(f", below {printable(dataset.part)}" for dataset in result.datasets if dataset.part)
@@ -128,10 +128,8 @@ def warn(result: Result) -> None:
             )
         else:
             click.echo(f"No hits: there is no other image in the index of {names}.", err=True)
-    for query in result.queries:
-        if query.truncated:
-            start = printable(query.value[:40])
-            click.echo(f"Only the beginning of this text was used, it is too long: {start}...", err=True)
+    for sentence in result.warnings:
+        click.echo(printable(sentence), err=True)
 
 
 def say_parts(records: Iterable[DatasetRecord]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +12,17 @@ from typing import TYPE_CHECKING
 import click
 
 from clipdex.defaults import INDEX_FOLDER
-from clipdex.paths import is_there
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
+from clipdex.paths import is_there, quoted
+from clipdex_cli.output import printable
 
 if TYPE_CHECKING:
-    from clipdex.projects.model import Project
+    from clipdex.projects.model import Project, ProjectSource
     from clipdex.readers.sources import Target
+
+# The target that is all sources, and the names that sources have where nobody names them, in Datumaro.
+WHOLE_PROJECT = "project"
+_OLD_NAME = re.compile(r"source-([1-9][0-9]{0,3})", re.ASCII)
 
 PROJECT = click.option(
     "-p",
@@ -118,21 +126,44 @@ def with_index(target: Target, index: Path | None, doing: str) -> Target:
 
 
 def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
-    """Return the datasets of the targets. In a project, the name of a source has priority over a path."""
+    """Return the datasets of the targets. In a project, the name of a source has priority over a path.
+
+    As in Datumaro, the target ``project`` is all sources, and ``source-1`` the first one, where no source is called so.
+
+    Raises
+    ------
+    DatasetError
+        When several targets are images that are in no index.
+    DatasetNotFound
+        When there is no dataset of that name, in a project.
+    ProjectNotFound
+        When the named project does not exist.
+    """
     from clipdex.projects.places import find_project
 
     if project_dir is None and find_project() is None:
+        refuse_images(targets, of_indexes=False)
         return Resolved(tuple(targets))
     project = the_project(project_dir)
+    refuse_images([target for target in targets if project.source(target) is None], of_indexes=False)
     if not targets:
         if project_dir is None and Path.cwd() != project.folder and _has_index(Path.cwd()):
             click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)
         return Resolved(tuple(project.all_sources()), project, ())
+    if WHOLE_PROJECT in targets and project.source(WHOLE_PROJECT) is None:
+        if is_there(Path(WHOLE_PROJECT)):
+            click.echo(f"{WHOLE_PROJECT} is all of the project; the path is ./{WHOLE_PROJECT}", err=True)
+        everything = [source.name for source in project.sources]
+        targets = [one for target in targets for one in (everything if target == WHOLE_PROJECT else [target])]
+        targets = list(dict.fromkeys(targets))
+        if targets == everything:
+            return Resolved(tuple(project.all_sources()), project, ())
     found: list[Target] = []
     names: tuple[str, ...] | None = ()
     for target in targets:
-        source = project.source(target)
+        source = project.source(target) or _by_old_name(project, target)
         if source is None:
+            _require_dataset(project, target)
             found.append(target)
             names = None
             continue
@@ -140,5 +171,66 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
         if is_there(path) and path.resolve() != project.location(source).resolve():
             click.echo(f"{target} is the source of that name in the project; the path is ./{target}", err=True)
         found.append(project.open(source))
-        names = (*names, target) if names is not None else None
+        names = (*names, source.name) if names is not None else None
     return Resolved(tuple(found), project, names)
+
+
+def _by_old_name(project: Project, target: str) -> ProjectSource | None:
+    """Return the source that Datumaro would have called ``source-1``, ``source-2`` and so on; None where it is none."""
+    name = _OLD_NAME.fullmatch(target)
+    if name is None or int(name[1]) > len(project.sources) or is_there(Path(target)):
+        return None
+    source = project.sources[int(name[1]) - 1]
+    click.echo(f"{target} is taken for the source number {name[1]} of the project: {printable(source.name)}", err=True)
+    return source
+
+
+def _require_dataset(project: Project, target: str) -> None:
+    """Name the sources of the project where a target is none of them, and no dataset either.
+
+    Raises
+    ------
+    DatasetNotFound
+        When it is neither.
+    """
+    from clipdex.errors import DatasetNotFound
+    from clipdex.readers.sources import locate
+
+    try:
+        locate(target)
+    except DatasetNotFound as error:
+        known = ", ".join(source.name for source in project.sources) or "none"
+        raise DatasetNotFound(f"{error.message} The sources of the project {project.folder} are: {known}.") from error
+
+
+def refuse_images(targets: Sequence[str], *, of_indexes: bool = True) -> None:
+    """Refuse several images as targets: a shell makes them of a pattern.
+
+    Parameters
+    ----------
+    targets
+        What a command line names.
+    of_indexes
+        Whether to refuse those too that an index above may have: they can be searched, and not be built.
+
+    Raises
+    ------
+    DatasetError
+        When there are several; the message says what to type.
+    """
+    from clipdex.errors import DatasetError
+
+    images = [Path(target) for target in targets if suffix_of(target) in IMAGE_SUFFIXES and Path(target).is_file()]
+    if not of_indexes:
+        images = [image for image in images if not _has_index(image.absolute().parent)]
+    if len(images) < 2:
+        return
+    parents, suffixes = {image.parent for image in images}, {image.suffix for image in images}
+    folder = Path(os.path.commonpath([parent.absolute() for parent in parents])) if len(parents) > 1 else parents.pop()
+    pattern = ""
+    if not parents and len(suffixes) == 1:
+        pattern = f", or put the pattern in quotes: {printable(quoted(folder / f'*{suffixes.pop()}'))}"
+    raise DatasetError(
+        f"{len(images)} of the targets are images, such as {printable(str(images[0]))}, and not datasets. Name their "
+        f"folder: {printable(quoted(folder))}{pattern}. To search with images, give them to --image."
+    )

@@ -6,4 +6,4 @@ MAX_PIXELS = 128_000_000
 PROMPTINGS = ("auto", "none", "ensemble")
 CHECKPOINT_SECONDS = 30.0
 ANY, ALL, RANK = MERGES = ("any", "all", "rank")
-IDS, RANKED = SAVED_NAMES = ("ids", "ranked")
+IDS, SUBSETS, RANKED = SAVED_NAMES = ("ids", "subsets", "ranked")

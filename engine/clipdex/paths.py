@@ -8,6 +8,8 @@ import shlex
 from pathlib import Path
 
 _WILDCARD = re.compile(r"[*?\[]")
+# ``Path`` makes one slash of two.
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://.|(?:https?|ftps?|file|s3|gs|hf|az|abfss?):/.", re.IGNORECASE | re.DOTALL)
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
@@ -31,12 +33,25 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether ``path`` is a file; False for a path that is too long or not accessible."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def is_there(path: Path) -> bool:
     """Tell whether ``path`` exists; False for a path that is too long or not accessible."""
     try:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def is_url(text: str) -> bool:
+    """Tell whether ``text`` is the address of something on a network, and no path of something that exists."""
+    return _URL.match(text) is not None and not is_there(Path(text))
 
 
 def is_pattern(text: str) -> bool:

@@ -15,10 +15,13 @@ import numpy as np
 
 from clipdex_indexes.arrays import Bools, Masks
 from clipdex_indexes.snapshot import Snapshot
+from clipdex_indexes.storage.spelling import composed
 from clipdex_indexes.storage.table import TableReader
 
 _IDS_AT_ONCE = 50_000
 _SPECIAL = re.compile(r"\*+|\?|\[[!^]?\]?[^\]]*\]")
+# Names in ASCII, which are most, are compared without a call of Python.
+_NAMED = "CASE WHEN length(name) < length(CAST(name AS BLOB)) THEN composed(name) GLOB ?1 ELSE name GLOB ?1 END"
 _ANY_FOLDERS = "(?:[^/]+/)*"
 
 
@@ -29,7 +32,8 @@ class ItemFilter:
     Attributes
     ----------
     subsets, labels, datasets
-        Names. An item has a label when that is one of its labels.
+        Names. An item has a label when that is one of its labels. Names and patterns match whether letters such as
+        ``é`` are composed or decomposed in Unicode.
     paths
         Patterns that match a whole id. ``*``, ``?`` and ``[...]`` match within a part of the path. ``**`` as a part
         matches any number of parts, and a ``/`` at the end matches everything below a folder. Case matters.
@@ -81,7 +85,7 @@ def select(index: Snapshot, wanted: ItemFilter, dataset: str = "") -> Masks:
     Masks
         For each segment bool ``[items]``; None where all pass. Masks say nothing of removed items.
     """
-    if dataset in wanted.not_datasets or (wanted.datasets and dataset not in wanted.datasets):
+    if is_among(dataset, wanted.not_datasets) or (wanted.datasets and not is_among(dataset, wanted.datasets)):
         return [np.zeros(segment.table.items, np.bool_) for segment in index.segments]
     return [_mask(segment.table, wanted) for segment in index.segments]
 
@@ -149,13 +153,13 @@ def _and(mask: Bools | None, other: Bools | bool, items: int) -> Bools | None:
 
 def _with_subsets(table: TableReader, names: tuple[str, ...]) -> Bools | bool:
     known = table.subsets()
-    return _with_ids(table, "subset", [number for number, name in known.items() if name in names], len(known))
+    return _with_ids(table, "subset", [number for number, name in known.items() if is_among(name, names)], len(known))
 
 
 def _with_labels(table: TableReader, names: tuple[str, ...]) -> Bools | bool:
     known = table.label_lists()
-    asked = set(names)
-    having = [number for number, labels in known.items() if not asked.isdisjoint(labels)]
+    asked = set(map(composed, names))
+    having = [number for number, labels in known.items() if not asked.isdisjoint(map(composed, labels))]
     return _with_ids(table, "labels", having, len(known))
 
 
@@ -169,7 +173,7 @@ def _with_paths(table: TableReader, patterns: tuple[str, ...]) -> Bools | bool:
         else:
             matching = np.zeros(table.items, np.bool_)
             for part in _parts(numbers):
-                matching |= table.where(f"folder IN ({part}) AND name GLOB ?", (glob.name,))
+                matching |= table.where(f"folder IN ({part}) AND {_NAMED}", (glob.name,))
         if matching is True or mask is True:
             mask = True
         else:
@@ -214,7 +218,7 @@ class Glob:
     def __init__(self, pattern: str) -> None:
         if "\0" in pattern:
             raise ValueError(f"the path pattern {pattern!r} has a NUL character, which no id has.")
-        parts = pattern.split("/")
+        parts = composed(pattern).split("/")
         if parts[-1] == "":
             parts[-1] = "**"
         if not pattern or "" in parts:
@@ -241,11 +245,11 @@ class Glob:
     def matches(self, item_id: str) -> bool:
         """Tell whether the pattern matches a whole id."""
         folder, _, name = item_id.rpartition("/")
-        return self.has_folder(folder) and (self.name is None or self._name.fullmatch(name) is not None)
+        return self.has_folder(folder) and (self.name is None or self._name.fullmatch(composed(name)) is not None)
 
     def has_folder(self, path: str) -> bool:
         """Tell whether the pattern of folders matches a whole path."""
-        return self._folder.fullmatch(f"{path}/" if path else "") is not None
+        return self._folder.fullmatch(f"{composed(path)}/" if path else "") is not None
 
 
 def _translated(
@@ -274,6 +278,11 @@ def _class_for_sqlite(negative: bool, body: str) -> str:
 def _class_for_re(negative: bool, body: str) -> str:
     escaped = re.sub(r"([\\\[\]^&~|])", r"\\\1", body)
     return f"(?!/)[{'^' if negative else ''}{escaped}]"
+
+
+def is_among(name: str, names: Iterable[str]) -> bool:
+    """Tell whether a name is one of ``names``, whether its letters are composed or decomposed."""
+    return composed(name) in map(composed, names)
 
 
 def names_of(indexes: Iterable[Snapshot]) -> tuple[set[str], set[str]]:

@@ -74,8 +74,9 @@ def command(
     from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
     from clipdex_cli.dry_run import plan_all
-    from clipdex_cli.project_targets import resolve
+    from clipdex_cli.project_targets import refuse_images, resolve
 
+    refuse_images(targets)
     found = resolve(targets, project_dir)
     settings = BuildSettings(
         format=format_name,

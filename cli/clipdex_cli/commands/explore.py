@@ -14,7 +14,7 @@ _HELP = """Build the indexes where needed, then query them.
 
     explore takes the options of query and the command line of datum explore. TARGET is a dataset, or a source of the
     project; TARGET:FORMAT also names its format. Without a TARGET, explore searches all sources of the project, or
-    else the current folder.
+    else the current folder. -s saves to explore_result in the folder that -p names, or else in the current folder.
 
     \b
     clipdex explore --query-str elephant -topk 10 PHOTOS
@@ -43,6 +43,10 @@ def _explore(
 ) -> int:
     from clipdex import BuildSettings
 
+    if given["save"] and given["output_dir"] is None and given["project_dir"] is not None:
+        from clipdex.report.save import DEFAULT_FOLDER, fresh_folder
+
+        given["output_dir"] = fresh_folder(given["project_dir"] / DEFAULT_FOLDER)
     build = BuildSettings(format=format_name, options=options.named_values(format_options), prune=prune)
     code: int = ctx.invoke(query.callback, build=build, **given)  # type: ignore[arg-type]
     return code

@@ -36,6 +36,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     """
     options.one_index(targets, index)
     from clipdex.datasets.info import describe, describe_alone
+    from clipdex.encoder.languages import languages_said
     from clipdex.readers.passing_over import said
     from clipdex_cli.project_targets import resolve
 
@@ -64,6 +65,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             ("labels", _counts(info.labels)),
             ("model", printable(f"{info.model}, {info.bits} bits, {info.precision}, digest {info.digest[:12]}")),
             ("", printable(info.model_kind)),
+            ("", f"Reads {languages_said(info.model_languages)}" if info.model_languages else ""),
             ("", printable(f"Not good at: {info.model_not_good_at}") if info.model_not_good_at else ""),
             ("written by", printable(info.writer)),
             ("failed", _failed(info.failed, info.index)),

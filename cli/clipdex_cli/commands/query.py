@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clipdex.defaults import ANY, IDS, MERGES, TOPK
+from clipdex.defaults import ANY, IDS, MERGES, SUBSETS, TOPK
 from clipdex_cli import completing, options
 from clipdex_cli.asking import Settings, ask, place_of, place_of_result, request_of, request_of_result
-from clipdex_cli.project_targets import PROJECT
+from clipdex_cli.project_targets import PROJECT, refuse_images
 from clipdex_cli.several_values import SeveralValues
 from clipdex_cli.stages import STAGE, record
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     metavar="P...",
     multiple=True,
     shell_complete=completing.files,
-    help="Search for these images.",
+    help="Search for these images; - reads one from standard input.",
 )
 @click.option(
     "--query-item-id",
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     metavar="P...",
     multiple=True,
     shell_complete=completing.files,
-    help="Push away images like these files.",
+    help="Push away images like these files; - reads one from standard input.",
 )
 @click.option(
     "--not-item",
@@ -160,6 +160,8 @@ def command(
         raise click.UsageError("-0 goes with --output paths.")
     settings = Settings.of(question)
     targets, project_dir = question["targets"], question["project_dir"]
+    if build is not None:
+        refuse_images(targets)
     if from_result is None:
         request = request_of(ctx, question)
         place = place_of(targets, project_dir, settings.index)
@@ -186,6 +188,8 @@ def command(
     if save or output_dir is not None or force or save_as is not None:
         from clipdex.report.save import save_result
 
-        saved = save_result(result, output_dir, force=force, max_pixels=settings.max_pixels, save_as=save_as or IDS)
+        if save_as is None:
+            save_as = SUBSETS if build is not None and len(result.datasets) == 1 else IDS
+        saved = save_result(result, output_dir, force=force, max_pixels=settings.max_pixels, save_as=save_as)
         return printer.say_saved(saved)
     return 0

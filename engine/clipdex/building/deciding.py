@@ -7,7 +7,6 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from clipdex.building.planning import Plan
 from clipdex.building.settings import BuildSettings
@@ -16,13 +15,12 @@ from clipdex.datasets.dataset import as_indexed
 from clipdex.datasets.failures import Listed, read_listed
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.encoder import AUTO, Model, find_model, nearest_precision
-from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
+from clipdex.errors import IndexFailure, ModelMismatch
 from clipdex.paths import is_there
-from clipdex.readers.base import AWAY, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
-from clipdex.readers.passing_over import said
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
-from clipdex.readers.sources import Source, tried_in_vain
+from clipdex.readers.sources import Source, require_first
 from clipdex_indexes import Snapshot, read_manifest
 
 
@@ -43,33 +41,11 @@ class Reading:
         DatasetEmpty
             When there is none.
         """
-        first = next((item for item in self._items if not _is_away(item)), None)
-        if first is None:
-            refuse_empty(self.reader)
-        self._items = itertools.chain([first], self._items)
+        self._items = itertools.chain([require_first(self.reader, self._items)], self._items)
 
     def items(self) -> Iterator[ReadItem | UnreadableItem]:
         """Return the items, once, in item order."""
         return in_item_order(self.reader, self._items)
-
-
-def _is_away(item: ReadItem | UnreadableItem) -> bool:
-    return isinstance(item, UnreadableItem) and item.kind == AWAY
-
-
-def refuse_empty(reader: Reader) -> NoReturn:
-    """Refuse a dataset of which ``reader`` found nothing.
-
-    Raises
-    ------
-    DatasetEmpty
-        Always.
-    """
-    passed_over = said(reader.passed_over)
-    raise DatasetEmpty(
-        f"there are no images in {reader.location}: nothing was indexed."
-        f"{f' Passed over: {passed_over}.' if passed_over else ''}{tried_in_vain(reader)}"
-    )
 
 
 def listed_before(folder: Path) -> Listed:

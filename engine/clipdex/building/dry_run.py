@@ -21,7 +21,6 @@ from clipdex.building.deciding import (
     model_for,
     plan_of_rebuild,
     precision_for,
-    refuse_empty,
     source_to_read,
 )
 from clipdex.building.events import BuildEvents, BuildProgress, Progress
@@ -39,7 +38,7 @@ from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.media.mending import has_decoder
 from clipdex.readers.base import DAMAGED, NEEDS_EXTRA, Reader
 from clipdex.readers.ordering import in_item_order
-from clipdex.readers.sources import Target, index_folder, locate, open_reader
+from clipdex.readers.sources import Target, index_folder, locate, open_reader, refuse_empty
 from clipdex_indexes import ModelStamp, Snapshot
 from clipdex_indexes.writer import require_index_folder
 

@@ -43,8 +43,9 @@ class DatasetInfo:
         Whether the last build came to its end. After one that was stopped, some items may be missing.
     segments, bytes
         Number of segments, and their size on disk.
-    model, digest, bits, precision, model_kind, model_not_good_at
-        Model that hashed it. Kind and ``model_not_good_at`` are empty where that model is not found any more.
+    model, digest, bits, precision, model_kind, model_not_good_at, model_languages
+        Model that hashed it. Kind, ``model_not_good_at`` and languages are empty where that model is not found any
+        more. The languages are codes, and also empty where they are not known.
     writer
         Program that wrote the index last.
     failed, damaged
@@ -76,6 +77,7 @@ class DatasetInfo:
     precision: str
     model_kind: str
     model_not_good_at: str
+    model_languages: tuple[str, ...]
     writer: str
     failed: dict[str, str]
     damaged: dict[str, str]
@@ -140,7 +142,7 @@ def _describe(source: Source, dataset: Dataset) -> DatasetInfo:
             model = model_of(opened, root)
         except ModelError:
             model = None
-        known = model is not None and model.digest == stamp.digest
+        known = model if model is not None and model.digest == stamp.digest else None
         return DatasetInfo(
             root=root,
             index=opened.folder,
@@ -155,8 +157,9 @@ def _describe(source: Source, dataset: Dataset) -> DatasetInfo:
             digest=stamp.digest,
             bits=stamp.bits,
             precision=stamp.precision,
-            model_kind=model.kind if model is not None and known else "",
-            model_not_good_at=model.not_good_at if model is not None and known else "",
+            model_kind=known.kind if known is not None else "",
+            model_not_good_at=known.not_good_at if known is not None else "",
+            model_languages=known.languages if known is not None else (),
             writer=opened.manifest.writer,
             failed={failure.id: failure.reason for failure in items if failure.failed},
             damaged={failure.id: failure.reason for failure in items if failure.kind == DAMAGED},

@@ -14,6 +14,7 @@ from pathlib import Path
 from clipdex.datasets.above import folders_above, has_index
 from clipdex.datasets.dataset import Dataset, as_indexed, open_index, require_same_root
 from clipdex.datasets.parts import contains
+from clipdex.datasets.unindexed import unless_empty
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotIndexed, IndexFailure
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
@@ -31,16 +32,17 @@ def open_dataset(source: Source, index: str | os.PathLike[str] | None = None) ->
     DatasetNotIndexed
         When it has no index, and no index above has an item of it.
     DatasetError
-        When the index is of another dataset, or of this one in another format.
+        When there is nothing to index either; when the index is of another dataset, or of this one in another format.
     IndexFailure
         When the index cannot be read.
     """
     try:
         return Dataset(source.short_name, source.location, open_index(source, index), part=source.part)
     except DatasetNotIndexed as error:
-        if index is not None or source.part:
-            raise
-        return _in_an_index_above(source, error)
+        not_indexed = error
+    if index is not None or source.part:
+        raise unless_empty(source, not_indexed)
+    return _in_an_index_above(source, not_indexed)
 
 
 def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | None = None) -> list[Dataset]:
@@ -114,7 +116,7 @@ def _in_an_index_above(source: Source, not_indexed: DatasetNotIndexed) -> Datase
         When an index on the way cannot be read, and so nobody knows whether it has any.
     """
     if not is_there(source.location):  # a pattern
-        raise not_indexed
+        raise unless_empty(source, not_indexed)
     passed: list[str] = []
     for root, path in folders_above(source.location):
         try:
@@ -136,16 +138,17 @@ def _in_an_index_above(source: Source, not_indexed: DatasetNotIndexed) -> Datase
     location = quoted(source.location)
     if not is_folder(source.location):
         if suffix_of(source.location.name) not in IMAGE_SUFFIXES:
-            raise not_indexed
+            raise unless_empty(source, not_indexed)
         why = passed[0] if passed else "no folder above it has an index"
         raise DatasetNotIndexed(
             f"{source.location} is an image, and {why}. To search with it: clipdex query TARGET --image {location}"
         ) from not_indexed
-    if passed:
+    reason = unless_empty(source, not_indexed)
+    if passed and reason is not_indexed:
         raise DatasetNotIndexed(
             f"{source.location} has no index yet, and {passed[0]}. Build one: clipdex build {location}"
         ) from not_indexed
-    raise not_indexed
+    raise reason
 
 
 def _why_not_in(above: Dataset, source: Source) -> str:

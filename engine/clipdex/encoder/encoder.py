@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clipdex.encoder.checks import Note
     from clipdex.encoder.texts import TextPreparation
     from clipdex.encoder.towers import ImageTower, TextTower, Way
+    from clipdex.encoder.unread import Unread
 
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.uint8]
@@ -72,6 +73,8 @@ class EncodedText:
         Whether a text was cut to fit.
     embedding
         The centred embedding of which the key has the signs, float32 ``[embedding_size]``.
+    unread
+        What the model does not read of the query.
     """
 
     key: Keys
@@ -79,6 +82,7 @@ class EncodedText:
     ensemble: tuple[str, ...]
     truncated: bool
     embedding: Floats
+    unread: Unread
 
 
 class Encoder:
@@ -173,7 +177,7 @@ class Encoder:
         from clipdex.encoder.texts import prompted
 
         texts = prompted(text, self.model.text, prompting)
-        tokenized = [self._text_preparation(text) for text in texts]
+        tokenized = [self._text_preparation(one) for one in texts]
         embeddings = np.stack([self._text_tower(tokens) for tokens in tokenized])
         embedding = embeddings[0] if len(texts) == 1 else unit(embeddings)
         return EncodedText(
@@ -182,6 +186,7 @@ class Encoder:
             texts if len(texts) > 1 else (),
             any(tokens.truncated for tokens in tokenized),
             embedding - self.text_centre,
+            self._text_preparation.unread(text, self.model.languages),
         )
 
     def image_embedding(self, image: Image.Image) -> Floats:

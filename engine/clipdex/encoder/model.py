@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipdex.encoder.installed import installed_folder, is_installed
+from clipdex.encoder.languages import languages_of_source, stated_languages
 from clipdex.encoder.selftest import SELF_TEST_IMAGES
 from clipdex.errors import IndexCorrupt, ModelCorrupt, ModelNotFound
 from clipdex.paths import expanded, is_folder
@@ -143,6 +144,8 @@ class Model:
         The meaning of ``auto`` for this model: ``f32``, or ``auto`` for the fastest precision of the device.
     source
         The origin of the model, in any form that its maker chose.
+    languages
+        Codes of the languages that the text tower reads; empty where they are not known.
     """
 
     folder: Path
@@ -161,6 +164,7 @@ class Model:
     weights: str
     precision: str
     source: Any
+    languages: tuple[str, ...] = ()
 
     @property
     def location(self) -> str:
@@ -291,6 +295,9 @@ def _from_description(folder: Path, text: dict[str, Any], digest: str) -> Model:
         weights=_one_of(text.get("weights", WEIGHTS[0]), WEIGHTS, "weights"),
         precision=_one_of(text.get("precision", "f32"), ("f32", "auto"), "precision"),
         source=text.get("source"),
+        languages=(
+            stated_languages(text["languages"]) if "languages" in text else languages_of_source(text.get("source"))
+        ),
     )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from clipdex.encoder.model import TextSettings
 from clipdex.encoder.panics import is_panic
+from clipdex.encoder.unread import Unread, unknown_ids, unread
 from clipdex.errors import ModelCorrupt
 
 _SHORT_QUERY_WORDS = 3
@@ -80,6 +82,7 @@ class TextPreparation:
                 raise
             raise ModelCorrupt(f"{path} is not a tokenizer: {error}.") from error
         self._path = path
+        self._unknown: frozenset[int] | None = None
         # Truncation keeps the tokens of the template, for example the end token.
         self._tokenizer.enable_truncation(settings.length)
         if settings.pad_id is None:
@@ -90,15 +93,32 @@ class TextPreparation:
 
     def __call__(self, text: str) -> Tokens:
         """Tokenise ``text``, cut to the length of the tower."""
-        # Bytes of a command line that are not UTF-8 arrive as lone surrogates, which the tokenizer refuses.
-        valid = text[:_LONGEST_TEXT].encode(errors="replace").decode()
-        try:
-            encoding = self._tokenizer.encode(valid)
-        except BaseException as error:
-            if not isinstance(error, Exception) and not is_panic(error):
-                raise
-            raise ModelCorrupt(f"the tokenizer {self._path} cannot take {valid[:40]!r}: {error}.") from error
+        encoding = self._encode(_valid(text))
         truncated = bool(encoding.overflowing) or len(text) > _LONGEST_TEXT
         ids = np.array([encoding.ids], np.int64)
         # The mask includes the padding: towers that look at it were trained so, and the others ignore it.
         return Tokens(ids, np.ones_like(ids), truncated)
+
+    def unread(self, text: str, languages: Sequence[str]) -> Unread:
+        """Return what a model of these languages does not read of ``text``, as far as it is not cut off."""
+        valid = _valid(text)
+        encoding = self._encode(valid)
+        if self._unknown is None:
+            self._unknown = unknown_ids(self._tokenizer)
+        return unread(valid, encoding, self._unknown, languages)
+
+    def _encode(self, valid: str) -> Encoding:
+        try:
+            return self._tokenizer.encode(valid)
+        except BaseException as error:
+            if not isinstance(error, Exception) and not is_panic(error):
+                raise
+            raise ModelCorrupt(f"the tokenizer {self._path} cannot take {valid[:40]!r}: {error}.") from error
+
+
+def _valid(text: str) -> str:
+    """Return the part of a text that the tokenizer is given.
+
+    Bytes of a command line that are not UTF-8 arrive as lone surrogates, which the tokenizer refuses.
+    """
+    return text[:_LONGEST_TEXT].encode(errors="replace").decode()

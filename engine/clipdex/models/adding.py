@@ -16,7 +16,7 @@ from clipdex.encoder.installed import installed_folder, models_folder
 from clipdex.encoder.model import DESCRIPTION, FILES, ImageSettings, Model, TextSettings, read_model
 from clipdex.errors import ModelError, ModelExists, ModelNotFound, ModelUnsupported
 from clipdex.models.archives import is_archive, unpack
-from clipdex.models.conversion.layouts import Layout, licence_of, recognise
+from clipdex.models.conversion.layouts import Layout, languages_of, licence_of, recognise
 from clipdex.models.installing import check_name, staged
 from clipdex.paths import expanded
 
@@ -339,6 +339,7 @@ def _convert(
         hashing=choices.hashing,
         weights="f32" if choices.quantize == "none" else choices.quantize,
         precision=choices.precision,
+        languages=() if about.source else languages_of(layout.folder),
     )
     assemble(folder, blueprint, progress)
 

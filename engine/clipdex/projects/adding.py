@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from clipdex.errors import ProjectError
+from clipdex.datasets.above import has_index
+from clipdex.datasets.dataset import as_indexed
+from clipdex.errors import DatasetError, IndexFailure, ProjectError
 from clipdex.paths import expanded
 from clipdex.projects.editing import add_source, create_project
 from clipdex.projects.model import Project, ProjectSource
 from clipdex.projects.places import FILE_NAME
 from clipdex.projects.reading import bad_name, open_project
 from clipdex.readers.formats import reader_class
-from clipdex.readers.sources import AUTO, Source, locate
+from clipdex.readers.sources import AUTO, Source, index_folder, locate
+from clipdex_indexes import read_manifest
 
 
 class Added(NamedTuple):
@@ -51,20 +56,36 @@ def add_dataset(
     DatasetNotFound
         When the dataset does not exist.
     DatasetError
-        When there is no such format.
+        When there is no such format, or the dataset has an index in another format or with other options.
     ProjectError
         When the name is taken or invalid, or the dataset is in the project already.
     """
     source = locate(target, format)
+    source = replace(source, options=source.options or options or {})
     if source.format != AUTO:
         reader_class(source.format)
+    _require_fit(source)
     entry = ProjectSource(
         name or _free_name(project, source),
         project.relative(source.location),
         source.format,
-        dict(source.options or options or {}),
+        dict(source.options),
     )
     return Added(entry, add_source(project, entry))
+
+
+def _require_fit(source: Source) -> None:
+    """Refuse a format and options that are not those of the index that a source has.
+
+    Raises
+    ------
+    DatasetError
+        When they are not.
+    """
+    folder = index_folder(source)
+    if has_index(folder):
+        with contextlib.suppress(IndexFailure):  # a damaged index is said when it is opened
+            as_indexed(source, read_manifest(folder))
 
 
 def _free_name(project: Project, source: Source) -> str:
@@ -119,7 +140,8 @@ def import_datumaro(
             name = _free_name(project, source)
         entry = ProjectSource(name, project.relative(source.location), source.format, source.options)
         try:
+            _require_fit(source)
             add_source(project, entry)
-        except ProjectError as error:
+        except (ProjectError, DatasetError) as error:
             left_out.append((name, error.message))
     return open_project(folder), left_out

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from clipdex.defaults import INDEX_FOLDER
-from clipdex.errors import DatasetNotFound
-from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there
-from clipdex.readers.base import NO_OPTIONS, Reader
+from clipdex.errors import DatasetEmpty, DatasetNotFound
+from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there, is_url
+from clipdex.readers.base import AWAY, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.formats import GLOB, choose, format_name, reader_class
+from clipdex.readers.passing_over import said
 from clipdex.wording import type_of
 
 AUTO = "auto"
@@ -81,6 +83,10 @@ def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_O
     format = format_name(format)
     if is_there(path):
         return Source(_absolute(path), format, options)
+    if is_url(os.fspath(target)):
+        raise DatasetNotFound(
+            f"the dataset {os.fspath(target)!r} is a URL, and clipdex fetches nothing: download it, and name the copy."
+        )
     named = _WITH_FORMAT.fullmatch(os.fspath(target))
     if named and (is_there(expanded(named["path"])) or is_pattern(named["path"])):
         return Source(_absolute(expanded(named["path"])), format_name(named["format"]), options)
@@ -137,6 +143,29 @@ def open_reader(source: Source) -> Reader:
     return reader
 
 
-def tried_in_vain(reader: Reader) -> str:
-    """Return a sentence that names the formats that did not fit a dataset without items; empty where none was tried."""
-    return f" It is of no known format either (tried: {', '.join(reader.tried)})." if reader.tried else ""
+def require_first(reader: Reader, items: Iterable[ReadItem | UnreadableItem]) -> ReadItem | UnreadableItem:
+    """Return the first item of a dataset, without those whose disk is away.
+
+    Raises
+    ------
+    DatasetEmpty
+        When there is none.
+    """
+    first = next((item for item in items if not (isinstance(item, UnreadableItem) and item.kind == AWAY)), None)
+    return first if first is not None else refuse_empty(reader)
+
+
+def refuse_empty(reader: Reader) -> NoReturn:
+    """Refuse a dataset of which ``reader`` found nothing.
+
+    Raises
+    ------
+    DatasetEmpty
+        Always.
+    """
+    passed_over = said(reader.passed_over)
+    tried = f" It is of no known format either (tried: {', '.join(reader.tried)})." if reader.tried else ""
+    raise DatasetEmpty(
+        f"there are no images in {reader.location}: nothing can be indexed."
+        f"{f' Passed over: {passed_over}.' if passed_over else ''}{tried}"
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from pathlib import Path
 
 from clipdex.errors import OutputError
+from clipdex.report.query_images import LAST_PREFIX, own_images, with_files
 from clipdex.search.result import Result, read_result
 from clipdex.user_folders import state_folder
 from clipdex_indexes.storage.files import atomic_write
@@ -18,7 +21,14 @@ def remember(result: Result) -> None:
     """Store ``result`` as the last one; raise ``ClipdexError`` or ``OSError`` where it cannot be written."""
     folder = state_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    atomic_write(_last_path(), result.to_json().encode(errors="backslashreplace"))
+    files = {}
+    for number, own in own_images(result).items():
+        files[number] = folder / f"{LAST_PREFIX}{uuid.uuid4().hex}{own.suffix}"
+        atomic_write(files[number], own.content)
+    atomic_write(_last_path(), with_files(result, files).to_json().encode(errors="backslashreplace"))
+    for path in set(folder.glob(f"{LAST_PREFIX}*")) - set(files.values()):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def last_result() -> Result:

@@ -17,13 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
 from clipdex.datasets.record import DatasetRecord
-from clipdex.defaults import IDS, MAX_PIXELS, RANKED, SAVED_NAMES
+from clipdex.defaults import IDS, MAX_PIXELS, RANKED, SAVED_NAMES, SUBSETS
 from clipdex.errors import ImageError, IndexWriteFailed, OutputError
 from clipdex.media.decoding import image_format
 from clipdex.media.locators import split_locator
 from clipdex.media.opening import open_media
 from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
+from clipdex.report.query_images import SUFFIXES, own_images, with_files
 from clipdex.report.sheet import draw_sheet
 from clipdex.search.result import Hit, Result
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, atomic_path, atomic_write
@@ -34,7 +35,6 @@ DATA = "result.json"
 _LONGEST_NAME = 240
 _FEWEST_DIGITS = 3
 _BLOCK = 1 << 20
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif"}
 _Saved = TypeVar("_Saved")
 
 
@@ -64,6 +64,8 @@ def save_result(
 ) -> Saved:
     """Save a result: ``sheet.png``, ``result.json``, and a copy of each hit's image.
 
+    An image of a query that is in no file, such as ``query-1.jpg``, is saved too, and ``result.json`` names it.
+
     Parameters
     ----------
     result
@@ -76,14 +78,14 @@ def save_result(
     max_pixels
         Images of more pixels are copied, but not drawn on the sheet.
     save_as
-        The names of the copies: ``ids`` for ``<dataset>/<subset>/<id>``, or ``ranked`` for the rank and the last part
-        of the id, such as ``001_dog.jpg``, which sorts by rank.
+        The names of the copies: ``ids`` for ``<dataset>/<subset>/<id>``, ``subsets`` for ``<subset>/<id>``, or
+        ``ranked`` for the rank and the last part of the id, such as ``001_dog.jpg``, which sorts by rank.
 
     Raises
     ------
     OutputError
         When the folder has something in it (without ``force``), is no folder, or cannot be written, or ``save_as`` is
-        neither of the two.
+        none of the three.
     """
     if save_as not in SAVED_NAMES:
         raise OutputError(f"save_as is {save_as!r}, and must be one of {', '.join(SAVED_NAMES)}.")
@@ -193,9 +195,10 @@ def _fill(result: Result, folder: Path, target: Path, max_pixels: int, save_as: 
     """Write everything into ``folder``, and say where it will be once that is called ``target``."""
     # Ranks of this many digits sort as texts.
     digits = max(_FEWEST_DIGITS, len(str(len(result.hits))))
-    copies = [_copy(hit, folder, digits if save_as == RANKED else None) for hit in result.hits]
+    copies = [_copy(hit, folder, _names(hit, save_as, digits)) for hit in result.hits]
     data = free_name(folder / DATA)
-    atomic_write(data, result.to_json().encode(errors="backslashreplace"))
+    named = with_files(result, _save_own_images(result, folder, target))
+    atomic_write(data, named.to_json().encode(errors="backslashreplace"))
     sheet = free_name(folder / SHEET)
     with atomic_path(sheet) as temporary:
         draw_sheet(result, max_pixels=max_pixels, copies=copies).save(temporary, "PNG")
@@ -204,10 +207,20 @@ def _fill(result: Result, folder: Path, target: Path, max_pixels: int, save_as: 
     return Saved(target, target / sheet.name, target / data.name, images, missing)
 
 
-def _copy(hit: Hit, folder: Path, digits: int | None) -> Path | None:
+def _save_own_images(result: Result, folder: Path, target: Path) -> dict[int, Path]:
+    """Save the images of queries that are in no file of the user; return where they will be, by number of the query."""
+    files = {}
+    for number, own in own_images(result).items():
+        path = free_name(folder / f"query-{number + 1}{own.suffix}")
+        atomic_write(path, own.content)
+        files[number] = target / path.name
+    return files
+
+
+def _copy(hit: Hit, folder: Path, names: Iterable[str]) -> Path | None:
     """Copy the image of one hit; None when it is not there, or is no image: a result may come from elsewhere.
 
-    ``digits`` is for the name, as for ``_names``.
+    ``names`` are the parts of the path of the copy, as ``_names`` returns them.
     """
     source, member = split_locator(hit.path)
     try:
@@ -219,8 +232,8 @@ def _copy(hit: Hit, folder: Path, digits: int | None) -> Path | None:
         if kind is None:
             return None
         # Members of some containers are called by a number.
-        suffix = PurePosixPath(member or source).suffix or (_SUFFIXES.get(kind, "") if member else "")
-        wanted = folder.joinpath(*_safe_parts(_names(hit, digits), suffix))
+        suffix = PurePosixPath(member or source).suffix or (SUFFIXES.get(kind, "") if member else "")
+        wanted = folder.joinpath(*_safe_parts(names, suffix))
         for parent in _folders_between(folder, wanted):
             if parent.is_symlink():
                 raise OutputError(f"{parent} is a link that leads out of the folder to save to; name another folder.")
@@ -255,16 +268,17 @@ def _folders_between(folder: Path, path: Path) -> Iterator[Path]:
         parent = parent.parent
 
 
-def _names(hit: Hit, digits: int | None) -> list[str]:
+def _names(hit: Hit, save_as: str, digits: int) -> list[str]:
     """Return the parts of the path of a copy, as untrusted as the hit is.
 
-    With ``digits`` it is one: the rank in so many digits, and the last part of the id. Without, they are the dataset,
-    the subset and the parts of the id.
+    ``ranked`` has one: the rank in so many digits, and the last part of the id. Otherwise they are the dataset (not
+    with ``subsets``), the subset and the parts of the id.
     """
     parts = [part for part in hit.id.split("/") if part] or ["item"]
-    if digits is not None:
+    if save_as == RANKED:
         return [f"{hit.rank:0{digits}}_{parts[-1]}"]
-    return [hit.dataset.replace("/", "_"), hit.subset.replace("/", "_"), *parts]
+    dataset = [] if save_as == SUBSETS else [hit.dataset.replace("/", "_")]
+    return [*dataset, hit.subset.replace("/", "_"), *parts]
 
 
 def _safe_parts(names: Iterable[str], suffix: str) -> list[str]:

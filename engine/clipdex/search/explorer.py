@@ -27,6 +27,7 @@ from clipdex.search.queries import (
     DatasetItem,
     ItemQuery,
     QueryLike,
+    TextQuery,
     as_negatives,
     as_queries,
 )
@@ -34,6 +35,7 @@ from clipdex.search.ranking import Ranked, rank
 from clipdex.search.request import SearchRequest, checked_topk
 from clipdex.search.resolving import Asked, Resolver, by_id
 from clipdex.search.result import Hit, Result
+from clipdex.search.warning import warnings_of_paths
 from clipdex.wording import type_of
 from clipdex_indexes import ItemFilter, ItemRow, Location
 from clipdex_indexes.filters import describe
@@ -280,6 +282,10 @@ class Explorer:
             max_distance=request.max_distance,
             mode=request.merge,
             rescored=request.rescore,
+            warnings=(
+                *dict.fromkeys(sentence for one in asked for sentence in one.warnings),
+                *warnings_of_paths([query.text for query in request.both if isinstance(query, TextQuery)]),
+            ),
             request=_by_ids(request, resolved),
         )
 

@@ -10,7 +10,7 @@ from clipdex.readers.merged import FORMAT as MERGED
 from clipdex.search.finding import nearest_names
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.arrays import Bools, Masks
-from clipdex_indexes.filters import names_of, select
+from clipdex_indexes.filters import is_among, names_of, select
 
 _MOST_LISTED = 5
 
@@ -59,7 +59,7 @@ def _parts(datasets: Sequence[Dataset]) -> str:
 
 def _require(kind: str, names: Sequence[str], known: Collection[str], more: str = "") -> None:
     for name in names:
-        if name not in known:
+        if not is_among(name, known):
             close = nearest_names(name, sorted(known))
             if close:
                 hint = f" Nearest: {', '.join(close)}."

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipdex.defaults import PROMPTINGS
-from clipdex.errors import QueryError
+from clipdex.errors import QueryError, QueryImageError
+from clipdex.paths import is_url
 from clipdex.wording import type_of
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from PIL import Image
+
+# What ``Path`` leaves of two slashes.
+_ONE_SLASH = re.compile(r"^([^/:]+):/(?!/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,29 @@ class TextQuery:
 
 @dataclass(frozen=True, slots=True)
 class ImageQuery:
-    """Images like this one: a file, or a ``PIL.Image.Image``."""
+    """Images like this one.
 
-    image: Path | Image.Image
+    Attributes
+    ----------
+    image
+        A file, a ``PIL.Image.Image``, or the bytes of a file.
+    name
+        What a result calls an image that is in no file; empty for its number.
+    """
+
+    image: Path | Image.Image | bytes
+    name: str = ""
 
     kind = "image"
 
     def __post_init__(self) -> None:
+        if isinstance(self.image, str | Path) and is_url(str(self.image)):
+            shown = _ONE_SLASH.sub(r"\1://", str(self.image))
+            raise QueryImageError(
+                f"the query image {shown!r} is a URL, and clipdex fetches nothing: download it, and give the file."
+            )
+        if self.image == "":
+            raise QueryImageError("the query image '' cannot be used: give an image file.")
         if isinstance(self.image, str):
             object.__setattr__(self, "image", Path(self.image))
 

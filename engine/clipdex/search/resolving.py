@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +15,20 @@ from clipdex.datasets.dataset import Dataset
 from clipdex.encoder import Encoder, hash_key
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
 from clipdex.media.decoding import from_memory, load_image
-from clipdex.paths import expanded
+from clipdex.paths import expanded, is_folder, quoted
 from clipdex.search.finding import FoundItem, find_items
 from clipdex.search.merging import ItemKey
 from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, Query, TextQuery
 from clipdex.search.ranking import Question
 from clipdex.search.result import QueryRecord
+from clipdex.search.warning import warnings_of
 
 Keys = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A resolved query: its record and hash key; its embedding, item or image in memory, where it has one."""
+    """A resolved query: its record and hash key; its embedding, item or image in memory, where it has one; warnings."""
 
     record: QueryRecord
     key: Keys
@@ -34,6 +36,7 @@ class Asked:
     item: ItemKey | None = None
     image: Image.Image | None = None
     negative: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def question(self) -> Question:
@@ -49,6 +52,21 @@ def by_id(query: Query | DatasetItem, answers: Sequence[Asked]) -> Query | Datas
         if record.value != query.id and Path(record.path).resolve() == path:
             return ItemQuery(record.value, query.subsets, record.dataset)
     return query
+
+
+def require_no_folder(image: Path) -> None:
+    """Refuse a folder in the place of a query image.
+
+    Raises
+    ------
+    QueryImageError
+        When it is one.
+    """
+    if is_folder(expanded(image)):
+        raise QueryImageError(
+            f"the query image {str(image)!r} cannot be used: it is a folder. Give an image file; a folder to search "
+            f"goes in front of the options: clipdex query {quoted(image)} --image FILE"
+        )
 
 
 class Resolver:
@@ -74,14 +92,23 @@ class Resolver:
         if isinstance(query, DatasetItem):
             return [self._resolve_own_item(query)]
         if isinstance(query, TextQuery):
-            encoded = self._encoder().text_key(query.text, query.prompting)
-            record = QueryRecord(
-                "text", query.text, encoded=encoded.encoded, ensemble=encoded.ensemble, truncated=encoded.truncated
-            )
-            return [Asked(record, encoded.key, encoded.embedding)]
+            return [self._resolve_text(query)]
         if isinstance(query, ImageQuery):
             return [self._resolve_image(query, number)]
         return [self._resolve_item(found) for found in find_items(self._datasets, query)]
+
+    def _resolve_text(self, query: TextQuery) -> Asked:
+        encoder = self._encoder()
+        encoded = encoder.text_key(query.text, query.prompting)
+        record = QueryRecord(
+            "text",
+            query.text,
+            encoded=encoded.encoded,
+            ensemble=encoded.ensemble,
+            truncated=encoded.truncated,
+            unread=encoded.unread.words,
+        )
+        return Asked(record, encoded.key, encoded.embedding, warnings=warnings_of(query.text, encoded, encoder.model))
 
     def _resolve_item(self, found: FoundItem) -> Asked:
         dataset, row = self._datasets[found.dataset], found.row
@@ -113,11 +140,18 @@ class Resolver:
     def _resolve_image(self, query: ImageQuery, number: int) -> Asked:
         settings = self._encoder().model.image
         if not isinstance(query.image, Path):
+            name = query.name or f"image {number + 1}"
+            shown = f"the query image {name!r}" if query.name else f"query {name}"
             try:
-                image = from_memory(query.image, settings.background, max_pixels=self._max_pixels)
+                image = (
+                    load_image(io.BytesIO(query.image), settings.background, max_pixels=self._max_pixels)
+                    if isinstance(query.image, bytes)
+                    else from_memory(query.image, settings.background, max_pixels=self._max_pixels)
+                )
             except ImageError as error:
-                raise QueryImageError(f"query image {number + 1} cannot be used: {error}.") from error
-            return self._asked_image(QueryRecord("image", f"image {number + 1}"), image, keep=True)
+                raise QueryImageError(f"{shown} cannot be used: {error}.") from error
+            return self._asked_image(QueryRecord("image", name), image, keep=True)
+        require_no_folder(query.image)
         try:
             image = load_image(expanded(query.image), settings.background, max_pixels=self._max_pixels)
         except ImageError as error:

@@ -89,6 +89,8 @@ class QueryRecord:
         Of an item.
     negative
         Whether items like it were pushed away.
+    unread
+        Words and symbols of a text that the model does not read, such as those in another script.
     """
 
     kind: str
@@ -100,6 +102,7 @@ class QueryRecord:
     dataset: str = ""
     subset: str = ""
     negative: bool = False
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,8 @@ class Result(Sequence[Hit]):
         In order; negative queries are the last.
     images
         Images of queries that are in no file, by number of the query; not part of the JSON.
+    warnings
+        Sentences on what was not searched for as it was asked: words that the model does not read, a text that was cut.
     filter
         The values of the ``ItemFilter``, by name; empty without a filter.
     max_distance
@@ -139,6 +144,7 @@ class Result(Sequence[Hit]):
     max_distance: int | None = None
     mode: str = ANY
     rescored: bool = False
+    warnings: tuple[str, ...] = ()
     request: SearchRequest | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
@@ -164,6 +170,7 @@ class Result(Sequence[Hit]):
             **({"max_distance": self.max_distance} if self.max_distance is not None else {}),
             "mode": self.mode,
             "rescored": self.rescored,
+            **({"warnings": list(self.warnings)} if self.warnings else {}),
             **({"request": self.request.to_dict()} if self.request is not None and not self.images else {}),
             "queries": [_query_dict(query) for query in self.queries],
             "datasets": [dataset.to_dict() for dataset in self.datasets],
@@ -185,7 +192,7 @@ def plain(record: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def _query_dict(query: QueryRecord) -> dict[str, Any]:
     always = ("kind", "value")
-    values = {**plain(query), "ensemble": list(query.ensemble)}
+    values = {**plain(query), "ensemble": list(query.ensemble), "unread": list(query.unread)}
     return {name: value for name, value in values.items() if name in always or value}
 
 
@@ -220,8 +227,8 @@ def read_request(path: Path) -> SearchRequest:
         body = _json(path)
         if "request" not in body:
             raise OutputError(
-                f"{path} does not say what was asked so that it can be asked again: an image was only in memory, or an "
-                "older clipdex saved it."
+                f"{path} does not say what was asked so that it can be asked again: an image came from standard input "
+                "or from memory, and only a saved folder keeps that; or an older clipdex made it."
             )
         try:
             return SearchRequest.from_dict(body["request"])
@@ -283,11 +290,12 @@ def _from_dict(body: dict[str, Any]) -> Result:
             value=_typed(query["value"], str),
             path=_typed(query.get("path", ""), str),
             encoded=_typed(query.get("encoded", ""), str),
-            ensemble=tuple(_typed(text, str) for text in _typed(query.get("ensemble", []), list)),
+            ensemble=_all_typed(query.get("ensemble", [])),
             truncated=bool(query.get("truncated", False)),
             dataset=_typed(query.get("dataset", ""), str),
             subset=_typed(query.get("subset", ""), str),
             negative=bool(query.get("negative", False)),
+            unread=_all_typed(query.get("unread", [])),
         )
         for query in body["queries"]
     )
@@ -311,13 +319,11 @@ def _from_dict(body: dict[str, Any]) -> Result:
         queries,
         datasets,
         hits,
-        filter={
-            name: [_typed(value, str) for value in _typed(values, list)]
-            for name, values in _typed(body.get("filter", {}), dict).items()
-        },
+        filter={name: list(_all_typed(values)) for name, values in _typed(body.get("filter", {}), dict).items()},
         max_distance=_number(body["max_distance"]) if "max_distance" in body else None,
         mode=_typed(body.get("mode", ANY), str),
         rescored=bool(body.get("rescored", False)),
+        warnings=_all_typed(body.get("warnings", [])),
         request=_request_or_none(body),
     )
 
@@ -335,7 +341,7 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
         id=_typed(hit["id"], str),
         subset=_typed(hit["subset"], str),
         path=_typed(hit["path"], str),
-        labels=tuple(_typed(label, str) for label in _typed(hit["labels"], list)),
+        labels=_all_typed(hit["labels"]),
         score=_real(hit.get("score")),
         merged=_real(hit.get("merged")),
         missing=bool(hit.get("missing", False)),
@@ -346,6 +352,11 @@ def _typed(value: object, kind: type[_T]) -> _T:
     if not isinstance(value, kind):
         raise ValueError(f"{shown(value)} is not {with_article(kind.__name__)}")
     return value
+
+
+def _all_typed(values: object) -> tuple[str, ...]:
+    """Return the texts of a list of texts."""
+    return tuple(_typed(value, str) for value in _typed(values, list))
 
 
 def _real(value: object) -> float | None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
+from clipdex_indexes.storage.spelling import composed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -241,6 +242,10 @@ def _positive(counts: dict[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count > 0}
 
 
+def _composed(value: object) -> str:
+    return composed(value) if isinstance(value, str) else ""
+
+
 class TableReader:
     """Reads one item table; safe to use from several threads.
 
@@ -279,6 +284,7 @@ class TableReader:
             raise self._corrupt(str(error)) from error
         self._db.set_progress_handler(self._out_of_steps, effort.steps_a_call)
         self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT)
+        self._db.create_function("composed", 1, _composed, deterministic=True)
         try:
             self._check()
         except BaseException:
@@ -435,7 +441,10 @@ class TableReader:
                 yield position, self._media(media)
 
     def where(self, condition: str, parameters: Sequence[str] = ()) -> npt.NDArray[np.bool_]:
-        """Select the rows that satisfy a condition in SQL on the columns of ``item``; return bool ``[items]``."""
+        """Select the rows that satisfy a condition in SQL on the columns of ``item``; return bool ``[items]``.
+
+        The condition may call ``composed``, which is ``spelling.composed``.
+        """
         import numpy as np
 
         mask = np.zeros(self.items, np.bool_)

@@ -8,6 +8,8 @@ from clipdex_cli import completing
 from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable, size, write
 
+_NOT_STATED = "not stated"
+
 
 @click.command("info", cls=Command)
 @click.argument("name", metavar="MODEL", shell_complete=completing.all_models)
@@ -18,6 +20,7 @@ def command(name: str, as_json: bool) -> None:
     MODEL is an installed model, by name or folder, or a known model that you can pull.
     """
     from clipdex.encoder.installed import installed_folder
+    from clipdex.encoder.languages import languages_of_repository, languages_said
     from clipdex.encoder.model import BUNDLED, DESCRIPTION, find_model
     from clipdex.models.hub.known import KNOWN
 
@@ -32,6 +35,7 @@ def command(name: str, as_json: bool) -> None:
             ("download", size(known.download_bytes) if known.download_bytes else ""),
             ("hash keys", f"{known.bits} bits"),
             ("images", f"{known.image_size} x {known.image_size} pixels"),
+            ("languages", languages_said(languages_of_repository(known.repository)) or _NOT_STATED),
             ("good at", known.good_at),
         ]
     else:
@@ -49,6 +53,7 @@ def command(name: str, as_json: bool) -> None:
             ("kind", model.kind),
             ("good at", model.good_at),
             ("not good at", model.not_good_at),
+            ("languages", languages_said(model.languages) or _NOT_STATED),
             ("licence", model.licence),
             ("hash keys", f"{model.embedding_size} bits, {model.hashing}"),
             (

@@ -65,6 +65,8 @@ def _run(project: Project, number: int, stage: Stage, *, update: bool) -> int:
     from clipdex.projects.outcomes import compare_outcomes, hits_of, kept_hits
 
     answer = _repeat(project, stage)
+    for warning in answer.result.warnings:
+        click.echo(printable(warning), err=True)
     hits = hits_of(answer.result)
     name = f"{number} {stage.name}".rstrip()
     asked = ", ".join(f"{kind} {value!r}" for kind, value in stage.queries)

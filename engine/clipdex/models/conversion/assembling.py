@@ -47,6 +47,7 @@ class Blueprint:
     hashing: str = "centred"
     weights: str = "f32"
     precision: str = "auto"
+    languages: tuple[str, ...] = ()
 
 
 def assemble(folder: Path, blueprint: Blueprint, progress: Progress) -> Model:
@@ -99,6 +100,7 @@ def recentre(
         hashing="centred",
         weights=model.weights,
         precision=model.precision,
+        languages=model.languages,
     )
     towers = _Towers(folder, blueprint)
     text_centre = towers.text_centre(texts, progress) if texts else model.centre("text")
@@ -174,6 +176,7 @@ def _describe(folder: Path, blueprint: Blueprint, towers: _Towers, centres: Mapp
     description = {
         "schema": SCHEMA,
         **{name: values[name] for name in ("name", "kind", "good_at", "not_good_at", "licence", "source")},
+        **({"languages": list(blueprint.languages)} if blueprint.languages else {}),
         **{name: values[name] for name in ("embedding_size", "hashing", "weights", "precision", "image", "text")},
         "files": {
             name: {"size": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in sorted(FILES)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipdex.encoder.languages import languages_of_card
 from clipdex.encoder.model import DESCRIPTION
 from clipdex.errors import ModelCorrupt, ModelNotFound, ModelUnsupported
 from clipdex.models.conversion.reading import read_file, read_settings
@@ -27,6 +28,9 @@ _OPEN_CLIP = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _CHECKPOINTS = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _ONE_TOWER = re.compile(r"(vision|text)_model$")
 _LICENCE = re.compile(r"^license:\s*(.+?)\s*$", re.MULTILINE)
+# A word, a list in brackets, or one word per line after a dash.
+_LANGUAGES = re.compile(r"^languages?:[ \t]*(.*(?:\r?\n[ \t]*-[ \t].*)*)", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +100,22 @@ def recognise(folder: Path) -> Layout:
 
 def licence_of(folder: Path) -> str:
     """Return the licence in the model card (README.md) of a folder; empty where there is none."""
+    licence = _LICENCE.search(_head_of_card(folder))
+    return licence.group(1).strip("\"'")[:100] if licence else ""
+
+
+def languages_of(folder: Path) -> tuple[str, ...]:
+    """Return the languages in the model card (README.md) of a folder; empty where there are none."""
+    found = _LANGUAGES.search(_head_of_card(folder))
+    return languages_of_card(_WORD.findall(found.group(1))) if found else ()
+
+
+def _head_of_card(folder: Path) -> str:
     try:
         text = (read_file(folder / "README.md", _MAX_README) or b"").decode("utf-8", errors="replace")
     except ModelCorrupt:
         return ""
-    head = text.split("---", 2)[1] if text.startswith("---") and text.count("---") >= 2 else ""
-    licence = _LICENCE.search(head)
-    return licence.group(1).strip("\"'")[:100] if licence else ""
+    return text.split("---", 2)[1] if text.startswith("---") and text.count("---") >= 2 else ""
 
 
 def _towers(folder: Path) -> tuple[Path | None, Path | None]:
