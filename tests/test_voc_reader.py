@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from clipdex import build
@@ -358,3 +360,37 @@ def test_build_counts_and_names_what_it_could_not_read(cli, tmp_path):
     done = cli("build", root, "--rebuild", "--format", "voc", "--option", "unlisted=yes")
     assert "5 added" in done.err
     assert "no XML file" not in done.err
+
+
+def test_names_that_systems_spell_differently_are_the_same(tmp_path):
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    files = {f"JPEGImages/{decomposed}.jpg": "", f"Annotations/{composed}.xml": ("cat",), "JPEGImages/IMG_2.JPG": ""}
+    files |= {"Annotations/img_2.xml": ("dog",), "ImageSets/Main/train.txt": f"{composed}\nimg_2\n"}
+    items, failed, _ = reading(voc(tmp_path, files))
+    assert items == {f"train/{decomposed}.jpg": ("cat",), "train/IMG_2.JPG": ("dog",)}
+    assert failed == {}
+
+
+def test_other_things_than_files_are_not_opened(tmp_path):
+    root = voc(tmp_path, {"JPEGImages/a.jpg": "", "Annotations/a.xml": ("cat",)})
+    os.mkfifo(root / "Annotations" / "b.xml")
+    (root / "Annotations" / "c.xml").symlink_to("c.xml")
+    items, failed, _ = reading(root)
+    assert items == {"default/a.jpg": ("cat",)}
+    assert failed == dict.fromkeys(("Annotations/b.xml", "Annotations/c.xml"), "not a regular file")
+
+
+def test_an_index_of_items_without_extensions_is_taken_over_without_hashing(tmp_path):
+    root = voc(tmp_path / "data", {"JPEGImages/a.jpg": "", "Annotations/a.xml": (), "Annotations/b.xml": ("cat",)})
+    voc(root, {"JPEGImages/b.jpg": ""})
+    (root / "JPEGImages" / "b.jpg").write_bytes((root / "JPEGImages" / "a.jpg").read_bytes() + b"\0")
+    read = VocReader.read
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VocReader, "read", lambda self: map(without_extension, read(self)))
+        assert build(root, format="voc").added == 2
+    report = build(root)
+    assert (report.renamed, report.added, report.changed, report.items) == (2, 0, 0, 2)
+
+
+def without_extension(item):
+    return item._replace(id=item.id.rpartition(".")[0], media=item.media or item.id)

@@ -84,6 +84,7 @@ class _Reading:
     def __init__(self, reader: VocReader, catalogue: Catalogue, *, unlisted: bool) -> None:
         self._reader = reader
         self._root = reader.root
+        self._prefix = os.path.join(reader.root, "")  # noqa: PTH118 - a text, for each item
         self._problems = reader.annotation_problems
         self._catalogue = catalogue
         self._places = Places()
@@ -93,6 +94,9 @@ class _Reading:
         self._annotated: set[str] = set()
         # Folders of annotations and lists that cannot be read.
         self._hidden = 0
+        # Whether images have the same name but for their extensions.
+        self._has_twins = False
+        self._place = self._places.of("")
 
     def items(self) -> Iterator[ReadItem | UnreadableItem]:
         yield from self._walk()
@@ -102,28 +106,34 @@ class _Reading:
         matching = Matching(self._root, self._places, self._catalogue, self._problems)
         yield from matching.annotations()
         yield from matching.lines({one.path for one in lists if one.sure})
+        self._remark_several(self._catalogue.take_subsets())
         if self._unlisted or self._hidden:
             self._catalogue.take_all()
-        self._remark(self._catalogue.settle_lists())
         self._catalogue.separate_ids(self._places.paths())
+        count = 0
+        self._has_twins = self._catalogue.has_twins()
         for same in self._catalogue.described():
             yield self._item(same)
+            count += 1
+        self._remark_left_out(self._catalogue.images() - count)
 
     def _walk(self) -> Iterator[UnreadableItem]:
-        folder = DatasetFolder(self._root, self._add_annotation, self._lists.append)
-        add, of = self._catalogue.add_image, self._places.of
+        folder = DatasetFolder(self._root, self._add_image, self._add_annotation, self._lists.append)
         for item in folder.read():
             if isinstance(item, UnreadableItem):
                 yield from self._failed(item)
-            else:
-                path, slash, name = item.id.rpartition("/")
-                add(of(path + slash), name, item.size, item.mtime_ns)
         self._reader.passed_over.update(folder.passed_over)
 
-    def _add_annotation(self, path: str) -> None:
-        folder, slash, name = path.rpartition("/")
-        self._annotated.add(folder + slash)
-        self._catalogue.add_annotation(self._places.of(folder + slash), name)
+    def _add_image(self, folder: str, name: str, size: int, mtime_ns: int) -> None:
+        if self._place.path != folder:
+            self._place = self._places.of(folder)
+        self._catalogue.add_image(self._place, name, size, mtime_ns)
+
+    def _add_annotation(self, folder: str, name: str) -> None:
+        if self._place.path != folder:
+            self._place = self._places.of(folder)
+        self._annotated.add(folder)
+        self._catalogue.add_annotation(self._place, name)
 
     def _failed(self, item: UnreadableItem) -> Iterator[UnreadableItem]:
         """Say what cannot be seen in terms of ids, and that annotations cannot be read."""
@@ -152,7 +162,7 @@ class _Reading:
     def _labels(self, image: Described, same: list[Described]) -> tuple[str, ...]:
         if image.annotation_name is None:
             return self._catalogue.classes(image.family, image.stem)
-        twins = self._catalogue.twins(image)
+        twins = self._catalogue.twins(image) if self._has_twins else []
         if len(same) == 1 and image.said is None and not twins:
             found = read_labels(self._path_of(image))
             if isinstance(found, tuple):
@@ -180,22 +190,26 @@ class _Reading:
 
     def _path_of(self, one: Described) -> str:
         folder = self._places[one.annotation_folder or 0].path
-        return os.path.join(self._root, f"{folder}{one.annotation_name}")  # noqa: PTH118 - for each item
+        return f"{self._prefix}{folder}{one.annotation_name}"
 
     def _note(self, one: Described, found: Annotation) -> None:
         for reason, line in found.problems:
             self._problems.add(f"{self._places[one.annotation_folder or 0].path}{one.annotation_name}", reason, line)
 
-    def _remark(self, in_several: int) -> None:
+    def _remark_several(self, count: int) -> None:
+        if count:
+            subject = "image is in lists" if count == 1 else "images are in lists"
+            self._reader.remarks.append(
+                f"{count:,} {subject} of several subsets: the first of train, val and test counts."
+            )
+
+    def _remark_left_out(self, count: int) -> None:
         remarks = self._reader.remarks
-        if in_several:
-            subject = "image is in lists" if in_several == 1 else "images are in lists"
-            remarks.append(f"{in_several:,} {subject} of several subsets: the first of train, val and test counts.")
         if self._hidden and not self._unlisted:
             remarks.append("All images are items, because annotations or lists cannot be read.")
-        elif left_out := self._catalogue.unlisted():
-            subject = f"{counted(left_out, 'image')} {'has' if left_out == 1 else 'have'} no XML file and"
+        elif count:
+            has, is_ = ("has", "is") if count == 1 else ("have", "are")
             remarks.append(
-                f"{subject} {'is' if left_out == 1 else 'are'} in no list, and {'is' if left_out == 1 else 'are'} "
-                f"left out; --option {UNLISTED}=yes takes all images."
+                f"{counted(count, 'image')} {has} no XML file and {is_} in no list, and {is_} left out; "
+                f"--option {UNLISTED}=yes takes all images."
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -19,7 +20,7 @@ _BATCH = 10_000
 _TABLES = """
 PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
 CREATE TABLE image(number INTEGER PRIMARY KEY, folder INTEGER, name TEXT, family INTEGER, stem TEXT, id TEXT,
-    subset TEXT, size INTEGER, mtime INTEGER, aside INTEGER, listed INTEGER DEFAULT 0);
+    subset TEXT, size INTEGER, mtime INTEGER, aside INTEGER, listed TEXT);
 CREATE TABLE annotation(number INTEGER PRIMARY KEY, folder INTEGER, name TEXT, family INTEGER, stem TEXT, said TEXT);
 CREATE TABLE line(list TEXT, number INTEGER, rank INTEGER, subset TEXT, family INTEGER, stem TEXT, folder INTEGER,
     name TEXT);
@@ -97,7 +98,6 @@ class Catalogue:
         self._images: list[tuple[object, ...]] = []
         self._annotations: list[tuple[object, ...]] = []
         self._loose = False
-        self._has_twins: bool | None = None
 
     def close(self) -> None:
         """Delete the database."""
@@ -105,8 +105,8 @@ class Catalogue:
 
     def add_image(self, place: Place, name: str, size: int, mtime_ns: int) -> None:
         """Add an image, in the order of paths."""
-        found = (place.number, name, place.family, stem_of(name), place.ids + name, place.subset)
-        self._images.append((*found, size, mtime_ns, place.aside))
+        number, _, _, family, ids, subset, aside = place
+        self._images.append((number, name, family, stem_of(name), ids + name, subset, size, mtime_ns, aside))
         if len(self._images) >= _BATCH:
             self._flush()
 
@@ -165,8 +165,9 @@ class Catalogue:
                 batch,
             )
 
-    def settle_classes(self) -> None:
-        """Make the labels of lists ready to be asked for."""
+    def settle_lines(self) -> None:
+        """Make what was added of lists ready to be joined."""
+        self._database.execute("CREATE INDEX line_key ON line(family, stem, rank)")
         self._database.execute("CREATE INDEX class_key ON class(family, stem)")
 
     def classes(self, family: int, stem: str) -> tuple[str, ...]:
@@ -253,19 +254,15 @@ class Catalogue:
 
     def take_all(self) -> None:
         """Make items of all images."""
-        self._database.execute("UPDATE image SET listed = 1")
+        self._database.execute("UPDATE image SET listed = subset WHERE listed IS NULL")
 
-    def settle_lists(self) -> int:
+    def take_subsets(self) -> int:
         """Give the images of lists their subsets; return how many images are in several of them."""
         if not self._one("SELECT 1 FROM line LIMIT 1"):
             return 0
         self._database.execute(
-            "CREATE TABLE subset AS SELECT family, stem, subset, MIN(rank) FROM line GROUP BY family, stem"
-        )
-        self._database.execute("CREATE INDEX subset_key ON subset(family, stem)")
-        self._database.execute(
-            f"UPDATE image SET listed = 1, subset = (SELECT subset FROM subset WHERE {_SAME_KEY.format('image')}) "
-            f"WHERE EXISTS (SELECT 1 FROM subset WHERE {_SAME_KEY.format('image')})"
+            "UPDATE image SET listed = "
+            f"(SELECT subset FROM line WHERE {_SAME_KEY.format('image')} ORDER BY rank LIMIT 1)"
         )
         several = self._one(
             "SELECT COUNT(*) FROM (SELECT DISTINCT family, stem FROM (SELECT family, stem FROM line WHERE rank < ? "
@@ -274,12 +271,12 @@ class Catalogue:
         )
         return int(str(several))
 
+    def has_twins(self) -> bool:
+        """Tell whether several images have one key."""
+        return bool(self._one("SELECT 1 FROM image GROUP BY family, stem HAVING COUNT(*) > 1 LIMIT 1"))
+
     def twins(self, image: Described) -> list[tuple[int, str]]:
         """Return folder and name of all images of the key of an image, if there are several."""
-        if self._has_twins is None:
-            self._has_twins = bool(self._one("SELECT 1 FROM image GROUP BY family, stem HAVING COUNT(*) > 1 LIMIT 1"))
-        if not self._has_twins:
-            return []
         found = self._database.execute(
             "SELECT folder, name FROM image WHERE family = ? AND stem = ? ORDER BY number", (image.family, image.stem)
         ).fetchall()
@@ -293,35 +290,36 @@ class Catalogue:
         paths
             Number and path of each folder.
         """
+        if not self._one("SELECT 1 FROM image WHERE folder <> (SELECT folder FROM image LIMIT 1) LIMIT 1"):
+            return
         self._database.execute("CREATE TEMP TABLE folder(number INTEGER PRIMARY KEY, path TEXT)")
         self._database.executemany("INSERT INTO folder VALUES (?,?)", paths)
         whole = "(SELECT path FROM folder WHERE folder.number = image.folder) || name"
         while True:
             changed = self._database.execute(
                 f"UPDATE image SET id = {whole} WHERE number IN (SELECT number FROM (SELECT number, id, "
-                f"{whole} AS whole, ROW_NUMBER() OVER (PARTITION BY id, subset ORDER BY id <> {whole}, number) "
-                f"AS place FROM image WHERE listed OR {_HAS_ANNOTATION.format('image')}) "
-                "WHERE place > 1 AND id <> whole)"
+                f"{whole} AS whole, ROW_NUMBER() OVER (PARTITION BY id, COALESCE(listed, subset) "
+                f"ORDER BY id <> {whole}, number) AS place FROM image "
+                f"WHERE listed IS NOT NULL OR {_HAS_ANNOTATION.format('image')}) WHERE place > 1 AND id <> whole)"
             ).rowcount
             if not changed:
                 return
 
-    def unlisted(self) -> int:
-        """Return how many images have no file of annotations, and are in no list."""
-        return int(
-            str(self._one(f"SELECT COUNT(*) FROM image WHERE NOT listed AND NOT {_HAS_ANNOTATION.format('image')}"))
-        )
+    def images(self) -> int:
+        """Return how many images there are."""
+        return int(str(self._one("SELECT COUNT(*) FROM image")))
 
     def described(self) -> Iterator[list[Described]]:
         """Yield the items in item order, each once for every file of annotations that it has."""
         rows = self._database.execute(
-            "SELECT image.number, image.folder, image.name, image.family, image.stem, id, subset, size, mtime, "
-            "annotation.folder, annotation.name, said FROM image LEFT JOIN annotation ON "
-            "annotation.family = image.family AND annotation.stem = image.stem "
-            "WHERE listed OR annotation.number IS NOT NULL ORDER BY id, subset, image.number, annotation.number"
+            "SELECT image.number, image.folder, image.name, image.family, image.stem, id, "
+            "COALESCE(listed, subset) AS part, size, mtime, annotation.folder, annotation.name, said "
+            "FROM image LEFT JOIN annotation ON annotation.family = image.family AND annotation.stem = image.stem "
+            "WHERE listed IS NOT NULL OR annotation.number IS NOT NULL "
+            "ORDER BY id, part, image.number, annotation.number"
         )
-        for _, same in itertools.groupby(rows, key=lambda row: row[0]):
-            yield [Described(*row) for row in same]
+        for _, same in itertools.groupby(rows, key=operator.itemgetter(0)):
+            yield list(map(Described._make, same))
 
 
 # Lists of this rank or a higher one are unions of others, such as trainval.

@@ -26,6 +26,8 @@ from clipdex.readers.naming import SUBSETS
 _UNIONS = frozenset({"trainval", "train_val", "trainvaltest", "all"})
 _SUBSETS_FIRST = ("train", "training", "val", "valid", "validation", "test", "testing")
 _TASKS_FIRST = ("Main", "Segmentation", "Layout", "Action")
+# Nearly all lines are a name without extension, and need no second look.
+_PLAIN = re.compile(r"([A-Za-z0-9_-]{1,200})\r?\n?")
 _NUMBER = re.compile(r"-?\d{1,9}")
 _MOST_CHARACTERS = 4096
 _SUFFIXES = IMAGE_SUFFIXES | {".xml"}
@@ -173,13 +175,17 @@ class ListReading:
                     self._catalogue.add_classes(
                         (line.family, line.stem, one.label) for line, number in self._lines(one) if number == 1
                     )
-        self._catalogue.settle_classes()
+        self._catalogue.settle_lines()
 
     def _lines(self, one: ImageList) -> Iterator[tuple[Line, int]]:
         """Yield the lines of a list, and the last of the numbers in each; 1 where there is none."""
+        base = self._places.of(one.base)
         try:
             for number, text in lines(self._root / one.path):
-                if text is None:
+                if text is not None and (plain := _PLAIN.fullmatch(text)):
+                    name = plain[1]
+                    yield Line(one.path, number, one.rank, one.subset, base.family, name, base.number, name), 1
+                elif text is None:
                     self._problems.add(one.path, NOT_UTF8, number)
                 elif len(text) > _MOST_CHARACTERS:
                     self._problems.add(one.path, f"the line has more than {_MOST_CHARACTERS:,} characters", number)
