@@ -185,25 +185,6 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture
-def deny() -> Iterator[Callable[[Path], None]]:
-    """Refuse to list a folder, as without permission (which does not stop root), until the folder is deleted."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def denied(folder: Path) -> None:
-            real = os.scandir
-
-            def scandir(path):
-                if os.fspath(path).rstrip(os.sep) == os.fspath(folder):
-                    raise PermissionError(13, "Permission denied", os.fspath(path))
-                return real(path)
-
-            patch.setattr(os, "scandir", scandir)
-
-        denied.lift = patch.undo
-        yield denied
-
-
-@pytest.fixture
 def cli(
     capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Ran]:

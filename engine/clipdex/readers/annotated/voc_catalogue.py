@@ -18,7 +18,7 @@ from clipdex.readers.base import ReadItem
 
 _BATCH = 10_000
 _TABLES = """
-PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;
+PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768;
 CREATE TABLE image(number INTEGER PRIMARY KEY, folder INTEGER, name TEXT, family INTEGER, stem TEXT, id TEXT,
     subset TEXT, size INTEGER, mtime INTEGER, aside INTEGER, listed TEXT);
 CREATE TABLE annotation(number INTEGER PRIMARY KEY, folder INTEGER, name TEXT, family INTEGER, stem TEXT, said TEXT);
