@@ -13,6 +13,8 @@ from helpers_engine import PHOTOS, skip_without
 
 skip_without("datumaro")
 
+# Formats that clipdex reads itself.
+CORE = frozenset({"voc"})
 NAMES = ("cat", "dog", "flower", "rocket")
 
 
@@ -78,7 +80,7 @@ class Layout:
 
 LAYOUTS = {
     "coco": Layout("coco"),
-    "voc": Layout("voc"),
+    "voc": Layout("voc", pattern="{name}.png"),
     "yolo": Layout("yolo"),
     "yolo with data.yaml": Layout("yolo_ultralytics"),
     "cvat": Layout("cvat"),

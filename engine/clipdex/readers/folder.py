@@ -12,7 +12,7 @@ import marshal
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from clipdex.errors import DatasetNotFound
@@ -169,7 +169,7 @@ class FolderReader(Reader):
         self._followed.add(identity)
         return True
 
-    def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterator[ReadItem | UnreadableItem]:
+    def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterable[ReadItem | UnreadableItem]:
         suffix = suffix_of(entry.name)
         if suffix not in IMAGE_SUFFIXES and entry.is_symlink() and _leads_to_nothing(entry):
             yield UnreadableItem(item_id, "the link leads to nothing", AWAY, unseen=True)

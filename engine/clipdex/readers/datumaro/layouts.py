@@ -89,10 +89,8 @@ _TESTS: dict[str, _Test] = {
     "roboflow_coco": _files(f"{_SUBSET}/_annotations.coco.json"),
     "roboflow_create_ml": _files(f"{_SUBSET}/_annotations.createml.json"),
     "roboflow_multiclass": _files(f"{_SUBSET}/_classes.csv"),
-    "roboflow_voc": _files(_ROBOFLOW, f"{_SUBSET}/*.xml", starts="<annotation>"),
     "roboflow_yolo": _files(_ROBOFLOW, "data.yaml", starts=_YOLO_NAMES),
     "vgg_face2": _files("bb_landmark/loose_bb_*.csv"),
-    "voc": _files("ImageSets/*/*.txt", "Annotations/*.xml", starts="<annotation"),
     "wider_face": _files("wider_face_split/wider_face_*.txt"),
     "yolo": _any(
         _files("obj.data", starts=r"(?m)^\s*(names|classes|train|valid)\s*="),
