@@ -77,7 +77,7 @@ class Layout:
 
 
 LAYOUTS = {
-    "coco": Layout("coco"),
+    "coco": Layout("coco", pattern="{name}.png"),
     "voc": Layout("voc"),
     "yolo": Layout("yolo"),
     "yolo with data.yaml": Layout("yolo_ultralytics"),
