@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,10 +14,11 @@ from clipdex.readers.annotated import coco_files
 from clipdex.readers.annotated.coco_files import AnnotationFile
 from clipdex.readers.annotated.coco_subsets import FileReading, Labels, Subset, below
 from clipdex.readers.annotated.image_folders import Folders, ImageFinder
-from clipdex.readers.base import DEFAULT_SUBSET, NO_OPTIONS, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import DEFAULT_SUBSET, DUPLICATE, NO_OPTIONS, UNREADABLE, Reader, ReadItem, UnreadableItem
 from clipdex.readers.files import as_media
 from clipdex.readers.folder import FolderReader
 from clipdex.wording import counted
+from clipdex_indexes import valid_item_id
 
 UNLISTED = "unlisted"
 _REMARKS = 5
@@ -46,6 +48,7 @@ class CocoReader(Reader):
     about = "COCO: JSON files of images, categories and annotations, in any usual layout"
     option_names: ClassVar[Mapping[str, str]] = {UNLISTED: "yes takes in the images that no annotation file names [no]"}
     suffixes = (coco_files.SUFFIX,)
+    in_order = True
 
     def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
         super().__init__(location, options)
@@ -66,7 +69,9 @@ class CocoReader(Reader):
             return None
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
-        """Yield the items subset by subset, in the order of the annotation files.
+        """Yield the items in item order, and before them what is left out.
+
+        Of each image its path, size, time and labels are kept in memory, as there is one order for all subsets.
 
         Raises
         ------
@@ -85,8 +90,14 @@ class CocoReader(Reader):
         subsets = self._subsets(files, labels)
         for subset in subsets:
             yield from subset.failed.values()
-            yield from _items(subset, labels)
-        yield from self._unlisted(subsets)
+        taken_in: list[ReadItem] = []
+        for item in self._unlisted(subsets):
+            if isinstance(item, ReadItem):
+                taken_in.append(item)
+            else:
+                yield item
+        taken_in.sort(key=_order)
+        yield from _each_once(heapq.merge(*(subset.items(labels.names) for subset in subsets), taken_in, key=_order))
 
     def _subsets(self, files: list[AnnotationFile], labels: Labels) -> list[Subset]:
         """Read all annotation files."""
@@ -125,14 +136,16 @@ class CocoReader(Reader):
         left: Counter[str] = Counter()
         examples: dict[str, str] = {}
         for start in walked:
-            walker = FolderReader(self.root / start)
+            walker = _Unlisted(self.root / start)
+            walker.listed = [subset.images for subset in subsets]
+            walker.prefix = start
             for item in walker.read():
                 path = start + item.id
                 if isinstance(item, UnreadableItem):
                     if not self._one_file:
                         yield item
                     continue
-                if any(path in subset.images for subset in subsets) or coco_files.is_mask(path):
+                if coco_files.is_mask(path):
                     continue
                 folder, owners = _owners(path, subsets)
                 wanted = self._takes_unlisted or none_known or (bool(owners) and all(owner.broken for owner in owners))
@@ -173,6 +186,25 @@ class CocoReader(Reader):
             )
 
 
+class _Unlisted(FolderReader):
+    """The images in a folder that no annotation file names.
+
+    Attributes
+    ----------
+    listed
+        The paths of the others.
+    prefix
+        What their paths begin with above the folder.
+    """
+
+    listed: Sequence[Mapping[str, int]] = ()
+    prefix = ""
+
+    def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterator[ReadItem | UnreadableItem]:
+        path = self.prefix + item_id
+        return iter(()) if any(path in paths for paths in self.listed) else super()._file(entry, item_id)
+
+
 def _owners(path: str, subsets: list[Subset]) -> tuple[str, list[Subset]]:
     """Return the deepest folder of images that a path is in, and the subsets that have it; else its first folder."""
     cut = path.rfind("/") + 1
@@ -195,8 +227,17 @@ def _without_subset(path: str, subset: str) -> str:
     return "/".join(parts[parts.index(subset) + 1 :]) if subset in parts[:-1] else path
 
 
-def _items(subset: Subset, labels: Labels) -> Iterator[ReadItem]:
-    for path, item_id, size, mtime_ns, named in zip(
-        subset.images, subset.ids(), subset.sizes, subset.times, subset.labels(labels.names), strict=True
-    ):
-        yield ReadItem(item_id, subset.name, named, size, mtime_ns, as_media(path, item_id))
+def _order(item: ReadItem) -> tuple[str, str]:
+    return item.order
+
+
+def _each_once(items: Iterable[ReadItem]) -> Iterator[ReadItem | UnreadableItem]:
+    """Yield items in order; of several with one id and subset the first, and the others as such."""
+    last: tuple[str, str] | None = None
+    for item in items:
+        if item.order == last or not valid_item_id(item.id):
+            reason = f"another item of subset {item.subset} has this id" if item.order == last else "the id is no path"
+            yield UnreadableItem(item.id, reason, DUPLICATE if item.order == last else UNREADABLE)
+            continue
+        last = item.order
+        yield item

@@ -203,7 +203,7 @@ def _json_files(root: str, note: Callable[[str], None]) -> Iterator[str]:
                         names.clear()
                         below.clear()
                         break
-                    if name[0] == "." or not _is_text(name):
+                    if name[0] == "." or not is_text(name):
                         continue
                     if name.lower().endswith(SUFFIX) and entry.is_file():
                         names.append(name)
@@ -220,9 +220,12 @@ def _json_files(root: str, note: Callable[[str], None]) -> Iterator[str]:
         yield from (folder + name for name in names)
 
 
-def _is_text(name: str) -> bool:
+def is_text(text: str) -> bool:
+    """Tell whether a text, such as the name of a file, can be written as UTF-8."""
+    if text.isascii():
+        return True
     try:
-        name.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

@@ -153,6 +153,20 @@ class JsonStream:
                     continue
             yield key, self._value()
 
+    def run(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, ...]]:
+        """Between two elements of a list, pass over those that follow for as long as an expression matches each.
+
+        The expression is one of ``flat_object``. Yields its groups; take all of them.
+        """
+        text, match = self._text, pattern.match
+        while found := match(text, self._at):
+            values = found.groups()
+            if None in values:
+                return
+            self._start = found.start(1)
+            self._at = found.end()
+            yield values
+
     def _more(self) -> bool:
         """Read on, and forget what was read before; return whether there was more."""
         if self._ended:
@@ -273,6 +287,20 @@ class JsonStream:
             begin = -1
             if not self._more():
                 raise JsonError(ENDS_EARLY)
+
+
+def flat_object(**values: str) -> re.Pattern[str]:
+    """Make an expression for ``JsonStream.run``: objects without objects in them, with a group for some members.
+
+    Nothing is built of what else is in them, such as long lists of numbers.
+
+    Parameters
+    ----------
+    values
+        An expression for the value of each of these members, with one group.
+    """
+    members = "|".join(rf'{key}"\s*+:\s*+{value}(?=\s*+[,}}])' for key, value in values.items())
+    return re.compile(rf'[\s,]*+\{{[^{{}}"]*+(?:"(?:{members}|[^"\\{{}}]*+")[^{{}}"]*+)*+\}}')
 
 
 def _mended(text: str) -> object:
