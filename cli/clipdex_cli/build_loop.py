@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clipdex.readers.sources import Target
 
 _SHOWN_FAILURES = 5
+_SHOWN_INDEXES = 5
 _AFTER_BUILD = "What was hashed is in the index; the same command goes on from there."
 _AFTER_REBUILD = "An index that was there is as it was before."
 
@@ -88,16 +89,18 @@ def build_all(
             exit_code = 1
         elif not quiet and (news or not only_news):
             _say_passed_over(report)
+            _say_taken_over(report)
             _say_done(report)
     return exit_code
 
 
 def _is_built(target: Target, index: str | os.PathLike[str] | None) -> bool:
-    """Tell whether a target has an index already."""
-    from clipdex.datasets.dataset import has_index
+    """Tell whether a target has an index already, or is in a folder that has one."""
+    from clipdex.datasets.above import has_index, nearest_index
     from clipdex.readers.sources import index_folder, locate
 
-    return has_index(index_folder(locate(target), index))
+    source = locate(target)
+    return has_index(nearest_index(source) if index is None else index_folder(source, index))
 
 
 def _say(sentence: str) -> None:
@@ -124,12 +127,30 @@ def _say_failures(report: BuildReport) -> None:
         )
     for remark in report.remarks:
         click.echo(f"{report.root}: {printable(remark)}", err=True)
-    if report.precision != report.index_precision and report.added + report.changed:
+    if report.precision != report.index_precision and report.hashed:
         click.echo(
             f"{report.root}: hashed in {report.precision}, because {report.device} does not compute in "
             f"{report.index_precision} like the rest of the index: a few bits differ.",
             err=True,
         )
+
+
+def _say_taken_over(report: BuildReport) -> None:
+    """Say which other indexes had hash keys of the dataset, and which were not used, and why."""
+    from clipdex_cli.output import printable
+
+    name = printable(str(report.root))
+    if report.taken_over:
+        parts = [f"{count:,} from the index of {printable(root)}" for root, count in report.taken_over.items()]
+        named = ", ".join(parts[:_SHOWN_INDEXES])
+        more = f", and more of {len(parts) - _SHOWN_INDEXES:,} others" if len(parts) > _SHOWN_INDEXES else ""
+        total = counted(sum(report.taken_over.values()), "hash key")
+        click.echo(f"{name}: {total} taken over: {named}{more}", err=True)
+    for root, why in list(report.left_aside.items())[:_SHOWN_INDEXES]:
+        click.echo(f"{name}: nothing taken over from the index of {printable(root)}: {printable(why)}", err=True)
+    if len(report.left_aside) > _SHOWN_INDEXES:
+        count = len(report.left_aside) - _SHOWN_INDEXES
+        click.echo(f"{name}: nothing taken over from {count:,} others, for such reasons", err=True)
 
 
 def _say_passed_over(report: BuildReport) -> None:
@@ -154,7 +175,7 @@ def _say_done(report: BuildReport) -> None:
     counts += [f"{len(report.damaged):,} damaged"] if report.damaged else []
     unread = report.annotation_problems
     counts += [f"{counted(unread, 'annotation')} not read"] if unread else []
-    hashed = report.added + report.changed
+    hashed = report.hashed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
     click.echo(
         f"{report.root}: {', '.join(counts)}; {counted(report.items, 'image')} in the index "

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from clipdex.defaults import INDEX_FOLDER
+from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
@@ -52,6 +53,9 @@ def command(
     The index is beside the dataset. A second build hashes only what is new or changed, and drops what is gone. A build
     saves its work every 30 seconds and on Ctrl-C; the same command continues it.
 
+    Where a folder in TARGET has an index, or a folder above it, the build takes over its hash keys of unchanged files.
+    The model and the precision must be the same. --rebuild hashes everything.
+
     Files that cannot be read do not stop a build. It names them, and those that are damaged, and lists all of them in
     failed.json in the index.
 
@@ -91,10 +95,16 @@ def _current_folder() -> Path:
     UsageError
         When the answer is no, or nobody can be asked.
     """
+    from clipdex.datasets.above import folders_above
     from clipdex.readers.folder import count_images
 
     if Path(INDEX_FOLDER).exists():
         raise click.UsageError("name a TARGET. To bring the index of the current folder up to date: clipdex build .")
+    for above, _ in folders_above(Path.cwd()):
+        raise click.UsageError(
+            f"name a TARGET. To bring the index of {above}, above the current folder, up to date: clipdex build "
+            f"{quoted(above)}. To give the current folder an index of its own: clipdex build ."
+        )
     count, all_seen = count_images(Path())
     if not count:
         raise click.UsageError(

@@ -20,8 +20,10 @@ from clipdex.building.losses import Guard
 from clipdex.building.pipeline import Run
 from clipdex.building.planning import Plan
 from clipdex.building.settings import BuildKeywords, BuildSettings
+from clipdex.building.taking_over import OtherIndexes
 from clipdex.building.unchanged import is_unchanged, remember
-from clipdex.datasets.dataset import as_indexed, has_index, recordable, require_same_root
+from clipdex.datasets.above import has_index
+from clipdex.datasets.dataset import as_indexed, recordable, require_same_root
 from clipdex.datasets.failures import Failure, Listed, read_listed, write_listed
 from clipdex.datasets.provenance import model_for_new_index, model_of
 from clipdex.encoder import (
@@ -32,7 +34,7 @@ from clipdex.encoder import (
     nearest_precision,
 )
 from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
-from clipdex.paths import is_there
+from clipdex.paths import is_there, quoted
 from clipdex.readers.base import ANNOTATION, AWAY, DAMAGED, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.passing_over import said
@@ -60,9 +62,10 @@ class BuildReport:
     index_precision
         Precision that the index names. It differs from ``precision`` where this device does not have it.
     added
-        Number of new items. They were hashed, except further copies of content that the index had of a moved file.
+        Number of new items. They were hashed, except further copies of content that the index had of a moved file, and
+        those of ``taken_over``.
     changed
-        Number of items with other content. They were hashed.
+        Number of items with other content. They were hashed, except those of ``taken_over``.
     touched
         Number of items of which only the time, the labels or the path of the file changed. They were not hashed.
     renamed
@@ -92,6 +95,11 @@ class BuildReport:
         Number of annotations that could not be read.
     remarks
         Sentences on what else was found in the dataset, such as images that no annotation file names.
+    taken_over
+        Numbers of the added and changed items whose hash keys were copied from other indexes, by the dataset of those:
+        a folder in this dataset, or above it. They were not hashed.
+    left_aside
+        Why other indexes in or above this dataset were not used for that, by their dataset.
     """
 
     root: Path
@@ -113,9 +121,16 @@ class BuildReport:
     seconds: float
     damaged: tuple[Failure, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    taken_over: Mapping[str, int] = field(default_factory=dict)
+    left_aside: Mapping[str, str] = field(default_factory=dict)
     annotations: tuple[Failure, ...] = ()
     annotation_problems: int = 0
     remarks: tuple[str, ...] = ()
+
+    @property
+    def hashed(self) -> int:
+        """Number of the added and changed items whose keys were not taken over."""
+        return self.added + self.changed - sum(self.taken_over.values())
 
 
 class Reading:
@@ -243,8 +258,12 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         before = _listed_before(folder)
         damaged = before.of_kind(DAMAGED)
         guard = None if settings.prune else Guard(root, settings.index, settings.rebuild)
-        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress, damaged, guard)
+        # A rebuild hashes everything; that is what it is for.
+        stamp = replace(encoder.stamp, precision=index_precision)
+        others = None if settings.rebuild else OtherIndexes(reader, folder, stamp)
         base = writer.base
+        plan = Plan(reader, base, damaged, others)
+        run = Run(reader, plan, encoder, writer, settings.max_pixels, steps, events.progress, guard)
         listed: Listed | None = None
         if reading is None or replaces:
             reading = Reading(reader)
@@ -255,6 +274,11 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
             listed = replace(before, failures=[*damaged, *before.of_kind(ANNOTATION)])
         elif settings.rebuild and replaces and guard is not None:
             _rebuild(run, reading, folder, guard, as_before=_is_read_as_before(to_read, folder))
+        elif others is not None:
+            with others:
+                if others.above is not None and not replaces and events.notice is not None:
+                    events.notice(_is_in_another(root, others.above))
+                run.run(reading.items())
         else:
             run.run(reading.items())
         if listed is None:
@@ -280,6 +304,16 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         annotations=tuple(listed.of_kind(ANNOTATION)),
         annotation_problems=listed.annotation_problems,
         remarks=listed.remarks,
+        taken_over=dict(run.taken_over),
+        left_aside=dict(others.left_aside) if others is not None else {},
+    )
+
+
+def _is_in_another(root: Path, above: Path) -> str:
+    """Say that a dataset that gets an index is part of another one that has an index."""
+    return (
+        f"{root} is in the index of {above}, in which it is searched so far. It gets an index of its own now. To bring "
+        f"the other one up to date instead: clipdex build {quoted(above)}"
     )
 
 

@@ -33,6 +33,12 @@ class FolderReader(Reader):
     location
         The folder.
 
+    Attributes
+    ----------
+    only
+        The part that is read, as ``Source.part`` has it; empty for all. Images beside the folders on the way to it are
+        read, too.
+
     Raises
     ------
     DatasetNotFound
@@ -48,6 +54,7 @@ class FolderReader(Reader):
             what = "is a file, and not a folder of images" if location.exists() else "does not exist"
             raise DatasetNotFound(f"{location} {what}.")
         super().__init__(location, options)
+        self.only = ""
         self._real_root = Path(os.path.realpath(self.root))
 
     @classmethod
@@ -82,7 +89,7 @@ class FolderReader(Reader):
 
     def _enters(self, folder: str) -> bool:
         """Tell whether there may be items in a folder, whose path below the root ends in a slash."""
-        return True
+        return self.only.startswith(folder) or folder.startswith(self.only)
 
     def _wants(self, item_id: str) -> bool:
         """Tell whether a file is one that the user asked for."""
