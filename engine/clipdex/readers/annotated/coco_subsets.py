@@ -334,22 +334,27 @@ class FileReading:
         names[name] = UnreadableItem(f"{self._name}, line {line}", shown(reason), UNREADABLE)
 
     def _read_annotations(self, stream: JsonStream) -> None:
-        image_ids, categories = self._image_ids, self._categories
-        add_image, add_category = self._pairs_images.append, self._pairs_categories.append
         for key, value in stream.elements():
             self._annotation(key, value, stream)
-            if key is not None:
-                continue
-            for image_id, category_id in stream.run(_ANNOTATION):
-                try:
-                    image = image_ids[int(image_id)]
-                    category = categories[int(category_id)]
-                except KeyError:
-                    known = {"image_id": int(image_id), "category_id": int(category_id)}
-                    self._annotation(None, known, stream)
-                else:
-                    add_image(image)
-                    add_category(category)
+            if key is None and not self._known_annotations(stream):
+                for image_id, category_id in stream.run(_ANNOTATION):
+                    self._annotation(None, {"image_id": int(image_id), "category_id": int(category_id)}, stream)
+
+    def _known_annotations(self, stream: JsonStream) -> bool:
+        """Read the annotations that follow if they are of images and categories that were met before."""
+        found, position = stream.ahead(_ANNOTATION)
+        if not found:
+            return True
+        images, categories = zip(*found, strict=True)
+        before = len(self._pairs_images)
+        try:
+            self._pairs_images.extend(map(self._image_ids.__getitem__, map(int, images)))
+            self._pairs_categories.extend(map(self._categories.__getitem__, map(int, categories)))
+        except KeyError:
+            del self._pairs_images[before:], self._pairs_categories[before:]
+            return False
+        stream.go_to(position)
+        return True
 
     def _annotation(self, key: str | None, value: object, stream: JsonStream) -> None:
         """Read an annotation."""

@@ -97,7 +97,7 @@ class ImageFinder:
         OSError
             When nobody can tell whether it is there, such as where permission is denied.
         """
-        if _PLAIN.fullmatch(name) and not _ODD_PART.search(name):
+        if _PLAIN.fullmatch(name) and ("/" not in name or not _ODD_PART.search(name)):
             found = self._in_folders(name)
             if found is not None:
                 return found

@@ -30,6 +30,7 @@ _IN_TEXT = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _SCALAR = re.compile(r"[^\s,\[\]{}]*+")
 _COMMA_TOO_MANY = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")|,(?=\s*+[\]}])', re.DOTALL)
 _CLOSES = {"[": "]", "{": "}"}
+_REST = "rest"
 ENDS_EARLY = "the file ends before its JSON does"
 
 _scan = make_scanner(json.JSONDecoder(strict=False))  # type: ignore[arg-type]
@@ -159,13 +160,20 @@ class JsonStream:
         The expression is one of ``flat_object``. Yields its groups; take all of them.
         """
         text, match = self._text, pattern.match
-        while found := match(text, self._at):
-            values = found.groups()
-            if None in values:
-                return
+        while (found := match(text, self._at)) and found.lastgroup != _REST:
             self._start = found.start(1)
             self._at = found.end()
-            yield values
+            yield found.groups()[:-1]
+
+    def ahead(self, pattern: re.Pattern[str]) -> tuple[list[tuple[str, ...]], int]:
+        """Between two elements, return all that ``run`` would yield at once, and the position for ``go_to``."""
+        found = pattern.findall(self._text, self._at)
+        rest = found.pop()[-1] if found and found[-1][-1] else ""
+        return [values[:-1] for values in found], len(self._text) - len(rest)
+
+    def go_to(self, position: int) -> None:
+        """Pass over all up to a position that ``ahead`` returned."""
+        self._start = self._at = position
 
     def _more(self) -> bool:
         """Read on, and forget what was read before; return whether there was more."""
@@ -290,7 +298,7 @@ class JsonStream:
 
 
 def flat_object(**values: str) -> re.Pattern[str]:
-    """Make an expression for ``JsonStream.run``: objects without objects in them, with a group for some members.
+    """Make an expression for ``JsonStream.run``: objects without objects in them that have some members.
 
     Nothing is built of what else is in them, such as long lists of numbers.
 
@@ -300,7 +308,10 @@ def flat_object(**values: str) -> re.Pattern[str]:
         An expression for the value of each of these members, with one group.
     """
     members = "|".join(rf'{key}"\s*+:\s*+{value}(?=\s*+[,}}])' for key, value in values.items())
-    return re.compile(rf'[\s,]*+\{{[^{{}}"]*+(?:"(?:{members}|[^"\\{{}}]*+")[^{{}}"]*+)*+\}}')
+    all_there = "".join(f"(?({number})|(?!))" for number in range(1, len(values) + 1))
+    flat = rf'\{{[^{{}}"]*+(?:"(?:{members}|[^"\\{{}}]*+")[^{{}}"]*+)*+\}}{all_there}'
+    # Where one fits, so may the next; the rest of the text is one match, so that looking for all of them ends there.
+    return re.compile(rf"[\s,]*+{flat}|(?P<{_REST}>.+)", re.DOTALL)
 
 
 def _mended(text: str) -> object:
