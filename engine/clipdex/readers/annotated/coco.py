@@ -121,7 +121,25 @@ class CocoReader(Reader):
         if not labels.names:
             for subset in subsets.values():
                 subset.label_with_captions(labels)
-        return list(subsets.values())
+        return self._without_unions(list(subsets.values()))
+
+    def _without_unions(self, subsets: list[Subset]) -> list[Subset]:
+        """Leave out subsets such as trainval whose images are just those of several others: each would be two items."""
+        kept = list(subsets)
+        for subset in subsets:
+            parts = [
+                other
+                for other in kept
+                if other is not subset
+                and other.images
+                and len(other.images) < len(subset.images)
+                and subset.images.keys() >= other.images.keys()
+            ]
+            if len(parts) > 1 and len({path for part in parts for path in part.images}) == len(subset.images):
+                kept.remove(subset)
+                names = " and ".join(part.name for part in parts)
+                self.remarks.append(f"The subset {subset.name} has just the images of {names}: it is left out.")
+        return kept
 
     def _unlisted(self, subsets: list[Subset]) -> Iterator[ReadItem | UnreadableItem]:
         """Yield images that no annotation file names, where they are wanted; otherwise say how many there are."""

@@ -298,8 +298,6 @@ def _places_of(file: AnnotationFile, above: bool) -> Iterator[str]:
 
 def _called(subset: str) -> Iterator[str]:
     """Yield what the folder of a subset may be called."""
-    if subset == DEFAULT_SUBSET:
-        return
     plain = re.sub(r"^(?:mini|valminusmini)(?=\w)", "", subset)
     for name in (subset, plain, plain.rstrip("0123456789")):
         yield name
@@ -308,7 +306,7 @@ def _called(subset: str) -> Iterator[str]:
 
 def other_folders(folders: Folders, files: list[AnnotationFile]) -> list[str]:
     """Return further folders where images may be: none of a subset, and none of annotations."""
-    taken = {name.casefold() for file in files for name in _called(file.subset)}
+    taken = {name.casefold() for file in files for name in _called(file.subset)} - {DEFAULT_SUBSET}
     found = []
     for name in folders.below("").values():
         if name.casefold() in taken or is_mask(f"{name}/x") or is_system_folder(name):
