@@ -9,6 +9,7 @@ import pytest
 
 from clipdex import build
 from clipdex.errors import ClipdexError, DatasetError
+from clipdex.readers.annotated import json_stream
 from clipdex.readers.annotated.coco import CocoReader
 from clipdex.readers.formats import choose
 from clipdex.testing import check_reader
@@ -438,7 +439,7 @@ def test_images_of_a_subset_whose_file_is_broken_are_still_read(tmp_path):
     read = Read(root)
     assert read.items == {**FOUND, "val/c.jpg": "", "val/d.jpg": "", "test/e.jpg": ""}
     assert read.problems == [
-        "annotations/instances_test.json: it is not JSON: it is no JSON object",
+        "annotations/instances_test.json: it is no JSON object",
         "annotations/instances_val.json: line 1: the file ends before its JSON does; what comes before is read, and "
         "the rest is not",
     ]
@@ -454,7 +455,7 @@ def test_a_dataset_whose_files_are_all_broken_is_read_as_images(tmp_path):
 @pytest.mark.parametrize("content", ["", "no JSON", "[]", "{}", '{"images": []', '{"images": 5}', b"\xff\xfe\x00"])
 def test_one_file_that_cannot_be_read_is_an_error_with_a_reason(tmp_path, content):
     file = write(tmp_path / "ds" / "train.json", content)
-    with pytest.raises(DatasetError, match=r"train\.json is no annotation file of COCO: it "):
+    with pytest.raises(DatasetError, match=r"train\.json is no annotation file of COCO: (it|the file) "):
         Read(file)
     with pytest.raises(ClipdexError):
         build(file)
@@ -487,6 +488,41 @@ def test_images_in_a_folder_of_several_subsets_are_of_none_of_them(tmp_path):
     make_folder(root / "images", "c.jpg")
     assert Read(root).items == {"train/a.jpg": "cat", "val/b.jpg": "dog"}
     assert Read(root, unlisted="yes").items == {"train/a.jpg": "cat", "val/b.jpg": "dog", "default/c.jpg": ""}
+
+
+RICH = {
+    "info": {"text": 'a "quoted" } text \\\\ ü', "list": [[], [{}], 1.5e-10, -0.25, True, None, 123456789012345]},
+    "images": [*IMAGES, {"id": 3, "file_name": "ü\u2028.jpg", "note": 'x"}'}],
+    "annotations": [
+        *ANNOTATIONS,
+        {"id": 3, "image_id": 3, "category_id": 2, "segmentation": {"counts": "a}b", "size": [1, 2]}},
+        {"id": 4, "category_id": 1, "segmentation": [[1.5, 2.5] * 50], "image_id": 3, "note": "image_id"},
+        {"id": 5, "image_id": 1, "category_id": 2, "x": '"category_id": 1'},
+    ],
+    "categories": [CAT, DOG],
+}
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 300])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_where_the_pieces_of_a_file_begin_makes_no_difference(tmp_path, monkeypatch, size, indent):
+    root = dataset(tmp_path / "ds", json.dumps(RICH, indent=indent, ensure_ascii=size == 7))
+    make_folder(root / "train", "ü\u2028.jpg")
+    monkeypatch.setattr(json_stream, "CHUNK_BYTES", size)
+    read = Read(root)
+    assert read.items == {"train/a.jpg": "cat;dog", "train/b.jpg": "dog", "train/ü\u2028.jpg": "dog;cat"}
+    assert (read.problems, read.remarks) == ([], [])
+
+
+@pytest.mark.parametrize("damage", [b"", b"}", b'"', b"\\", b"\xff", b"[" * 50, b"null", b"1e999"])
+def test_damage_anywhere_is_an_error_of_ours_or_named_and_no_image_is_lost(tmp_path, damage):
+    root = dataset(tmp_path / "ds")
+    content = json.dumps(RICH, ensure_ascii=False).encode()
+    for position in range(0, len(content), 29):
+        write(root / "annotations" / "instances_train.json", content[:position] + damage + content[position + 5 :])
+        CocoReader.detect(root)
+        read = Read(root, unlisted="yes")
+        assert len(read.items) >= 2
 
 
 def test_a_subset_that_is_several_others_together_makes_no_second_items(tmp_path):

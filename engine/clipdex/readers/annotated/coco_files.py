@@ -183,7 +183,7 @@ def _problem_of(path: Path) -> str:
     try:
         return "" if is_coco(path, _LOOK_BYTES) else NO_COCO
     except JsonError as error:
-        return f"it is not JSON: {error.reason}"
+        return error.reason
     except OSError as error:
         return f"it cannot be read: {error.strerror or error}"
 
