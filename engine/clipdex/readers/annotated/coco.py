@@ -12,7 +12,8 @@ from typing import ClassVar
 from clipdex.errors import DatasetError, DatasetNotFound
 from clipdex.readers.annotated import coco_files
 from clipdex.readers.annotated.coco_files import AnnotationFile
-from clipdex.readers.annotated.coco_subsets import FileReading, Labels, Subset, below
+from clipdex.readers.annotated.coco_reading import FileReading
+from clipdex.readers.annotated.coco_subsets import Labels, Subset, below
 from clipdex.readers.annotated.image_folders import Folders, ImageFinder
 from clipdex.readers.base import DEFAULT_SUBSET, DUPLICATE, NO_OPTIONS, UNREADABLE, Reader, ReadItem, UnreadableItem
 from clipdex.readers.files import as_media

@@ -97,15 +97,9 @@ class ImageFinder:
         OSError
             When nobody can tell whether it is there, such as where permission is denied.
         """
-        if _PLAIN.fullmatch(name) and ("/" not in name or not _ODD_PART.search(name)):
-            found = self._in_folders(name)
-            if found is not None:
-                return found
-        else:
-            found = self._as_written(name)
-            if found is not None:
-                return found
-        return self._elsewhere(name)
+        plain = _PLAIN.fullmatch(name) and ("/" not in name or not _ODD_PART.search(name))
+        found = self._in_folders(name) if plain else self._as_written(name)
+        return found or self._elsewhere(name)
 
     def _in_folders(self, name: str) -> Found | None:
         for folder in self._folders:

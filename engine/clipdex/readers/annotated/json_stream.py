@@ -166,10 +166,13 @@ class JsonStream:
             yield found.groups()[:-1]
 
     def ahead(self, pattern: re.Pattern[str]) -> tuple[list[tuple[str, ...]], int]:
-        """Between two elements, return all that ``run`` would yield at once, and the position for ``go_to``."""
+        """Between two elements, return all that ``run`` would yield, and the position for ``go_to``.
+
+        Each has an empty text at its end.
+        """
         found = pattern.findall(self._text, self._at)
         rest = found.pop()[-1] if found and found[-1][-1] else ""
-        return [values[:-1] for values in found], len(self._text) - len(rest)
+        return found, len(self._text) - len(rest)
 
     def go_to(self, position: int) -> None:
         """Pass over all up to a position that ``ahead`` returned."""
