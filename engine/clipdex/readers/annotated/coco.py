@@ -254,9 +254,11 @@ def _each_once(items: Iterable[ReadItem]) -> Iterator[ReadItem | UnreadableItem]
     """Yield items in order; of several with one id and subset the first, and the others as such."""
     last: tuple[str, str] | None = None
     for item in items:
-        if item.order == last or not valid_item_id(item.id):
-            reason = f"another item of subset {item.subset} has this id" if item.order == last else "the id is no path"
-            yield UnreadableItem(item.id, reason, DUPLICATE if item.order == last else UNREADABLE)
-            continue
-        last = item.order
-        yield item
+        order = item.order
+        if order == last:
+            yield UnreadableItem(item.id, f"another item of subset {item.subset} has this id", DUPLICATE)
+        elif not valid_item_id(item.id):
+            yield UnreadableItem(item.id, "the id is no relative path of names", UNREADABLE)
+        else:
+            last = order
+            yield item

@@ -198,13 +198,18 @@ class FileReading:
             self._leave_out(name, f"a {suffix_of(path)} file is no image", NO_IMAGE)
             return _LEFT_OUT
         number = subset.images.setdefault(path, len(subset.sizes))
-        if number == len(subset.sizes):
-            if not is_text(path):
-                del subset.images[path]
+        if number < len(subset.sizes):
+            return number
+        suffix = path[path.rfind(".") :].lower()
+        if suffix in OTHER_SUFFIXES or not is_text(path):
+            del subset.images[path]
+            if is_text(path):
+                self._leave_out(name, f"a {suffix} file is no image", NO_IMAGE)
+            else:
                 self._leave_out(name, "the name is not valid UTF-8; rename it", UNREADABLE)
-                return _LEFT_OUT
-            subset.sizes.append(found.size)
-            subset.times.append(found.mtime_ns)
+            return _LEFT_OUT
+        subset.sizes.append(found.size)
+        subset.times.append(found.mtime_ns)
         return number
 
     def _leave_out(self, name: str, reason: str, kind: str, *, unseen: bool = False) -> None:

@@ -73,10 +73,11 @@ class Subset:
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of the images: their paths below the folder of images that they are in."""
-        several = len(self.used_folders()) > 1
+        folders = [self.folder_of(path) for path in self.images]
+        several = len(set(folders)) > 1
         taken: set[str] = set()
-        for path in self.images:
-            item_id = path[len(self.folder_of(path)) :]
+        for path, folder in zip(self.images, folders, strict=True):
+            item_id = path[len(folder) :]
             if path.startswith(("/", "../")):
                 item_id = below(item_id)
             if several:

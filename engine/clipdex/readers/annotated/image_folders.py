@@ -97,7 +97,10 @@ class ImageFinder:
         OSError
             When nobody can tell whether it is there, such as where permission is denied.
         """
-        plain = _PLAIN.fullmatch(name) and ("/" not in name or not _ODD_PART.search(name))
+        if "/" in name:
+            plain = _PLAIN.fullmatch(name) is not None and _ODD_PART.search(name) is None
+        else:
+            plain = name.isascii() and "\\" not in name
         found = self._in_folders(name) if plain else self._as_written(name)
         return found or self._elsewhere(name)
 
