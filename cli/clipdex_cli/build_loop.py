@@ -14,7 +14,9 @@ from clipdex_cli import options
 from clipdex_cli.project_targets import name_of
 
 if TYPE_CHECKING:
-    from clipdex import BuildReport, BuildSettings
+    from pathlib import Path
+
+    from clipdex import BuildPlan, BuildReport, BuildSettings
     from clipdex.datasets.failures import Failure
     from clipdex.readers.sources import Target
 
@@ -55,7 +57,7 @@ def build_all(
         name = name_of(target)
         try:
             with stoppable(), BuildDisplay(name, quiet=quiet) as display:
-                events = BuildEvents(options.say_waiting(name), display, None if quiet else _say)
+                events = BuildEvents(options.say_waiting(name), display, None if quiet else say)
                 report = build(target, settings, events)
         except IndexWriteFailed as error:
             if only_news and _is_built(target, settings.index):
@@ -77,15 +79,11 @@ def build_all(
             _say_failures(report)
         seen = report.items - report.kept
         if report.items and not seen:
-            click.echo(
-                f"clipdex: no image of {report.root} can be looked at now: its index of "
-                f"{counted(report.items, 'image')} is kept.",
-                err=True,
-            )
+            click.echo(f"clipdex: {none_seen(report.root, report.items)}", err=True)
             exit_code = 1
         elif report.items == 0:
             _say_passed_over(report)
-            click.echo(f"clipdex: no image in {report.root} could be indexed.", err=True)
+            click.echo(f"clipdex: {none_indexed(report.root)}", err=True)
             exit_code = 1
         elif not quiet and (news or not only_news):
             _say_passed_over(report)
@@ -103,7 +101,8 @@ def _is_built(target: Target, index: str | os.PathLike[str] | None) -> bool:
     return has_index(nearest_index(source) if index is None else index_folder(source, index))
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Print what the user should know of how a dataset is read."""
     from clipdex_cli.output import printable
 
     click.echo(printable(sentence), err=True)
@@ -154,27 +153,48 @@ def _say_taken_over(report: BuildReport) -> None:
 
 
 def _say_passed_over(report: BuildReport) -> None:
+    if line := passed_over(report):
+        click.echo(line, err=True)
+
+
+def passed_over(of: BuildReport | BuildPlan) -> str:
+    """Return a line that says what was passed over; empty where nothing was."""
     from clipdex.readers.passing_over import said
     from clipdex_cli.output import printable
 
-    if report.passed_over:
-        click.echo(f"{report.root}: passed over: {printable(said(report.passed_over))}", err=True)
+    return f"{of.root}: passed over: {printable(said(of.passed_over))}" if of.passed_over else ""
+
+
+def none_seen(root: Path, known: int) -> str:
+    """Say that the images of a dataset are out of sight, and that its index is kept."""
+    return f"no image of {root} can be looked at now: its index of {counted(known, 'image')} is kept."
+
+
+def none_indexed(root: Path) -> str:
+    """Say that the index of a dataset has no image."""
+    return f"no image in {root} could be indexed."
+
+
+def outcomes(of: BuildReport | BuildPlan, damaged: int = 0) -> list[str]:
+    """Return how many items there are of each outcome, and annotations not read, as texts such as ``3 added``."""
+    counts = [f"{of.added:,} added"]
+    counts += [f"{of.changed:,} changed"] if of.changed else []
+    counts += [f"{of.touched:,} touched"] if of.touched else []
+    counts += [f"{of.renamed:,} renamed"] if of.renamed else []
+    counts += [f"{of.unchanged:,} unchanged"]
+    counts += [f"{of.removed:,} removed"] if of.removed else []
+    counts += [f"{of.kept:,} kept unseen"] if of.kept else []
+    counts += [f"{len(of.failed):,} failed{_kinds(of.failed)}"]
+    counts += [f"{damaged:,} damaged"] if damaged else []
+    unread = of.annotation_problems
+    counts += [f"{counted(unread, 'annotation')} not read"] if unread else []
+    return counts
 
 
 def _say_done(report: BuildReport) -> None:
     from clipdex_cli.output import printable
 
-    counts = [f"{report.added:,} added"]
-    counts += [f"{report.changed:,} changed"] if report.changed else []
-    counts += [f"{report.touched:,} touched"] if report.touched else []
-    counts += [f"{report.renamed:,} renamed"] if report.renamed else []
-    counts += [f"{report.unchanged:,} unchanged"]
-    counts += [f"{report.removed:,} removed"] if report.removed else []
-    counts += [f"{report.kept:,} kept unseen"] if report.kept else []
-    counts += [f"{len(report.failed):,} failed{_kinds(report.failed)}"]
-    counts += [f"{len(report.damaged):,} damaged"] if report.damaged else []
-    unread = report.annotation_problems
-    counts += [f"{counted(unread, 'annotation')} not read"] if unread else []
+    counts = outcomes(report, len(report.damaged))
     hashed = report.hashed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
     click.echo(

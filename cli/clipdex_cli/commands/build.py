@@ -15,7 +15,7 @@ from clipdex_cli.help_pages import Command
 from clipdex_cli.project_targets import PROJECT
 
 
-@click.command("build", cls=Command, common=("format_name", "model", "index", "rebuild", "prune", "quiet"))
+@click.command("build", cls=Command, common=("format_name", "model", "index", "rebuild", "prune", "dry_run", "quiet"))
 @options.TARGETS
 @options.FORMAT
 @options.FORMAT_OPTIONS
@@ -26,6 +26,8 @@ from clipdex_cli.project_targets import PROJECT
 @PROJECT
 @click.option("--rebuild", is_flag=True, help="Hash every image again, and replace the index.")
 @options.PRUNE
+@options.DRY_RUN
+@options.DRY_RUN_LIMIT
 @options.WAIT
 @options.max_pixels
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary, only failed and damaged files.")
@@ -40,6 +42,8 @@ def command(
     project_dir: Path | None,
     rebuild: bool,
     prune: bool,
+    dry_run: bool,
+    limit: int | None,
     wait: bool,
     max_pixels: int,
     quiet: bool,
@@ -60,14 +64,16 @@ def command(
     failed.json in the index.
 
     A build that sees no image keeps the index. One that would drop all of a folder, or more than half of the index,
-    stops before it changes anything: a disk may be away. --prune drops them.
+    stops before it changes anything: a disk may be away. --prune drops them. --dry-run says what would happen.
 
     Exit code: 0 when each TARGET has an image in its index and the build saw one, else 1.
     """
     options.one_index(targets, index)
+    options.limit_of_dry_run(limit, dry_run=dry_run)
     values = options.named_values(format_options)
     from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
+    from clipdex_cli.dry_run import plan_all
     from clipdex_cli.project_targets import resolve
 
     found = resolve(targets, project_dir)
@@ -84,7 +90,8 @@ def command(
         wait=wait,
         max_pixels=max_pixels,
     )
-    return build_all(found.targets or (_current_folder(),), settings, quiet=quiet)
+    chosen = found.targets or (_current_folder(),)
+    return plan_all(chosen, settings, quiet=quiet, limit=limit) if dry_run else build_all(chosen, settings, quiet=quiet)
 
 
 def _current_folder() -> Path:

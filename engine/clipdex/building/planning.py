@@ -38,6 +38,7 @@ _WHOLE_BYTES = 64 << 20
 _BLOCK = 1 << 20
 _ROWS_AT_ONCE = 10_000
 _T = TypeVar("_T")
+_W = TypeVar("_W")
 
 
 class Work(NamedTuple):
@@ -131,6 +132,8 @@ class Plan:
 
     Attributes
     ----------
+    base
+        As given.
     counts
         How many items are unchanged, removed and kept. Who carries the plan out counts the others.
     failed
@@ -153,7 +156,7 @@ class Plan:
         others: OtherIndexes | None = None,
     ) -> None:
         self._reader = reader
-        self._base = base
+        self.base = base
         self._others = others
         self._losses = Losses()
         # Items that are gone and whose content is not known, so that they cannot be found again.
@@ -185,7 +188,7 @@ class Plan:
         scanned
             Called now and then with the number of items that were compared.
         """
-        indexed = self._base.items() if self._base is not None else ()
+        indexed = self.base.items() if self.base is not None else ()
         for number, difference in enumerate(compare(items, indexed)):
             self._note(difference)
             if scanned is not None and number % 1000 == 0:
@@ -271,14 +274,35 @@ class Plan:
             guard.refuse_if_large(self.loss())
             self.moved.put_back()
 
+    def require_replaceable(self, guard: Guard, *, as_before: bool) -> None:
+        """Refuse to replace the index by a new one with much less, which does not keep what could not be looked at.
+
+        Parameters
+        ----------
+        guard
+            What refuses.
+        as_before
+            Whether the dataset is read as it was for the index, so that the two can be compared.
+
+        Raises
+        ------
+        DatasetEmpty, DatasetShrunk
+            As from ``require_little_loss``.
+        """
+        if as_before:
+            self.require_little_loss(guard, keeps=False)
+        elif not self.seen and self._losses.known:
+            guard.refuse_none_seen(self._losses.known)
+
     def loss(self, others: int = 0) -> Loss:
         """Return what would be dropped: what ``gone`` yields, and a number of other items."""
-        return self._losses.of(self._rows_gone(), others)
+        return self._losses.of(self.rows_gone(), others)
 
-    def _rows_gone(self) -> Iterator[ItemRow]:
+    def rows_gone(self) -> Iterator[ItemRow]:
+        """Yield what the index has of the items that ``gone`` yields."""
         gone = self.gone()
-        while self._base is not None and (some := list(itertools.islice(gone, _ROWS_AT_ONCE))):
-            yield from self._base.rows(some)
+        while self.base is not None and (some := list(itertools.islice(gone, _ROWS_AT_ONCE))):
+            yield from self.base.rows(some)
 
     def _find_moved(self) -> None:
         """Take from ``moved`` what is among the new files, and note their content, so that they are read only once."""
@@ -300,11 +324,11 @@ class Plan:
         self.todo = found
 
 
-def ahead(works: Iterator[Work], read: Callable[[Work], _T]) -> Iterator[tuple[Work, _T | ImageError]]:
+def ahead(works: Iterator[_W], read: Callable[[_W], _T]) -> Iterator[tuple[_W, _T | ImageError]]:
     """Call a function in threads, a bounded number of items ahead; yield the results, or what it raised, in order."""
     pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="clipdex-decode")
 
-    def submit(work: Work) -> tuple[Work, Future[_T]]:
+    def submit(work: _W) -> tuple[_W, Future[_T]]:
         return work, pool.submit(read, work)
 
     try:

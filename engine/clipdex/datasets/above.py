@@ -13,8 +13,14 @@ from clipdex_indexes.storage.manifest import FILE_NAME
 
 
 def has_index(folder: Path) -> bool:
-    """Tell whether there is an index in ``folder``, readable or not."""
-    return is_there(folder / FILE_NAME)
+    """Tell whether there is an index in ``folder``, readable or not: also where nobody can look."""
+    try:
+        os.stat(folder / FILE_NAME)  # noqa: PTH116 - Path.exists answers differently from version to version
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def folders_above(path: Path) -> Iterator[tuple[Path, Path]]:
@@ -25,7 +31,7 @@ def folders_above(path: Path) -> Iterator[tuple[Path, Path]]:
     """
     for spelling in dict.fromkeys((path, Path(os.path.realpath(path)))):
         for folder in spelling.parents:
-            if has_index(folder / INDEX_FOLDER):
+            if is_there(folder / INDEX_FOLDER / FILE_NAME):
                 yield folder, spelling
 
 
