@@ -536,6 +536,21 @@ def test_a_subset_that_is_several_others_together_makes_no_second_items(tmp_path
     assert set(Read(root).items) >= {"train/a.jpg", "val/a.jpg", "val/b.jpg"}
 
 
+@pytest.mark.skipif("sys.platform == 'win32'")
+@pytest.mark.parametrize("front", ["", "images/train/", "train/"])
+def test_images_on_a_disk_that_is_away_stay_in_the_index(tmp_path, front):
+    images = [{**image, "file_name": front + image["file_name"]} for image in IMAGES]
+    root = dataset(tmp_path / "ds", body(images), folder="images/train")
+    (root / "images" / "train").rename(tmp_path / "disk")
+    (root / "images" / "train").symlink_to(tmp_path / "disk")
+    assert build(root).added == 2
+    (tmp_path / "disk").rename(tmp_path / "away")
+    report = build(root)
+    assert (report.kept, report.removed, report.items) == (2, 0, 2)
+    (tmp_path / "away").rename(tmp_path / "disk")
+    assert build(root).unchanged == 2
+
+
 def test_an_index_that_datumaro_made_is_recognised_by_content(tmp_path):
     pytest.importorskip("datumaro")
     from clipdex.readers import providers

@@ -14,7 +14,7 @@ from clipdex.readers.annotated import coco_files
 from clipdex.readers.annotated.coco_files import AnnotationFile
 from clipdex.readers.annotated.coco_reading import FileReading
 from clipdex.readers.annotated.coco_subsets import Labels, Subset, below
-from clipdex.readers.annotated.image_folders import Folders, ImageFinder
+from clipdex.readers.annotated.image_folders import Folders, ImageFinder, existing
 from clipdex.readers.base import DEFAULT_SUBSET, DUPLICATE, NO_OPTIONS, UNREADABLE, Reader, ReadItem, UnreadableItem
 from clipdex.readers.files import as_media
 from clipdex.readers.folder import FolderReader
@@ -108,7 +108,8 @@ class CocoReader(Reader):
         subsets: dict[str, Subset] = {}
         for file in files:
             subset = subsets.setdefault(file.subset, Subset(file.subset))
-            places = coco_files.image_folders(file, folders, above=self._one_file)
+            usual = coco_files.image_folders(file, above=self._one_file)
+            places = existing(folders, usual)
             subset.folders.update(dict.fromkeys(places))
             if file.problem:
                 subset.broken = True
@@ -116,7 +117,7 @@ class CocoReader(Reader):
                     raise DatasetError(f"{self.location} is no annotation file of COCO: {file.problem}.")
                 self.annotation_problems.add(file.path, file.problem)
                 continue
-            finder = ImageFinder(root, places, [other for other in others if other not in places])
+            finder = ImageFinder(root, places, [other for other in others if other not in places], usual)
             FileReading(self.root, file, subset, labels, finder, self.annotation_problems, self.remarks).read()
             subset.folders.update(finder.others_used)
         if not labels.names:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from clipdex.readers.annotated.image_folders import Folders, existing
+from clipdex.readers.annotated.image_folders import Folders
 from clipdex.readers.annotated.json_stream import JsonError, JsonStream
 from clipdex.readers.base import DEFAULT_SUBSET
 from clipdex.readers.layout import Layout
@@ -265,19 +265,17 @@ def is_mask(path: str) -> bool:
     return any(_MASKS.fullmatch(folder) for folder in path.split("/")[:-1])
 
 
-def image_folders(file: AnnotationFile, folders: Folders, *, above: bool) -> list[str]:
-    """Return the folders where the images of an annotation file may be, the likeliest first.
+def image_folders(file: AnnotationFile, *, above: bool) -> list[str]:
+    """Return the folders where the images of an annotation file may be, the likeliest first, existing or not.
 
     Parameters
     ----------
     file
         The annotation file.
-    folders
-        The folders of the dataset.
     above
         Whether the folder above the root is one of them, as where the root is the folder of one annotation file.
     """
-    return existing(folders, _places_of(file, above))
+    return list(dict.fromkeys(_places_of(file, above)))
 
 
 def _places_of(file: AnnotationFile, above: bool) -> Iterator[str]:

@@ -6,7 +6,6 @@ their file.
 
 from __future__ import annotations
 
-import posixpath
 from array import array
 from pathlib import Path
 
@@ -190,7 +189,7 @@ class FileReading:
             if suffix_of(name) in OTHER_SUFFIXES:
                 self._leave_out(name, f"a {suffix_of(name)} file is no image", NO_IMAGE)
             else:
-                self._leave_out(name, f"{found}: {name} (in {self._name})", MISSING)
+                self._leave_out(name, f"{found}: {name} (in {self._name})", MISSING, unseen=self._finder.may_be_away)
             return _LEFT_OUT
         path = found.path
         suffix = suffix_of(path)
@@ -213,8 +212,8 @@ class FileReading:
         return number
 
     def _leave_out(self, name: str, reason: str, kind: str, *, unseen: bool = False) -> None:
-        # The id that the item would have had, so that an index keeps what it has of it.
-        short = posixpath.normpath(name.replace("\\", "/")).lstrip("/") if unseen else name
+        # Where its disk may be away, the index keeps what it has of the item: so the id is that of the item.
+        short = self._finder.id_of(name) if unseen else name
         self._subset.failed.setdefault(name, UnreadableItem(shown(short), shown(reason), kind, unseen))
 
     def _unnamed(self, reason: str, line: int) -> None:

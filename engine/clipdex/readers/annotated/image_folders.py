@@ -7,17 +7,19 @@ and a part of those folders may stand for one that is.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.elsewhere import spellings
+from clipdex.readers.mounts import is_away
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # Anything else is looked at more closely: folders such as ./ and .., backslashes, addresses, other letters than ASCII.
@@ -70,6 +72,8 @@ class ImageFinder:
         an image is right.
     others
         Folders where an image may be as well; it counts only if just one of them has it.
+    usual
+        Where such folders usually are, existing or not.
 
     Attributes
     ----------
@@ -79,8 +83,11 @@ class ImageFinder:
         Those of the other folders that have images.
     """
 
-    def __init__(self, root: str, folders: Sequence[str], others: Sequence[str] = ()) -> None:
+    def __init__(
+        self, root: str, folders: Sequence[str], others: Sequence[str] = (), usual: Sequence[str] = ()
+    ) -> None:
         self._root = root.rstrip("/") + "/"
+        self._usual = [f"{place.rstrip('/')}/" for place in usual if place]
         self._folders = list(folders)
         self._others = list(others)
         self._stands_for: dict[str, str] = {}
@@ -103,6 +110,16 @@ class ImageFinder:
             plain = name.isascii() and "\\" not in name
         found = self._in_folders(name) if plain else self._as_written(name)
         return found or self._elsewhere(name)
+
+    @functools.cached_property
+    def may_be_away(self) -> bool:
+        """Whether one of the usual folders is on a disk that may be away, so that nobody can tell what is missing."""
+        return any(is_away(self._root + place.rstrip("/")) for place in self._usual)
+
+    def id_of(self, name: str) -> str:
+        """Return the id of the image of a name, without looking for it: its path below a usual folder."""
+        path = posixpath.normpath(name.replace("\\", "/")).lstrip("/")
+        return path[len(max((place for place in self._usual if path.startswith(place)), key=len, default="")) :]
 
     def _in_folders(self, name: str) -> Found | None:
         for folder in self._folders:
@@ -273,7 +290,7 @@ class Folders:
         return here
 
 
-def existing(folders: Folders, paths: Iterator[str]) -> list[str]:
+def existing(folders: Folders, paths: Iterable[str]) -> list[str]:
     """Return those paths of folders that exist, each once, as they are written here, with a slash after them."""
     found = (folders.actual(path) for path in paths)
     return list(dict.fromkeys(folder for folder in found if folder is not None))
