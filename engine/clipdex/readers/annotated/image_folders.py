@@ -189,10 +189,12 @@ class ImageFinder:
         if not parts:
             return None
         inside = "/".join(parts[:-1])
+        base = parts[-1].casefold()
+        stem = posixpath.splitext(base)[0] if suffix_of(base) in IMAGE_SUFFIXES else base
         for folder in self._folders:
-            there = self._names(posixpath.join(folder, inside))
-            base = parts[-1].casefold()
-            stem = posixpath.splitext(base)[0] if suffix_of(base) in IMAGE_SUFFIXES else base
+            there = self._names(folder + inside)
+            if not there:
+                continue
             actual = there.get(base) or there.get(f"{stem}.")
             found = self._at(posixpath.join(folder, inside, actual)) if actual else None
             if found is not None:
