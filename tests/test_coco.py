@@ -30,6 +30,8 @@ FOUND = {"train/a.jpg": "cat", "train/b.jpg": "dog"}
         ("annotations/instances_train2017.json", "photos", "train2017"),
         ("annotations/instances_minival2014.json", "val2014", "minival2014"),
         ("annotations/instances_default.json", "images", "default"),
+        ("annotations/instances_default.json", "images/default", "default"),
+        ("result.json", "images", "default"),
         ("annotations/instances_val.json", "valid", "val"),
         ("annotations/captioned_train_v2.json", "train", "train"),
         ("annotations/train/instances.json", "images/train", "train"),
