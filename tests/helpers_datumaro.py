@@ -14,7 +14,7 @@ from helpers_engine import PHOTOS, skip_without
 skip_without("datumaro")
 
 # Formats that clipdex reads itself.
-CORE = frozenset({"voc"})
+CORE = frozenset({"coco", "voc"})
 NAMES = ("cat", "dog", "flower", "rocket")
 
 
@@ -79,7 +79,7 @@ class Layout:
 
 
 LAYOUTS = {
-    "coco": Layout("coco"),
+    "coco": Layout("coco", pattern="{name}.png"),
     "voc": Layout("voc", pattern="{name}.png"),
     "yolo": Layout("yolo"),
     "yolo with data.yaml": Layout("yolo_ultralytics"),

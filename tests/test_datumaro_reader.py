@@ -73,8 +73,8 @@ def test_a_layout_is_told_by_its_files_of_annotations(exported, name):
 def test_detection_imports_no_datumaro(exported):
     code = (
         "import sys; from pathlib import Path; from clipdex.readers.datumaro import formats as datumaro_formats\n"
-        f"assert datumaro_formats.detect(Path({str(exported('coco'))!r})) and len(datumaro_formats.names()) > 80\n"
-        "assert datumaro_formats.reader_class('coco').detect(Path('/')) is None\n"
+        f"assert datumaro_formats.detect(Path({str(exported('cvat'))!r})) and len(datumaro_formats.names()) > 80\n"
+        "assert datumaro_formats.reader_class('cvat').detect(Path('/')) is None\n"
         "assert not {'datumaro', 'numpy', 'PIL'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -112,7 +112,7 @@ def test_labels_are_of_every_kind_of_annotation_each_once_in_order(tmp_path):
     images = [{"id": 1, "file_name": "sub/a.png", "width": 64, "height": 48}]
     root = coco(tmp_path / "coco", images, annotations, categories)
     make_folder(root / "images" / "train", "sub/a.png")
-    (found,) = read(root, "coco")
+    (found,) = read(root, "datumaro:coco")
     assert (found.id, found.subset, found.labels) == ("sub/a", "train", ("bird", "cat"))
     assert found.media == "images/train/sub/a.png"
 
@@ -121,7 +121,7 @@ def test_coco_of_tools_that_leave_out_the_licences_is_read_all_the_same(tmp_path
     images = [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}]
     root = coco(tmp_path / "coco", images, [], [{"id": 1, "name": "cat"}], bare=True)
     make_folder(root / "images" / "train", "a.png")
-    assert [item.id for item in read(root, "coco")] == ["a"]
+    assert [item.id for item in read(root, "datumaro:coco")] == ["a"]
 
 
 def test_captions_are_the_labels_where_there_are_no_categories(tmp_path):
@@ -129,7 +129,7 @@ def test_captions_are_the_labels_where_there_are_no_categories(tmp_path):
     annotations = [{"id": number, "image_id": 1, "caption": f"picture {number}"} for number in (1, 2)]
     root = coco(tmp_path / "coco", images, annotations, [], task="captions")
     make_folder(root / "images" / "train", "a.png")
-    (found,) = read(root, "coco")
+    (found,) = read(root, "datumaro:coco")
     assert sorted(found.labels) == ["picture 1", "picture 2"]
 
 
@@ -137,7 +137,7 @@ def test_an_annotation_without_its_image_is_missing(tmp_path):
     images = [{"id": n, "file_name": f"{n}.png", "width": 64, "height": 48} for n in (1, 2)]
     root = coco(tmp_path / "coco", images, [], [{"id": 1, "name": "cat"}])
     make_folder(root / "images" / "train", "2.png")
-    missing, found = sorted(read(root, "coco"), key=lambda item: item.id)
+    missing, found = sorted(read(root, "datumaro:coco"), key=lambda item: item.id)
     assert (missing.id, missing.kind) == ("1", "missing")
     assert str(root / "images" / "train" / "1.png") in missing.reason
     assert found.id == "2"
@@ -149,7 +149,7 @@ def test_an_item_that_leads_out_of_the_dataset_is_named_and_the_others_are_read(
     root = coco(tmp_path / "coco", images, [], [{"id": 1, "name": "cat"}])
     make_folder(root / "images" / "train", "good.png")
     make_folder(tmp_path, "outside.png")
-    problem, found = sorted(read(root, "coco"), key=lambda item: item.id)
+    problem, found = sorted(read(root, "datumaro:coco"), key=lambda item: item.id)
     assert isinstance(problem, UnreadableItem)
     # Said by Datumaro since 1.13, and before by us, of its id.
     assert "Datumaro cannot read it" in problem.reason or "no relative path" in problem.reason
@@ -172,7 +172,7 @@ def test_point_clouds_and_tables_are_no_images(tmp_path):
 @pytest.mark.parametrize(
     ("format_name", "path", "content"),
     [
-        ("coco", "annotations/instances_train.json", b'{"images": [tr'),
+        ("datumaro:coco", "annotations/instances_train.json", b'{"images": [tr'),
         ("cvat", "a.xml", b"<annotations><image"),
         ("datumaro", "annotations/train.json", b'{"items": 7}'),
         ("cifar", "batches.meta", b"cposix\nsystem\n(S'touch /nowhere'\ntR."),
@@ -187,10 +187,8 @@ def test_what_datumaro_says_of_damage_is_one_error(tmp_path, capfd, caplog, form
     (tmp_path / "data" / "data_batch_1").write_bytes(content)
     with pytest.raises(DatasetError) as caught:
         read(tmp_path / "data", format_name)
-    assert (
-        f"Datumaro cannot read {tmp_path / 'data'} in format {format_name.removeprefix('datumaro:')}: "
-        in caught.value.message
-    )
+    importer = format_name.removeprefix("datumaro:")
+    assert f"Datumaro cannot read {tmp_path / 'data'} in format {importer}: " in caught.value.message
     assert "\n" not in caught.value.message
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
@@ -198,19 +196,19 @@ def test_what_datumaro_says_of_damage_is_one_error(tmp_path, capfd, caplog, form
 
 def test_reading_prints_logs_and_configures_nothing(exported, capfd):
     before = list(logging.getLogger().handlers), list(logging.getLogger().filters)
-    assert len(read(exported("coco"), "coco")) == len(ITEMS)  # of several tasks, which Datumaro warns of
+    assert len(read(exported("coco"), "datumaro:coco")) == len(ITEMS)  # of several tasks, which Datumaro warns of
     assert (logging.getLogger().handlers, logging.getLogger().filters) == before
     assert capfd.readouterr() == ("", "")
 
 
 def test_without_datumaro_its_formats_name_the_extra(exported, monkeypatch):
-    root = exported("coco")
+    root = exported("cvat")
     monkeypatch.setitem(sys.modules, "datumaro", None)
     with pytest.raises(ExtraMissing, match=r"pip install 'clipdex\[datumaro\]'"):
-        open_reader(Source(root, "coco"))
+        open_reader(Source(root, "cvat"))
     chosen = choose(root)
     assert chosen.format == "folder"
-    assert any("looks like coco" in notice and "clipdex[datumaro]" in notice for notice in chosen.notices)
+    assert any("looks like cvat" in notice and "clipdex[datumaro]" in notice for notice in chosen.notices)
     assert "voc" in datumaro_formats.names()
 
 
@@ -224,11 +222,11 @@ def test_options_are_those_of_the_importer(tmp_path):
     images = [{"id": 1, "file_name": "a.png", "width": 64, "height": 48}]
     root = coco(tmp_path / "coco", images, [], [{"id": 5, "name": "cat"}])
     make_folder(root / "images" / "train", "a.png")
-    assert len(read(root, "coco", keep_original_category_ids="true")) == 1
+    assert len(read(root, "datumaro:coco", keep_original_category_ids="true")) == 1
     with pytest.raises(DatasetError, match="must be true or false"):
-        read(root, "coco", keep_original_category_ids="perhaps")
+        read(root, "datumaro:coco", keep_original_category_ids="perhaps")
     with pytest.raises(DatasetError, match="no option 'nonsense': its options are keep_original_category_ids"):
-        read(root, "coco", nonsense="1")
+        read(root, "datumaro:coco", nonsense="1")
 
 
 def test_images_in_arrays_are_opened_by_several_threads_and_noticed_when_they_change(tmp_path):
@@ -272,7 +270,7 @@ def test_the_content_of_arrays_says_whether_they_changed(tmp_path, exported):
 
 
 def test_a_query_imports_no_datumaro(exported, tmp_path):
-    root = exported("coco")
+    root = exported("cvat")
     build(root, index=tmp_path / "index")
     query = ["query", str(root), "--index", str(tmp_path / "index"), "--item", "cat_0", "--output", "json"]
     loaded = imported_by(command(*query))

@@ -43,7 +43,7 @@ class Elsewhere:
         if (not foreign and path.isascii()) or self._exists(path):
             return path
         for found in self._candidates(path) if foreign else (path,):
-            for spelling in _spellings(found):
+            for spelling in spellings(found):
                 if self._exists(spelling):
                     return spelling
         absolute = foreign and ntpath.splitdrive(path)[0]
@@ -62,7 +62,7 @@ class Elsewhere:
         parts = [part for part in ntpath.normpath(rest).replace("\\", "/").split("/") if part]
         for start in range(max(0, len(parts) - _MOST_FOLDERS), len(parts)):
             tail = "/".join(parts[start:])
-            if not any(map(self._exists, _spellings(tail))):
+            if not any(map(self._exists, spellings(tail))):
                 continue
             folder = whole[: len(whole) - len(tail)]
             # A name alone may be that of another file: only one folder may stand for the root because of that.
@@ -81,7 +81,7 @@ class Elsewhere:
             return False
 
 
-def _spellings(path: str) -> tuple[str, ...]:
+def spellings(path: str) -> tuple[str, ...]:
     """Return a path, and its other spellings in Unicode."""
     if path.isascii():
         return (path,)

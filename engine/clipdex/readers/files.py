@@ -72,6 +72,11 @@ def media_of(path: str, relative: str, item_id: str) -> str:
     """
     if not os.path.isabs(path) and os.path.normpath(path) == os.path.normpath(relative):  # noqa: PTH117
         path = relative
+    return as_media(path, item_id)
+
+
+def as_media(path: str, item_id: str) -> str:
+    """Return the ``media`` of an item whose file is at a path without needless folders such as ``./``."""
     if path == item_id:
         return ""
     return f"./{path}" if path.startswith(MEMBER) else path

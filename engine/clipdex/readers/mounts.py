@@ -52,6 +52,17 @@ def _is_bare(folder: str, *state: int) -> bool:
         return holds_nothing(entry.name for entry in entries)
 
 
+def is_away(folder: str) -> bool:
+    """Tell whether the disk of a folder may be away: it is a link that leads to nothing, or an empty mount point."""
+    try:
+        if not os.path.exists(folder):  # noqa: PTH110
+            return os.path.islink(folder)  # noqa: PTH114
+        status = os.stat(folder)  # noqa: PTH116
+        return _is_bare(folder, status.st_dev, status.st_ino, status.st_mtime_ns) and is_mount_point(folder)
+    except OSError as error:
+        return not isinstance(error, NotADirectoryError)
+
+
 def holds_nothing(names: Iterable[str]) -> bool:
     """Tell whether a folder with files and folders of these names holds nothing of its user."""
     return all(name.startswith(".") or name in OF_THE_DISK for name in names)

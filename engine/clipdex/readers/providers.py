@@ -77,6 +77,7 @@ class Core(Provider):
         "jsonl": ("tables", "JsonLinesReader"),
         "zip": ("archives", "ZipReader"),
         "tar": ("archives", "TarReader"),
+        "coco": ("annotated.coco", "CocoReader"),
         "parquet": ("parquet", "ParquetReader"),
         "voc": ("annotated.voc", "VocReader"),
         "merged": ("merged", "MergedReader"),

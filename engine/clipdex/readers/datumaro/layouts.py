@@ -51,8 +51,7 @@ def _without(marker: str, then: _Test) -> _Test:
 
 
 _ROBOFLOW = "README.roboflow.txt"
-_DATUMARO_JSON = r'^\s*\{\s*"(dm_format_version|infos|media_type|categories)"'
-_COCO_TASKS = ("instances", "person_keypoints", "captions", "labels", "image_info", "panoptic", "stuff")
+_DATUMARO_JSON = r'^\s*\{\s*"(dm_format_version|infos|media_type|categories"\s*:\s*\{)'
 _CVAT_XML = r"<annotations>\s*<version>\s*1\.1"
 _YOLO_NAMES = r"(?m)^\s*names\s*:"
 _KITTI_DETECTION = _files(f"{_SUBSET}/image_2", f"{_SUBSET}/label_2/*.txt")
@@ -61,7 +60,6 @@ _TESTS: dict[str, _Test] = {
     "celeba": _any(_files("Anno/identity_CelebA.txt"), _files("Anno/list_attr_celeba.txt")),
     "cifar": _any(_files("batches.meta"), _files("test", "train", "meta", starts="fine_label_names")),
     "cityscapes": _files("leftImg8bit", "gtFine"),
-    "coco": _any(*(_files(f"annotations/{task}_*.json") for task in _COCO_TASKS)),
     "cvat": _files("*.xml", starts=_CVAT_XML),
     "datumaro": _files("annotations/*.json", starts=_DATUMARO_JSON),
     "datumaro_binary": _files("annotations/*.datum"),
@@ -86,7 +84,6 @@ _TESTS: dict[str, _Test] = {
     "open_images": _any(
         _files("annotations/*class-descriptions*.csv"), _files("annotations/*-annotations-human-imagelabels*.csv")
     ),
-    "roboflow_coco": _files(f"{_SUBSET}/_annotations.coco.json"),
     "roboflow_create_ml": _files(f"{_SUBSET}/_annotations.createml.json"),
     "roboflow_multiclass": _files(f"{_SUBSET}/_classes.csv"),
     "roboflow_yolo": _files(_ROBOFLOW, "data.yaml", starts=_YOLO_NAMES),
@@ -115,10 +112,7 @@ def evidence(location: Path) -> dict[str, str]:
         return {name: said} if fits else {}
     if not location.is_dir():
         return {}
-    found = {name: what for name, test in _TESTS.items() if (what := test(layout)) is not None}
-    if "coco" in found:  # its annotations begin as those of Datumaro may
-        found.pop("datumaro", None)
-    return found
+    return {name: what for name, test in _TESTS.items() if (what := test(layout)) is not None}
 
 
 def importer_for(format_name: str, location: Path) -> str:
