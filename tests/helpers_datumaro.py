@@ -79,8 +79,8 @@ class Layout:
 LAYOUTS = {
     "coco": Layout("coco"),
     "voc": Layout("voc"),
-    "yolo": Layout("yolo"),
-    "yolo with data.yaml": Layout("yolo_ultralytics"),
+    "yolo": Layout("yolo", pattern="{name}.png"),
+    "yolo with data.yaml": Layout("yolo_ultralytics", pattern="{name}.png"),
     "cvat": Layout("cvat"),
     "imagenet": Layout("imagenet", pattern="{label}:{name}", subsets=False),
     "open_images": Layout("open_images"),

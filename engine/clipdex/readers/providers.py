@@ -78,6 +78,7 @@ class Core(Provider):
         "zip": ("archives", "ZipReader"),
         "tar": ("archives", "TarReader"),
         "parquet": ("parquet", "ParquetReader"),
+        "yolo": ("annotated.yolo", "YoloReader"),
         "merged": ("merged", "MergedReader"),
     }
 

@@ -1,0 +1,205 @@
+"""The images of one subset of YOLO that lists name, a path in each line."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import posixpath
+import unicodedata
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from clipdex.errors import DatasetError
+from clipdex.readers.annotated.yolo_places import ADDRESS, IMAGE, IMAGE_FOLDER, Finder, Place, relative, subset_of
+from clipdex.readers.annotations import AnnotationProblems
+from clipdex.readers.base import MISSING, ReadItem, UnreadableItem
+from clipdex.readers.files import item_of_file
+from clipdex.readers.listed import NOT_UTF8, lines
+
+# So many images of a folder are looked for everywhere before it is taken to be away.
+_MOST_MISSED = 20
+_MOST_FOLDERS_KEPT = 100_000
+
+
+class ListedImages:
+    """Reads the images of lists.
+
+    An id is the path behind the folder of images: behind the last ``images`` of the path, or the folder that all images
+    are in.
+
+    Parameters
+    ----------
+    root
+        Root of the dataset.
+    places
+        The lists of the subset.
+    finder
+        What finds images that are not where a list says.
+    problems
+        What is told of lists that cannot be read.
+    remarks
+        Where to say what was found elsewhere.
+    """
+
+    def __init__(
+        self, root: Path, places: Sequence[Place], finder: Finder, problems: AnnotationProblems, remarks: list[str]
+    ) -> None:
+        self._root = root
+        self._places = places
+        self._finder = finder
+        self._problems = problems
+        self._remarks = remarks
+        self._prefixes: dict[tuple[str, str], tuple[str, ...]] = {}
+        # Where folders of the lists are, and how many images of each were not found.
+        self._folders: dict[tuple[str, str], str] = {}
+        self._missed: dict[str, int] = {}
+        self._elsewhere = 0
+
+    def read(self) -> Iterator[tuple[ReadItem | UnreadableItem, str]]:
+        """Yield the items without labels, each image once, with the absolute path of the image."""
+        first, base = self._first_pass()
+        number = 0
+        for place in self._places:
+            file = relative(place.path, str(self._root))
+            for line, text in self._rows(place, file):
+                where = f"{file}, line {line}: " if line else ""
+                if text is None:
+                    yield UnreadableItem(f"{file}, line {line}", NOT_UTF8), ""
+                    continue
+                number += 1
+                if not first[number - 1]:
+                    continue
+                yield self._item(place, text, base, where)
+        again = len(first) - int(np.count_nonzero(first))
+        if again:
+            self._remarks.append(f"{again:,} lines of the lists of {self._places[0].subset} name an image again.")
+        if self._elsewhere:
+            self._remarks.append(
+                f"{self._elsewhere:,} images of the lists of {self._places[0].subset} are not where the lists say, and "
+                "were found by the ends of their paths."
+            )
+
+    def _first_pass(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], tuple[str, ...]]:
+        """Return which lines name an image for the first time, and the folder that the ids are relative to."""
+        hashes = array("q")
+        bases: set[tuple[str, ...]] = set()
+        for place in self._places:
+            for _, text in self._rows(place, ""):
+                if text is not None:
+                    path = _normal(text)
+                    hashes.append(hash(path))
+                    bases.add(self._base(place, path.rpartition("/")[0]))
+        first = np.zeros(len(hashes), np.bool_)
+        first[np.unique(np.frombuffer(hashes, np.int64), return_index=True)[1]] = True
+        return first, _common(bases)
+
+    def _rows(self, place: Place, file: str) -> Iterator[tuple[int, str | None]]:
+        """Yield the number and the text of each line that names an image; None for one that is not valid UTF-8."""
+        if place.kind == IMAGE:
+            yield 0, place.path
+            return
+        try:
+            for number, line in lines(Path(place.path)):
+                text = line.strip("\r\n\0") if line is not None else None
+                if text is None or (text.strip() not in ("", "#") and not text.startswith("# ")):
+                    yield number, text
+        except DatasetError as error:
+            if file:
+                self._problems.add(file, f"what follows was not read: {error.message}")
+
+    def _base(self, place: Place, folder: str) -> tuple[str, ...]:
+        """Return the parts of a path up to the folder of images of the subset."""
+        key = (place.path, folder)
+        if key not in self._prefixes:
+            if len(self._prefixes) > _MOST_FOLDERS_KEPT:
+                self._prefixes.clear()
+            self._prefixes[key] = tuple(_up_to_images(folder.split("/"), place))
+        return self._prefixes[key]
+
+    def _item(self, place: Place, text: str, base: Sequence[str], where: str) -> tuple[ReadItem | UnreadableItem, str]:
+        path = _normal(text)
+        parts = [part for part in path.split("/")[len(base) :] if part not in ("", "..", ".")]
+        item_id = "/".join(parts).replace(":", "") or "."
+        if ADDRESS.match(text):
+            return UnreadableItem(item_id, f"{where}addresses are not fetched", MISSING), ""
+        found = self._found(place, text, path)
+        item = item_of_file(self._root, relative(found, str(self._root)), item_id, place.subset, (), where)
+        if isinstance(item, UnreadableItem) and item.kind == MISSING:
+            return replace(item, reason=f"{where}no such file: {text[:1000]}"), ""
+        return item, found
+
+    def _found(self, place: Place, text: str, path: str) -> str:
+        """Return the absolute path of an image, or where it would be."""
+        folder, _, name = path.rpartition("/")
+        key = (place.path, folder)
+        if path.startswith("/"):
+            folder = folder or "/"
+        known = self._folders.get(key)
+        if known is not None and _exists(f"{known}/{name}"):
+            return f"{known}/{name}"
+        own = place.folder
+        starts = (own, *self._finder.folders) if text.startswith((".", "\\")) else (*self._finder.folders, own)
+        for start in dict.fromkeys(starts):
+            for spelling in _spellings(path):
+                whole = os.path.normpath(os.path.join(start, spelling))  # noqa: PTH118
+                if _exists(whole):
+                    self._keep(key, whole, name)
+                    return whole
+        missed = self._missed.get(folder, 0)
+        if missed < _MOST_MISSED:
+            for spelling in _spellings(text):
+                whole = self._finder.find(spelling)[0]
+                if whole:
+                    self._keep(key, whole, name)
+                    self._elsewhere += 1
+                    return whole
+            self._missed[folder] = missed + 1
+        return os.path.normpath(os.path.join(starts[0], path))  # noqa: PTH118
+
+    def _keep(self, key: tuple[str, str], whole: str, name: str) -> None:
+        if len(self._folders) > _MOST_FOLDERS_KEPT:
+            self._folders.clear()
+        if whole.endswith(f"/{name}"):
+            self._folders[key] = whole[: -len(name) - 1]
+
+
+def _common(folders: set[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the parts with which all of these begin."""
+    levels = itertools.takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
+    return tuple(level[0] for level in levels)
+
+
+def _up_to_images(folders: list[str], place: Place) -> list[str]:
+    at = next((n for n in range(len(folders) - 1, -1, -1) if _holds_images(folders[n])), None)
+    if at is None:
+        return folders
+    end = at + 1
+    stem = os.path.splitext(os.path.basename(place.path))[0]  # noqa: PTH119, PTH122
+    if end < len(folders) and (folders[end] in (place.subset, stem) or subset_of(folders[end])):
+        end += 1
+    return folders[:end]
+
+
+def _holds_images(name: str) -> bool:
+    return IMAGE_FOLDER.fullmatch(name) is not None or (name.startswith("obj_") and subset_of(name) != "")
+
+
+def _normal(text: str) -> str:
+    return posixpath.normpath(text.strip().replace("\\", "/"))
+
+
+def _spellings(path: str) -> tuple[str, ...]:
+    if path.isascii():
+        return (path,)
+    return tuple(dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path))))
+
+
+def _exists(path: str) -> bool:
+    try:
+        return os.path.lexists(path)
+    except ValueError:
+        return False

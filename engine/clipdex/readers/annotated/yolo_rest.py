@@ -1,0 +1,111 @@
+"""What is left of a dataset of YOLO: images in no subset, and labels without an image."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from clipdex.readers.annotated.path_set import PathSet
+from clipdex.readers.annotated.small_files import read_start
+from clipdex.readers.annotated.yolo_data import NAME_FILES
+from clipdex.readers.annotated.yolo_label_files import SUFFIX, LabelFiles
+from clipdex.readers.annotated.yolo_labels import looks_like_labels
+from clipdex.readers.annotated.yolo_places import LABEL_FOLDERS
+from clipdex.readers.base import ReadItem
+from clipdex.readers.folder import FolderReader
+from clipdex.readers.naming import is_system_folder
+
+_BATCH = 10_000
+_MOST_BYTES = 4096
+
+
+class ImagesBelow(FolderReader):
+    """The images below a folder, without those of some folders in it.
+
+    Parameters
+    ----------
+    folder
+        Absolute path of the folder.
+    without
+        Absolute paths of folders that are not entered.
+    """
+
+    def __init__(self, folder: str, without: Sequence[str] = ()) -> None:
+        super().__init__(Path(folder))
+        self._without = {f"{os.path.relpath(path, folder)}/" for path in without}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the folder itself is one of those that are not entered."""
+        return "./" in self._without
+
+    def _enters(self, folder: str) -> bool:
+        return folder not in self._without
+
+
+def images_in_no_subset(rest: ImagesBelow, listed: PathSet) -> Iterator[str]:
+    """Yield the absolute paths of images that are in no subset.
+
+    Parameters
+    ----------
+    rest
+        The images in no folder of a subset.
+    listed
+        The absolute paths of images that lists name.
+    """
+    if rest.is_empty:
+        return
+    paths = (f"{rest.root}/{item.id}" for item in rest.read() if isinstance(item, ReadItem))
+    while batch := list(itertools.islice(paths, _BATCH)):
+        yield from listed.absent(batch)
+
+
+def labels_without_image(files: LabelFiles) -> Iterator[str]:
+    """Yield the absolute paths of files of labels that belong to no image.
+
+    Every folder called ``labels`` is looked through, and of the folders of images those with labels beside the images.
+    """
+    of_images = files.of_images
+    for top in sorted({_top(folder) for folder in files.folders}):
+        for folder, names in _below(top):
+            yield from of_images.absent([f"{folder}/{name}" for name in names if name.lower() not in NAME_FILES])
+    for folder in sorted(files.beside):
+        names = next(_below(folder), ("", []))[1]
+        for path in of_images.absent([f"{folder}/{name}" for name in names]):
+            if _holds_labels(path):
+                yield path
+
+
+def _top(folder: str) -> str:
+    parts = folder.split("/")
+    at = max((n for n, part in enumerate(parts) if part in LABEL_FOLDERS), default=len(parts))
+    return "/".join(parts[: at + 1])
+
+
+def _below(top: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the folders below a folder, itself first, with the names of the text files in them."""
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        names = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.name.lower().endswith(SUFFIX):
+                        names.append(entry.name)
+                    elif entry.is_dir(follow_symlinks=False) and not is_system_folder(entry.name):
+                        folders.append(entry.path)
+        except OSError:
+            continue
+        yield folder, sorted(names)
+
+
+def _holds_labels(path: str) -> bool:
+    try:
+        return looks_like_labels(read_start(path, _MOST_BYTES) or b"")
+    except OSError:
+        return False
