@@ -10,8 +10,10 @@ _MOST_DEPTH = 20
 _MOST_NODES = 500_000
 _INDENTED_WITH_TABS = re.compile(r"^ *\t[ \t]*", re.MULTILINE)
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Characters beyond 16 bits as JSON writes them, and halves of such.
+_HALVES = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 # A key at the beginning of a line, with which a part of a mapping begins.
-_TOP_KEY = re.compile(r"""^(?:[A-Za-z_][\w .-]*|"[^"\n]*"|'[^'\n]*')\s*:(?:\s|$)""", re.MULTILINE)
+_TOP_KEY = re.compile(r"""^(?:[A-Za-z_][\w .-]*|"[^"\n]*" ?|'[^'\n]*' ?):(?:\s|$)""", re.MULTILINE)
 _MOST_PARTS = 200
 
 
@@ -34,6 +36,7 @@ def read_yaml(text: str) -> tuple[dict[str, Any], list[YamlProblem]]:
     """
     text = _NOT_PRINTABLE.sub("\ufffd", text.removeprefix("\ufeff"))
     text = _INDENTED_WITH_TABS.sub(lambda match: match[0].expandtabs(4), text)
+    text = _HALVES.sub(_whole, text)
     try:
         return _mapping(_parsed(text)), []
     except ValueError as error:
@@ -48,10 +51,16 @@ def read_yaml(text: str) -> tuple[dict[str, Any], list[YamlProblem]]:
     return read, problems or [whole]
 
 
+def _whole(halves: re.Match[str]) -> str:
+    if halves[1] is None:
+        return "\ufffd"
+    return chr(0x10000 + ((int(halves[1], 16) - 0xD800) << 10) + int(halves[2], 16) - 0xDC00)
+
+
 def _parts(text: str) -> Iterator[tuple[int, str]]:
     """Yield the part of each key of a document, with the number of lines before it."""
     starts = [match.start() for match in _TOP_KEY.finditer(text)][:_MOST_PARTS]
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=False):
         yield text.count("\n", 0, start), text[start:end]
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 from clipdex.errors import DatasetNotFound
 from clipdex.media.locators import MEMBER
 from clipdex.readers.annotated.path_set import PathSet
-from clipdex.readers.annotated.yolo_data import YAML_SUFFIXES, Description, describe
+from clipdex.readers.annotated.yolo_data import YAML_SUFFIXES, Description, describe, no_images
 from clipdex.readers.annotated.yolo_detection import evidence
 from clipdex.readers.annotated.yolo_label_files import LabelFiles, SubsetLabels
 from clipdex.readers.annotated.yolo_labels import LabelReader
@@ -40,6 +40,8 @@ class YoloReader(Reader):
     ------
     DatasetNotFound
         When there is no such folder or file.
+    DatasetError
+        From ``read``, when the file names nothing that is there, or a folder has several files that may be meant.
     """
 
     format = "yolo"
@@ -77,7 +79,10 @@ class _Reading:
         self._root = str(reader.root)
         self._description = description
         self._whole = reader.location.is_dir()
-        self._places = Places(reader.root, description, whole=self._whole)
+        named = bool(description.splits or description.others)
+        self._places = Places(reader.root, description, whole=self._whole or not named)
+        if not self._places.places:
+            raise no_images(reader.location, " ".join(self._places.remarks[:1]))
         problems = reader.annotation_problems
         self._files = LabelFiles(self._root, LabelReader(description.names, problems, self._root), problems)
         self._listed = PathSet()
@@ -109,7 +114,7 @@ class _Reading:
     def _tell_rest(self) -> None:
         """Remark on images of the dataset that are in no subset."""
         places = [place.path for place in self._places.places if place.kind == FOLDER]
-        rest = ImagesBelow(self._root, (*places, *self._files.folders))
+        rest = ImagesBelow(self._root, (*places, *self._files.used))
         count, first = 0, ""
         for path in images_in_no_subset(rest, self._listed):
             first = first or relative(path, self._root)
@@ -151,7 +156,8 @@ class _Subset:
         self._lists = [place for place in places if place.is_listed]
         self._finder = found.finder
         self._listed = listed
-        self._ids = _Ids() if len(places) > 1 else None
+        # An id of one folder is there once.
+        self._ids = _Ids() if len(places) > 1 or self._lists else None
         self.name = places[0].subset
         self.labels = SubsetLabels(files, self.name)
         self.count = 0
@@ -202,7 +208,7 @@ class _Subset:
             folder, _, name = path.rpartition("/")
             labels = self.labels.of(folder, name, folder)
             media = relative(path, self._root)
-            item_id = item.id if self._ids is None else self._ids.unused(item.id, media)
+            item_id = self._ids.unused(item.id, media) if self._ids is not None else item.id
             self.count += 1
             yield ReadItem(item_id, self.name, labels, item.size, item.mtime_ns, _media(media, item_id))
 

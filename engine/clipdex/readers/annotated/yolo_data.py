@@ -27,14 +27,15 @@ _NAMES = (
 )
 NAME_FILES = frozenset({"classes.txt", "predefined_classes.txt"})
 _KEYS_OF_NAMES = ("names", "class_names", "classes")
-_NO_VALUE = frozenset({"", "~", "null", "Null", "NULL", "None"})
+_NO_VALUE = ("", "~", "null", "Null", "NULL", "None")
 # Longer names of classes are cut.
 MOST_NAME = 200
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 20
 _MOST_PLACES = 1000
 _MOST_TEXT = 4096
-_DARKNET_LINE = re.compile(r"^[ \t]*(\w+)[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_MOST_SHOWN = 50
+_DARKNET_LINE = re.compile(r"^[ \t]*(\w+)[ \t]*=(.*)$", re.MULTILINE)
 _NUMBER = re.compile(r"\s*\+?(\d{1,9})(?:\.0*)?\s*")
 # Keys of data.yaml, or of obj.data, that name no images.
 _OTHER_KEYS = frozenset(
@@ -101,10 +102,17 @@ def describe(location: Path, wanted: str, problems: AnnotationProblems) -> Descr
             raise DatasetError(f"{root / name} does not exist: the option data names a YAML file of the dataset.")
         found = read_description(root, name, problems)
         if not found.says_something and not found.others and not problems.count:
-            raise DatasetError(f"{root / name} names neither classes nor images, and is no file of YOLO.")
+            raise no_images(root / name)
     else:
         found = _chosen(root, problems)
     return found if found.names else _with_names(root, found, problems)
+
+
+def no_images(file: Path, why: str = "") -> DatasetError:
+    """Return the error of a file that names nothing that can be read."""
+    return DatasetError(
+        f"{file} names no images that are there{f' ({why})' if why else ''}: it describes no YOLO dataset."
+    )
 
 
 def _chosen(root: Path, problems: AnnotationProblems) -> Description:
@@ -117,8 +125,10 @@ def _chosen(root: Path, problems: AnnotationProblems) -> Description:
     chosen = usual[:1] or whole or saying
     if not chosen:
         for path in darknet_files(Layout(root)):
-            found = read_description(root, path, problems)
+            own[path] = AnnotationProblems()
+            found = read_description(root, path, own[path])
             if found.says_something:
+                problems.add_all(own[path])
                 return found
         # What is wrong with a file that cannot be read is to be told.
         chosen = [one for one in read if own[one.file].count and _is_usual(one.file)][:1]
@@ -167,7 +177,7 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
         for one in wrong:
             problems.add(file, one.reason, one.line)
     else:
-        values = {key: value for key, value in _DARKNET_LINE.findall(text) if not key.startswith("#")}
+        values = {key: value.strip() for key, value in _DARKNET_LINE.findall(text)}
     names: dict[int, str] = {}
     for key in _KEYS_OF_NAMES:
         if values.get(key) not in (None, *_NO_VALUE):
@@ -180,7 +190,7 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
         if key.lower() in SUBSETS:
             if places:
                 splits[_sound(key)] = places
-            elif value not in _NO_VALUE and value != []:
+            elif value not in (*_NO_VALUE, []):
                 problems.add(file, f"{key} names no folder, list or pattern of images")
         elif places and key.strip() and len(key) <= MOST_NAME and key.lower() not in _OTHER_KEYS:
             others[_sound(key)] = places
@@ -235,8 +245,13 @@ def _names(root: Path, value: object, file: str, problems: AnnotationProblems) -
     for key, name in value.items():
         number = _number(key)
         if number is None or not isinstance(name, str):
-            what = "a number of a class" if number is None else "the name of a class"
-            problems.add(file, f"names: {str(key if number is None else name)[:50]!r} is not {what}")
+            # What a value is made of may be shared so often that nobody can write it out.
+            wrong = (
+                f"{str(key)[:_MOST_SHOWN]!r} is no number of a class"
+                if number is None
+                else f"the name of class {number} is no text"
+            )
+            problems.add(file, f"names: {wrong}")
         elif sound := _sound(name.strip()):
             names[number] = sound
     return names

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-from clipdex.errors import DatasetError
-from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
+from clipdex.media.kinds import suffix_of
 from clipdex.readers.annotated.yolo_data import (
     YAML_SUFFIXES,
     Description,
@@ -22,6 +21,10 @@ from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.layout import Layout
 
 _MOST_FILES = 20
+_MOST_TEXTS = 100
+_SUFFIXES = tuple(
+    f".{name}" for name in ("jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff", "JPG", "JPEG", "PNG", "BMP")
+)
 _PATTERNS = tuple(
     f"{before}*{SUFFIX}"
     for before in (
@@ -40,17 +43,17 @@ def evidence(location: Path) -> str | None:
     if not location.is_dir():
         return None
     layout = Layout(location)
-    labels = ""
+    labels = None
     for file in (*description_files(layout), *darknet_files(layout)):
         said = read_description(location, file, AnnotationProblems())
         if not said.says_something:
             continue
         if _finds_images(location, said):
             return f"it has {file}"
-        labels = labels or next(_files_of_labels(layout), "")
+        labels = _a_file_of_labels(layout) if labels is None else labels
         if labels:
             return f"it has {file} and {labels}"
-    labels = labels or next(_files_of_labels(layout), "")
+    labels = _a_file_of_labels(layout) if labels is None else labels
     return f"it has {labels}" if labels else None
 
 
@@ -62,30 +65,18 @@ def _of_file(file: Path) -> str | None:
 
 
 def _finds_images(root: Path, said: Description) -> bool:
-    """Tell whether a description names classes and a place of images, or images that are there."""
+    """Tell whether a description names images that are there."""
     finder = Finder(root, said)
-    try:
-        return any(finder.find(text)[0] for texts in said.splits.values() for text in texts)
-    except DatasetError:
-        return False
+    return any(finder.find(text)[0] for texts in said.splits.values() for text in texts)
 
 
-def _files_of_labels(layout: Layout) -> Iterator[str]:
-    """Yield files of labels that belong to an image, out of a few that are looked at, if most of them are labels."""
-    looked_at = 0
-    right = []
-    for pattern in _PATTERNS:
-        for path in layout.find(pattern):
-            data = layout.start(path)
-            if not data.strip() or not _has_image(layout, path):
-                continue
-            looked_at += 1
-            if looks_like_labels(data.encode()):
-                right.append(path)
-            if looked_at == _MOST_FILES:
-                break
-    if len(right) * 2 > looked_at:
-        yield from right
+def _a_file_of_labels(layout: Layout) -> str:
+    """Return a file of labels that belongs to an image; empty where most such files are something else."""
+    files = (path for pattern in _PATTERNS for path in layout.find(pattern)[:_MOST_FILES])
+    with_image = (path for path in itertools.islice(files, _MOST_TEXTS) if _has_image(layout, path))
+    texts = {path: text for path in itertools.islice(with_image, _MOST_FILES) if (text := layout.start(path)).strip()}
+    right = [path for path, text in texts.items() if looks_like_labels(text.encode())]
+    return right[0] if len(right) * 2 > len(texts) else ""
 
 
 def _has_image(layout: Layout, path: str) -> bool:
@@ -104,6 +95,3 @@ def _has_image(layout: Layout, path: str) -> bool:
         for one in candidates
         for suffix in _SUFFIXES
     )
-
-
-_SUFFIXES = (*sorted(IMAGE_SUFFIXES), *(suffix.upper() for suffix in sorted(IMAGE_SUFFIXES)))

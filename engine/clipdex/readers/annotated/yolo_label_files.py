@@ -86,7 +86,9 @@ class LabelFiles:
     folders
         The folders where files of labels may be, but for those of images.
     beside
-        The folders of images that have their files of labels beside them.
+        The folders of images with files of labels beside the images; they end in a slash.
+    used
+        The other folders that files of labels were found in; they end in a slash.
     """
 
     def __init__(self, root: str, reader: LabelReader, problems: AnnotationProblems) -> None:
@@ -96,6 +98,7 @@ class LabelFiles:
         self.of_images = PathSet()
         self.folders: set[str] = set()
         self.beside: set[str] = set()
+        self.used: set[str] = set()
         self.found = LabelFolders(root)
 
     def note(self, path: str) -> None:
@@ -127,7 +130,8 @@ class SubsetLabels:
         self._subset = subset
         self._add = files.of_images.add
         self._folder = ""
-        self._candidates: list[tuple[str, bool]] = []
+        # Folders with a slash, whether corners come first in their files, and where to note that one was there.
+        self._candidates: list[tuple[str, bool, set[str]]] = []
         self.read = 0
 
     def of(self, folder: str, name: str, base: str) -> tuple[str, ...]:
@@ -145,13 +149,13 @@ class SubsetLabels:
         cut = name.rfind(".")
         stem = name[:cut] if cut > 0 else name
         found = None
-        for start, corners_first in self._candidates:
+        for start, corners_first, used in self._candidates:
             path = f"{start}{stem}.txt"
             self._add(path)
             if found is None:
                 found = self._read(path, stem, corners_first=corners_first)
-                if found is not None and start == f"{folder}/":
-                    self._files.beside.add(folder)
+                if found is not None:
+                    used.add(start)
         return found or ()
 
     def _enter(self, folder: str, base: str) -> None:
@@ -159,7 +163,9 @@ class SubsetLabels:
         self._folder = folder
         folders = files.found.of(folder, base, self._subset)
         files.folders.update(one for one in folders if one != folder)
-        self._candidates = [(f"{one}/", "labelTxt" in one.split("/")) for one in folders]
+        self._candidates = [
+            (f"{one}/", "labelTxt" in one.split("/"), files.beside if one == folder else files.used) for one in folders
+        ]
 
     def _read(self, path: str, stem: str, *, corners_first: bool) -> tuple[str, ...] | None:
         """Return the labels in a file; None where there is no such file."""

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from clipdex.errors import DatasetError
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.annotated.yolo_places import ADDRESS, IMAGE, IMAGE_FOLDER, Finder, Place, relative, subset_of
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.base import MISSING, ReadItem, UnreadableItem
 from clipdex.readers.files import item_of_file
 from clipdex.readers.listed import NOT_UTF8, lines
+from clipdex.wording import counted
 
 # So many images of a folder are looked for everywhere before it is taken to be away.
 _MOST_MISSED = 20
@@ -28,8 +30,8 @@ _MOST_FOLDERS_KEPT = 100_000
 class ListedImages:
     """Reads the images of lists.
 
-    An id is the path behind the folder of images: behind the last ``images`` of the path, or the folder that all images
-    are in.
+    An id is the path behind the folder of images of the subset: behind the last ``images`` of the path, or the folder
+    that all images are in. Two images may have the same id.
 
     Parameters
     ----------
@@ -50,10 +52,12 @@ class ListedImages:
     ) -> None:
         self._root = root
         self._places = places
+        self._subset = places[0].subset
         self._finder = finder
         self._problems = problems
         self._remarks = remarks
-        self._prefixes: dict[tuple[str, str], tuple[str, ...]] = {}
+        # How many parts of the path of a folder are above the images, by the folder; -1: nothing in it says so.
+        self._above: dict[tuple[str, str], int] = {}
         # Where folders of the lists are, and how many images of each were not found.
         self._folders: dict[tuple[str, str], str] = {}
         self._missed: dict[str, int] = {}
@@ -61,7 +65,7 @@ class ListedImages:
 
     def read(self) -> Iterator[tuple[ReadItem | UnreadableItem, str]]:
         """Yield the items without labels, each image once, with the absolute path of the image."""
-        first, base = self._first_pass()
+        first, common = self._first_pass()
         number = 0
         for place in self._places:
             file = relative(place.path, str(self._root))
@@ -71,31 +75,33 @@ class ListedImages:
                     yield UnreadableItem(f"{file}, line {line}", NOT_UTF8), ""
                     continue
                 number += 1
-                if not first[number - 1]:
-                    continue
-                yield self._item(place, text, base, where)
+                if first[number - 1]:
+                    yield self._item(place, text, common, where)
         again = len(first) - int(np.count_nonzero(first))
         if again:
-            self._remarks.append(f"{again:,} lines of the lists of {self._places[0].subset} name an image again.")
+            self._remarks.append(f"the lists of {self._subset} name {counted(again, 'image')} more than once.")
         if self._elsewhere:
             self._remarks.append(
-                f"{self._elsewhere:,} images of the lists of {self._places[0].subset} are not where the lists say, and "
-                "were found by the ends of their paths."
+                f"{counted(self._elsewhere, 'image')} of {self._subset} not where the lists say: found by the ends of "
+                "the paths."
             )
 
-    def _first_pass(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], tuple[str, ...]]:
-        """Return which lines name an image for the first time, and the folder that the ids are relative to."""
+    def _first_pass(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], int]:
+        """Return which lines name an image for the first time, and how many parts all other folders begin with."""
         hashes = array("q")
-        bases: set[tuple[str, ...]] = set()
+        others: set[str] = set()
         for place in self._places:
             for _, text in self._rows(place, ""):
                 if text is not None:
                     path = _normal(text)
                     hashes.append(hash(path))
-                    bases.add(self._base(place, path.rpartition("/")[0]))
+                    folder = path.rpartition("/")[0]
+                    if self._parts_above(place, folder) < 0 and suffix_of(path) in IMAGE_SUFFIXES:
+                        others.add(folder)
         first = np.zeros(len(hashes), np.bool_)
         first[np.unique(np.frombuffer(hashes, np.int64), return_index=True)[1]] = True
-        return first, _common(bases)
+        levels = zip(*(folder.split("/") if folder else [] for folder in others), strict=False)
+        return first, sum(1 for _ in itertools.takewhile(lambda level: len(set(level)) == 1, levels))
 
     def _rows(self, place: Place, file: str) -> Iterator[tuple[int, str | None]]:
         """Yield the number and the text of each line that names an image; None for one that is not valid UTF-8."""
@@ -111,19 +117,21 @@ class ListedImages:
             if file:
                 self._problems.add(file, f"what follows was not read: {error.message}")
 
-    def _base(self, place: Place, folder: str) -> tuple[str, ...]:
-        """Return the parts of a path up to the folder of images of the subset."""
+    def _parts_above(self, place: Place, folder: str) -> int:
+        """Return how many parts of the path of a folder are above the images of the subset; -1: nothing says so."""
         key = (place.path, folder)
-        if key not in self._prefixes:
-            if len(self._prefixes) > _MOST_FOLDERS_KEPT:
-                self._prefixes.clear()
-            self._prefixes[key] = tuple(_up_to_images(folder.split("/"), place))
-        return self._prefixes[key]
+        if key not in self._above:
+            if len(self._above) > _MOST_FOLDERS_KEPT:
+                self._above.clear()
+            self._above[key] = _parts_above(folder.split("/"), place)
+        return self._above[key]
 
-    def _item(self, place: Place, text: str, base: Sequence[str], where: str) -> tuple[ReadItem | UnreadableItem, str]:
+    def _item(self, place: Place, text: str, common: int, where: str) -> tuple[ReadItem | UnreadableItem, str]:
         path = _normal(text)
-        parts = [part for part in path.split("/")[len(base) :] if part not in ("", "..", ".")]
-        item_id = "/".join(parts).replace(":", "") or "."
+        above = self._parts_above(place, path.rpartition("/")[0])
+        inner = path.split("/")[common if above < 0 else above :]
+        parts = [part for part in inner if part not in ("", "..", ".")]
+        item_id = "/".join(parts).replace(":", "") or path.rpartition("/")[2] or "."
         if ADDRESS.match(text):
             return UnreadableItem(item_id, f"{where}addresses are not fetched", MISSING), ""
         found = self._found(place, text, path)
@@ -167,21 +175,13 @@ class ListedImages:
             self._folders[key] = whole[: -len(name) - 1]
 
 
-def _common(folders: set[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the parts with which all of these begin."""
-    levels = itertools.takewhile(lambda level: len(set(level)) == 1, zip(*folders, strict=False))
-    return tuple(level[0] for level in levels)
-
-
-def _up_to_images(folders: list[str], place: Place) -> list[str]:
+def _parts_above(folders: list[str], place: Place) -> int:
     at = next((n for n in range(len(folders) - 1, -1, -1) if _holds_images(folders[n])), None)
     if at is None:
-        return folders
-    end = at + 1
+        return -1
     stem = os.path.splitext(os.path.basename(place.path))[0]  # noqa: PTH119, PTH122
-    if end < len(folders) and (folders[end] in (place.subset, stem) or subset_of(folders[end])):
-        end += 1
-    return folders[:end]
+    inner = folders[at + 1] if at + 1 < len(folders) else ""
+    return at + 1 + bool(inner and (inner in (place.subset, stem) or subset_of(inner)))
 
 
 def _holds_images(name: str) -> bool:

@@ -135,8 +135,8 @@ class Places:
         if any(place.is_listed for place in self.places):
             return  # what a list leaves out is left out on purpose
         for place in found:
-            new = place.subset != DEFAULT_SUBSET and not any(_overlap(place.path, one.folder) for one in self.places)
-            if new and _has_images(place.path):
+            named = any(_overlap(place.path, one.folder) or _alike(place, one) for one in self.places)
+            if place.subset != DEFAULT_SUBSET and not named and _has_images(place.path):
                 self.places.append(place)
                 self.remarks.append(
                     f"{self._description.file} does not name {os.path.relpath(place.path, root)}: "
@@ -235,7 +235,7 @@ def _others_alike(parts: Sequence[str]) -> Iterator[list[str]]:
 
 def _place(subset: str, path: str) -> Place:
     if os.path.isdir(path):  # noqa: PTH112
-        return Place(subset, FOLDER, path)
+        return Place(subset, FOLDER, _images_in(path))
     if not os.path.lexists(path):
         return Place(subset, PATTERN, path)
     return Place(subset, IMAGE if suffix_of(path) in IMAGE_SUFFIXES else LIST, path)
@@ -256,6 +256,12 @@ def _other(finder: Finder, subset: str, text: str) -> Place | None:
 
 def _has_images(folder: str) -> bool:
     return count_images(Path(folder), _MOST_LOOKED_AT)[0] > 0
+
+
+def _alike(one: Place, other: Place) -> bool:
+    """Tell whether two places are of one subset, or of two such as ``val`` and ``valid``."""
+    names = {one.subset.lower(), other.subset.lower()}
+    return len(names) == 1 or any(names.issubset(group) for group in _ALIKE)
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -325,11 +331,14 @@ def subset_of(name: str) -> str:
 
 
 def _images_in(folder: str) -> str:
-    """Return the folder of images in the folder of a subset, or the folder itself."""
+    """Return the folder of images in the folder of a subset, where it has nothing beside but labels; or the folder."""
+    images = ""
     for entry in Layout(Path(folder)).entries():
         if entry.name.lower() == "images" and _is_folder(entry):
-            return entry.path
-    return folder
+            images = entry.path
+        elif suffix_of(entry.name) in IMAGE_SUFFIXES or _is_folder(entry):
+            return folder
+    return images or folder
 
 
 def _lists(layout: Layout) -> list[Place]:

@@ -72,6 +72,7 @@ def labels_without_image(files: LabelFiles) -> Iterator[str]:
         for folder, names in _below(top):
             yield from of_images.absent([f"{folder}/{name}" for name in names if name.lower() not in NAME_FILES])
     for folder in sorted(files.beside):
+        folder = folder.rstrip("/")
         names = next(_below(folder), ("", []))[1]
         for path in of_images.absent([f"{folder}/{name}" for name in names]):
             if _holds_labels(path):
