@@ -152,12 +152,14 @@ def test_labels_without_an_image_are_named_and_lists_of_classes_are_not(tmp_path
     files = {
         **{"data.yaml": USUAL, **TWO},
         **{"labels/train/gone.txt": CAT, "labels/val/inner/gone.txt": DOG, "labels/classes.txt": "cat\ndog\n"},
-        **{"labels/test/gone.txt": DOG, "images/train/notes.txt": "notes"},
+        **{"labels/test/gone.txt": DOG, "images/train/notes.txt": "notes", "labels/README.txt": "on it"},
+        **{"labels/train/empty.txt": "", "annotations/LICENSE.txt": "CC BY 4.0"},
     }
     read = Read(write(tmp_path, files))
     reason = "there is no image for these labels"
     assert sorted(read.problems) == [
-        f"labels/{name}: {reason}" for name in ("test/gone.txt", "train/gone.txt", "val/inner/gone.txt")
+        f"labels/{name}: {reason}"
+        for name in ("test/gone.txt", "train/empty.txt", "train/gone.txt", "val/inner/gone.txt")
     ]
 
 

@@ -106,7 +106,7 @@ def test_a_layout_gives_subsets_ids_and_labels(name, tmp_path):
     read = Read(root)
     assert (read.items, read.failed) == (BOTH, {})
     assert [problem for problem in read.problems if "YAML" not in problem] == []
-    assert "in no subset" not in read.remarks
+    assert "no subset for" not in read.remarks
 
 
 @pytest.mark.parametrize("name", ["images/train", "lists", "labels beside", "Darknet"])
@@ -122,7 +122,7 @@ def test_an_absolute_path_that_is_there_is_read_and_the_yaml_alone_is_a_dataset(
         read = Read(location)
         assert read.items == BOTH
         assert read.media["train/a.jpg"] == str(ds / "images/train/a.jpg")
-        assert ("in no subset" in read.remarks) == location.is_dir()
+        assert ("no subset for" in read.remarks) == location.is_dir()
 
 
 def test_subsets_are_called_after_their_keys_also_unusual_ones(tmp_path):
@@ -193,8 +193,8 @@ def test_images_in_no_subset_and_subsets_without_labels_are_counted(tmp_path):
     del files["labels/val/b.txt"]
     read = Read(write(tmp_path, files))
     assert read.items == {"train/a.jpg": ["cat"], "val/b.jpg": []}
-    assert "2 images are in no subset of data.yaml, such as images/train/left.jpg" in read.remarks
-    assert "none of the 1 images of val has a file of labels." in read.remarks
+    assert "data.yaml has no subset for it: 2 images, such as images/train/left.jpg." in read.remarks
+    assert "no file of labels was found for the 1 image of val." in read.remarks
     assert read.problems == []
 
 
@@ -210,6 +210,16 @@ def test_a_folder_that_is_gone_is_remarked_on_and_one_found_elsewhere_too(tmp_pa
     assert "data.yaml names 'images/test' for test: it is not there." in read.remarks
     assert "data.yaml names '/gone/images/val' for training, which is not there: images/val is read." in read.remarks
     assert "data.yaml names 'https://x.org/a.zip' for valid: addresses are not fetched." in read.remarks
+
+
+def test_letters_in_another_spelling_of_unicode_are_found(tmp_path):
+    files = {
+        "data.yaml": "train: images/caf\u00e9\nval: val.txt\n" + NAMES,
+        **{"images/cafe\u0301/a.jpg": "", "labels/cafe\u0301/a.txt": CAT, "val.txt": "images/val/\u00e9.jpg"},
+        **{"images/val/e\u0301.jpg": "", "labels/val/\u00e9.txt": DOG},
+    }
+    read = Read(write(tmp_path, files))
+    assert (list(read.items.values()), read.failed) == ([["cat"], ["dog"]], {})
 
 
 def test_without_any_subset_everything_is_default(tmp_path):

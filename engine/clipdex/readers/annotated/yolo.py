@@ -20,7 +20,9 @@ from clipdex.readers.annotated.yolo_places import FOLDER, Place, Places, is_in, 
 from clipdex.readers.annotated.yolo_rest import ImagesBelow, images_in_no_subset, labels_without_image
 from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.globs import GlobReader
+from clipdex.readers.naming import shown
 from clipdex.readers.ordering import sorted_items
+from clipdex.wording import counted
 
 
 class YoloReader(Reader):
@@ -103,13 +105,15 @@ class _Reading:
         labelled = sum(subset.labels.read for subset in subsets)
         for subset in subsets:
             if subset.count and not subset.labels.read:
-                reader.remarks.append(f"none of the {subset.count:,} images of {subset.name} has a file of labels.")
+                reader.remarks.append(
+                    f"no file of labels was found for the {counted(subset.count, 'image')} of {subset.name}."
+                )
         if labelled and not self._description.names:
             reader.remarks.append("no names of classes were found: numbers are the labels.")
         if self._whole and self._description.splits:
             self._tell_rest()
         for path in labels_without_image(self._files):
-            reader.annotation_problems.add(relative(path, self._root), "there is no image for these labels")
+            reader.annotation_problems.add(shown(relative(path, self._root)), "there is no image for these labels")
 
     def _tell_rest(self) -> None:
         """Remark on images of the dataset that are in no subset."""
@@ -123,8 +127,8 @@ class _Reading:
         self._reader.passed_over.update(rest.passed_over)
         if count:
             self._reader.remarks.append(
-                f"{count:,} images are in no subset of {self._description.file}, such as {first}: they are not read; "
-                "--format folder reads them, too."
+                f"not read, because {self._description.file} has no subset for it: {counted(count, 'image')}, such as "
+                f"{first}. --format folder reads all images."
             )
 
 

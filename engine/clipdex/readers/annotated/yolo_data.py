@@ -15,7 +15,7 @@ from clipdex.readers.annotated.small_files import read_start, text_bytes
 from clipdex.readers.annotated.yaml_text import read_yaml
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.layout import Layout
-from clipdex.readers.naming import SUBSETS
+from clipdex.readers.naming import SUBSETS, shown
 
 YAML_SUFFIXES = (".yaml", ".yml")
 _USUAL_FILES = ("data", "dataset")
@@ -23,7 +23,14 @@ _DARKNET = ("obj.data", "data/obj.data", "*.data", "data/*.data", "cfg/*.data")
 # Files of names alone, a line for each class.
 _NAMES = (
     *("classes.txt", "obj.names", "*.names", "data/*.names", "predefined_classes.txt", "_darknet.labels"),
-    *("labels/classes.txt", "labels/*/classes.txt", "*/labels/classes.txt", "*/classes.txt", "*/_darknet.labels"),
+    *(
+        "labels/classes.txt",
+        "labels/*/classes.txt",
+        "*/labels/classes.txt",
+        "*/classes.txt",
+        "images/*/classes.txt",
+        "*/_darknet.labels",
+    ),
 )
 NAME_FILES = frozenset({"classes.txt", "predefined_classes.txt"})
 _KEYS_OF_NAMES = ("names", "class_names", "classes")
@@ -150,7 +157,11 @@ def _is_usual(file: str) -> bool:
 
 def description_files(layout: Layout) -> list[str]:
     """Return the names of YAML files in a folder, those with the usual names first."""
-    names = [entry.name for entry in layout.entries() if suffix_of(entry.name) in YAML_SUFFIXES]
+    names = [
+        entry.name
+        for entry in layout.entries()
+        if suffix_of(entry.name) in YAML_SUFFIXES and shown(entry.name) == entry.name
+    ]
     return sorted(names, key=lambda name: (not _is_usual(name), name))[:_MOST_FILES]
 
 

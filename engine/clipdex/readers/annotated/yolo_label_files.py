@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 
 from clipdex.readers.annotated.path_set import PathSet
 from clipdex.readers.annotated.small_files import read_start
 from clipdex.readers.annotated.yolo_labels import LabelReader
-from clipdex.readers.annotated.yolo_places import LABEL_FOLDERS, relative
+from clipdex.readers.annotated.yolo_places import IMAGE_FOLDER, LABEL_FOLDERS, relative
 from clipdex.readers.annotations import AnnotationProblems
 
 SUFFIX = ".txt"
 _MOST_FOLDERS_KEPT = 10_000
-_IMAGES = re.compile(r"(?i)(?:images|JPEGImages)")
 
 
 class LabelFolders:
@@ -48,7 +46,7 @@ class LabelFolders:
         below = folder[len(base) :].strip("/")
         candidates = []
         parts = folder.split("/")
-        at = next((n for n in range(len(parts) - 1, -1, -1) if _IMAGES.fullmatch(parts[n])), None)
+        at = next((n for n in range(len(parts) - 1, -1, -1) if IMAGE_FOLDER.fullmatch(parts[n])), None)
         if at is not None:
             candidates += ["/".join([*parts[:at], name, *parts[at + 1 :]]) for name in LABEL_FOLDERS]
         candidates.append(folder)
@@ -82,7 +80,7 @@ class LabelFiles:
     Attributes
     ----------
     of_images
-        The files of labels that the images may have.
+        The files of labels that the images may have, but for those beside them.
     folders
         The folders where files of labels may be, but for those of images.
     beside
@@ -130,8 +128,8 @@ class SubsetLabels:
         self._subset = subset
         self._add = files.of_images.add
         self._folder = ""
-        # Folders with a slash, whether corners come first in their files, and where to note that one was there.
-        self._candidates: list[tuple[str, bool, set[str]]] = []
+        # Folders with a slash, whether corners come first in their files, and whether they are those of the images.
+        self._candidates: list[tuple[str, bool, bool]] = []
         self.read = 0
 
     def of(self, folder: str, name: str, base: str) -> tuple[str, ...]:
@@ -149,13 +147,14 @@ class SubsetLabels:
         cut = name.rfind(".")
         stem = name[:cut] if cut > 0 else name
         found = None
-        for start, corners_first, used in self._candidates:
+        for start, corners_first, beside in self._candidates:
             path = f"{start}{stem}.txt"
-            self._add(path)
+            if not beside:
+                self._add(path)
             if found is None:
                 found = self._read(path, stem, corners_first=corners_first)
                 if found is not None:
-                    used.add(start)
+                    (self._files.beside if beside else self._files.used).add(start)
         return found or ()
 
     def _enter(self, folder: str, base: str) -> None:
@@ -163,9 +162,7 @@ class SubsetLabels:
         self._folder = folder
         folders = files.found.of(folder, base, self._subset)
         files.folders.update(one for one in folders if one != folder)
-        self._candidates = [
-            (f"{one}/", "labelTxt" in one.split("/"), files.beside if one == folder else files.used) for one in folders
-        ]
+        self._candidates = [(f"{one}/", "labelTxt" in one.split("/"), one == folder) for one in folders]
 
     def _read(self, path: str, stem: str, *, corners_first: bool) -> tuple[str, ...] | None:
         """Return the labels in a file; None where there is no such file."""

@@ -69,7 +69,7 @@ class LabelReader:
         else:
             classes = self._classes
             for number, line in enumerate(data.splitlines(), 1):
-                columns = line.split()
+                columns = line.split(None, _BOX - 1)
                 if not columns:
                     continue
                 label, problem = classes.get(columns[0]) or self._class_of(columns[0])
@@ -165,18 +165,26 @@ class LabelReader:
         return tuple(kept)
 
 
-def looks_like_labels(data: bytes) -> bool:
-    """Tell whether the lines of a text are labels of YOLO or DOTA: a class, and where in the image it is."""
+def looks_like_labels(data: bytes, *, anywhere: bool = False) -> bool:
+    """Tell whether the lines of a text are labels of YOLO or DOTA: a class, and where in the image it is.
+
+    Parameters
+    ----------
+    data
+        The beginning of the text.
+    anywhere
+        Whether the numbers may be of any size.
+    """
     seen = right = 0
     for line in text_bytes(data).splitlines()[:20]:
         columns = line.partition(b"#")[0].translate(_SEPARATORS).split()
         if columns:
             seen += 1
-            right += _is_label(columns)
+            right += _is_label(columns, anywhere=anywhere)
     return right * 2 > seen
 
 
-def _is_label(columns: list[bytes]) -> bool:
+def _is_label(columns: list[bytes], *, anywhere: bool) -> bool:
     if len(columns) < _BOX:
         return False
     if len(columns) > _CORNERS and not _is_number(columns[_CORNERS]):
@@ -185,7 +193,7 @@ def _is_label(columns: list[bytes]) -> bool:
     if _whole(columns[0]) is None or not all(map(_is_number, numbers)):
         return False
     # Where it is in the image is relative to its size, and may lie a little outside.
-    return all(-1 <= float(number) <= 2 for number in numbers[: _BOX - 1])
+    return anywhere or all(-1 <= float(number) <= 2 for number in numbers[: _BOX - 1])
 
 
 def _whole(column: bytes) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import posixpath
-import unicodedata
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +14,16 @@ import numpy as np
 
 from clipdex.errors import DatasetError
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
-from clipdex.readers.annotated.yolo_places import ADDRESS, IMAGE, IMAGE_FOLDER, Finder, Place, relative, subset_of
+from clipdex.readers.annotated.yolo_places import (
+    ADDRESS,
+    IMAGE,
+    IMAGE_FOLDER,
+    Finder,
+    Place,
+    relative,
+    spellings,
+    subset_of,
+)
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.base import MISSING, ReadItem, UnreadableItem
 from clipdex.readers.files import item_of_file
@@ -25,6 +33,8 @@ from clipdex.wording import counted
 # So many images of a folder are looked for everywhere before it is taken to be away.
 _MOST_MISSED = 20
 _MOST_FOLDERS_KEPT = 100_000
+# No system has longer paths.
+_MOST_CHARACTERS = 4096
 
 
 class ListedImages:
@@ -82,8 +92,8 @@ class ListedImages:
             self._remarks.append(f"the lists of {self._subset} name {counted(again, 'image')} more than once.")
         if self._elsewhere:
             self._remarks.append(
-                f"{counted(self._elsewhere, 'image')} of {self._subset} not where the lists say: found by the ends of "
-                "the paths."
+                f"found by the ends of their paths, because the lists of {self._subset} are of another place: "
+                f"{counted(self._elsewhere, 'image')}."
             )
 
     def _first_pass(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], int]:
@@ -132,12 +142,13 @@ class ListedImages:
         inner = path.split("/")[common if above < 0 else above :]
         parts = [part for part in inner if part not in ("", "..", ".")]
         item_id = "/".join(parts).replace(":", "") or path.rpartition("/")[2] or "."
+        item_id = item_id[:_MOST_CHARACTERS]
         if ADDRESS.match(text):
             return UnreadableItem(item_id, f"{where}addresses are not fetched", MISSING), ""
         found = self._found(place, text, path)
         item = item_of_file(self._root, relative(found, str(self._root)), item_id, place.subset, (), where)
         if isinstance(item, UnreadableItem) and item.kind == MISSING:
-            return replace(item, reason=f"{where}no such file: {text[:1000]}"), ""
+            return replace(item, reason=f"{where}no such file: {text[:_MOST_CHARACTERS]}"), ""
         return item, found
 
     def _found(self, place: Place, text: str, path: str) -> str:
@@ -152,19 +163,18 @@ class ListedImages:
         own = place.folder
         starts = (own, *self._finder.folders) if text.startswith((".", "\\")) else (*self._finder.folders, own)
         for start in dict.fromkeys(starts):
-            for spelling in _spellings(path):
+            for spelling in spellings(path):
                 whole = os.path.normpath(os.path.join(start, spelling))  # noqa: PTH118
                 if _exists(whole):
                     self._keep(key, whole, name)
                     return whole
         missed = self._missed.get(folder, 0)
         if missed < _MOST_MISSED:
-            for spelling in _spellings(text):
-                whole = self._finder.find(spelling)[0]
-                if whole:
-                    self._keep(key, whole, name)
-                    self._elsewhere += 1
-                    return whole
+            whole = self._finder.find(text)[0]
+            if whole:
+                self._keep(key, whole, name)
+                self._elsewhere += 1
+                return whole
             self._missed[folder] = missed + 1
         return os.path.normpath(os.path.join(starts[0], path))  # noqa: PTH118
 
@@ -190,12 +200,6 @@ def _holds_images(name: str) -> bool:
 
 def _normal(text: str) -> str:
     return posixpath.normpath(text.strip().replace("\\", "/"))
-
-
-def _spellings(path: str) -> tuple[str, ...]:
-    if path.isascii():
-        return (path,)
-    return tuple(dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path))))
 
 
 def _exists(path: str) -> bool:

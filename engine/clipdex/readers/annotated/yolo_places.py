@@ -9,6 +9,7 @@ from __future__ import annotations
 import ntpath
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -174,9 +175,10 @@ class Finder:
         """Return the absolute path that a text means, and whether that was guessed; an empty one where nothing fits."""
         if ADDRESS.match(text):
             return "", False
-        for path, guessed in self._candidates(text):
-            if _is_there(path):
-                return path, guessed
+        for spelling in spellings(text):
+            for path, guessed in self._candidates(spelling):
+                if _is_there(path):
+                    return path, guessed
         return "", False
 
     def direct(self, text: str) -> str:
@@ -206,6 +208,13 @@ class Finder:
                     yield from ((_join(folder, spelling), True) for folder in self.folders)
         if inside and inside[-1] == os.path.basename(self._root):  # noqa: PTH119
             yield self._root, True
+
+
+def spellings(path: str) -> tuple[str, ...]:
+    """Return a path, and its other spellings in Unicode."""
+    if path.isascii():
+        return (path,)
+    return tuple(dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path))))
 
 
 def _join(folder: str, parts: Sequence[str]) -> str:

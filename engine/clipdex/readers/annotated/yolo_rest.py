@@ -70,13 +70,10 @@ def labels_without_image(files: LabelFiles) -> Iterator[str]:
     of_images = files.of_images
     for top in sorted({_top(folder) for folder in files.folders}):
         for folder, names in _below(top):
-            yield from of_images.absent([f"{folder}/{name}" for name in names if name.lower() not in NAME_FILES])
+            alone = of_images.absent([f"{folder}/{name}" for name in names if name.lower() not in NAME_FILES])
+            yield from (path for path in alone if _holds_labels(path, empty=True))
     for folder in sorted(files.beside):
-        folder = folder.rstrip("/")
-        names = next(_below(folder), ("", []))[1]
-        for path in of_images.absent([f"{folder}/{name}" for name in names]):
-            if _holds_labels(path):
-                yield path
+        yield from _beside_nothing(folder.rstrip("/"))
 
 
 def _top(folder: str) -> str:
@@ -105,8 +102,24 @@ def _below(top: str) -> Iterator[tuple[str, list[str]]]:
         yield folder, sorted(names)
 
 
-def _holds_labels(path: str) -> bool:
+def _beside_nothing(folder: str) -> Iterator[str]:
+    """Yield the files of labels in a folder of images that are beside no image of the same name."""
     try:
-        return looks_like_labels(read_start(path, _MOST_BYTES) or b"")
+        names = os.listdir(folder)  # noqa: PTH208
+    except OSError:
+        return
+    others = {os.path.splitext(name)[0] for name in names if not name.lower().endswith(SUFFIX)}  # noqa: PTH122
+    for name in sorted(names):
+        if name.lower().endswith(SUFFIX) and not name.startswith(".") and name[: -len(SUFFIX)] not in others:
+            path = f"{folder}/{name}"
+            if _holds_labels(path, empty=False):
+                yield path
+
+
+def _holds_labels(path: str, *, empty: bool) -> bool:
+    """Tell whether a text file holds labels; ``empty`` is the answer for one without anything."""
+    try:
+        data = read_start(path, _MOST_BYTES) or b""
     except OSError:
         return False
+    return looks_like_labels(data, anywhere=True) if data.strip() else empty
