@@ -2,6 +2,7 @@
 
 Makes datasets of two sizes, with seven boxes an image and one tiny image file for each, and reads each in processes of
 their own, in turn. Without Datumaro, which reads COCO for clipdex too, only finding the format is measured.
+Then it does the same with YOLO, against one look at each file of images and labels.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from common import installed, parse, show_command, show_table
@@ -41,6 +43,20 @@ _WAYS = {
     "Datumaro `Dataset`, iterated": (
         "from datumaro.components.dataset import Dataset\n"
         "count = sum(1 for item in Dataset.import_from(str(path), 'coco'))"
+    ),
+}
+_YOLO_WAYS = {
+    "YOLO: one look at each file": (
+        "import os\n"
+        "count = sum(1 for entry in os.scandir(path / 'images/train') if entry.stat())\n"
+        "for entry in os.scandir(path / 'labels/train'):\n"
+        "    with open(entry.path, 'rb') as file:\n"
+        "        file.read()"
+    ),
+    "YOLO: clipdex, all items in order": (
+        "from clipdex.readers.sources import Source, open_reader\n"
+        "from clipdex.readers.ordering import in_item_order\n"
+        "count = sum(1 for item in in_item_order(open_reader(Source(path, 'yolo'))))"
     ),
 }
 # Those that work without Datumaro.
@@ -85,16 +101,30 @@ def make_coco(root: Path, items: int) -> Path:
     return root
 
 
+def make_yolo(root: Path, items: int) -> Path:
+    """Write a YOLO dataset of this many images, in the folders that Ultralytics makes."""
+    for kind in ("images", "labels"):
+        (root / kind / "train").mkdir(parents=True)
+    for number in range(items):
+        (root / "images" / "train" / f"{number:012}.png").write_bytes(PNG)
+        classes = ((number * BOXES + box) % CATEGORIES for box in range(BOXES))
+        lines = "".join(f"{one} 0.512345 0.423456 0.234567 0.345678\n" for one in classes)
+        (root / "labels" / "train" / f"{number:012}.txt").write_text(lines)
+    names = "".join(f"- class {one}\n" for one in range(CATEGORIES))
+    (root / "data.yaml").write_text(f"train: images/train\nnames:\n{names}")
+    return root
+
+
 def measure(way: str, root: Path) -> tuple[float, float, int]:
     """Return seconds, peak memory in MB and number of items of one way, in a process of its own."""
-    code = _FRAME.format(way=_WAYS[way])
+    code = _FRAME.format(way={**_WAYS, **_YOLO_WAYS}[way])
     done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True)
     seconds, peak, count = json.loads(done.stdout.splitlines()[-1])
     return seconds, peak, count
 
 
 def main() -> None:
-    """Measure and print a table."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, nargs="+", default=[12_000, 120_000], help="sizes of the datasets")
     parser.add_argument("--repeats", type=int, default=3)
@@ -102,20 +132,26 @@ def main() -> None:
     show_command()
     ways = [way for way in _WAYS if way in _ALONE] if not installed("datumaro") else list(_WAYS)
     with tempfile.TemporaryDirectory() as folder:
-        rows = []
-        for items in arguments.items:
-            root = make_coco(Path(folder) / str(items), items)
-            found: dict[str, list[tuple[float, float, int]]] = {way: [] for way in ways}
-            for _ in range(arguments.repeats):
-                for way in ways:
-                    found[way].append(measure(way, root))
-                    print(f"{items:,} {way}: {found[way][-1]}", file=sys.stderr)
-            for way, runs in found.items():
-                seconds, peak, counts = zip(*runs, strict=True)
-                if counts[0] > 1 and set(counts) != {items}:
-                    sys.exit(f"{way} found {counts} items of {items}")
-                rows.append([way, f"{items:,}", f"{statistics.median(seconds):.2f}", f"{statistics.median(peak):,.0f}"])
-        show_table(["way", "items", "seconds", "peak MB"], rows)
+        show(make_coco, ways, Path(folder) / "coco", arguments)
+        show(make_yolo, list(_YOLO_WAYS), Path(folder) / "yolo", arguments)
+
+
+def show(make: Callable[[Path, int], Path], ways: list[str], folder: Path, arguments: argparse.Namespace) -> None:
+    """Make datasets, measure each way to read them, and print a table."""
+    rows = []
+    for items in arguments.items:
+        root = make(folder / str(items), items)
+        found: dict[str, list[tuple[float, float, int]]] = {way: [] for way in ways}
+        for _ in range(arguments.repeats):
+            for way in ways:
+                found[way].append(measure(way, root))
+                print(f"{items:,} {way}: {found[way][-1]}", file=sys.stderr)
+        for way, runs in found.items():
+            seconds, peak, counts = zip(*runs, strict=True)
+            if counts[0] > 1 and set(counts) != {items}:
+                sys.exit(f"{way} found {counts} items of {items}")
+            rows.append([way, f"{items:,}", f"{statistics.median(seconds):.2f}", f"{statistics.median(peak):,.0f}"])
+    show_table(["way", "items", "seconds", "peak MB"], rows)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ class _Reading:
 
     def __init__(self, reader: YoloReader, description: Description) -> None:
         self._reader = reader
-        self._root = str(reader.root)
+        self._root = reader.root.as_posix()
         self._description = description
         self._whole = reader.location.is_dir()
         named = bool(description.splits or description.others)
@@ -155,7 +155,7 @@ class _Subset:
         self, reader: YoloReader, places: Sequence[Place], files: LabelFiles, listed: PathSet, found: Places
     ) -> None:
         self._reader = reader
-        self._root = str(reader.root)
+        self._root = reader.root.as_posix()
         self._folders = [place for place in places if not place.is_listed]
         self._lists = [place for place in places if place.is_listed]
         self._finder = found.finder

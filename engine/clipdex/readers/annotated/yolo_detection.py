@@ -25,12 +25,13 @@ _MOST_TEXTS = 100
 _SUFFIXES = tuple(
     f".{name}" for name in ("jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff", "JPG", "JPEG", "PNG", "BMP")
 )
+_IMAGES = ("images", "Images", "JPEGImages", "img", "imgs")
 _PATTERNS = tuple(
     f"{before}*{SUFFIX}"
     for before in (
         *(f"{name}/" for name in LABEL_FOLDERS),
-        *(f"{name}/*/" for name in LABEL_FOLDERS[:2]),
-        *(f"*/{name}/" for name in LABEL_FOLDERS[:2]),
+        *(f"{name}/*/" for name in LABEL_FOLDERS),
+        *(f"*/{name}/" for name in LABEL_FOLDERS),
         *("", "*/", "images/*/"),
     )
 )
@@ -88,7 +89,7 @@ def _has_image(layout: Layout, path: str) -> bool:
     for at, part in enumerate(parts):
         if part in LABEL_FOLDERS:
             rest = parts[at + 1 :]
-            candidates += ["/".join([*parts[:at], images, *rest]) for images in ("images", "JPEGImages", "img", "imgs")]
+            candidates += ["/".join([*parts[:at], images, *rest]) for images in _IMAGES]
             candidates.append("/".join([*parts[:at], *rest]))
     return any(
         os.path.lexists(os.path.join(layout.location, one, name + suffix))  # noqa: PTH118

@@ -20,6 +20,7 @@ from clipdex.readers.annotated.yolo_places import (
     IMAGE_FOLDER,
     Finder,
     Place,
+    join,
     relative,
     spellings,
     subset_of,
@@ -78,7 +79,7 @@ class ListedImages:
         first, common = self._first_pass()
         number = 0
         for place in self._places:
-            file = relative(place.path, str(self._root))
+            file = relative(place.path, self._root.as_posix())
             for line, text in self._rows(place, file):
                 where = f"{file}, line {line}: " if line else ""
                 if text is None:
@@ -146,7 +147,7 @@ class ListedImages:
         if ADDRESS.match(text):
             return UnreadableItem(item_id, f"{where}addresses are not fetched", MISSING), ""
         found = self._found(place, text, path)
-        item = item_of_file(self._root, relative(found, str(self._root)), item_id, place.subset, (), where)
+        item = item_of_file(self._root, relative(found, self._root.as_posix()), item_id, place.subset, (), where)
         if isinstance(item, UnreadableItem) and item.kind == MISSING:
             return replace(item, reason=f"{where}no such file: {text[:_MOST_CHARACTERS]}"), ""
         return item, found
@@ -164,7 +165,7 @@ class ListedImages:
         starts = (own, *self._finder.folders) if text.startswith((".", "\\")) else (*self._finder.folders, own)
         for start in dict.fromkeys(starts):
             for spelling in spellings(path):
-                whole = os.path.normpath(os.path.join(start, spelling))  # noqa: PTH118
+                whole = join(start, (spelling,))
                 if _exists(whole):
                     self._keep(key, whole, name)
                     return whole
@@ -176,7 +177,7 @@ class ListedImages:
                 self._elsewhere += 1
                 return whole
             self._missed[folder] = missed + 1
-        return os.path.normpath(os.path.join(starts[0], path))  # noqa: PTH118
+        return join(starts[0], (path,))
 
     def _keep(self, key: tuple[str, str], whole: str, name: str) -> None:
         if len(self._folders) > _MOST_FOLDERS_KEPT:

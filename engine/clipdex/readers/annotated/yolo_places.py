@@ -65,7 +65,7 @@ class Place:
     def folder(self) -> str:
         """The folder that all images are in; of a list, the folder of the list."""
         if self.kind == PATTERN:
-            return str(before_wildcards(Path(self.path)))
+            return before_wildcards(Path(self.path)).as_posix()
         return self.path if self.kind == FOLDER else os.path.dirname(self.path)  # noqa: PTH120
 
     @property
@@ -122,9 +122,8 @@ class Places:
             self.remarks.append(f"{file} names {text[:200]!r} for {subset}: {fetched}.")
             return None
         if guessed:
-            self.remarks.append(
-                f"{file} names {text[:200]!r} for {subset}, which is not there: {relative(path, str(root))} is read."
-            )
+            there = relative(path, root.as_posix())
+            self.remarks.append(f"{file} names {text[:200]!r} for {subset}, which is not there: {there} is read.")
         return _place(subset, path)
 
     def _add_unnamed(self, root: Path) -> None:
@@ -162,7 +161,7 @@ class Finder:
     """
 
     def __init__(self, root: Path, description: Description) -> None:
-        start = str(root)
+        start = root.as_posix()
         own = os.path.dirname(os.path.join(start, description.file))  # noqa: PTH118, PTH120
         self._root = start
         self.folders: tuple[str, ...] = tuple(dict.fromkeys((own, start)))
@@ -190,7 +189,7 @@ class Finder:
         drive, rest = ntpath.splitdrive(text) if "\\" in text or re.match(r"[A-Za-z]:", text) else ("", text)
         absolute = bool(drive) or text.startswith(("/", "\\\\"))
         if absolute and not drive:
-            yield os.path.normpath(text), False
+            yield join(text, ()), False
         elif not absolute and "\\" in text and _is_there(as_is := os.path.join(self.folders[0], text)):  # noqa: PTH118
             yield as_is, False
         parts = [part for part in rest.replace("\\", "/").split("/") if part not in ("", ".")]
@@ -200,12 +199,12 @@ class Finder:
         tails = [inside[start:] for start in range(max(0, len(inside) - _MOST_PARTS), len(inside))]
         if not absolute:
             # Roboflow writes ../train/images and means train/images: a folder outside is not looked for before.
-            yield from ((_join(folder, inside), False) for folder in self.folders)
-            yield from ((_join(folder, parts), False) for folder in self.folders if inside != parts)
+            yield from ((join(folder, inside), False) for folder in self.folders)
+            yield from ((join(folder, parts), False) for folder in self.folders if inside != parts)
         for tail in tails:
             if not is_pattern(tail[0]):
                 for spelling in (tail, *_others_alike(tail)):
-                    yield from ((_join(folder, spelling), True) for folder in self.folders)
+                    yield from ((join(folder, spelling), True) for folder in self.folders)
         if inside and inside[-1] == os.path.basename(self._root):  # noqa: PTH119
             yield self._root, True
 
@@ -217,8 +216,9 @@ def spellings(path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path))))
 
 
-def _join(folder: str, parts: Sequence[str]) -> str:
-    return os.path.normpath(os.path.join(folder, *parts))  # noqa: PTH118
+def join(folder: str, parts: Sequence[str]) -> str:
+    """Return the path of parts in a folder, with slashes and without ``..``."""
+    return os.path.normpath(os.path.join(folder, *parts)).replace(os.sep, "/")  # noqa: PTH118
 
 
 def _is_there(path: str) -> bool:
@@ -309,7 +309,7 @@ def by_layout(root: Path) -> list[Place]:
     lists = _lists(layout)
     if lists:
         return lists
-    folders = {entry.name: str(root / entry.name) for entry in layout.entries() if _is_folder(entry)}
+    folders = {entry.name: (root / entry.name).as_posix() for entry in layout.entries() if _is_folder(entry)}
     places: list[Place] = []
     for name, path in folders.items():
         subset = subset_of(name)
@@ -323,7 +323,7 @@ def by_layout(root: Path) -> list[Place]:
             ]
             places += inner
             places.append(Place(DEFAULT_SUBSET, FOLDER, path))
-    places.append(Place(DEFAULT_SUBSET, FOLDER, str(root)))
+    places.append(Place(DEFAULT_SUBSET, FOLDER, root.as_posix()))
     return [replace(one, without=_inner(one, places)) for one in places]
 
 
@@ -344,7 +344,7 @@ def _images_in(folder: str) -> str:
     images = ""
     for entry in Layout(Path(folder)).entries():
         if entry.name.lower() == "images" and _is_folder(entry):
-            images = entry.path
+            images = f"{folder}/{entry.name}"
         elif suffix_of(entry.name) in IMAGE_SUFFIXES or _is_folder(entry):
             return folder
     return images or folder
@@ -358,7 +358,7 @@ def _lists(layout: Layout) -> list[Place]:
             stem = path.rpartition("/")[2][: -len(".txt")]
             first = next((line.strip() for line in layout.start(path).splitlines() if line.strip()), "")
             if _SUBSET.fullmatch(stem) and suffix_of(first) in IMAGE_SUFFIXES:
-                found.append(Place(stem, LIST, str(layout.location / path)))
+                found.append(Place(stem, LIST, (layout.location / path).as_posix()))
         if found:
             return found
     return []

@@ -96,7 +96,7 @@ def _below(top: str) -> Iterator[tuple[str, list[str]]]:
                     if entry.name.lower().endswith(SUFFIX):
                         names.append(entry.name)
                     elif entry.is_dir(follow_symlinks=False) and not is_system_folder(entry.name):
-                        folders.append(entry.path)
+                        folders.append(f"{folder}/{entry.name}")
         except OSError:
             continue
         yield folder, sorted(names)
