@@ -153,7 +153,11 @@ def test_labels_without_an_image_are_named_and_lists_of_classes_are_not(tmp_path
         **{"data.yaml": USUAL, **TWO},
         **{"labels/train/gone.txt": CAT, "labels/val/inner/gone.txt": DOG, "labels/classes.txt": "cat\ndog\n"},
         **{"labels/test/gone.txt": DOG, "images/train/notes.txt": "notes", "labels/README.txt": "on it"},
-        **{"labels/train/empty.txt": "", "annotations/LICENSE.txt": "CC BY 4.0"},
+        **{
+            "labelTxt/train/a.txt": "1 1 5 1 5 5 1 5 cat 0",
+            "labels/train/empty.txt": "",
+            "annotations/LICENSE.txt": "CC BY 4.0",
+        },
     }
     read = Read(write(tmp_path, files))
     reason = "there is no image for these labels"

@@ -7,7 +7,7 @@ import stat
 
 # Of larger files the beginning is read.
 MOST_BYTES = 16 << 20
-_USUAL_BYTES = 1 << 16
+_USUAL_BYTES = 1 << 13
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 

@@ -80,7 +80,7 @@ class LabelFiles:
     Attributes
     ----------
     of_images
-        The files of labels that the images may have, but for those beside them.
+        The files of labels that were read, and those that images in no subset may have.
     folders
         The folders where files of labels may be, but for those of images.
     beside
@@ -128,8 +128,8 @@ class SubsetLabels:
         self._subset = subset
         self._add = files.of_images.add
         self._folder = ""
-        # Folders with a slash, whether corners come first in their files, and whether they are those of the images.
-        self._candidates: list[tuple[str, bool, bool]] = []
+        # Folders with a slash, whether corners come first in their files, and where to note that one was there.
+        self._candidates: list[tuple[str, bool, set[str]]] = []
         self.read = 0
 
     def of(self, folder: str, name: str, base: str) -> tuple[str, ...]:
@@ -146,23 +146,23 @@ class SubsetLabels:
             self._enter(folder, base)
         cut = name.rfind(".")
         stem = name[:cut] if cut > 0 else name
-        found = None
-        for start, corners_first, beside in self._candidates:
+        for start, corners_first, used in self._candidates:
             path = f"{start}{stem}.txt"
-            if not beside:
+            found = self._read(path, stem, corners_first=corners_first)
+            if found is not None:
                 self._add(path)
-            if found is None:
-                found = self._read(path, stem, corners_first=corners_first)
-                if found is not None:
-                    (self._files.beside if beside else self._files.used).add(start)
-        return found or ()
+                used.add(start)
+                return found
+        return ()
 
     def _enter(self, folder: str, base: str) -> None:
         files = self._files
         self._folder = folder
         folders = files.found.of(folder, base, self._subset)
         files.folders.update(one for one in folders if one != folder)
-        self._candidates = [(f"{one}/", "labelTxt" in one.split("/"), one == folder) for one in folders]
+        self._candidates = [
+            (f"{one}/", "labelTxt" in one.split("/"), files.beside if one == folder else files.used) for one in folders
+        ]
 
     def _read(self, path: str, stem: str, *, corners_first: bool) -> tuple[str, ...] | None:
         """Return the labels in a file; None where there is no such file."""

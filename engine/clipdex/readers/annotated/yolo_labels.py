@@ -13,7 +13,9 @@ from clipdex.readers.annotated.yolo_places import relative
 from clipdex.readers.annotations import AnnotationProblems
 
 # What lines of numbers are made of.
-_OF_NUMBERS = b"0123456789.+-eE \t\r\n"
+_OF_NUMBERS = b"0123456789.+-eE"
+# What is between the numbers of a box.
+_BETWEEN_NUMBERS = b"    \n"
 _WHOLE = re.compile(rb"\+?(\d{1,9})(?:\.0*)?")
 _SEPARATORS = bytes.maketrans(b",;", b"  ")
 _BOX = 5
@@ -48,6 +50,8 @@ class LabelReader:
         self._problems = problems
         # The label of each first column that was seen, and what is wrong with it.
         self._classes: dict[bytes, tuple[str, str]] = {}
+        # The labels of those with which nothing is wrong.
+        self._sound: dict[bytes, str] = {}
 
     def labels(self, data: bytes, file: str, *, corners_first: bool = False) -> tuple[str, ...]:
         """Return the labels of a file in the order of their first appearance.
@@ -63,31 +67,61 @@ class LabelReader:
         """
         if len(data) >= MOST_BYTES:
             self._tell(file, f"it is larger than {MOST_BYTES >> 20} MiB: what is behind was not read")
-        found: dict[str, None] = {}
-        if corners_first or data.translate(None, _OF_NUMBERS):
-            self._read_any(text_bytes(data), file, found, corners_first=corners_first)
+        between = data.translate(None, _OF_NUMBERS)
+        if corners_first or between.strip():
+            found = self._of_any(text_bytes(data), file, corners_first=corners_first)
         else:
-            classes = self._classes
-            for number, line in enumerate(data.splitlines(), 1):
-                columns = line.split(None, _BOX - 1)
-                if not columns:
-                    continue
-                label, problem = classes.get(columns[0]) or self._class_of(columns[0])
-                if label:
-                    found[label] = None
-                if problem:
-                    self._tell(file, problem, number)
-                elif 1 < len(columns) < _BOX:
-                    self._tell(file, _too_few(len(columns)), number)
+            found = self._of_boxes(data, between) or self._of_numbers(data, file)
         if len(found) > 1 and sum(map(len, found)) > _MOST_LABEL_CHARACTERS:
             return self._cut(found, file)
         return tuple(found)
 
+    def _of_boxes(self, data: bytes, between: bytes) -> dict[str, None] | None:
+        """Return the labels of a file with nothing but boxes of known classes; None where it has anything else.
+
+        Most files are like that. No line of them is looked at alone.
+
+        Parameters
+        ----------
+        data
+            What is in the file.
+        between
+            What is between its numbers.
+        """
+        lines = (len(between) + 1) // _BOX
+        if between != _BETWEEN_NUMBERS * lines and between + b"\n" != _BETWEEN_NUMBERS * lines:
+            return None
+        columns = data.split()
+        if len(columns) != lines * _BOX:
+            return None
+        sound = self._sound
+        try:
+            return dict.fromkeys([sound[column] for column in columns[::_BOX]])
+        except KeyError:
+            return None
+
+    def _of_numbers(self, data: bytes, file: str) -> dict[str, None]:
+        """Return the labels of a file of lines of numbers."""
+        found: dict[str, None] = {}
+        for number, line in enumerate(data.splitlines(), 1):
+            columns = line.split(None, _BOX - 1)
+            if not columns:
+                continue
+            label, problem = self._classes.get(columns[0]) or self._class_of(columns[0])
+            if label:
+                found[label] = None
+            if problem:
+                self._tell(file, problem, number)
+            elif 1 < len(columns) < _BOX:
+                self._tell(file, _too_few(len(columns)), number)
+        return found
+
     def _tell(self, file: str, reason: str, line: int = 0) -> None:
         self._problems.add(relative(file, self._root), reason, line)
 
-    def _read_any(self, data: bytes, file: str, found: dict[str, None], *, corners_first: bool) -> None:
-        """Read lines that have more than numbers in them."""
+    def _of_any(self, data: bytes, file: str, *, corners_first: bool) -> dict[str, None]:
+        """Return the labels of a file of lines that have more than numbers in them."""
+        found: dict[str, None] = {}
         for number, whole in enumerate(data.splitlines(), 1):
             line = whole.partition(b"#")[0] if b"#" in whole else whole
             columns = line.split()
@@ -102,6 +136,7 @@ class LabelReader:
                 found[label] = None
             if problem:
                 self._tell(file, problem, number)
+        return found
 
     def _read_line(self, columns: list[bytes], *, corners_first: bool) -> tuple[str, str]:
         """Return the label of a line, and what is wrong with the line; each empty where there is none."""
@@ -139,7 +174,10 @@ class LabelReader:
         """Return the label of a class that is a number, and what is wrong with it."""
         if len(self._classes) > _MOST_CLASSES_KEPT:
             self._classes.clear()
+            self._sound.clear()
         self._classes[column] = answer = self._looked_up(column)
+        if not answer[1]:
+            self._sound[column] = answer[0]
         return answer
 
     def _looked_up(self, column: bytes) -> tuple[str, str]:

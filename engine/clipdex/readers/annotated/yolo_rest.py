@@ -65,13 +65,17 @@ def images_in_no_subset(rest: ImagesBelow, listed: PathSet) -> Iterator[str]:
 def labels_without_image(files: LabelFiles) -> Iterator[str]:
     """Yield the absolute paths of files of labels that belong to no image.
 
-    Every folder called ``labels`` is looked through, and of the folders of images those with labels beside the images.
+    Every folder called ``labels`` is looked through, or what folders are called that labels were read from, and the
+    folders of images with labels beside the images.
     """
     of_images = files.of_images
-    for top in sorted({_top(folder) for folder in files.folders}):
+    used = {_name(_top(folder)) for folder in files.used}
+    tops = {_top(folder) for folder in files.folders}
+    for top in sorted(top for top in tops if not used or _name(top) in used):
         for folder, names in _below(top):
-            alone = of_images.absent([f"{folder}/{name}" for name in names if name.lower() not in NAME_FILES])
-            yield from (path for path in alone if _holds_labels(path, empty=True))
+            for path in sorted(of_images.absent([f"{folder}/{name}" for name in names])):
+                if _name(path).lower() not in NAME_FILES and _holds_labels(path, empty=True):
+                    yield path
     for folder in sorted(files.beside):
         yield from _beside_nothing(folder.rstrip("/"))
 
@@ -80,6 +84,10 @@ def _top(folder: str) -> str:
     parts = folder.split("/")
     at = max((n for n, part in enumerate(parts) if part in LABEL_FOLDERS), default=len(parts))
     return "/".join(parts[: at + 1])
+
+
+def _name(folder: str) -> str:
+    return folder.rpartition("/")[2]
 
 
 def _below(top: str) -> Iterator[tuple[str, list[str]]]:
@@ -91,15 +99,16 @@ def _below(top: str) -> Iterator[tuple[str, list[str]]]:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
+                    name = entry.name
+                    if name[0] == ".":
                         continue
-                    if entry.name.lower().endswith(SUFFIX):
-                        names.append(entry.name)
-                    elif entry.is_dir(follow_symlinks=False) and not is_system_folder(entry.name):
-                        folders.append(f"{folder}/{entry.name}")
+                    if name.endswith(SUFFIX) or name.lower().endswith(SUFFIX):
+                        names.append(name)
+                    elif entry.is_dir(follow_symlinks=False) and not is_system_folder(name):
+                        folders.append(f"{folder}/{name}")
         except OSError:
             continue
-        yield folder, sorted(names)
+        yield folder, names
 
 
 def _beside_nothing(folder: str) -> Iterator[str]:
