@@ -1,7 +1,8 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
-``build`` makes an index, ``Explorer`` searches it, ``save_result`` saves pictures of a ``Result``, ``join`` makes one
-index of several, ``open_project`` reads a project. Every error is a ``ClipdexError``; ``clipdex.errors`` lists them.
+``build`` makes an index, and ``plan_build`` says what it would do. ``Explorer`` searches it, ``save_result`` saves
+pictures of a ``Result``, ``join`` makes one index of several, ``open_project`` reads a project. Every error is a
+``ClipdexError``; ``clipdex.errors`` lists them.
 
 Importing this package is fast: the first call that needs NumPy, FAISS or OpenVINO imports it.
 """
@@ -15,6 +16,7 @@ from clipdex.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from clipdex.building.build import BuildReport, build
+    from clipdex.building.dry_run import BuildPlan, plan_build
     from clipdex.building.events import BuildEvents, BuildProgress
     from clipdex.building.hash_keys import ExportReport, ImportReport, export_hash_keys, import_hash_keys
     from clipdex.building.joining import join
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from clipdex.errors import ClipdexError
     from clipdex.projects.reading import open_project
     from clipdex.report.save import save_result
-    from clipdex.search.duplicates import DuplicatesResult, find_duplicates
+    from clipdex.search.duplicate_settings import DuplicateSettings
+    from clipdex.search.duplicates import find_duplicates
+    from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.explorer import Explorer
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
@@ -33,6 +37,8 @@ _LAZY = {
     "Explorer": "search.explorer",
     "DatasetItem": "search.queries",
     "build": "building.build",
+    "plan_build": "building.dry_run",
+    "BuildPlan": "building.dry_run",
     "BuildEvents": "building.events",
     "BuildProgress": "building.events",
     "BuildReport": "building.build",
@@ -52,7 +58,8 @@ _LAZY = {
     "Hit": "search.result",
     "read_result": "search.result",
     "find_duplicates": "search.duplicates",
-    "DuplicatesResult": "search.duplicates",
+    "DuplicateSettings": "search.duplicate_settings",
+    "DuplicatesResult": "search.duplicates_result",
     "save_result": "report.save",
     "ClipdexError": "errors",
 }
@@ -69,6 +76,7 @@ __all__ = [
     "Hit",
     "read_result",
     "find_duplicates",
+    "DuplicateSettings",
     "DuplicatesResult",
     "save_result",
     "build",
@@ -76,6 +84,8 @@ __all__ = [
     "BuildEvents",
     "BuildProgress",
     "BuildReport",
+    "plan_build",
+    "BuildPlan",
     "join",
     "open_project",
     "export_hash_keys",

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from clipdex.datasets.dataset import Dataset, open_alone, open_datasets, require_same_model
+from clipdex.datasets.dataset import Dataset, open_alone, require_same_model
+from clipdex.datasets.opening import open_datasets
 from clipdex.datasets.provenance import model_of
 from clipdex.defaults import ANY, MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
@@ -49,7 +50,8 @@ class Explorer:
     Parameters
     ----------
     *targets
-        Datasets that have an index: folders of images, or others.
+        Datasets that have an index: folders of images, or others. Of a folder or an image without one, the nearest
+        index above that has it is searched, and that part of it only.
     topk
         Number of hits for a query that does not say.
     build
@@ -70,7 +72,7 @@ class Explorer:
     Raises
     ------
     DatasetNotFound, DatasetNotIndexed
-        When there is no such dataset, or it has no index.
+        When there is no such dataset, or it has no index, and no index above has images of it.
     DatasetEmpty, DatasetShrunk
         With ``build``, when much of an index is gone, as ``clipdex.build`` says.
     ModelMismatch
@@ -131,7 +133,7 @@ class Explorer:
         self.close()
 
     def __len__(self) -> int:
-        return sum(len(dataset.index) for dataset in self.datasets)
+        return sum(map(len, self.datasets))
 
     def close(self) -> None:
         """Close the indexes. A closed explorer answers nothing."""
@@ -317,7 +319,7 @@ class Explorer:
         """Yield every item with its hash key: dataset by dataset, in item order, in bounded memory."""
         self._require_open()
         for dataset in self.datasets:
-            for location, row in dataset.index.items():
+            for location, row in dataset.items():
                 yield _dataset_item(dataset, location, row)
 
     def _check_models(self, model: str | None) -> None:
@@ -344,7 +346,18 @@ class Explorer:
                 self._loaded = self._load_encoder()
             return self._loaded
 
-    def _load_encoder(self) -> Encoder:
+    def encoder_for_many(self) -> Encoder:
+        """Return an encoder of the model of the indexes that hashes many images, as a build does.
+
+        Raises
+        ------
+        ModelError
+            When the model of the indexes cannot be used.
+        """
+        self._require_open()
+        return self._load_encoder(many=True)
+
+    def _load_encoder(self, *, many: bool = False) -> Encoder:
         stamp = self.datasets[0].index.manifest.model
         model = self._model if self._model is not None else model_of(self.datasets[0].index, self.datasets[0].root)
         if model.digest != stamp.digest or model.embedding_size != stamp.bits:
@@ -356,7 +369,7 @@ class Explorer:
         precision = self._precision
         if precision == AUTO:
             precision = nearest_precision(stamp.precision, self._device)
-        return Encoder(model, device=self._device, precision=precision)
+        return Encoder(model, many=many, device=self._device, precision=precision)
 
 
 def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:

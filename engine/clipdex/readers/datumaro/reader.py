@@ -12,6 +12,7 @@ from clipdex.readers.base import MISSING, NO_IMAGE, NO_OPTIONS, Reader, ReadItem
 from clipdex.readers.datumaro.layouts import evidence, importer_for
 from clipdex.readers.datumaro.library import datumaro_errors, module, open_dataset, quiet
 from clipdex.readers.datumaro.media import content_hash, media_of
+from clipdex.readers.mounts import may_be_there
 from clipdex.wording import with_article
 
 # Items taken from Datumaro at once: between them, others may log and warn.
@@ -96,7 +97,8 @@ class DatumaroReader(Reader):
             status = os.stat(path)  # noqa: PTH116 - for each item
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a path"
-            return UnreadableItem(item_id, f"its image {path} is not there ({reason})", MISSING)
+            unseen = may_be_there(path, error)
+            return UnreadableItem(item_id, f"its image {path} is not there ({reason})", MISSING, unseen)
         return ReadItem(item_id, subset, labels, status.st_size, status.st_mtime_ns, self._relative(path, item_id))
 
     def _relative(self, path: str, item_id: str) -> str:
