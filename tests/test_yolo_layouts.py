@@ -106,7 +106,7 @@ def test_a_layout_gives_subsets_ids_and_labels(name, tmp_path):
     read = Read(root)
     assert (read.items, read.failed) == (BOTH, {})
     assert [problem for problem in read.problems if "YAML" not in problem] == []
-    assert "no subset for" not in read.remarks
+    assert "in no subset" not in read.remarks
 
 
 @pytest.mark.parametrize("name", ["images/train", "lists", "labels beside", "Darknet"])
@@ -122,7 +122,7 @@ def test_an_absolute_path_that_is_there_is_read_and_the_yaml_alone_is_a_dataset(
         read = Read(location)
         assert read.items == BOTH
         assert read.media["train/a.jpg"] == str(ds / "images/train/a.jpg")
-        assert ("no subset for" in read.remarks) == location.is_dir()
+        assert ("in no subset" in read.remarks) == location.is_dir()
 
 
 def test_subsets_are_called_after_their_keys_also_unusual_ones(tmp_path):
@@ -193,9 +193,15 @@ def test_images_in_no_subset_and_subsets_without_labels_are_counted(tmp_path):
     del files["labels/val/b.txt"]
     read = Read(write(tmp_path, files))
     assert read.items == {"train/a.jpg": ["cat"], "val/b.jpg": []}
-    assert "data.yaml has no subset for it: 2 images, such as images/train/left.jpg." in read.remarks
+    assert "in no subset of data.yaml, and not read: 2 images, such as images/train/left.jpg." in read.remarks
     assert "no file of labels was found for the 1 image of val." in read.remarks
     assert read.problems == []
+
+
+def test_images_that_lists_without_a_yaml_leave_out_are_counted(tmp_path):
+    read = Read(write(tmp_path, {"train.txt": "images/train/a.jpg\n", **TWO}))
+    assert read.items == {"train/a.jpg": ["0"]}
+    assert "in no subset of the lists, and not read: 1 image, such as images/val/b.jpg." in read.remarks
 
 
 def test_a_folder_laid_out_as_a_subset_that_the_yaml_does_not_name_is_read(tmp_path):

@@ -110,7 +110,7 @@ class _Reading:
                 )
         if labelled and not self._description.names:
             reader.remarks.append("no names of classes were found: numbers are the labels.")
-        if self._whole and self._description.splits:
+        if self._whole:
             self._tell_rest()
         for path in labels_without_image(self._files):
             reader.annotation_problems.add(shown(relative(path, self._root)), "there is no image for these labels")
@@ -126,9 +126,10 @@ class _Reading:
             self._files.note(path)
         self._reader.passed_over.update(rest.passed_over)
         if count:
+            file = self._description.file or "the lists"
             self._reader.remarks.append(
-                f"not read, because {self._description.file} has no subset for it: {counted(count, 'image')}, such as "
-                f"{first}. --format folder reads all images."
+                f"in no subset of {file}, and not read: {counted(count, 'image')}, such as {first}. "
+                "--format folder reads all images."
             )
 
 
