@@ -2,7 +2,7 @@
 
 Makes datasets of two sizes, with seven boxes an image and one tiny image file for each, and reads each in processes of
 their own, in turn. Without Datumaro, only clipdex's own reader is measured.
-Then it does the same with Pascal VOC, against one look at each image and each XML file.
+Then it does the same with Pascal VOC and with YOLO, against one look at each image and each file of labels.
 """
 
 from __future__ import annotations
@@ -65,6 +65,20 @@ _VOC_WAYS = {
         "from clipdex.readers.sources import Source, open_reader\n"
         "from clipdex.readers.ordering import in_item_order\n"
         "count = sum(1 for item in in_item_order(open_reader(Source(path, 'voc'))))"
+    ),
+}
+_YOLO_WAYS = {
+    "YOLO: one look at each file": (
+        "import os\n"
+        "count = sum(1 for entry in os.scandir(path / 'images/train') if entry.stat())\n"
+        "for entry in os.scandir(path / 'labels/train'):\n"
+        "    with open(entry.path, 'rb') as file:\n"
+        "        file.read()"
+    ),
+    "YOLO: clipdex, all items in order": (
+        "from clipdex.readers.sources import Source, open_reader\n"
+        "from clipdex.readers.ordering import in_item_order\n"
+        "count = sum(1 for item in in_item_order(open_reader(Source(path, 'yolo'))))"
     ),
 }
 # Those that work without Datumaro.
@@ -131,9 +145,23 @@ def make_voc(root: Path, items: int) -> Path:
     return root
 
 
+def make_yolo(root: Path, items: int) -> Path:
+    """Write a YOLO dataset of this many images, in the folders that Ultralytics makes."""
+    for kind in ("images", "labels"):
+        (root / kind / "train").mkdir(parents=True)
+    for number in range(items):
+        (root / "images" / "train" / f"{number:012}.png").write_bytes(PNG)
+        classes = ((number * BOXES + box) % CATEGORIES for box in range(BOXES))
+        lines = "".join(f"{one} 0.512345 0.423456 0.234567 0.345678\n" for one in classes)
+        (root / "labels" / "train" / f"{number:012}.txt").write_text(lines)
+    names = "".join(f"- class {one}\n" for one in range(CATEGORIES))
+    (root / "data.yaml").write_text(f"train: images/train\nnames:\n{names}")
+    return root
+
+
 def measure(way: str, root: Path) -> tuple[float, float, int]:
     """Return seconds, peak memory in MB and number of items of one way, in a process of its own."""
-    code = _FRAME.format(way={**_WAYS, **_VOC_WAYS}[way])
+    code = _FRAME.format(way={**_WAYS, **_VOC_WAYS, **_YOLO_WAYS}[way])
     done = subprocess.run([sys.executable, "-c", code, str(root)], capture_output=True, text=True, check=True)
     seconds, peak, count = json.loads(done.stdout.splitlines()[-1])
     return seconds, peak, count
@@ -150,6 +178,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         show(make_coco, ways, Path(folder) / "coco", arguments)
         show(make_voc, list(_VOC_WAYS), Path(folder) / "voc", arguments)
+        show(make_yolo, list(_YOLO_WAYS), Path(folder) / "yolo", arguments)
 
 
 def show(make: Callable[[Path, int], Path], ways: list[str], folder: Path, arguments: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from helpers_engine import PHOTOS, skip_without
 skip_without("datumaro")
 
 # Formats that clipdex reads itself.
-CORE = frozenset({"coco", "voc"})
+CORE = frozenset({"coco", "voc", "yolo"})
 NAMES = ("cat", "dog", "flower", "rocket")
 
 
@@ -81,8 +81,8 @@ class Layout:
 LAYOUTS = {
     "coco": Layout("coco", pattern="{name}.png"),
     "voc": Layout("voc", pattern="{name}.png"),
-    "yolo": Layout("yolo"),
-    "yolo with data.yaml": Layout("yolo_ultralytics"),
+    "yolo": Layout("yolo", pattern="{name}.png"),
+    "yolo with data.yaml": Layout("yolo_ultralytics", pattern="{name}.png"),
     "cvat": Layout("cvat"),
     "imagenet": Layout("imagenet", pattern="{label}:{name}", subsets=False),
     "open_images": Layout("open_images"),

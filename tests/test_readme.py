@@ -35,7 +35,7 @@ def built_clone(clone, photos):
 @pytest.mark.parametrize("name", SHOWN)
 def test_pages_show_what_the_commands_print(name, request, capfd, monkeypatch):
     text = SHOWN[name].read_text(encoding="utf-8")
-    if any("coco" in command or "yolo" in command for command, _ in pages.steps(text)):
+    if any("coco" in command for command, _ in pages.steps(text)):
         pytest.importorskip("datumaro")
     builds = "clipdex build examples/photos" in (command for command, _ in pages.steps(text))
     clone = request.getfixturevalue("clone" if builds else "built_clone")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from clipdex.readers.base import DUPLICATE, Reader, ReadItem, UnreadableItem
 from clipdex.readers.naming import shown
@@ -19,9 +19,6 @@ def in_item_order(
 ) -> Iterator[ReadItem | UnreadableItem]:
     """Yield what a reader reads in item order (code points of the id, then of the subset), each item once.
 
-    A temporary database sorts what comes unordered; it keeps on disk what does not fit its cache. Of items with the
-    same id and subset the first is kept, and the others are reported.
-
     Parameters
     ----------
     reader
@@ -30,9 +27,15 @@ def in_item_order(
         What its ``read`` returned, where reading has begun already.
     """
     items = reader.read() if items is None else items
-    if reader.in_order:
-        yield from items
-        return
+    yield from items if reader.in_order else sorted_items(items)
+
+
+def sorted_items(items: Iterable[ReadItem | UnreadableItem]) -> Iterator[ReadItem | UnreadableItem]:
+    """Yield items in item order, each once; what cannot be read comes first.
+
+    A temporary database sorts them; it keeps on disk what does not fit its cache. Of items with the same id and subset
+    the first is kept, and the others are reported.
+    """
     with contextlib.closing(sqlite3.connect("", isolation_level=None)) as database:
         database.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"

@@ -80,6 +80,7 @@ class Core(Provider):
         "coco": ("annotated.coco", "CocoReader"),
         "parquet": ("parquet", "ParquetReader"),
         "voc": ("annotated.voc", "VocReader"),
+        "yolo": ("annotated.yolo", "YoloReader"),
         "merged": ("merged", "MergedReader"),
     }
 

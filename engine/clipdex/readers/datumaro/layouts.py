@@ -53,7 +53,6 @@ def _without(marker: str, then: _Test) -> _Test:
 _ROBOFLOW = "README.roboflow.txt"
 _DATUMARO_JSON = r'^\s*\{\s*"(dm_format_version|infos|media_type|categories"\s*:\s*\{)'
 _CVAT_XML = r"<annotations>\s*<version>\s*1\.1"
-_YOLO_NAMES = r"(?m)^\s*names\s*:"
 _KITTI_DETECTION = _files(f"{_SUBSET}/image_2", f"{_SUBSET}/label_2/*.txt")
 _TESTS: dict[str, _Test] = {
     "camvid": _files("label_colors.txt", "train.txt", starts=r"\.(png|jpg)"),
@@ -86,13 +85,8 @@ _TESTS: dict[str, _Test] = {
     ),
     "roboflow_create_ml": _files(f"{_SUBSET}/_annotations.createml.json"),
     "roboflow_multiclass": _files(f"{_SUBSET}/_classes.csv"),
-    "roboflow_yolo": _files(_ROBOFLOW, "data.yaml", starts=_YOLO_NAMES),
     "vgg_face2": _files("bb_landmark/loose_bb_*.csv"),
     "wider_face": _files("wider_face_split/wider_face_*.txt"),
-    "yolo": _any(
-        _files("obj.data", starts=r"(?m)^\s*(names|classes|train|valid)\s*="),
-        _without(_ROBOFLOW, _any(*(_files(name, starts=_YOLO_NAMES) for name in ("data.yaml", "data.yml")))),
-    ),
 }
 # Of a single file.
 _FILE_TESTS = {

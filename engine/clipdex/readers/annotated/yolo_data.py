@@ -1,0 +1,330 @@
+"""What a dataset of YOLO says of itself: ``data.yaml``, Darknet's ``obj.data``, or a list of classes alone."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clipdex.errors import DatasetError
+from clipdex.media.kinds import suffix_of
+from clipdex.paths import quoted
+from clipdex.readers.annotated.small_files import read_start, text_bytes
+from clipdex.readers.annotated.yaml_text import read_yaml
+from clipdex.readers.annotations import AnnotationProblems
+from clipdex.readers.layout import Layout
+from clipdex.readers.naming import SUBSETS, shown
+
+YAML_SUFFIXES = (".yaml", ".yml")
+_USUAL_FILES = ("data", "dataset")
+_DARKNET = ("obj.data", "data/obj.data", "*.data", "data/*.data", "cfg/*.data")
+# Files of names alone, a line for each class.
+_NAMES = (
+    *("classes.txt", "obj.names", "*.names", "data/*.names", "predefined_classes.txt", "_darknet.labels"),
+    *(
+        "labels/classes.txt",
+        "labels/*/classes.txt",
+        "*/labels/classes.txt",
+        "*/classes.txt",
+        "images/*/classes.txt",
+        "*/_darknet.labels",
+    ),
+)
+NAME_FILES = frozenset({"classes.txt", "predefined_classes.txt"})
+_KEYS_OF_NAMES = ("names", "class_names", "classes")
+_NO_VALUE = ("", "~", "null", "Null", "NULL", "None")
+# Longer names of classes are cut.
+MOST_NAME = 200
+_MOST_BYTES = 1 << 20
+_MOST_FILES = 20
+_MOST_PLACES = 1000
+_MOST_TEXT = 4096
+_MOST_SHOWN = 50
+_DARKNET_LINE = re.compile(r"^[ \t]*(\w+)[ \t]*=(.*)$", re.MULTILINE)
+_NUMBER = re.compile(r"\s*\+?(\d{1,9})(?:\.0*)?\s*")
+# Keys of data.yaml, or of obj.data, that name no images.
+_OTHER_KEYS = frozenset(
+    {
+        *("path", "nc", "download", "roboflow", "backup", "results", "eval", "kpt_shape", "kpt_names", "flip_idx"),
+        *("skeleton", "colors", "channels", "labels", "label", "annotations", "weights", "model", "cfg", "hyp"),
+        *("project", "name", "task", "save_dir", "yaml_file", "root", "license", "version", "author", "description"),
+        *_KEYS_OF_NAMES,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a file says of a dataset.
+
+    Attributes
+    ----------
+    file
+        Path of the file, relative to the root of the dataset; empty where there is none.
+    names
+        Names of the classes by their numbers.
+    splits
+        What it calls each subset, and where its images are, as it is written: folders, lists or patterns.
+    others
+        The same of keys that may be something else: they are subsets if there are images.
+    path
+        The folder that the others start from, as it is written; empty where it does not say.
+    """
+
+    file: str = ""
+    names: Mapping[int, str] = field(default_factory=dict)
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    path: str = ""
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it names classes, or images of subsets with the usual names."""
+        return bool(self.names or self.splits)
+
+
+def describe(location: Path, wanted: str, problems: AnnotationProblems) -> Description:
+    """Return what a dataset says of itself.
+
+    Parameters
+    ----------
+    location
+        The folder of the dataset, or its file.
+    wanted
+        Name of the file in the folder; empty where the user named none.
+    problems
+        What is told of what cannot be read.
+
+    Raises
+    ------
+    DatasetError
+        When there is no such file, or several files describe the dataset and none has a usual name.
+    """
+    root = location.parent if location.is_file() else location
+    if location.is_file() or wanted:
+        name = location.name if location.is_file() else wanted
+        if not (root / name).is_file():
+            raise DatasetError(f"{root / name} does not exist: the option data names a YAML file of the dataset.")
+        found = read_description(root, name, problems)
+        if not found.says_something and not found.others and not problems.count:
+            raise no_images(root / name)
+    else:
+        found = _chosen(root, problems)
+    return found if found.names else _with_names(root, found, problems)
+
+
+def no_images(file: Path, why: str = "") -> DatasetError:
+    """Return the error of a file that names nothing that can be read."""
+    return DatasetError(
+        f"{file} names no images that are there{f' ({why})' if why else ''}: it describes no YOLO dataset."
+    )
+
+
+def _chosen(root: Path, problems: AnnotationProblems) -> Description:
+    """Return what the YAML file of a folder says; without one, Darknet's."""
+    own = {name: AnnotationProblems() for name in description_files(Layout(root))}
+    read = [read_description(root, name, own[name]) for name in own]
+    saying = [one for one in read if one.says_something]
+    usual = [one for one in saying if _is_usual(one.file)]
+    whole = [one for one in saying if one.names and one.splits]
+    chosen = usual[:1] or whole or saying
+    if not chosen:
+        for path in darknet_files(Layout(root)):
+            own[path] = AnnotationProblems()
+            found = read_description(root, path, own[path])
+            if found.says_something:
+                problems.add_all(own[path])
+                return found
+        # What is wrong with a file that cannot be read is to be told.
+        chosen = [one for one in read if own[one.file].count and _is_usual(one.file)][:1]
+    if len(chosen) > 1:
+        names = ", ".join(one.file for one in chosen)
+        raise DatasetError(
+            f"{root} has several files that describe a dataset of YOLO: {names}. Say which one it is, such as "
+            f"--option data={quoted(chosen[0].file)}"
+        )
+    if not chosen:
+        return Description()
+    problems.add_all(own[chosen[0].file])
+    return chosen[0]
+
+
+def _is_usual(file: str) -> bool:
+    return os.path.splitext(file.lower())[0] in _USUAL_FILES  # noqa: PTH122
+
+
+def description_files(layout: Layout) -> list[str]:
+    """Return the names of YAML files in a folder, those with the usual names first."""
+    names = [
+        entry.name
+        for entry in layout.entries()
+        if suffix_of(entry.name) in YAML_SUFFIXES and shown(entry.name) == entry.name
+    ]
+    return sorted(names, key=lambda name: (not _is_usual(name), name))[:_MOST_FILES]
+
+
+def darknet_files(layout: Layout) -> list[str]:
+    """Return the paths of Darknet's files in a folder, the likeliest first."""
+    return list(dict.fromkeys(path for pattern in _DARKNET for path in layout.find(pattern)))[:_MOST_FILES]
+
+
+def read_description(root: Path, file: str, problems: AnnotationProblems) -> Description:
+    """Return what a file says of a dataset.
+
+    Parameters
+    ----------
+    root
+        Root of the dataset.
+    file
+        Path of the file, relative to the root.
+    problems
+        What is told of what cannot be read.
+    """
+    text = _text_of(root / file, file, problems)
+    if suffix_of(file) in YAML_SUFFIXES:
+        values, wrong = read_yaml(text)
+        for one in wrong:
+            problems.add(file, one.reason, one.line)
+    else:
+        values = {key: value.strip() for key, value in _DARKNET_LINE.findall(text)}
+    names: dict[int, str] = {}
+    for key in _KEYS_OF_NAMES:
+        if values.get(key) not in (None, *_NO_VALUE):
+            names = _names(root, values[key], file, problems)
+            break
+    splits: dict[str, tuple[str, ...]] = {}
+    others: dict[str, tuple[str, ...]] = {}
+    for key, value in values.items():
+        places = tuple(_places(value))
+        if key.lower() in SUBSETS:
+            if places:
+                splits[_sound(key)] = places
+            elif value not in (*_NO_VALUE, []):
+                problems.add(file, f"{key} names no folder, list or pattern of images")
+        elif places and key.strip() and len(key) <= MOST_NAME and key.lower() not in _OTHER_KEYS:
+            others[_sound(key)] = places
+    path = values.get("path", "")
+    usable = isinstance(path, str) and path not in _NO_VALUE and len(path) <= _MOST_TEXT
+    return Description(file, names, splits, others, path if usable else "")
+
+
+def _text_of(path: Path, file: str, problems: AnnotationProblems) -> str:
+    """Return a text file; bytes that are not valid UTF-8 are replaced."""
+    try:
+        data = read_start(str(path), _MOST_BYTES + 1)
+    except OSError as error:
+        problems.add(file, f"it cannot be read: {error.strerror or error}")
+        return ""
+    if data is None:
+        problems.add(file, "there is no such file")
+        return ""
+    if len(data) > _MOST_BYTES:
+        problems.add(file, f"it is larger than {_MOST_BYTES >> 20} MiB: what is behind was not read")
+    data = text_bytes(data[:_MOST_BYTES])
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problems.add(file, "it is not valid UTF-8: letters were replaced", line)
+        return data.decode("utf-8", "replace")
+
+
+def _places(value: object) -> Iterator[str]:
+    """Yield the texts of a value that is a text or a list of them."""
+    several = value if isinstance(value, list) else [value]
+    for one in several[:_MOST_PLACES]:
+        if isinstance(one, str) and one.strip() not in _NO_VALUE and len(one) <= _MOST_TEXT and "\0" not in one:
+            yield one.strip()
+
+
+def _names(root: Path, value: object, file: str, problems: AnnotationProblems) -> dict[int, str]:
+    """Return the names of classes by their numbers, of a list, a mapping, or a text that names a file."""
+    if isinstance(value, str):
+        listed = _list_of_names(root, value, file)
+        if listed:
+            return _lines(root, listed, problems)
+        value = [part.strip().strip("'\"") for part in value.strip("[]").split(",")]
+    if isinstance(value, list):
+        value = _of_objects(value) or dict(enumerate(value))
+    if not isinstance(value, dict):
+        return {}
+    if not any(_number(key) is not None for key in value) and all(_number(one) is not None for one in value.values()):
+        value = {number: name for name, number in value.items()}
+    names: dict[int, str] = {}
+    for key, name in value.items():
+        number = _number(key)
+        if number is None or not isinstance(name, str):
+            # What a value is made of may be shared so often that nobody can write it out.
+            wrong = (
+                f"{str(key)[:_MOST_SHOWN]!r} is no number of a class"
+                if number is None
+                else f"the name of class {number} is no text"
+            )
+            problems.add(file, f"names: {wrong}")
+        elif sound := _sound(name.strip()):
+            names[number] = sound
+    return names
+
+
+def _of_objects(several: list[object]) -> dict[object, object]:
+    """Return the names of a list of mappings, such as ``- name: cat`` and ``- 0: cat``; empty where it is none."""
+    names: dict[object, object] = {}
+    for number, one in enumerate(several):
+        if not isinstance(one, dict):
+            return {}
+        if "name" in one:
+            names[one.get("id", number)] = one["name"]
+        elif len(one) == 1:
+            names.update(one)
+    return names
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, int):
+        return value
+    match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+    return int(match[1]) if match else None
+
+
+def _sound(name: str) -> str:
+    """Return a name as an index can keep it: without half characters, and not too long."""
+    return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")[:MOST_NAME]
+
+
+def _list_of_names(root: Path, text: str, file: str) -> str:
+    """Return the path of the file of names that a text names, relative to the root; empty where it names none."""
+    name = text.strip().replace("\\", "/")
+    if "\0" in name or len(name) > _MOST_TEXT:
+        return ""
+    last = name.rpartition("/")[2]
+    folder = file.rpartition("/")[0]
+    for path in dict.fromkeys((name, f"{folder}/{name}", f"{folder}/{last}", last)):
+        try:
+            if (root / path.lstrip("/")).is_file():
+                return path.lstrip("/")
+        except OSError:
+            continue
+    return ""
+
+
+def _lines(root: Path, file: str, problems: AnnotationProblems) -> dict[int, str]:
+    """Return the names in a file that has one in each line."""
+    lines = _text_of(root / file, file, problems).splitlines()
+    return {number: _sound(line.strip()) for number, line in enumerate(lines) if line.strip()}
+
+
+def _with_names(root: Path, found: Description, problems: AnnotationProblems) -> Description:
+    """Return a description with the names of a file of names, where it has none itself."""
+    layout = Layout(root)
+    first: dict[int, str] = {}
+    first_file = ""
+    for path in dict.fromkeys(path for pattern in _NAMES for path in layout.find(pattern)):
+        names = _lines(root, path, problems) if (root / path).is_file() else {}
+        if names and first and names != first:
+            problems.add(path, f"its classes are not those of {first_file}: numbers are the labels")
+            return found
+        if names and not first:
+            first, first_file = names, path
+    return Description(found.file, first, found.splits, found.others, found.path)

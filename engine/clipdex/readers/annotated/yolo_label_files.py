@@ -1,0 +1,190 @@
+"""Where the file of labels of an image is, and what is in it."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+
+from clipdex.readers.annotated.path_set import PathSet
+from clipdex.readers.annotated.small_files import read_start
+from clipdex.readers.annotated.yolo_labels import LabelReader
+from clipdex.readers.annotated.yolo_places import IMAGE_FOLDER, LABEL_FOLDERS, relative
+from clipdex.readers.annotations import AnnotationProblems
+
+SUFFIX = ".txt"
+_MOST_FOLDERS_KEPT = 10_000
+
+
+class LabelFolders:
+    """Finds the folders where the labels of the images of a folder may be.
+
+    Parameters
+    ----------
+    root
+        The dataset.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._there: dict[str, bool] = {}
+
+    def of(self, folder: str, base: str, subset: str) -> tuple[str, ...]:
+        """Return the folders that exist, the likeliest first.
+
+        First comes the rule of Ultralytics, ``labels`` instead of the last ``images`` of the path; then the folder of
+        the images itself; then folders called ``labels`` beside or below the folder of the subset.
+
+        Parameters
+        ----------
+        folder
+            The folder of the images.
+        base
+            The folder of images of the subset, which ``folder`` is or is in.
+        subset
+            Name of the subset.
+        """
+        below = folder[len(base) :].strip("/")
+        candidates = []
+        parts = folder.split("/")
+        at = next((n for n in range(len(parts) - 1, -1, -1) if IMAGE_FOLDER.fullmatch(parts[n])), None)
+        if at is not None:
+            candidates += ["/".join([*parts[:at], name, *parts[at + 1 :]]) for name in LABEL_FOLDERS]
+        candidates.append(folder)
+        above, _, last = base.rpartition("/")
+        for name in LABEL_FOLDERS:
+            candidates += [f"{folder}/{name}", f"{base}/{name}/{below}", f"{above}/{name}/{below}"]
+            candidates += [f"{self._root}/{name}/{one}/{below}" for one in (last, subset)]
+            candidates.append(f"{self._root}/{name}/{below}")
+        return tuple(name for name in dict.fromkeys(name.rstrip("/") for name in candidates) if self._is_there(name))
+
+    def _is_there(self, folder: str) -> bool:
+        if folder not in self._there:
+            if len(self._there) > _MOST_FOLDERS_KEPT:
+                self._there.clear()
+            self._there[folder] = os.path.isdir(folder)  # noqa: PTH112 - texts all over
+        return self._there[folder]
+
+
+class LabelFiles:
+    """Reads the files of labels of a dataset.
+
+    Parameters
+    ----------
+    root
+        Root of the dataset.
+    reader
+        What reads what is in a file.
+    problems
+        What is told of files that cannot be read.
+
+    Attributes
+    ----------
+    of_images
+        The files of labels that were read, and those that images in no subset may have.
+    folders
+        The folders where files of labels may be, but for those of images.
+    beside
+        The folders of images with files of labels beside the images; they end in a slash.
+    used
+        The other folders that files of labels were found in; they end in a slash.
+    """
+
+    def __init__(self, root: str, reader: LabelReader, problems: AnnotationProblems) -> None:
+        self.root = root
+        self.reader = reader
+        self.problems = problems
+        self.of_images = PathSet()
+        self.folders: set[str] = set()
+        self.beside: set[str] = set()
+        self.used: set[str] = set()
+        self.found = LabelFolders(root)
+
+    def note(self, path: str) -> None:
+        """Note an image of which the labels are not read, by its absolute path."""
+        folder, _, name = path.rpartition("/")
+        stem = os.path.splitext(name)[0]  # noqa: PTH122
+        for candidate in self.found.of(folder, folder, ""):
+            self.of_images.add(f"{candidate}/{stem}{SUFFIX}")
+
+
+class SubsetLabels:
+    """Reads the labels of the images of one subset.
+
+    Parameters
+    ----------
+    files
+        Those of the dataset.
+    subset
+        Name of the subset.
+
+    Attributes
+    ----------
+    read
+        Number of files that were read.
+    """
+
+    def __init__(self, files: LabelFiles, subset: str) -> None:
+        self._files = files
+        self._subset = subset
+        self._add = files.of_images.add
+        self._folder = ""
+        # Folders with a slash, whether corners come first in their files, and where to note that one was there.
+        self._candidates: list[tuple[str, bool, set[str]]] = []
+        self.read = 0
+
+    def of(self, folder: str, name: str, base: str) -> tuple[str, ...]:
+        """Return the labels of an image.
+
+        Parameters
+        ----------
+        folder, name
+            Absolute path of the folder of the image, and the name of its file.
+        base
+            The folder of images of the subset that it is in.
+        """
+        if folder != self._folder:
+            self._enter(folder, base)
+        cut = name.rfind(".")
+        stem = name[:cut] if cut > 0 else name
+        for start, corners_first, used in self._candidates:
+            path = f"{start}{stem}.txt"
+            found = self._read(path, stem, corners_first=corners_first)
+            if found is not None:
+                self._add(path)
+                used.add(start)
+                return found
+        return ()
+
+    def _enter(self, folder: str, base: str) -> None:
+        files = self._files
+        self._folder = folder
+        folders = files.found.of(folder, base, self._subset)
+        files.folders.update(one for one in folders if one != folder)
+        self._candidates = [
+            (f"{one}/", "labelTxt" in one.split("/"), files.beside if one == folder else files.used) for one in folders
+        ]
+
+    def _read(self, path: str, stem: str, *, corners_first: bool) -> tuple[str, ...] | None:
+        """Return the labels in a file; None where there is no such file."""
+        files = self._files
+        try:
+            data = read_start(path)
+            if data is None and not stem.isascii():
+                path, data = self._read_other_spelling(path)
+        except OSError as error:
+            files.problems.add(relative(path, files.root), f"it cannot be read: {error.strerror or error}")
+            return ()
+        if data is None:
+            return None
+        self.read += 1
+        return files.reader.labels(data, path, corners_first=corners_first) if data else ()
+
+    def _read_other_spelling(self, path: str) -> tuple[str, bytes | None]:
+        """Return a file whose name has its letters composed, or decomposed, where there is one."""
+        folder, _, name = path.rpartition("/")
+        for form in ("NFC", "NFD"):
+            other = f"{folder}/{unicodedata.normalize(form, name)}"
+            if other != path and (data := read_start(other)) is not None:
+                self._add(other)
+                return other, data
+        return path, None

@@ -1,0 +1,81 @@
+"""Which folders and files are taken for YOLO, and which are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from clipdex.errors import DatasetError
+from clipdex.readers.annotated.yolo import YoloReader
+from clipdex.readers.formats import choose
+from helpers_yolo import CAT, NAMES, TWO, USUAL, Read, write
+
+TAKEN = {
+    "YAML with names and subsets": ({"data.yaml": USUAL, **TWO}, "it has data.yaml"),
+    "YAML of any name": ({"birds.yml": USUAL, **TWO}, "it has birds.yml"),
+    "YAML without names": ({"data.yaml": "train: images/train\n", **TWO}, "it has data.yaml"),
+    "YAML with many names first": (
+        {"data.yaml": "names:\n" + "".join(f"- name {n}\n" for n in range(3000)) + "train: images/train\n", **TWO},
+        "it has data.yaml",
+    ),
+    "YAML with names alone": ({"data.yaml": NAMES, **TWO}, "it has data.yaml and labels/train/a.txt"),
+    "YAML that is broken": ({"data.yaml": "[", **TWO}, "it has labels/train/a.txt"),
+    "YAML, and no labels": ({"data.yaml": USUAL, "images/train/a.jpg": ""}, "it has data.yaml"),
+    "Darknet": ({"obj.data": "train = train.txt\n", "train.txt": "a.jpg", "a.jpg": ""}, "it has obj.data"),
+    "labels alone": (TWO, "it has labels/train/a.txt"),
+    "labels beside": ({"a.jpg": "", "a.txt": CAT, "classes.txt": "cat\n"}, "it has a.txt"),
+    "labels beside in subsets": ({"train/a.jpg": "", "train/a.txt": CAT}, "it has train/a.txt"),
+    "some labels that are odd": (
+        {"a.jpg": "", "a.txt": "odd", "b.jpg": "", "b.txt": CAT, "c.jpg": "", "c.txt": CAT},
+        "it has b.txt",
+    ),
+    "polygons alone": ({"images/a.jpg": "", "labels/a.txt": "0 0.1 0.1 0.5 0.1 0.5 0.5\n"}, "it has labels/a.txt"),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_folders_of_yolo_are_told_by_a_file(name, tmp_path):
+    files, why = TAKEN[name]
+    assert YoloReader.detect(write(tmp_path / "ds", files)) == why
+    assert choose(tmp_path / "ds").format == "yolo"
+
+
+IMAGES = {"cat/a.jpg": "", "dog/b.jpg": ""}
+LEFT = {
+    "images": IMAGES,
+    "notes": {**IMAGES, "README.txt": "0 0.5 0.5 0.2 0.2", "notes.yaml": "title: mine\n"},
+    "settings of a training": {**IMAGES, "hyp.yaml": "train: 0.8\nval: 0.2\nlr0: 0.01\n"},
+    "names of people": {**IMAGES, "album.yaml": "names: [Ann, Bob]\n"},
+    "captions": {"a.jpg": "", "a.txt": "a cat on a mat", "b.jpg": "", "b.txt": "1 dog, 2 cats"},
+    "numbers that are no places": {"a.jpg": "", "a.txt": "1 200 300 400 500\n", "b.jpg": "", "b.txt": "3.5\n"},
+    "labels without images": {**IMAGES, "labels/x.txt": CAT},
+    "KITTI": {"training/image_2/a.png": "", "training/label_2/a.txt": "Car 0.00 0 -1.57 1 2 3 4 5 6 7 8 9 10 0\n"},
+    "a YAML of containers": {**IMAGES, "compose.yml": "services: {web: {image: nginx}}\n"},
+    "a broken YAML": {**IMAGES, "data.yaml": "\0["},
+    "a folder called so": {**IMAGES, "data.yaml/a.jpg": ""},
+    "a table": {**IMAGES, "labels.txt": "cat/a.jpg 0\ndog/b.jpg 1\n"},
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_other_folders_are_left_alone(name, tmp_path):
+    assert YoloReader.detect(write(tmp_path / "ds", LEFT[name])) is None
+
+
+def test_a_yaml_file_is_a_dataset_and_another_one_is_told_what_is_wrong(tmp_path):
+    root = write(tmp_path, {"data.yaml": USUAL, "other.yaml": "title: mine\n", **TWO})
+    assert choose(root / "data.yaml").format == "yolo"
+    assert choose(root / "other.yaml").format == "yolo"
+    for text in ("title: mine\n", "[1]", "", "train: gone\n"):
+        (root / "other.yaml").write_text(text)
+        if text == "[1]":  # the images are read by their layout
+            assert Read(root / "other.yaml").items["train/a.jpg"] == ["0"]
+            continue
+        with pytest.raises(DatasetError, match=r"other\.yaml names no images that are there"):
+            Read(root / "other.yaml")
+    assert YoloReader.detect(root / "images/train/a.jpg") is None
+
+
+def test_a_dataset_of_two_formats_is_asked_about(tmp_path):
+    files = {"data.yaml": USUAL, "annotations/instances_train.json": '{"images": [], "annotations": []}', **TWO}
+    with pytest.raises(DatasetError, match=r"(?s)--format coco.*--format yolo|--format yolo.*--format coco"):
+        choose(write(tmp_path, files))
