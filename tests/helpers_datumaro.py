@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clipdex.readers.datumaro.library import module, quiet
+from clipdex.readers.datumaro.library import module
+from clipdex.readers.datumaro.quiet import quiet
 from helpers_engine import PHOTOS, skip_without
 
 skip_without("datumaro")

@@ -16,7 +16,8 @@ from clipdex import Explorer, build
 from clipdex.errors import DatasetError, ExtraMissing, ImageError, QueryError
 from clipdex.readers import ReadItem, UnreadableItem
 from clipdex.readers.datumaro import formats as datumaro_formats
-from clipdex.readers.datumaro.library import module, quiet
+from clipdex.readers.datumaro.library import module
+from clipdex.readers.datumaro.quiet import quiet
 from clipdex.readers.formats import choose
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, open_reader

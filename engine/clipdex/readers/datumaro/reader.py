@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 
 from clipdex.readers.base import MISSING, NO_IMAGE, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.datumaro.layouts import evidence, importer_for
-from clipdex.readers.datumaro.library import datumaro_errors, module, open_dataset, quiet
+from clipdex.readers.datumaro.library import Reports, datumaro_errors, module, open_dataset
 from clipdex.readers.datumaro.media import content_hash, media_of
+from clipdex.readers.datumaro.quiet import quiet
+from clipdex.readers.naming import shown
 from clipdex.wording import with_article
 
 # Items taken from Datumaro at once: between them, others may log and warn.
@@ -22,8 +24,9 @@ class DatumaroReader(Reader):
     """One dataset in one of Datumaro's formats; a class of its own for each format.
 
     Item id and subset are those of Datumaro; the id is mostly the name of the image without its extension. Labels are
-    the categories of all annotations, each once, in the order of Datumaro; in a dataset without categories, the
-    captions. An image with a file of its own is read from it; others are taken out of the dataset when needed.
+    the categories of all annotations, each once, sorted; in a dataset without categories, the captions. An image with a
+    file of its own is read from it; others are taken out of the dataset when needed. What Datumaro warns of, and the
+    annotations that it cannot read, are among the problems.
 
     Parameters
     ----------
@@ -57,20 +60,18 @@ class DatumaroReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in the order of Datumaro, in bounded memory where its importer can stream."""
-        failed: list[UnreadableItem] = []
-
-        def note(item_id: str, reason: str) -> None:
-            failed.append(UnreadableItem(item_id, f"Datumaro cannot read it: {reason}"))
-
+        self.annotation_problems.clear()
+        self.remarks.clear()
+        reports = Reports(self.root, self.annotation_problems)
         name = importer_for(self.importer, self.location)
-        dataset = open_dataset(name, self.location, self.options, stream=True, failed=note)
+        dataset = open_dataset(name, self.location, self.options, stream=True, reports=reports)
         kinds = module("components.media", f"Reading the format {name}")
         items = dataset.items()
         while True:
-            with quiet(), datumaro_errors(name, self.location):
+            with quiet(reports.said), datumaro_errors(name, self.location):
                 batch = [self._read(item, kinds, names) for item, names in itertools.islice(items, _BATCH)]
-            yield from failed
-            failed.clear()
+            yield from reports.failed
+            reports.failed.clear()
             yield from batch
             if len(batch) < _BATCH:
                 return
@@ -81,7 +82,7 @@ class DatumaroReader(Reader):
             return UnreadableItem(item_id, f"there is no image for it (subset {subset})", MISSING)
         if not isinstance(media, kinds.Image) or isinstance(media, kinds.VideoFrame):
             return UnreadableItem(item_id, f"it is no image, but {_kind(media)}", NO_IMAGE)
-        labels = _labels(item.annotations, names)
+        labels = self._labels(item, names)
         if isinstance(media, kinds.ImageFromFile):
             return self._from_file(item_id, subset, labels, media.path)
         size, content = content_hash(media)
@@ -99,6 +100,24 @@ class DatumaroReader(Reader):
             return UnreadableItem(item_id, f"its image {path} is not there ({reason})", MISSING)
         return ReadItem(item_id, subset, labels, status.st_size, status.st_mtime_ns, self._relative(path, item_id))
 
+    def _labels(self, item: Any, names: list[str]) -> tuple[str, ...]:  # noqa: ANN401
+        """Return the names of the categories of annotations by name, each once; without categories, the captions.
+
+        The order of Datumaro may be that of a set, which is another one in each process.
+        """
+        found = set()
+        for annotation in item.annotations:
+            if not names and getattr(annotation, "caption", None):
+                found.add(str(annotation.caption))
+            number = getattr(annotation, "label", None)
+            if number is None:
+                continue
+            if 0 <= int(number) < len(names):
+                found.add(names[int(number)])
+            else:
+                self.annotation_problems.add(shown(str(item.id)), f"label {number} of an annotation has no name")
+        return tuple(sorted(found - {""}))
+
     def _relative(self, path: str, item_id: str) -> str:
         root = os.fspath(self.root).rstrip(os.sep) + os.sep
         if not path.startswith(root):
@@ -113,15 +132,3 @@ def _kind(media: Any) -> str:  # noqa: ANN401
     """Return what kind of media it is, such as ``a point cloud``."""
     name = getattr(getattr(media, "type", None), "name", type(media).__name__).replace("_", " ").lower()
     return with_article(name)
-
-
-def _labels(annotations: Any, names: list[str]) -> tuple[str, ...]:  # noqa: ANN401
-    """Return the names of the categories of annotations, each once, in order; without categories, the captions."""
-    found: dict[str, None] = {}
-    for annotation in annotations:
-        if not names and getattr(annotation, "caption", None):
-            found[str(annotation.caption)] = None
-        number = getattr(annotation, "label", None)
-        if number is not None and 0 <= int(number) < len(names) and names[int(number)]:
-            found[names[int(number)]] = None
-    return tuple(found)
