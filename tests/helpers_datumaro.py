@@ -82,7 +82,7 @@ LAYOUTS = {
     "voc": Layout("voc"),
     "yolo": Layout("yolo"),
     "yolo with data.yaml": Layout("yolo_ultralytics"),
-    "cvat": Layout("cvat"),
+    "cvat": Layout("cvat", pattern="{name}.png"),
     "imagenet": Layout("imagenet", pattern="{label}:{name}", subsets=False),
     "open_images": Layout("open_images"),
     "cifar": Layout("cifar", size=(32, 32), red_first=True),

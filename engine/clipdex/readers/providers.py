@@ -78,6 +78,7 @@ class Core(Provider):
         "zip": ("archives", "ZipReader"),
         "tar": ("archives", "TarReader"),
         "parquet": ("parquet", "ParquetReader"),
+        "cvat": ("annotated.cvat", "CvatReader"),
         "merged": ("merged", "MergedReader"),
     }
 

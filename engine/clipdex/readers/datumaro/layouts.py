@@ -53,7 +53,6 @@ def _without(marker: str, then: _Test) -> _Test:
 _ROBOFLOW = "README.roboflow.txt"
 _DATUMARO_JSON = r'^\s*\{\s*"(dm_format_version|infos|media_type|categories)"'
 _COCO_TASKS = ("instances", "person_keypoints", "captions", "labels", "image_info", "panoptic", "stuff")
-_CVAT_XML = r"<annotations>\s*<version>\s*1\.1"
 _YOLO_NAMES = r"(?m)^\s*names\s*:"
 _KITTI_DETECTION = _files(f"{_SUBSET}/image_2", f"{_SUBSET}/label_2/*.txt")
 _TESTS: dict[str, _Test] = {
@@ -62,7 +61,6 @@ _TESTS: dict[str, _Test] = {
     "cifar": _any(_files("batches.meta"), _files("test", "train", "meta", starts="fine_label_names")),
     "cityscapes": _files("leftImg8bit", "gtFine"),
     "coco": _any(*(_files(f"annotations/{task}_*.json") for task in _COCO_TASKS)),
-    "cvat": _files("*.xml", starts=_CVAT_XML),
     "datumaro": _files("annotations/*.json", starts=_DATUMARO_JSON),
     "datumaro_binary": _files("annotations/*.datum"),
     "kitti_detection": _KITTI_DETECTION,
@@ -101,7 +99,6 @@ _TESTS: dict[str, _Test] = {
 }
 # Of a single file.
 _FILE_TESTS = {
-    ".xml": ("cvat", _CVAT_XML, "it begins as CVAT's XML"),
     ".json": ("datumaro", _DATUMARO_JSON, "it begins as Datumaro's JSON"),
 }
 
