@@ -37,7 +37,7 @@ from clipdex.readers.base import ANNOTATION, AWAY, DAMAGED, Reader, ReadItem, Un
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.passing_over import said
 from clipdex.readers.sources import AUTO as AUTO_FORMAT
-from clipdex.readers.sources import Source, Target, index_folder, locate, open_reader, tried_in_vain
+from clipdex.readers.sources import Source, Target, index_folder, locate, open_fitting, open_reader, tried_in_vain
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter, Snapshot, read_manifest
 
@@ -126,6 +126,13 @@ class Reading:
         # Taken before anything is read, so that a change during the build gives another fingerprint.
         self.fingerprint = reader.fingerprint() or None
         self._items = reader.read()
+
+    @classmethod
+    def begun(cls, reader: Reader) -> Reading:
+        """Read the first item of a dataset; errors as of ``require_items``."""
+        reading = cls(reader)
+        reading.require_items()
+        return reading
 
     def require_items(self) -> None:
         """Read the first item.
@@ -216,12 +223,13 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
     # Decided now, so that nobody waits in vain for what cannot be built, and once more with the lock held: another
     # process may make, replace or delete the index while this one waits.
     expected = _source_to_read(source, folder, rebuild=settings.rebuild)
-    reader = open_reader(expected)
-    reading = None
-    if not has_index(folder):
+    reading: Reading | None = None
+    if has_index(folder):
+        reader = open_reader(expected)
+    else:
         _model_for(None, settings, root)  # a model that does not exist is said before the dataset is read
-        reading = Reading(reader)
-        reading.require_items()
+        reading = open_fitting(expected, Reading.begun)
+        reader = reading.reader
     with IndexWriter(folder, fresh=settings.rebuild, wait=settings.wait, waiting=events.waiting) as writer:
         replaces = has_index(folder)
         to_read = _source_to_read(source, folder, rebuild=settings.rebuild)

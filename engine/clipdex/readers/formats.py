@@ -21,6 +21,7 @@ from clipdex.readers.providers import Core, Datumaro, Folder, Installed, Provide
 
 FOLDER = "folder"
 GLOB = "glob"
+_NAME_IT = "to name its format, write --format NAME (clipdex formats lists them)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,15 @@ def problems() -> list[str]:
     return [problem for provider in _registry.providers() for problem in provider.problems()]
 
 
-def choose(location: Path) -> Choice:
+def choose(location: Path, refused: Mapping[str, str] = NO_OPTIONS) -> Choice:
     """Choose the format that fits a location: the one known layout that fits, or else a plain folder.
+
+    Parameters
+    ----------
+    location
+        A folder, a file or a pattern.
+    refused
+        Formats that were tried and could not read it, with the error of each.
 
     Raises
     ------
@@ -188,6 +196,9 @@ def choose(location: Path) -> Choice:
         found.update(provider.detect(location, notices))
         tried += [name for name in provider.tried() if name not in (FOLDER, GLOB)]
     found.pop(FOLDER, None)
+    for name, reason in refused.items():
+        if why := found.pop(name, ""):
+            notices.append(f"{location} looks like {name}: {why}. But it cannot be read as {name}: {reason}")
     missing = {name: error for name in found if (error := _missing(name)) is not None}
     usable = {name: why for name, why in found.items() if name not in missing}
     folder = is_folder(location)
@@ -204,6 +215,8 @@ def choose(location: Path) -> Choice:
             f"images; after that, build it again with --rebuild --format {name}."
             for name, error in missing.items()
         ]
+        if refused and not hints:
+            notices.append(f"{location} is read as a folder of images; {_NAME_IT}.")
         return Choice(FOLDER, (*notices, *hints[:1]), tuple(tried))
     for error in missing.values():
         raise error

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from clipdex.defaults import INDEX_FOLDER
-from clipdex.errors import DatasetNotFound
+from clipdex.errors import DatasetError, DatasetNotFound, ExtraMissing
 from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there
 from clipdex.readers.base import NO_OPTIONS, Reader
-from clipdex.readers.formats import GLOB, choose, format_name, reader_class
+from clipdex.readers.formats import FOLDER, GLOB, Choice, choose, format_name, reader_class
 from clipdex.wording import type_of
 
 AUTO = "auto"
+_Begun = TypeVar("_Begun")
 _WITH_FORMAT = re.compile(r"(?P<path>.+?):(?P<format>(?:datumaro:)?[A-Za-z][A-Za-z0-9_-]*)", re.DOTALL | re.IGNORECASE)
 
 
@@ -125,9 +127,50 @@ def open_reader(source: Source) -> Reader:
     DatasetError
         When there is no such format, when none fits or several do, or when the dataset cannot be read.
     """
-    if source.format != AUTO:
-        return reader_class(source.format)(source.location, source.options)
-    choice = choose(source.location)
+    return _reader_of(source, _chosen(source))
+
+
+def open_fitting(source: Source, begin: Callable[[Reader], _Begun]) -> _Begun:
+    """Begin to read a source; with format ``auto``, in the first of the formats that fit that can read it.
+
+    Parameters
+    ----------
+    source
+        A dataset that has no index yet.
+    begin
+        Takes a reader, and reads so much that it fails where the format does not fit. It is called for each format that
+        is tried.
+
+    Returns
+    -------
+    What ``begin`` returned. The notices of its reader say what was tried, and why that failed.
+
+    Raises
+    ------
+    DatasetError
+        When no format can read it: the error of the first one.
+    """
+    refused: dict[str, str] = {}
+    first: DatasetError | ExtraMissing | None = None
+    while True:
+        try:
+            choice = _chosen(source, refused)
+        except DatasetError as error:
+            raise first or error from None
+        try:
+            return begin(_reader_of(source, choice))
+        except (DatasetError, ExtraMissing) as error:
+            if source.format != AUTO or choice.format in (FOLDER, GLOB):
+                raise first or error from None
+            first = first or error
+            refused[choice.format] = error.message
+
+
+def _chosen(source: Source, refused: Mapping[str, str] = NO_OPTIONS) -> Choice:
+    return Choice(source.format) if source.format != AUTO else choose(source.location, refused)
+
+
+def _reader_of(source: Source, choice: Choice) -> Reader:
     reader = reader_class(choice.format)(source.location, source.options)
     reader.notices, reader.tried = choice.notices, choice.tried
     return reader
