@@ -157,13 +157,17 @@ def test_whatever_is_printed_logged_or_warned_of_meanwhile_is_heard_and_shown_no
     assert capfd.readouterr() == ("", "of another thread\n")
 
 
-def test_pictures_with_flaws_make_no_library_print(tmp_path, capfd):
+def test_what_libraries_in_c_print_is_heard_too(tmp_path, capfd):
     media = module("components.media", "a test")
     path = tmp_path / "a.png"
     Image.new("RGB", (8, 8)).save(path, icc_profile=b"no profile" * 20)
-    with quiet():
+    heard: list[str] = []
+    with quiet(heard.append):
+        os.write(2, b"written directly\n")
         assert media.Image.from_file(path=str(path)).data.shape == (8, 8, 3)
-    assert capfd.readouterr() == ("", "")
+    assert heard[0] == "written directly"
+    os.write(2, b"and after\n")
+    assert capfd.readouterr() == ("", "and after\n")
 
 
 @pytest.mark.parametrize("name", ["kitti", "open_images", "label_me"])

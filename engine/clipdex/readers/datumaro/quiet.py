@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any, TextIO
 
 PACKAGE = "datumaro"
@@ -21,6 +22,9 @@ LOCK = threading.RLock()
 Heard = Callable[[str], None]
 # Warnings of others are about their own code, such as what will be dropped from it.
 _OF_DATA = (UserWarning, RuntimeWarning)
+_STANDARD_ERROR = 2
+# Of what libraries print, so many bytes are heard.
+_MOST_PRINTED = 1 << 16
 
 
 def _ignore(sentence: str) -> None:
@@ -45,7 +49,7 @@ def quiet(heard: Heard = _ignore) -> Iterator[None]:
         if issubclass(category, _OF_DATA):
             hear(message)
 
-    with LOCK, warnings.catch_warnings(), _logging(hear), _printing(hear), _decoding():
+    with LOCK, warnings.catch_warnings(), _logging(hear), _printing(hear):
         warnings.simplefilter("always")
         warnings.showwarning = show
         yield
@@ -95,19 +99,22 @@ class _Printed:
     ----------
     stream
         The stream.
+    beside
+        Where the threads that were there before print.
     hear
         Called with each line that was printed. Lines that overwrite themselves, such as bars of progress, are none.
     """
 
-    def __init__(self, stream: TextIO, hear: Heard) -> None:
+    def __init__(self, stream: TextIO, beside: TextIO, hear: Heard) -> None:
         self._stream = stream
+        self._beside = beside
         self._hear = hear
         self._others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
         self._begun = ""
 
     def write(self, text: str) -> int:
         if threading.get_ident() in self._others:
-            return self._stream.write(text)
+            return self._beside.write(text)
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
             if "\r" not in line:
@@ -115,7 +122,7 @@ class _Printed:
         return len(text)
 
     def flush(self) -> None:
-        self._stream.flush()
+        self._beside.flush()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._stream, name)
@@ -124,25 +131,34 @@ class _Printed:
 @contextlib.contextmanager
 def _printing(hear: Heard) -> Iterator[None]:
     out, err = sys.stdout, sys.stderr
-    if out is not None:
-        sys.stdout = _Printed(out, _ignore)
-    if err is not None:
-        sys.stderr = _Printed(err, hear)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = out, err
+    with contextlib.ExitStack() as stack:
+        beside = stack.enter_context(_descriptor(err, hear))
+        if out is not None:
+            sys.stdout = _Printed(out, out, _ignore)
+        if err is not None:
+            sys.stderr = _Printed(err, beside, hear)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = out, err
 
 
 @contextlib.contextmanager
-def _decoding() -> Iterator[None]:
-    """Let Datumaro decode with Pillow: OpenCV and the libraries in it print where no code of Python holds it back."""
-    module: ModuleType | None = sys.modules.get(f"{PACKAGE}.util.image")
-    if module is None:
-        yield
-        return
-    before = module.IMAGE_BACKEND.set(module.ImageBackend.PIL)
+def _descriptor(err: TextIO, hear: Heard) -> Iterator[TextIO]:
+    """Hold back what libraries in C print on standard error; yield a stream that still leads there."""
     try:
-        yield
-    finally:
-        module.IMAGE_BACKEND.reset(before)
+        is_there = err.fileno() == _STANDARD_ERROR
+        kept = os.dup(_STANDARD_ERROR)
+    except (OSError, ValueError, AttributeError):  # there is none, or another stream stands for it
+        yield err
+        return
+    with tempfile.TemporaryFile() as file, os.fdopen(kept, "w", 1, err.encoding, err.errors) as beside:
+        err.flush()
+        os.dup2(file.fileno(), _STANDARD_ERROR)
+        try:
+            yield beside if is_there else err
+        finally:
+            os.dup2(kept, _STANDARD_ERROR)
+            file.seek(0)
+            for line in file.read(_MOST_PRINTED).decode(errors="replace").splitlines():
+                hear(line)
