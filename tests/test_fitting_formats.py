@@ -72,3 +72,63 @@ def test_an_error_after_the_first_items_is_no_reason_for_another_format(tmp_path
     path.write_text(path.read_text().replace("</annotations>", "<image"))
     report = build(root)
     assert (report.items, report.annotation_problems) == (1, 1)
+
+
+def chosen(root: Path) -> formats.Choice:
+    choice = formats.choose(root)
+    assert choice.format == "folder"
+    return choice
+
+
+UNREAD = {
+    "via.json": '{"a.png123": {"filename": "a.png", "regions": []}}',
+    "annotations.json": '[{"image": "a.png", "x": 1}]',
+    "x/data.json": '{"images": [], "categories": []}',
+    "a.json": '{"shapes": [], "imagePath": "a.png"}',
+    "result.ndjson": '{"file": "a.png", "bbox": [1, 2, 3, 4]}',
+    "a.xml": "<annotation><filename>a.png</filename></annotation>",
+    "labels.xml": "<dataset><images><image file='a.png'></image></images></dataset>",
+    "a.txt": "0 0.5 0.5 0.2 0.2\n1 0.1 0.1 0.2 0.2\n",
+    "labels/b.txt": "0 0.5 0.5 0.2 0.2\n",
+    "labelTxt/a.txt": "1 2 3 4 5 6 7 8 plane 0\n",
+    "list_attr_celeba.txt": "2\nSmiling Young\na.jpg 1 -1\n",
+    "boxes.csv": "filename,width,height,class,xmin,ymin,xmax,ymax\na.png,1,1,cat,0,0,1,1\n",
+    "train.csv": "image_id,label\na.png,3\n",
+    "train.tfrecord": "x",
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_annotations_beside_images_that_nothing_reads_are_named(tmp_path, name):
+    root = make_folder(tmp_path / "data", "a.png", "x/b.png")
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_text(UNREAD[name])
+    (notice,) = chosen(root).notices
+    assert f"its annotations are not: {name} is of no format" in notice
+    assert "--format NAME (clipdex formats lists them)" in notice
+
+
+ORDINARY = {
+    "README.md": "# Labels and annotations",
+    "readme.txt": "1 2 3 4 5",
+    "notes.txt": "1 2 3 4 5\n",
+    "a.txt": "a photo of a cat, 3 4 5 6 years old",
+    "a.png.json": '{"title": "a.png", "description": "", "photoTakenTime": {"timestamp": "1"}, "people": []}',
+    "metadata.csv": "file_name,label\na.png,cat\n",
+    "metadata.json": '{"annotations": []}',
+    "list.csv": "path\na.png\n",
+    "feed.xml": "<rss><item/></rss>",
+    "map.kml.xml": "<kml><Placemark/></kml>",
+    "list.txt": "a.png\nx/b.png\n",
+    "times.csv": "file,exposure\na.png,0.1\n",
+    "config.yaml": "train: true\nlr: 0.1\n",
+    "settings.json": '{"labels": true, "annotations": 1}',
+    "label.txt": "cat\ndog\n",
+}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_what_lies_beside_photographs_is_no_alarm(tmp_path, name):
+    root = make_folder(tmp_path / "data", "a.png", "x/b.png")
+    (root / name).write_text(ORDINARY[name])
+    assert chosen(root).notices == ()

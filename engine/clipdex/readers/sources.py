@@ -171,7 +171,7 @@ def _chosen(source: Source, refused: Mapping[str, str] = NO_OPTIONS) -> Choice:
 
 
 def _reader_of(source: Source, choice: Choice) -> Reader:
-    reader = reader_class(choice.format)(source.location, source.options)
+    reader = reader_class(choice.format)(source.location, source.options or choice.options)
     reader.notices, reader.tried = choice.notices, choice.tried
     return reader
 
