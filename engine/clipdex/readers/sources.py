@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotFound, ExtraMissing
-from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there
+from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there, quoted
 from clipdex.readers.base import NO_OPTIONS, Reader
 from clipdex.readers.formats import FOLDER, GLOB, Choice, choose, format_name, reader_class
+from clipdex.readers.layout import Layout
 from clipdex.wording import type_of
 
 AUTO = "auto"
@@ -177,5 +178,10 @@ def _reader_of(source: Source, choice: Choice) -> Reader:
 
 
 def tried_in_vain(reader: Reader) -> str:
-    """Return a sentence that names the formats that did not fit a dataset without items; empty where none was tried."""
-    return f" It is of no known format either (tried: {', '.join(reader.tried)})." if reader.tried else ""
+    """Return sentences on what was tried for a dataset without items, and what to try; empty where none was tried."""
+    if not reader.tried:
+        return ""
+    layout = Layout(reader.location)
+    archives = [name for pattern in ("*.zip", "*.tar", "*.tar.*", "*.tgz") for name in layout.find(pattern)]
+    hint = f" Its archive is a dataset: clipdex build {quoted(reader.location / archives[0])}" if archives else ""
+    return f" It is of no known format either (tried: {', '.join(reader.tried)}).{hint}"

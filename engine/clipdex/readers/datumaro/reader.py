@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from clipdex.media.locators import MEMBER
 from clipdex.readers.base import MISSING, NO_IMAGE, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.datumaro.layouts import evidence, importer_for
 from clipdex.readers.datumaro.library import Reports, datumaro_errors, module, open_dataset
 from clipdex.readers.datumaro.media import content_hash, media_of
 from clipdex.readers.datumaro.quiet import quiet
+from clipdex.readers.left_out import ItemFiles
+from clipdex.readers.masks import is_usually_mask
 from clipdex.readers.naming import shown
 from clipdex.wording import with_article
 
@@ -26,7 +29,7 @@ class DatumaroReader(Reader):
     Item id and subset are those of Datumaro; the id is mostly the name of the image without its extension. Labels are
     the categories of all annotations, each once, sorted; in a dataset without categories, the captions. An image with a
     file of its own is read from it; others are taken out of the dataset when needed. What Datumaro warns of, and the
-    annotations that it cannot read, are among the problems.
+    annotations that it cannot read, are among the problems. Images in the folder that Datumaro leaves out are counted.
 
     Parameters
     ----------
@@ -60,8 +63,10 @@ class DatumaroReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in the order of Datumaro, in bounded memory where its importer can stream."""
+        self.passed_over.clear()
         self.annotation_problems.clear()
         self.remarks.clear()
+        files = ItemFiles(self.root)
         reports = Reports(self.root, self.annotation_problems)
         name = importer_for(self.importer, self.location)
         dataset = open_dataset(name, self.location, self.options, stream=True, reports=reports)
@@ -73,8 +78,13 @@ class DatumaroReader(Reader):
             yield from reports.failed
             reports.failed.clear()
             yield from batch
+            for item in batch:
+                if isinstance(item, ReadItem) and not item.media.startswith(MEMBER):
+                    files.add(item.media or item.id)
             if len(batch) < _BATCH:
-                return
+                break
+        if len(files) and self.location.is_dir():
+            self.remarks += [remark] if (remark := files.remark(is_usually_mask, self.passed_over)) else []
 
     def _read(self, item: Any, kinds: Any, names: list[str]) -> ReadItem | UnreadableItem:  # noqa: ANN401
         media, item_id, subset = item.media, str(item.id), str(item.subset)
