@@ -11,6 +11,7 @@ from clipdex.errors import DatasetEmpty, DatasetError
 from clipdex.readers import formats
 from clipdex.readers.sources import Source, open_fitting
 from helpers_engine import make_folder
+from helpers_formats import PICTURES, content, write_tar, write_zip
 from test_cvat import JOB, image, write
 
 
@@ -26,7 +27,9 @@ def test_where_the_format_that_fits_cannot_read_the_folder_the_next_one_is_taken
     done = cli("build", root)
     assert done.code == 0
     assert f"{root} looks like cvat: it has annotations.xml. But it cannot be read as cvat: there are no" in done.err
-    assert f"{root} is read as a folder of images; to name its format, write --format NAME" in done.err
+    assert (
+        f"{root} is read as a folder of images; to name its format, build it with --rebuild --format NAME" in done.err
+    )
     assert "2 added" in done.err
     again = cli("build", root)
     assert "2 unchanged" in again.err
@@ -132,3 +135,14 @@ def test_what_lies_beside_photographs_is_no_alarm(tmp_path, name):
     root = make_folder(tmp_path / "data", "a.png", "x/b.png")
     (root / name).write_text(ORDINARY[name])
     assert chosen(root).notices == ()
+
+
+@pytest.mark.parametrize("writer", [write_zip, write_tar])
+def test_annotations_in_an_archive_are_named(tmp_path, writer):
+    members = {name: content(name) for name in PICTURES}
+    for name in ("annotations.xml", "annotations/instances_val.json", "train/labels/a.txt", "data.yaml"):
+        report = build(writer(tmp_path / f"{name.replace('/', '-')}.archive", {**members, name: b"x"}))
+        (remark,) = report.remarks
+        assert f"such as {name}, are not read: unpack it" in remark
+    for name in ("notes.txt", "labels.md", "readme.json"):
+        assert build(writer(tmp_path / f"{name}.archive", {**members, name: b"x"})).remarks == ()

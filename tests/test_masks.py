@@ -62,7 +62,7 @@ def test_masks_of_known_layouts_are_left_out_and_that_is_said(tmp_path, name):
     assert ids(root) == images
     (notice,) = formats.choose(root).notices
     assert "without its masks" in notice
-    assert "--format folder reads them too" in notice
+    assert "--rebuild --format folder reads them too" in notice
     named = [item.id for item in formats.reader_class("folder")(root).read()]
     assert sorted(named) == sorted(images + masks)
 

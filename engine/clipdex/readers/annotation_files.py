@@ -1,4 +1,4 @@
-"""Finding, at a glance, a file of annotations in a folder that is read as a folder of images."""
+"""Finding, at a glance, a file of annotations where the images alone are read: in a folder, or in an archive."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ _LABEL_COLUMN = re.compile(
 # A line of YOLO, of DOTA or of MOT: a row of numbers, perhaps with a class before or after them.
 _NUMBERS = re.compile(r"(?:[\w-]+[ \t,])?(?:-?\d+(?:\.\d+)?(?:e-?\d+)?[ \t,]+){3,}-?\d+(?:\.\d+)?[ \t,\w-]*")
 _NAMES = re.compile(r"(?m)^\s*(?:names|nc|classes|path|train)\s*:")
+# In an archive, where only names are looked at.
+_MEMBER = re.compile(
+    r"(?:^|/)(?:_?annotations?\b[^/]*\.(?:xml|json|csv)|annotations/(?:.*/)?[^/]+\.(?:xml|json|csv)|labels/(?:.*/)?[^/]+\.txt"
+    r"|instances_[^/]*\.json|data\.ya?ml|obj\.data|_classes\.csv|via_[^/]*\.json)$",
+    re.IGNORECASE,
+)
 _WITHOUT_LOOKING = frozenset({".tfrecord", ".tfrecords", ".record"})
 
 
@@ -65,6 +71,11 @@ def annotation_file(layout: Layout) -> str:
             if _LOOKS[suffix](layout.start(above + name), _NAMED.fullmatch(name) is not None, paired):
                 return above + name
     return ""
+
+
+def is_annotation_member(path: str) -> bool:
+    """Tell whether a file of an archive looks like annotations, by its path."""
+    return _MEMBER.search(path) is not None
 
 
 def _folders(layout: Layout) -> Iterator[str]:

@@ -25,7 +25,7 @@ from clipdex.readers.providers import Core, Datumaro, Folder, Installed, Provide
 
 FOLDER = "folder"
 GLOB = "glob"
-_NAME_IT = "to name its format, write --format NAME (clipdex formats lists them)"
+_NAME_IT = "to name its format, build it with --rebuild --format NAME (clipdex formats lists them)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,7 @@ def _as_folder(location: Path, *, hinted: bool, refused: bool) -> tuple[Mapping[
         options = {SKIP: ",".join(masks.names)}
         said.append(
             f"{location} is read as a folder of images without its masks ({', '.join(masks.names)}), because it is "
-            f"laid out as {masks.layout}: {masks.why}; --format {FOLDER} reads them too."
+            f"laid out as {masks.layout}: {masks.why}; --rebuild --format {FOLDER} reads them too."
         )
     if hinted:
         return options, said
