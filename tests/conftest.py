@@ -201,3 +201,22 @@ def cli(
         return Ran(code, out, err.decode(errors="replace"))
 
     return run_here
+
+
+@pytest.fixture
+def deny() -> Iterator[Callable[[Path], None]]:
+    """Refuse to list a folder, as without permission (which does not stop root), until the folder is deleted."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def denied(folder: Path) -> None:
+            real = os.scandir
+
+            def scandir(path: str | Path) -> Iterator[os.DirEntry[str]]:
+                if os.fspath(path).rstrip(os.sep) == os.fspath(folder):
+                    raise PermissionError(13, "Permission denied", os.fspath(path))
+                return real(path)
+
+            patch.setattr(os, "scandir", scandir)
+
+        denied.lift = patch.undo  # type: ignore[attr-defined]
+        yield denied

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from clipdex import build
+from clipdex import build, plan_build
 from clipdex.datasets.info import describe
 from clipdex.readers import formats
 from clipdex.readers.annotations import MOST_NAMED, AnnotationProblems
@@ -96,3 +96,17 @@ def test_only_the_first_are_kept_and_long_reasons_are_cut():
         problems.add("a.txt", "x" * 1000, number + 1)
     assert (problems.count, len(problems.named)) == (MOST_NAMED + 5, MOST_NAMED)
     assert len(problems.named[0].reason) < 400
+
+
+def test_a_dry_run_counts_and_names_them_as_well(noted, cli):
+    plan = plan_build(noted, format="noted")
+    report = build(noted, format="noted")
+    assert (plan.annotations, plan.annotation_problems, plan.remarks) == (
+        report.annotations,
+        report.annotation_problems,
+        report.remarks,
+    )
+    lines = cli("build", "--dry-run", "--limit", "2", noted).lines
+    assert [line.partition(": ")[0] for line in lines[:3]] == ["annotation not read"] * 3
+    assert lines[2:4] == ["annotation not read: 6 more", f"{noted}: 1 image is named nowhere."]
+    assert "0 failed, 8 annotations not read; nothing to hash" in lines[-1]

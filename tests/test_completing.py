@@ -163,3 +163,9 @@ def test_labels_are_completed_without_what_is_slow_to_import(data):
     )
     assert done.stdout.split() == ["plain,cat"]
     assert not {"openvino", "faiss", "numpy", "PIL", "tokenizers", "rich"} & set(json.loads(done.stderr))
+
+
+def test_labels_in_a_folder_of_a_dataset_are_those_of_the_index_above(complete, photos, monkeypatch):
+    assert "plants" in complete("query", photos / "plants", "--label", "")
+    monkeypatch.chdir(photos / "plants")
+    assert "plants" in complete("query", "--label", "")

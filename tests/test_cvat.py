@@ -82,6 +82,17 @@ def test_a_missing_image_is_named_and_the_others_are_read(tmp_path):
     assert (report.added, [failure.kind for failure in report.failed]) == (1, ["missing", "missing"])
 
 
+def test_an_image_on_a_disk_that_is_away_stays_in_the_index(tmp_path):
+    disk = make_folder(tmp_path / "disk", "a.png", "b.png")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "images").symlink_to(disk)
+    write(tmp_path / "data" / "annotations.xml", JOB, image("a.png", "cat"), image("b.png"))
+    build(tmp_path / "data")
+    disk.rename(tmp_path / "away")
+    report = build(tmp_path / "data")
+    assert (report.kept, report.items) == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("file", "named"),
     [

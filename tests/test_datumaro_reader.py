@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,8 @@ import pytest
 from PIL import Image
 
 from clipdex import Explorer, build
-from clipdex.errors import DatasetError, ExtraMissing, ImageError, QueryError
-from clipdex.readers import ReadItem, UnreadableItem
+from clipdex.errors import DatasetError, DatasetShrunk, ExtraMissing, ImageError, QueryError
+from clipdex.readers import ReadItem, UnreadableItem, mounts
 from clipdex.readers.datumaro import formats as datumaro_formats
 from clipdex.readers.datumaro.library import module
 from clipdex.readers.datumaro.quiet import quiet
@@ -282,3 +283,17 @@ def test_objects_of_datumaro_are_refused_with_what_to_give_instead(photos):
         pytest.raises(QueryError, match=r"of datumaro is no query.*Explorer\.item\(ID\)"),
     ):
         explorer.explore_topk(item)
+
+
+def test_images_on_a_disk_that_is_away_are_kept(exported, tmp_path, monkeypatch):
+    root = shutil.copytree(exported("coco"), tmp_path / "data")
+    assert build(root).items == 5
+    for image in (root / "images" / "val").iterdir():
+        image.unlink()
+    with pytest.raises(DatasetShrunk, match=r"2 of the 5 images .*all 2 of the subset val"):
+        build(root)
+    table = tmp_path / "fstab"
+    table.write_text(f"/dev/sdb1 {root / 'images' / 'val'} ext4 noauto 0 0\n")
+    monkeypatch.setattr(mounts, "TABLES", ((table, 1),))
+    report = build(root)
+    assert (report.unchanged, report.kept, report.removed, report.items) == (3, 2, 0, 5)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import zipfile
 
 import pytest
 
-from clipdex import BuildSettings, Explorer, build
+from clipdex import BuildSettings, Explorer, build, plan_build
 from clipdex.building import planning
 from clipdex.building.losses import Losses
 from clipdex.errors import DatasetEmpty, DatasetShrunk
 from clipdex.readers import mounts
 from clipdex_indexes import IndexWriter, ItemRow
-from helpers_engine import contents, make_folder, picture, rows_and_keys
+from helpers_engine import contents, make_folder, picture, renamed_model, rows_and_keys
 
 NAMES = ("a/1.png", "a/2.png", "b/1.png", "b/2.png", "b/c/3.png", "d.png", "e.png")
 
@@ -171,7 +172,7 @@ def test_an_empty_mount_point_keeps_its_images(root, index, mounted):
     for keywords in ({}, {"prune": True}):
         report = build(root, index=index, **keywords)
         assert (report.kept, report.unchanged, report.removed) == (2, 5, 0)
-        assert [(one.id, one.reason) for one in report.failed] == [("a", "nothing is mounted there")]
+        assert [(one.id, one.reason) for one in report.failed] == [("a", "it is an empty mount point")]
         assert rows_and_keys(index) == before
 
 
@@ -238,6 +239,36 @@ def test_a_list_whose_images_are_away_keeps_the_index(root, index, tmp_path):
     refused(DatasetEmpty, "kept", listed, other)
 
 
+@pytest.mark.parametrize("prune", [False, True])
+def test_images_of_a_list_below_an_empty_mount_point_are_kept(root, index, mounted, tmp_path, prune):
+    listed = tmp_path / "images.txt"
+    listed.write_text("".join(f"data/{name}\n" for name in NAMES))
+    build(listed, index=tmp_path / "other")
+    before = rows_and_keys(tmp_path / "other")
+    mounted(root / "b")
+    empty(root / "b")
+    report = build(listed, index=tmp_path / "other", prune=prune)
+    assert (report.kept, report.unchanged, report.removed) == (3, 4, 0)
+    assert {one.kind for one in report.failed} == {"missing"}
+    assert rows_and_keys(tmp_path / "other") == before
+    shutil.rmtree(root / "b")
+    refused(DatasetShrunk, "all 3 of the folder data/b", listed, tmp_path / "other")
+
+
+def test_images_of_a_list_at_the_end_of_links_to_a_disk_that_is_away_are_kept(tmp_path):
+    disk = make_folder(tmp_path / "disk", "1.png", "2.png", "deep/3.png")
+    make_folder(tmp_path, "x.png", "y.png", seed=9)
+    (tmp_path / "linked").symlink_to(disk)
+    (tmp_path / "one.png").symlink_to(disk / "1.png")
+    listed = tmp_path / "images.txt"
+    listed.write_text("x.png\ny.png\none.png\nlinked/2.png\nlinked/deep/3.png\n")
+    build(listed)
+    disk.rename(tmp_path / "away")
+    (tmp_path / "y.png").unlink()
+    report = build(listed)
+    assert (report.kept, report.unchanged, report.removed) == (3, 1, 1)
+
+
 def test_a_subset_that_is_away_is_not_dropped_unasked(tmp_path):
     make_folder(tmp_path, "m/1.png", "m/2.png", "n/1.png", "n/2.png", "n/3.png", "n/4.png")
     table = tmp_path / "images.csv"
@@ -257,6 +288,31 @@ def test_a_rebuild_that_another_format_was_asked_of_is_what_the_user_wants(root,
             file.write(root / name, name)
     build(archive, index=tmp_path / "other", options={"root": "b"})
     assert build(archive, index=tmp_path / "other", options={"root": "a"}, rebuild=True).items == 2
+
+
+def test_a_rebuild_in_another_way_that_hashes_nothing_keeps_the_index(root, tmp_path):
+    archive, index = tmp_path / "photos.zip", tmp_path / "other"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a/1.png", b"broken")
+        file.write(root / "b" / "1.png", "b/1.png")
+    build(archive, index=index, options={"root": "b"})
+    other = BuildSettings(options={"root": "a"}, rebuild=True)
+    refused(DatasetEmpty, "no image of .* could be hashed", archive, index, settings=other)
+    assert build(archive, index=index, settings=other, prune=True).items == 0
+
+
+def test_a_rebuild_that_sees_nothing_keeps_even_a_damaged_index(root, index, deny):
+    (index / "manifest.json").write_bytes(b"{}")
+    deny(root)
+    refused(DatasetEmpty, "could be hashed, and its index is kept as it was", root, index, rebuild=True)
+    assert plan_build(root, index=index, rebuild=True).refusal.startswith("no image of ")
+
+
+def test_the_command_that_agrees_to_a_rebuild_names_the_same_model(root, index, tmp_path):
+    shutil.rmtree(root / "a")
+    model = str(renamed_model(tmp_path / "my model", "mine"))
+    words = f"--rebuild --prune {root} --index {index} --model '{model}' --precision f32"
+    refused(DatasetShrunk, re.escape(words), root, index, rebuild=True, model=model, precision="f32")
 
 
 def test_a_rebuild_does_not_replace_an_index_by_less_because_a_disk_goes_meanwhile(tmp_path, monkeypatch):
@@ -349,5 +405,5 @@ def test_the_command_fails_where_everything_is_kept_unseen(cli, root, index, mou
     empty(root)
     done = cli("build", root, "--index", index)
     assert done.code == 1
-    assert "failed: .: nothing is mounted there" in done.err
+    assert "failed: .: it is an empty mount point" in done.err
     assert "its index of 7 images is kept" in done.err

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from clipdex import build
@@ -18,25 +16,6 @@ def root(tmp_path):
     root = make_folder(tmp_path / "data", *NAMES)
     build(root)
     return root
-
-
-@pytest.fixture
-def deny(tmp_path):
-    """Refuse to list a folder, as without permission (which does not stop root), until the folder is deleted."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def denied(folder):
-            real = os.scandir
-
-            def scandir(path):
-                if os.fspath(path).rstrip(os.sep) == os.fspath(folder):
-                    raise PermissionError(13, "Permission denied", os.fspath(path))
-                return real(path)
-
-            patch.setattr(os, "scandir", scandir)
-
-        denied.lift = patch.undo
-        yield denied
 
 
 def test_items_below_a_folder_that_cannot_be_read_keep_their_hash_keys(root, deny):

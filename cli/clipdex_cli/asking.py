@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,12 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from clipdex.defaults import INDEX_FOLDER
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
-from clipdex.paths import is_folder
+from clipdex.paths import is_folder, quoted
 from clipdex_cli import options
 from clipdex_cli.output import printable
-from clipdex_cli.project_targets import Resolved, resolve
+from clipdex_cli.project_targets import Resolved, require_index_here, resolve
 from clipdex_cli.several_values import ORDER
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
     if not (given["texts"] or given["images"] or given["items"]):
         if order:
             raise click.UsageError("--not-... pushes away; say what to search for too: --text, --image or --item.")
-        hint = _hint_of([str(target) for target in given["targets"] if not is_folder(Path(target))])
+        hint = _hint_of(given["targets"])
         raise click.UsageError(f"nothing to search for: give --text, --image or --item.{hint}")
     for name, value in order:
         if name in ("texts", "not_texts") and value.strip() and is_folder(Path(value)):
@@ -120,13 +120,25 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
     )
 
 
-def _hint_of(words: list[str]) -> str:
+def _hint_of(targets: tuple[str, ...]) -> str:
     """Say what targets that are no folders may have been meant as."""
+    words = [target for target in targets if not is_folder(Path(target))]
     if not words:
         return ""
     if all(suffix_of(word) in IMAGE_SUFFIXES and Path(word).is_file() for word in words):
-        return f" Did you mean --image {' '.join(map(shlex.quote, words))}?"
+        dataset = _dataset_above(words) if len(words) == len(targets) else None
+        command = f"clipdex query {quoted(dataset)} " if dataset is not None else ""
+        return f" Did you mean {command}--image {' '.join(map(shlex.quote, words))}?"
     return f" Did you mean --text {shlex.quote(' '.join(words))}?"
+
+
+def _dataset_above(images: list[str]) -> str | None:
+    """Return the dataset that images are in, as a path from here; None where that is not one with an index."""
+    from clipdex.datasets.above import folders_above
+
+    found = {next((folder for folder, _ in folders_above(Path(image).absolute())), None) for image in images}
+    folder = found.pop()
+    return os.path.relpath(folder) if folder is not None and not found else None
 
 
 def request_of_result(ctx: click.Context, path: Path) -> tuple[SearchRequest, Result]:
@@ -161,8 +173,8 @@ def place_of(targets: tuple[str, ...], project_dir: Path | None, index: Path | N
     """
     options.one_index(targets, index)
     place = Resolved(()) if index is not None and not targets else resolve(targets, project_dir)
-    if not place.targets and index is None and not Path(INDEX_FOLDER).exists():
-        raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
+    if not place.targets:
+        require_index_here(index)
     return place
 
 
@@ -213,6 +225,7 @@ def ask(place: Resolved, request: SearchRequest, settings: Settings, build: Buil
         if code:
             raise click.exceptions.Exit(code)
     with Explorer(*searched, **chosen) as explorer:
+        printer.say_parts(dataset.record for dataset in explorer.datasets)
         result = explorer.search(request)
         printer.warn_unfinished(explorer.datasets)
         if settings.verbose:

@@ -14,11 +14,14 @@ from clipdex_cli import options
 from clipdex_cli.project_targets import name_of
 
 if TYPE_CHECKING:
-    from clipdex import BuildReport, BuildSettings
+    from pathlib import Path
+
+    from clipdex import BuildPlan, BuildReport, BuildSettings
     from clipdex.datasets.failures import Failure
     from clipdex.readers.sources import Target
 
 _SHOWN_FAILURES = 5
+_SHOWN_INDEXES = 5
 _AFTER_BUILD = "What was hashed is in the index; the same command goes on from there."
 _AFTER_REBUILD = "An index that was there is as it was before."
 
@@ -54,7 +57,7 @@ def build_all(
         name = name_of(target)
         try:
             with stoppable(), BuildDisplay(name, quiet=quiet) as display:
-                events = BuildEvents(options.say_waiting(name), display, None if quiet else _say)
+                events = BuildEvents(options.say_waiting(name), display, None if quiet else say)
                 report = build(target, settings, events)
         except IndexWriteFailed as error:
             if only_news and _is_built(target, settings.index):
@@ -76,31 +79,30 @@ def build_all(
             _say_failures(report)
         seen = report.items - report.kept
         if report.items and not seen:
-            click.echo(
-                f"clipdex: no image of {report.root} can be looked at now: its index of "
-                f"{counted(report.items, 'image')} is kept.",
-                err=True,
-            )
+            click.echo(f"clipdex: {none_seen(report.root, report.items)}", err=True)
             exit_code = 1
         elif report.items == 0:
             _say_passed_over(report)
-            click.echo(f"clipdex: no image in {report.root} could be indexed.", err=True)
+            click.echo(f"clipdex: {none_indexed(report.root)}", err=True)
             exit_code = 1
         elif not quiet and (news or not only_news):
             _say_passed_over(report)
+            _say_taken_over(report)
             _say_done(report)
     return exit_code
 
 
 def _is_built(target: Target, index: str | os.PathLike[str] | None) -> bool:
-    """Tell whether a target has an index already."""
-    from clipdex.datasets.dataset import has_index
+    """Tell whether a target has an index already, or is in a folder that has one."""
+    from clipdex.datasets.above import has_index, nearest_index
     from clipdex.readers.sources import index_folder, locate
 
-    return has_index(index_folder(locate(target), index))
+    source = locate(target)
+    return has_index(nearest_index(source) if index is None else index_folder(source, index))
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Print what the user should know of how a dataset is read."""
     from clipdex_cli.output import printable
 
     click.echo(printable(sentence), err=True)
@@ -124,7 +126,7 @@ def _say_failures(report: BuildReport) -> None:
         )
     for remark in report.remarks:
         click.echo(f"{report.root}: {printable(remark)}", err=True)
-    if report.precision != report.index_precision and report.added + report.changed:
+    if report.precision != report.index_precision and report.hashed:
         click.echo(
             f"{report.root}: hashed in {report.precision}, because {report.device} does not compute in "
             f"{report.index_precision} like the rest of the index: a few bits differ.",
@@ -132,29 +134,68 @@ def _say_failures(report: BuildReport) -> None:
         )
 
 
+def _say_taken_over(report: BuildReport) -> None:
+    """Say which other indexes had hash keys of the dataset, and which were not used, and why."""
+    from clipdex_cli.output import printable
+
+    name = printable(str(report.root))
+    if report.taken_over:
+        parts = [f"{count:,} from the index of {printable(root)}" for root, count in report.taken_over.items()]
+        named = ", ".join(parts[:_SHOWN_INDEXES])
+        more = f", and more of {len(parts) - _SHOWN_INDEXES:,} others" if len(parts) > _SHOWN_INDEXES else ""
+        total = counted(sum(report.taken_over.values()), "hash key")
+        click.echo(f"{name}: {total} taken over: {named}{more}", err=True)
+    for root, why in list(report.left_aside.items())[:_SHOWN_INDEXES]:
+        click.echo(f"{name}: nothing taken over from the index of {printable(root)}: {printable(why)}", err=True)
+    if len(report.left_aside) > _SHOWN_INDEXES:
+        count = len(report.left_aside) - _SHOWN_INDEXES
+        click.echo(f"{name}: nothing taken over from {count:,} others, for such reasons", err=True)
+
+
 def _say_passed_over(report: BuildReport) -> None:
+    if line := passed_over(report):
+        click.echo(line, err=True)
+
+
+def passed_over(of: BuildReport | BuildPlan) -> str:
+    """Return a line that says what was passed over; empty where nothing was."""
     from clipdex.readers.passing_over import said
     from clipdex_cli.output import printable
 
-    if report.passed_over:
-        click.echo(f"{report.root}: passed over: {printable(said(report.passed_over))}", err=True)
+    return f"{of.root}: passed over: {printable(said(of.passed_over))}" if of.passed_over else ""
+
+
+def none_seen(root: Path, known: int) -> str:
+    """Say that the images of a dataset are out of sight, and that its index is kept."""
+    return f"no image of {root} can be looked at now: its index of {counted(known, 'image')} is kept."
+
+
+def none_indexed(root: Path) -> str:
+    """Say that the index of a dataset has no image."""
+    return f"no image in {root} could be indexed."
+
+
+def outcomes(of: BuildReport | BuildPlan, damaged: int = 0) -> list[str]:
+    """Return how many items there are of each outcome, and annotations not read, as texts such as ``3 added``."""
+    counts = [f"{of.added:,} added"]
+    counts += [f"{of.changed:,} changed"] if of.changed else []
+    counts += [f"{of.touched:,} touched"] if of.touched else []
+    counts += [f"{of.renamed:,} renamed"] if of.renamed else []
+    counts += [f"{of.unchanged:,} unchanged"]
+    counts += [f"{of.removed:,} removed"] if of.removed else []
+    counts += [f"{of.kept:,} kept unseen"] if of.kept else []
+    counts += [f"{len(of.failed):,} failed{_kinds(of.failed)}"]
+    counts += [f"{damaged:,} damaged"] if damaged else []
+    unread = of.annotation_problems
+    counts += [f"{counted(unread, 'annotation')} not read"] if unread else []
+    return counts
 
 
 def _say_done(report: BuildReport) -> None:
     from clipdex_cli.output import printable
 
-    counts = [f"{report.added:,} added"]
-    counts += [f"{report.changed:,} changed"] if report.changed else []
-    counts += [f"{report.touched:,} touched"] if report.touched else []
-    counts += [f"{report.renamed:,} renamed"] if report.renamed else []
-    counts += [f"{report.unchanged:,} unchanged"]
-    counts += [f"{report.removed:,} removed"] if report.removed else []
-    counts += [f"{report.kept:,} kept unseen"] if report.kept else []
-    counts += [f"{len(report.failed):,} failed{_kinds(report.failed)}"]
-    counts += [f"{len(report.damaged):,} damaged"] if report.damaged else []
-    unread = report.annotation_problems
-    counts += [f"{counted(unread, 'annotation')} not read"] if unread else []
-    hashed = report.added + report.changed
+    counts = outcomes(report, len(report.damaged))
+    hashed = report.hashed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
     click.echo(
         f"{report.root}: {', '.join(counts)}; {counted(report.items, 'image')} in the index "

@@ -108,12 +108,12 @@ def _searched(ctx: click.Context) -> list[Source]:
 
 def _names_in(ctx: click.Context) -> tuple[set[str], set[str]]:
     """Return the names of the subsets and of the labels of the searched datasets."""
+    from clipdex.datasets.above import nearest_index
     from clipdex.paths import expanded
-    from clipdex.readers.sources import index_folder
     from clipdex_indexes.storage.names import names_in
 
     index = ctx.params.get("index")
-    folders = [expanded(index)] if index is not None else [index_folder(source) for source in _searched(ctx)]
+    folders = [expanded(index)] if index is not None else [nearest_index(source) for source in _searched(ctx)]
     subsets: set[str] = set()
     labels: set[str] = set()
     for folder in folders:

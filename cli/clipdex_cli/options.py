@@ -68,6 +68,17 @@ PRUNE = click.option(
     help="Drop what is gone even where that is all of a folder, or more than half of the index. Without --prune, such "
     "a build stops: a disk may be away.",
 )
+DRY_RUN = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what the build would do, and write nothing. Exit code: 0 when it would run, 1 when it would stop.",
+)
+DRY_RUN_LIMIT = click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="With --dry-run, name at most N images of each kind. [default: 5]",
+)
 WAIT = click.option(
     "--wait/--no-wait",
     default=True,
@@ -168,3 +179,9 @@ def one_index(targets: tuple[str, ...], index: Path | None) -> None:
     """Refuse one index folder for several targets."""
     if index is not None and len(targets) > 1:
         raise click.UsageError("--index holds the index of one dataset; give one TARGET with it.")
+
+
+def limit_of_dry_run(limit: int | None, *, dry_run: bool) -> None:
+    """Refuse the number of images that a dry run names where there is none."""
+    if limit is not None and not dry_run:
+        raise click.UsageError("--limit goes with --dry-run.")

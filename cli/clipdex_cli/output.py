@@ -18,6 +18,7 @@ from clipdex_cli.tables import table
 if TYPE_CHECKING:
     from clipdex import Result
     from clipdex.datasets.dataset import Dataset
+    from clipdex.datasets.record import DatasetRecord
     from clipdex.encoder import Encoder
     from clipdex.report.save import Saved
     from clipdex.search.result import QueryRecord
@@ -115,6 +116,7 @@ def warn(result: Result) -> None:
     """Say which texts were too long for the model, and why there are no hits."""
     if not result.hits:
         names = ", ".join(printable(dataset.name) for dataset in result.datasets)
+        names += "".join(f", below {printable(dataset.part)}" for dataset in result.datasets if dataset.part)
         filtered = [
             f"{name.replace('_', ' ')}: {', '.join(map(printable, one))}" for name, one in result.filter.items()
         ]
@@ -130,6 +132,22 @@ def warn(result: Result) -> None:
         if query.truncated:
             start = printable(query.value[:40])
             click.echo(f"Only the beginning of this text was used, it is too long: {start}...", err=True)
+
+
+def say_parts(records: Iterable[DatasetRecord]) -> None:
+    """Say where a part of a dataset is searched, because the index is that of the dataset above."""
+    for record in records:
+        say_part(record.root, record.part, f"searching the part {printable(record.part)} of")
+        if record.part and not record.part.endswith("/"):
+            image = printable(quoted(record.place))
+            click.echo(f"That is one image. To search with it: --image {image}", err=True)
+
+
+def say_part(root: str | Path, part: str, doing: str) -> None:
+    """Say what is done with the index of a dataset, where a part of it is named."""
+    if part:
+        place = printable(str(Path(root) / part))
+        click.echo(f"no index in {place}: {doing} the index of {printable(str(root))}", err=True)
 
 
 def warn_unfinished(datasets: Iterable[Dataset]) -> None:

@@ -74,6 +74,49 @@ def the_project(project_dir: Path | None) -> Project:
     return project
 
 
+def require_index_here(index: Path | None) -> None:
+    """Refuse to go on without a target and a project, where the current folder has no index and is in none.
+
+    Raises
+    ------
+    UsageError
+        When there is nothing that the command line could mean.
+    """
+    if index is None and not _has_index(Path.cwd()):
+        raise click.UsageError(
+            "name a TARGET: the current folder has no index, is in no dataset that has one, and is in no project."
+        )
+
+
+def _has_index(folder: Path) -> bool:
+    """Tell whether there is an index in a folder or above it."""
+    from clipdex.datasets.above import folders_above
+
+    return (folder / INDEX_FOLDER).exists() or next(folders_above(folder), None) is not None
+
+
+def with_index(target: Target, index: Path | None, doing: str) -> Target:
+    """Return a target or, where only an index above has it, the dataset of that index.
+
+    Parameters
+    ----------
+    target
+        What was named.
+    index
+        Its index folder, where one was named.
+    doing
+        What is said then of the index above, such as "checking all of".
+    """
+    from clipdex.datasets.opening import source_with_index
+    from clipdex_cli.output import say_part
+
+    source = source_with_index(target, index)
+    if not source.part:
+        return target
+    say_part(source.location, source.part, doing)
+    return str(source.location)
+
+
 def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
     """Return the datasets of the targets. In a project, the name of a source has priority over a path."""
     from clipdex.projects.places import find_project
@@ -82,7 +125,7 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
         return Resolved(tuple(targets))
     project = the_project(project_dir)
     if not targets:
-        if project_dir is None and Path.cwd() != project.folder and Path(INDEX_FOLDER).exists():
+        if project_dir is None and Path.cwd() != project.folder and _has_index(Path.cwd()):
             click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)
         return Resolved(tuple(project.all_sources()), project, ())
     found: list[Target] = []

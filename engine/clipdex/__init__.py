@@ -1,7 +1,8 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
-``build`` makes an index, ``Explorer`` searches it, ``save_result`` saves pictures of a ``Result``, ``join`` makes one
-index of several, ``open_project`` reads a project. Every error is a ``ClipdexError``; ``clipdex.errors`` lists them.
+``build`` makes an index, and ``plan_build`` says what it would do. ``Explorer`` searches it, ``save_result`` saves
+pictures of a ``Result``, ``join`` makes one index of several, ``open_project`` reads a project. Every error is a
+``ClipdexError``; ``clipdex.errors`` lists them.
 
 Importing this package is fast: the first call that needs NumPy, FAISS or OpenVINO imports it.
 """
@@ -15,6 +16,7 @@ from clipdex.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from clipdex.building.build import BuildReport, build
+    from clipdex.building.dry_run import BuildPlan, plan_build
     from clipdex.building.events import BuildEvents, BuildProgress
     from clipdex.building.hash_keys import ExportReport, ImportReport, export_hash_keys, import_hash_keys
     from clipdex.building.joining import join
@@ -33,6 +35,8 @@ _LAZY = {
     "Explorer": "search.explorer",
     "DatasetItem": "search.queries",
     "build": "building.build",
+    "plan_build": "building.dry_run",
+    "BuildPlan": "building.dry_run",
     "BuildEvents": "building.events",
     "BuildProgress": "building.events",
     "BuildReport": "building.build",
@@ -76,6 +80,8 @@ __all__ = [
     "BuildEvents",
     "BuildProgress",
     "BuildReport",
+    "plan_build",
+    "BuildPlan",
     "join",
     "open_project",
     "export_hash_keys",

@@ -86,6 +86,45 @@ def select(index: Snapshot, wanted: ItemFilter, dataset: str = "") -> Masks:
     return [_mask(segment.table, wanted) for segment in index.segments]
 
 
+def select_below(index: Snapshot, path: str, is_below: Callable[[str], bool]) -> list[Bools]:
+    """Select the items of an index whose media are at a path, or in the folder that is there.
+
+    Parameters
+    ----------
+    index
+        An open index.
+    path
+        POSIX path below the root of the dataset; that of a folder ends in a slash.
+    is_below
+        Tells whether media are there. It is asked only of items that have media of their own, since the path of others
+        is their id, and only where the media contain the last name of ``path``.
+
+    Returns
+    -------
+    list of array
+        For each segment bool ``[items]``. Masks say nothing of removed items.
+    """
+    return [_below(segment.table, path, is_below) for segment in index.segments]
+
+
+def _below(table: TableReader, path: str, is_below: Callable[[str], bool]) -> Bools:
+    folder, _, name = path.rpartition("/")
+    mask = np.zeros(table.items, np.bool_)
+    for numbers in _parts(
+        [
+            number
+            for number, known in table.folders().items()
+            if known == folder or (not name and known.startswith(path))
+        ]
+    ):
+        condition = f"media IS NULL AND folder IN ({numbers})"
+        mask |= table.where(f"{condition} AND name = ?", (name,)) if name else table.where(condition)
+    for position, media in table.media(name or folder.rpartition("/")[2]):
+        if is_below(media):
+            mask[position] = True
+    return mask
+
+
 def _mask(table: TableReader, wanted: ItemFilter) -> Bools | None:
     mask: Bools | None = None
     kinds: list[tuple[tuple[str, ...], tuple[str, ...], Callable[[TableReader, tuple[str, ...]], Bools | bool]]] = [

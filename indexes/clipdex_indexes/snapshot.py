@@ -17,12 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, TypeVar
 
-from clipdex_indexes.arrays import Keys
+from clipdex_indexes.arrays import Bools, Keys, Masks
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.storage.files import require_utf8
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.storage.segment import Segment
 from clipdex_indexes.storage.table import ItemRow, TableCounts, TableReader
+from clipdex_indexes.storage.verifying import require_whole
 
 _ATTEMPTS = 5
 _Snapshot = TypeVar("_Snapshot", bound="Snapshot")
@@ -119,9 +120,21 @@ class Snapshot:
         rows = {number: iter(self.segments[number].table.rows(positions)) for number, positions in by_segment.items()}
         return [next(rows[segment]) for segment, _ in locations]
 
-    def items(self) -> Iterator[tuple[Location, ItemRow]]:
-        """Yield every item with its location, in item order, in bounded memory."""
-        streams = [_located_rows(number, segment) for number, segment in enumerate(self.segments)]
+    def items(self, selected: Masks | None = None, begin: str = "") -> Iterator[tuple[Location, ItemRow]]:
+        """Yield every item, or those selected, with its location, in item order, in bounded memory.
+
+        Parameters
+        ----------
+        selected
+            For each segment the items to yield, bool ``[items]``; None for all.
+        begin
+            The id to begin with, or the first one after it.
+        """
+        masks = [None] * len(self.segments) if selected is None else selected
+        streams = [
+            _located_rows(number, segment, mask, begin)
+            for number, (segment, mask) in enumerate(zip(self.segments, masks, strict=True))
+        ]
         yield from heapq.merge(*streams, key=lambda item: item[1][:2])
 
     def find(self, item_id: str) -> list[tuple[Location, ItemRow]]:
@@ -139,6 +152,16 @@ class Snapshot:
     def ids_like(self, item_id: str, limit: int = 2000) -> list[str]:
         """Return ids that a mistyped ``item_id`` may have meant: candidates, not ranked; ``limit`` for each segment."""
         return [similar for segment in self.segments for similar in segment.table.ids_like(item_id, limit)]
+
+    def require_whole(self, segment: int) -> None:
+        """Read every byte of the files of a segment: opening compares a sample only.
+
+        Raises
+        ------
+        IndexCorrupt
+            When a checksum is not the one in the manifest.
+        """
+        require_whole(self.folder / SEGMENTS_FOLDER, self.segments[segment].stamp)
 
     def counts(self) -> TableCounts:
         """Count the items of each subset and of each label."""
@@ -187,6 +210,6 @@ def open_state(folder: Path, before: State | None = None) -> State:
     raise IndexCorrupt(f"a file of the index in {folder} is missing. {rebuild_advice(folder)}")
 
 
-def _located_rows(number: int, segment: Segment) -> Iterator[tuple[Location, ItemRow]]:
-    for position, row in segment.table.iterate():
+def _located_rows(number: int, segment: Segment, mask: Bools | None, begin: str) -> Iterator[tuple[Location, ItemRow]]:
+    for position, row in segment.table.iterate(mask, begin):
         yield Location(number, position), row

@@ -52,6 +52,36 @@ _OWN_FILE = re.compile(
 _OWN_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]{{32}}\.json")
 
 
+def require_index_folder(folder: Path) -> None:
+    """Refuse a folder in which no index can be: one that holds other files, or links that lead out of the index.
+
+    Raises
+    ------
+    IndexWriteFailed
+        When it is such a folder, or nobody may look at it.
+    IndexFailure
+        When its name is not valid UTF-8.
+    """
+    require_utf8(folder)
+    segments = folder / SEGMENTS_FOLDER
+    try:
+        if segments.is_symlink() or (folder / FILE_NAME).is_symlink():
+            raise IndexWriteFailed(f"{folder} holds links in the place of an index, which lead elsewhere.")
+        if segments.is_dir() or not folder.is_dir():
+            return
+    except OSError as error:
+        raise IndexWriteFailed(
+            f"{folder} cannot be looked at: {error.strerror or error}. Name a folder that can be written with --index."
+        ) from error
+    with contextlib.suppress(OSError):
+        others = sorted(path.name for path in folder.iterdir())
+        if others and others != ["lock"]:
+            raise IndexWriteFailed(
+                f"{folder} is no index and has something in it ({others[0]}): name an empty folder, or one that is "
+                "not there yet."
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """What a commit did.
@@ -126,8 +156,7 @@ class IndexWriter:
         self.base: Snapshot | None = None
 
     def __enter__(self) -> IndexWriter:
-        require_utf8(self.folder)
-        self._refuse_what_is_not_ours()
+        require_index_folder(self.folder)
         try:
             self._segments_folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -308,21 +337,6 @@ class IndexWriter:
             return []
         self._written.extend(files_of(self._segments_folder, merged))
         return [merged]
-
-    def _refuse_what_is_not_ours(self) -> None:
-        """Refuse a folder that holds other files, and links that lead out of the index."""
-        segments = self.folder / SEGMENTS_FOLDER
-        if segments.is_symlink() or (self.folder / FILE_NAME).is_symlink():
-            raise IndexWriteFailed(f"{self.folder} holds links in the place of an index, which lead elsewhere.")
-        if segments.is_dir() or not self.folder.is_dir():
-            return
-        with contextlib.suppress(OSError):
-            others = sorted(path.name for path in self.folder.iterdir())
-            if others and others != ["lock"]:
-                raise IndexWriteFailed(
-                    f"{self.folder} is no index and has something in it ({others[0]}): name an empty folder, or one "
-                    "that is not there yet."
-                )
 
     def _discard(self) -> None:
         """Delete the files that were written and not committed."""

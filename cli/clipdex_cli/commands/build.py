@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from clipdex.defaults import INDEX_FOLDER
+from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
 from clipdex_cli.project_targets import PROJECT
 
 
-@click.command("build", cls=Command, common=("format_name", "model", "index", "rebuild", "prune", "quiet"))
+@click.command("build", cls=Command, common=("format_name", "model", "index", "rebuild", "prune", "dry_run", "quiet"))
 @options.TARGETS
 @options.FORMAT
 @options.FORMAT_OPTIONS
@@ -25,6 +26,8 @@ from clipdex_cli.project_targets import PROJECT
 @PROJECT
 @click.option("--rebuild", is_flag=True, help="Hash every image again, and replace the index.")
 @options.PRUNE
+@options.DRY_RUN
+@options.DRY_RUN_LIMIT
 @options.WAIT
 @options.max_pixels
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary, only failed and damaged files.")
@@ -39,6 +42,8 @@ def command(
     project_dir: Path | None,
     rebuild: bool,
     prune: bool,
+    dry_run: bool,
+    limit: int | None,
     wait: bool,
     max_pixels: int,
     quiet: bool,
@@ -52,18 +57,23 @@ def command(
     The index is beside the dataset. A second build hashes only what is new or changed, and drops what is gone. A build
     saves its work every 30 seconds and on Ctrl-C; the same command continues it.
 
+    Where a folder in TARGET has an index, or a folder above it, the build takes over its hash keys of unchanged files.
+    The model and the precision must be the same. --rebuild hashes everything.
+
     Files that cannot be read do not stop a build. It names them, and those that are damaged, and lists all of them in
     failed.json in the index.
 
     A build that sees no image keeps the index. One that would drop all of a folder, or more than half of the index,
-    stops before it changes anything: a disk may be away. --prune drops them.
+    stops before it changes anything: a disk may be away. --prune drops them. --dry-run says what would happen.
 
     Exit code: 0 when each TARGET has an image in its index and the build saw one, else 1.
     """
     options.one_index(targets, index)
+    options.limit_of_dry_run(limit, dry_run=dry_run)
     values = options.named_values(format_options)
     from clipdex import BuildSettings
     from clipdex_cli.build_loop import build_all
+    from clipdex_cli.dry_run import plan_all
     from clipdex_cli.project_targets import resolve
 
     found = resolve(targets, project_dir)
@@ -80,7 +90,8 @@ def command(
         wait=wait,
         max_pixels=max_pixels,
     )
-    return build_all(found.targets or (_current_folder(),), settings, quiet=quiet)
+    chosen = found.targets or (_current_folder(),)
+    return plan_all(chosen, settings, quiet=quiet, limit=limit) if dry_run else build_all(chosen, settings, quiet=quiet)
 
 
 def _current_folder() -> Path:
@@ -91,10 +102,16 @@ def _current_folder() -> Path:
     UsageError
         When the answer is no, or nobody can be asked.
     """
+    from clipdex.datasets.above import folders_above
     from clipdex.readers.folder import count_images
 
     if Path(INDEX_FOLDER).exists():
         raise click.UsageError("name a TARGET. To bring the index of the current folder up to date: clipdex build .")
+    for above, _ in folders_above(Path.cwd()):
+        raise click.UsageError(
+            f"name a TARGET. To bring the index of {above}, above the current folder, up to date: clipdex build "
+            f"{quoted(above)}. To give the current folder an index of its own: clipdex build ."
+        )
     count, all_seen = count_images(Path())
     if not count:
         raise click.UsageError(

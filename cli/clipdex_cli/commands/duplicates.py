@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clipdex.defaults import INDEX_FOLDER
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, write
-from clipdex_cli.project_targets import PROJECT, resolve
+from clipdex_cli.output import printable, say_parts, write
+from clipdex_cli.project_targets import PROJECT, require_index_here, resolve
 from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
@@ -70,7 +69,8 @@ def command(
     image of the group, so two images of a group can differ in more than D bits. The groups go across the subsets of a
     TARGET, and across all TARGETs.
 
-    In a project, a TARGET may be the name of a source; without one, all sources are searched.
+    In a project, a TARGET may be the name of a source; without one, all sources are searched. Of a folder without an
+    index, that part of the index above is searched.
 
     --output paths leaves out the first image of each group, so the paths that it prints can be deleted. Look at the
     groups (--save) before you do.
@@ -79,8 +79,8 @@ def command(
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
     found = resolve(targets, project_dir).targets
-    if not found and not (index or Path(INDEX_FOLDER)).exists():
-        raise click.UsageError("name a TARGET: the current folder has no index, and is in no project.")
+    if not found:
+        require_index_here(index)
     from clipdex.search.duplicates import find_duplicates
     from clipdex_cli.progress import WorkDisplay
 
@@ -93,6 +93,7 @@ def command(
             index=index,
             progress=lambda part: display("percent compared", round(100 * part), 100) if part else None,
         )
+    say_parts(result.datasets)
     if across == "datasets" and len(result.datasets) < 2:
         click.echo(
             "There is one dataset only, so no group is across datasets. Name another one. Of a merged dataset, name "

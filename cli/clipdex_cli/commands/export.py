@@ -31,11 +31,13 @@ def command(file: Path, targets: tuple[str, ...], index: Path | None, project_di
     NAME.items.json.
 
     Without a TARGET, the file gets the keys of the current folder, or of all sources of the project. In a project, a
-    TARGET may be the name of a source.
+    TARGET may be the name of a source. Of a folder without an index, the file gets that part of the index above.
     """
     options.one_index(targets, index)
     from clipdex import export_hash_keys
-    from clipdex_cli.output import printable
+    from clipdex_cli.output import printable, say_part
 
     report = export_hash_keys(file, *(resolve(targets, project_dir).targets or (Path(),)), index=index)
+    for one in report.datasets:
+        say_part(one.root, one.part, f"exporting the part {printable(one.part)} of")
     click.echo(f"{report.path}: {report.keys:,} hash keys of model {printable(report.model)}", err=True)

@@ -11,7 +11,7 @@ from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import UNFINISHED, printable, size, write
+from clipdex_cli.output import UNFINISHED, printable, say_part, size, write
 from clipdex_cli.project_targets import PROJECT
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     """Show what an index holds and whether it is up to date.
 
     Without a TARGET, clipdex shows the index of the current folder, or those of all sources of the project. In a
-    project, a TARGET may be the name of a source. --index alone shows an index whose images may be elsewhere.
+    project, a TARGET may be the name of a source. Of a folder or an image without an index, clipdex shows that part of
+    the index above. --index alone shows an index whose images may be elsewhere.
     """
     options.one_index(targets, index)
     from clipdex.datasets.info import describe, describe_alone
@@ -43,6 +44,8 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     else:
         found = resolve(targets, project_dir)
         described = [describe(target, index=index) for target in found.targets or (Path(),)]
+    for info in described:
+        say_part(info.root, info.part, f"showing the part {printable(info.part)} of")
     if as_json:
         import json
 
@@ -54,6 +57,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             click.echo()
         lines = [
             ("dataset", f"{printable(str(info.root))} ({printable(info.format)})"),
+            ("part", printable(info.part)),
             ("index", f"{printable(str(info.index))}, {size(info.bytes)} in {_segments(info.segments)}"),
             ("items", f"{info.items:,}" if info.complete else f"{info.items:,} so far: {UNFINISHED}"),
             ("subsets", _counts(info.subsets)),

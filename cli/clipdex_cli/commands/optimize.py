@@ -10,7 +10,7 @@ from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable, size
-from clipdex_cli.project_targets import PROJECT, name_of, resolve
+from clipdex_cli.project_targets import PROJECT, name_of, resolve, with_index
 
 
 @click.command("optimize", cls=Command)
@@ -25,16 +25,17 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     queries will read and that will not change soon.
 
     Without a TARGET, clipdex optimizes the index of the current folder, or those of all sources of the project. In a
-    project, a TARGET may be the name of a source.
+    project, a TARGET may be the name of a source. Of a folder without an index, clipdex optimizes the index above.
     """
     options.one_index(targets, index)
     from clipdex.datasets.maintenance import optimize
     from clipdex.errors import ClipdexError
 
     exit_code = 0
-    for target in resolve(targets, project_dir).targets or (Path(),):
-        name = printable(name_of(target if index is None or targets else index))
+    for named in resolve(targets, project_dir).targets or (Path(),):
         try:
+            target = with_index(named, index, "optimizing all of")
+            name = printable(name_of(target if index is None or targets else index))
             done = optimize(target, index=index, wait=wait, waiting=options.say_waiting(name))
         except ClipdexError as error:
             click.echo(f"clipdex: {error.message}", err=True)

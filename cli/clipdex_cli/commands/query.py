@@ -143,8 +143,9 @@ def command(
 ) -> int:
     """Show the images nearest to texts, images or items.
 
-    TARGET is a dataset with an index, or a source of the project; several are searched as one. Without a TARGET, query
-    searches all sources of the project, or else the current folder. Several queries give one list of hits.
+    TARGET is a dataset with an index, or a source of the project; several are searched as one. Of a folder or an image
+    without an index, that part of the index above is searched. Without a TARGET, query searches all sources of the
+    project, or else the current folder. Several queries give one list of hits.
 
     \b
     clipdex query PHOTOS --text "a dog"

@@ -11,7 +11,7 @@ from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable, size
-from clipdex_cli.project_targets import PROJECT, name_of, resolve
+from clipdex_cli.project_targets import PROJECT, name_of, resolve, with_index
 
 
 @click.command("verify", cls=Command)
@@ -25,7 +25,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     an index, clipdex checks only sizes, headers and a sample of the bytes.
 
     Without a TARGET, clipdex checks the index of the current folder, or those of all sources of the project. In a
-    project, a TARGET may be the name of a source.
+    project, a TARGET may be the name of a source. Of a folder without an index, clipdex checks the index above.
 
     Exit code: 0 when all is well, else 1.
     """
@@ -34,14 +34,15 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     from clipdex.errors import ClipdexError
 
     exit_code = 0
-    for target in resolve(targets, project_dir).targets or (Path(),):
-        name = printable(name_of(target if index is None or targets else index))
+    for named in resolve(targets, project_dir).targets or (Path(),):
         try:
+            target = with_index(named, index, "checking all of")
             checked = verify(target, index=index)
         except ClipdexError as error:
             click.echo(f"clipdex: {error.message}", err=True)
             exit_code = error.exit_code
             continue
+        name = printable(name_of(target if index is None or targets else index))
         for problem in checked.problems:
             click.echo(f"{name}: {printable(problem)}", err=True)
         if checked.ok:

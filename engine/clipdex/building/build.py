@@ -7,39 +7,37 @@ built. With the lock held it decides again: another process may have made an ind
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from clipdex.building.deciding import (
+    Reading,
+    is_read_as_before,
+    listed_before,
+    model_for,
+    plan_of_rebuild,
+    precision_for,
+    source_to_read,
+)
 from clipdex.building.events import BuildEvents
 from clipdex.building.losses import Guard
 from clipdex.building.pipeline import Run
 from clipdex.building.planning import Plan
-from clipdex.building.settings import BuildKeywords, BuildSettings
+from clipdex.building.settings import BuildKeywords, BuildSettings, with_keywords
+from clipdex.building.taking_over import OtherIndexes
 from clipdex.building.unchanged import is_unchanged, remember
-from clipdex.datasets.dataset import as_indexed, has_index, recordable, require_same_root
-from clipdex.datasets.failures import Failure, Listed, read_listed, write_listed
-from clipdex.datasets.provenance import model_for_new_index, model_of
-from clipdex.encoder import (
-    AUTO,
-    Encoder,
-    Model,
-    find_model,
-    nearest_precision,
-)
-from clipdex.errors import DatasetEmpty, IndexFailure, ModelMismatch
-from clipdex.paths import is_there
-from clipdex.readers.base import ANNOTATION, AWAY, DAMAGED, Reader, ReadItem, UnreadableItem
-from clipdex.readers.ordering import in_item_order
-from clipdex.readers.passing_over import said
-from clipdex.readers.sources import AUTO as AUTO_FORMAT
-from clipdex.readers.sources import Source, Target, index_folder, locate, open_fitting, open_reader, tried_in_vain
+from clipdex.datasets.above import has_index
+from clipdex.datasets.dataset import recordable, require_same_root
+from clipdex.datasets.failures import Failure, Listed, write_listed
+from clipdex.encoder import Encoder
+from clipdex.paths import quoted
+from clipdex.readers.base import ANNOTATION, DAMAGED
+from clipdex.readers.sources import Target, index_folder, locate, open_fitting, open_reader
 from clipdex.version import WRITER
-from clipdex_indexes import IndexWriter, Snapshot, read_manifest
+from clipdex_indexes import IndexWriter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -60,9 +58,10 @@ class BuildReport:
     index_precision
         Precision that the index names. It differs from ``precision`` where this device does not have it.
     added
-        Number of new items. They were hashed, except further copies of content that the index had of a moved file.
+        Number of new items. They were hashed, except further copies of content that the index had of a moved file, and
+        those of ``taken_over``.
     changed
-        Number of items with other content. They were hashed.
+        Number of items with other content. They were hashed, except those of ``taken_over``.
     touched
         Number of items of which only the time, the labels or the path of the file changed. They were not hashed.
     renamed
@@ -92,6 +91,11 @@ class BuildReport:
         Number of annotations that could not be read.
     remarks
         Sentences on what else was found in the dataset, such as images that no annotation file names.
+    taken_over
+        Numbers of the added and changed items whose hash keys were copied from other indexes, by the dataset of those:
+        a folder in this dataset, or above it. They were not hashed.
+    left_aside
+        Why other indexes in or above this dataset were not used for that, by their dataset.
     """
 
     root: Path
@@ -113,51 +117,16 @@ class BuildReport:
     seconds: float
     damaged: tuple[Failure, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    taken_over: Mapping[str, int] = field(default_factory=dict)
+    left_aside: Mapping[str, str] = field(default_factory=dict)
     annotations: tuple[Failure, ...] = ()
     annotation_problems: int = 0
     remarks: tuple[str, ...] = ()
 
-
-class Reading:
-    """A dataset that is being read; its fingerprint is taken first."""
-
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
-        # Taken before anything is read, so that a change during the build gives another fingerprint.
-        self.fingerprint = reader.fingerprint() or None
-        self._items = reader.read()
-
-    @classmethod
-    def begun(cls, reader: Reader) -> Reading:
-        """Read the first item of a dataset; errors as of ``require_items``."""
-        reading = cls(reader)
-        reading.require_items()
-        return reading
-
-    def require_items(self) -> None:
-        """Read the first item.
-
-        Raises
-        ------
-        DatasetEmpty
-            When there is none.
-        """
-        first = next((item for item in self._items if not _is_away(item)), None)
-        if first is None:
-            passed_over = said(self.reader.passed_over)
-            raise DatasetEmpty(
-                f"there are no images in {self.reader.location}: nothing was indexed."
-                f"{f' Passed over: {passed_over}.' if passed_over else ''}{tried_in_vain(self.reader)}"
-            )
-        self._items = itertools.chain([first], self._items)
-
-    def items(self) -> Iterator[ReadItem | UnreadableItem]:
-        """Return the items, once, in item order."""
-        return in_item_order(self.reader, self._items)
-
-
-def _is_away(item: ReadItem | UnreadableItem) -> bool:
-    return isinstance(item, UnreadableItem) and item.kind == AWAY
+    @property
+    def hashed(self) -> int:
+        """Number of the added and changed items whose keys were not taken over."""
+        return self.added + self.changed - sum(self.taken_over.values())
 
 
 def build(
@@ -199,20 +168,8 @@ def build(
     IndexFailure
         When the index is damaged, locked by another process, or cannot be written.
     """
-    settings, events = _settings_of(settings or BuildSettings(), events or BuildEvents(), keywords)
+    settings, events = with_keywords(settings or BuildSettings(), events or BuildEvents(), keywords, "build")
     return _build(target, settings, events)
-
-
-def _settings_of(
-    settings: BuildSettings, events: BuildEvents, keywords: Mapping[str, Any]
-) -> tuple[BuildSettings, BuildEvents]:
-    """Return settings and events with the attributes that keywords replace."""
-    for name in keywords:
-        if name not in BuildKeywords.__annotations__:
-            raise TypeError(f"build() got an unexpected keyword argument {name!r}")
-    of_events = {name: value for name, value in keywords.items() if hasattr(events, name)}
-    of_settings = {name: value for name, value in keywords.items() if name not in of_events}
-    return replace(settings, **of_settings), replace(events, **of_events)
 
 
 def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> BuildReport:
@@ -222,17 +179,17 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
     folder = index_folder(source, settings.index)
     # Decided now, so that nobody waits in vain for what cannot be built, and once more with the lock held: another
     # process may make, replace or delete the index while this one waits.
-    expected = _source_to_read(source, folder, rebuild=settings.rebuild)
+    expected = source_to_read(source, folder, rebuild=settings.rebuild)
     reading: Reading | None = None
     if has_index(folder):
         reader = open_reader(expected)
     else:
-        _model_for(None, settings, root)  # a model that does not exist is said before the dataset is read
+        model_for(None, settings, root)  # a model that does not exist is said before the dataset is read
         reading = open_fitting(expected, Reading.begun)
         reader = reading.reader
     with IndexWriter(folder, fresh=settings.rebuild, wait=settings.wait, waiting=events.waiting) as writer:
         replaces = has_index(folder)
-        to_read = _source_to_read(source, folder, rebuild=settings.rebuild)
+        to_read = source_to_read(source, folder, rebuild=settings.rebuild)
         if to_read != expected:
             reader, reading = open_reader(to_read), None
         if events.notice is not None:
@@ -240,19 +197,23 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
                 events.notice(sentence)
         if writer.base is not None:
             require_same_root(writer.base, root)
-        chosen, why = _model_for(writer.base, settings, root)
-        wanted = _precision_for(writer.base, settings, root)
+        chosen, why = model_for(writer.base, settings, root)
+        wanted = precision_for(writer.base, settings, root)
         encoder = Encoder(chosen, many=True, device=settings.device, precision=wanted)
         if writer.base is None:
             recorded = recordable(root) if settings.index is not None else ""
             writer.start(encoder.stamp, reader.format, WRITER, recorded, reader.options)
         index_precision = writer.base.manifest.model.precision if writer.base is not None else encoder.precision
         steps = None if settings.rebuild and replaces else settings.checkpoint_seconds
-        before = _listed_before(folder)
+        before = listed_before(folder)
         damaged = before.of_kind(DAMAGED)
-        guard = None if settings.prune else Guard(root, settings.index, settings.rebuild)
-        run = Run(reader, encoder, writer, settings.max_pixels, steps, events.progress, damaged, guard)
+        guard = None if settings.prune else Guard(root, settings)
+        # A rebuild hashes everything; that is what it is for.
+        stamp = replace(encoder.stamp, precision=index_precision)
+        others = None if settings.rebuild else OtherIndexes(reader, folder, stamp)
         base = writer.base
+        plan = Plan(reader, base, damaged, others)
+        run = Run(reader, plan, encoder, writer, settings.max_pixels, steps, events.progress, guard)
         listed: Listed | None = None
         if reading is None or replaces:
             reading = Reading(reader)
@@ -262,7 +223,12 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
             reader.passed_over.update(before.passed_over)
             listed = replace(before, failures=[*damaged, *before.of_kind(ANNOTATION)])
         elif settings.rebuild and replaces and guard is not None:
-            _rebuild(run, reading, folder, guard, as_before=_is_read_as_before(to_read, folder))
+            _rebuild(run, reading, folder, guard, as_before=is_read_as_before(to_read, folder))
+        elif others is not None:
+            with others:
+                if others.above is not None and not replaces and events.notice is not None:
+                    events.notice(_is_in_another(root, others.above))
+                run.run(reading.items())
         else:
             run.run(reading.items())
         if listed is None:
@@ -288,14 +254,17 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         annotations=tuple(listed.of_kind(ANNOTATION)),
         annotation_problems=listed.annotation_problems,
         remarks=listed.remarks,
+        taken_over=dict(run.taken_over),
+        left_aside=dict(others.left_aside) if others is not None else {},
     )
 
 
-def _listed_before(folder: Path) -> Listed:
-    """Return what the last build listed, if that can be read."""
-    with contextlib.suppress(IndexFailure):
-        return read_listed(folder)
-    return Listed()
+def _is_in_another(root: Path, above: Path) -> str:
+    """Say that a dataset that gets an index is part of another one that has an index."""
+    return (
+        f"{root} is in the index of {above}, in which it is searched so far. It gets an index of its own now. To bring "
+        f"the other one up to date instead: clipdex build {quoted(above)}"
+    )
 
 
 def _rebuild(run: Run, reading: Reading, folder: Path, guard: Guard, *, as_before: bool) -> None:
@@ -315,72 +284,15 @@ def _rebuild(run: Run, reading: Reading, folder: Path, guard: Guard, *, as_befor
         Whether the dataset is read as it was for the index, so that the two can be compared.
     """
     with contextlib.ExitStack() as stack:
-        try:
-            old = stack.enter_context(Snapshot(folder))
-            plan = stack.enter_context(Plan(reading.reader, old))
-            plan.compare(in_item_order(reading.reader))
-        except IndexFailure:
-            # A rebuild is the way out of a damaged index. Nothing more can be said of it than that it is there.
+        plan = plan_of_rebuild(stack, reading.reader, folder)
+        if plan is None:
+            # Nothing more can be said of the index than that it is there.
             reading.require_items()
-            run.run(reading.items())
-            return
-        if as_before:
-            plan.require_little_loss(guard, keeps=False)
-        elif not plan.seen and len(old):
-            guard.refuse_none_seen(len(old))
+        else:
+            plan.require_replaceable(guard, as_before=as_before)
         run.run(reading.items())
-        if as_before and run.broken:
+        if plan is not None and as_before and run.broken and (old := plan.base) is not None:
             lost = sum(old.locate(work.item.id, work.item.subset) is not None for work in run.broken)
             guard.refuse_if_large(plan.loss(lost))
-
-
-def _is_read_as_before(source: Source, folder: Path) -> bool:
-    """Tell whether an index is of a source, in the same format with the same options; False where it cannot be read."""
-    try:
-        manifest = read_manifest(folder)
-    except IndexFailure:
-        return False
-    recorded = Path(manifest.root or source.location)
-    if is_there(recorded) and os.path.realpath(recorded) != os.path.realpath(source.location):
-        return False
-    return (source.format, dict(source.options)) == (manifest.source_format, dict(manifest.source_options))
-
-
-def _source_to_read(source: Source, folder: Path, *, rebuild: bool) -> Source:
-    """Return the source with the format and options of its index; an index that is replaced need not be readable."""
-    if not has_index(folder):
-        return source
-    try:
-        manifest = read_manifest(folder)
-    except IndexFailure:
-        if not rebuild:
-            raise
-        return source
-    anew = rebuild and (source.format != AUTO_FORMAT or source.options)
-    return source if anew else as_indexed(source, manifest)
-
-
-def _model_for(base: Snapshot | None, settings: BuildSettings, root: Path) -> tuple[Model, str]:
-    if base is None:
-        return model_for_new_index(settings.model, settings.project_model)
-    stamp = base.manifest.model
-    model = find_model(settings.model) if settings.model is not None else model_of(base, root)
-    if model.digest != stamp.digest:
-        other = f"model {model.name!r}" if model.name != stamp.name else f"another version of model {model.name!r}"
-        raise ModelMismatch(
-            f"the index of {root} was hashed by model {stamp.name!r} ({stamp.digest[:12]}), and not by {other} "
-            f"({model.digest[:12]}). Their hash keys cannot be mixed: add --rebuild to hash everything again."
-        )
-    return model, "that of the index"
-
-
-def _precision_for(base: Snapshot | None, settings: BuildSettings, root: Path) -> str:
-    if base is None:
-        return settings.precision
-    stamp = base.manifest.model
-    if settings.precision not in (AUTO, stamp.precision):
-        raise ModelMismatch(
-            f"the index of {root} was hashed in {stamp.precision}, and not in {settings.precision}, which gives a few "
-            "other bits: leave out --precision, or add --rebuild to hash everything again."
-        )
-    return nearest_precision(stamp.precision, settings.device)
+        if not run.counts.written:
+            guard.refuse_none_hashed()

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipdex.datasets.dataset import Dataset, has_index, open_datasets, recordable, require_same_model
+from clipdex.datasets.above import has_index
+from clipdex.datasets.dataset import Dataset, recordable, require_same_model
 from clipdex.datasets.failures import Failure, Listed, write_listed
+from clipdex.datasets.opening import open_datasets
 from clipdex.datasets.provenance import ELSEWHERE
+from clipdex.datasets.record import DatasetRecord
 from clipdex.encoder import find_model
 from clipdex.errors import DatasetEmpty, DatasetError, ModelError, OutputError
 from clipdex.extras import optional
@@ -48,12 +51,13 @@ _Row = tuple[str, ItemRow, bytes]
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was exported: the file, the number of keys, and the name and digest of their model."""
+    """What was exported: the file, the number of keys, the name and digest of their model, and of which datasets."""
 
     path: Path
     keys: int
     model: str
     digest: str
+    datasets: tuple[DatasetRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ def export_hash_keys(
     try:
         require_same_model(datasets)
         stamp = datasets[0].index.manifest.model
-        count = sum(len(dataset.index) for dataset in datasets)
+        records = tuple(dataset.record for dataset in datasets)
+        count = sum(record.items for record in records)
         try:
             writer(path, datasets, stamp, count)
         except IndexWriteFailed as error:  # which names the file
@@ -132,12 +137,12 @@ def export_hash_keys(
     finally:
         for dataset in datasets:
             dataset.index.close()
-    return ExportReport(path, count, stamp.name, stamp.digest)
+    return ExportReport(path, count, stamp.name, stamp.digest, records)
 
 
 def _rows(datasets: list[Dataset]) -> Iterator[_Row]:
     for dataset in datasets:
-        for location, row in dataset.index.items():
+        for location, row in dataset.items():
             yield dataset.name, row, dataset.index.key(location).tobytes()
 
 

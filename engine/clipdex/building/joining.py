@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdex.datasets.dataset import Dataset, as_indexed, open_datasets, require_same_model
+from clipdex.datasets.dataset import Dataset, as_indexed, require_same_model
+from clipdex.datasets.opening import open_datasets
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, IndexFailure, IndexNotFound, OutputError
-from clipdex.paths import expanded
+from clipdex.paths import expanded, quoted
 from clipdex.readers.merged import FORMAT, parts_option
 from clipdex.readers.sources import Source, Target, locate
 from clipdex.version import WRITER
@@ -81,6 +82,11 @@ def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
 
 
 def _require_mergeable(dataset: Dataset) -> None:
+    if dataset.part:
+        raise DatasetError(
+            f"{dataset.root / dataset.part} has no index of its own, and cannot be merged as a part of {dataset.root}. "
+            f"Give it one, which hashes nothing again: clipdex build {quoted(dataset.root / dataset.part)}"
+        )
     if not valid_item_id(dataset.name) or "/" in dataset.name:
         raise DatasetError(f"{dataset.root} cannot be merged: its name, {dataset.name!r}, cannot be part of ids.")
     if dataset.index.manifest.source_format == FORMAT:

@@ -7,12 +7,13 @@ three images on, and a folder from two.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clipdex.building.settings import BuildSettings
+from clipdex.encoder import AUTO, CPU
 from clipdex.errors import DatasetEmpty, DatasetShrunk
 from clipdex.paths import quoted
 from clipdex.wording import counted
@@ -170,15 +171,12 @@ class Guard:
     ----------
     location
         The dataset.
-    index
-        Its index folder, where the user named one.
-    rebuild
-        Whether every image is hashed again.
+    settings
+        How it is built.
     """
 
     location: Path
-    index: str | os.PathLike[str] | None
-    rebuild: bool
+    settings: BuildSettings
 
     def refuse_none_seen(self, known: int) -> None:
         """Refuse to drop the ``known`` items of an index of a dataset without images.
@@ -191,6 +189,18 @@ class Guard:
         raise DatasetEmpty(
             f"there are no images in {self.location} now, and its index of {counted(known, 'image')} is kept."
             f"{self._advice()}"
+        )
+
+    def refuse_none_hashed(self) -> None:
+        """Refuse to replace an index by an empty one.
+
+        Raises
+        ------
+        DatasetEmpty
+            Always.
+        """
+        raise DatasetEmpty(
+            f"no image of {self.location} could be hashed, and its index is kept as it was.{self._advice()}"
         )
 
     def refuse_unseen(self, unseen: int) -> None:
@@ -221,12 +231,15 @@ class Guard:
             )
 
     def _advice(self) -> str:
-        rebuild = " --rebuild" if self.rebuild else ""
-        index = f" --index {quoted(self.index)}" if self.index is not None else ""
-        return (
-            " Is a disk or a share away? If the images are gone for good, drop them: "
-            f"clipdex build{rebuild} --prune {quoted(self.location)}{index}"
-        )
+        settings = self.settings
+        words = ["clipdex build", *(["--rebuild"] if settings.rebuild else []), "--prune", quoted(self.location)]
+        words += [f"--index {quoted(settings.index)}"] if settings.index is not None else []
+        if settings.rebuild:
+            # What a new index does not take from the old one.
+            words += [f"--model {quoted(settings.model)}"] if settings.model is not None else []
+            words += [f"--device {quoted(settings.device)}"] if settings.device != CPU else []
+            words += [f"--precision {quoted(settings.precision)}"] if settings.precision != AUTO else []
+        return f" Is a disk or a share away? If the images are gone for good, drop them: {' '.join(words)}"
 
 
 def _parts(whole: Sequence[Part]) -> str:

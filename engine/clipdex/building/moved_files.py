@@ -63,6 +63,11 @@ class MovedFiles:
         self._taken[first] = number + 1 - first
         return self._location(number)
 
+    @property
+    def taken(self) -> int:
+        """Number of items that ``take`` returned."""
+        return sum(self._taken.values())
+
     def put_back(self) -> None:
         """Forget what ``take`` returned."""
         self._taken.clear()

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ import numpy.typing as npt
 from clipdex.building.events import BuildProgress, Progress
 from clipdex.building.losses import Guard
 from clipdex.building.planning import Plan, Work, ahead, content_of, opened
+from clipdex.building.taking_over import Offer
 from clipdex.datasets.failures import Failure, Listed, needing_extra, of_annotations, write_listed
 from clipdex.encoder import Encoder, prepare
 from clipdex.errors import ImageError, ImageNeedsExtra
@@ -41,15 +42,17 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """An item that was read: the hash of its content, and its pixels, or where the index has its hash key.
+    """An item that was read: the hash of its content, and its pixels, or where its hash key is.
 
-    ``damage`` is what is wrong with the file of the pixels; empty where nothing is.
+    ``known`` is where the index has the key, ``offer`` what another index has of it. ``damage`` is what is wrong with
+    the file of the pixels; empty where nothing is.
     """
 
     content: int
     pixels: Pixels | None = None
     known: Location | None = None
     damage: str = ""
+    offer: Offer | None = None
 
 
 class Run:
@@ -59,6 +62,8 @@ class Run:
     ----------
     reader
         The dataset.
+    plan
+        The plan of the build, not entered.
     encoder
         The model that hashes.
     writer
@@ -69,8 +74,6 @@ class Run:
         Seconds between commits; None commits only at the end.
     progress
         Called now and then, from this thread.
-    before
-        What the last build listed: an item that is not read again is damaged as it was.
     guard
         What refuses to drop much of the index; None drops it.
 
@@ -84,17 +87,19 @@ class Run:
         What could not be read or decoded.
     passed_over
         What was passed over, as ``Reader.passed_over`` has it, and the items that need an extra.
+    taken_over
+        Numbers of items whose hash keys were taken from other indexes, by the dataset of those.
     """
 
     def __init__(
         self,
         reader: Reader,
+        plan: Plan,
         encoder: Encoder,
         writer: IndexWriter,
         max_pixels: int,
         checkpoint_seconds: float | None,
         progress: Progress | None,
-        before: Sequence[Failure] = (),
         guard: Guard | None = None,
     ) -> None:
         self._reader = reader
@@ -108,13 +113,14 @@ class Run:
         self._total = self._unreadable = 0
         # Where a write was interrupted, there is nothing complete to commit.
         self._writing = False
-        self._plan = Plan(reader, writer.base, before)
+        self._plan = plan
         self._guard = guard
         self.counts = self._plan.counts
         self.failed = self._plan.failed
         self.damaged = self._plan.damaged
         self.needing_extra: list[Failure] = []
         self.broken: list[Work] = []
+        self.taken_over: Counter[str] = Counter()
 
     @property
     def listed(self) -> Listed:
@@ -182,11 +188,15 @@ class Run:
         if first is None:
             return
         for (work, content), key in self._encoder.image_keys(itertools.chain([first], pixels)):
-            if work.old is None:
-                self.counts.added += 1
-            else:
-                self.counts.changed += 1
-            self._add(work, content, key.tobytes())
+            self._add_new(work, content, key.tobytes())
+
+    def _add_new(self, work: Work, content: int, key: bytes) -> None:
+        """Write an item of which the index does not have the content."""
+        if work.old is None:
+            self.counts.added += 1
+        else:
+            self.counts.changed += 1
+        self._add(work, content, key)
 
     def _to_encode(self, todo: Iterator[Work]) -> Iterator[tuple[tuple[Work, int], Pixels]]:
         """Yield what has to be hashed, with its pixels, in order. Write the other items, and collect failures."""
@@ -207,6 +217,9 @@ class Run:
                 yield (work, result.content), result.pixels
             elif result.known is not None:
                 self._reuse(work, result.content, result.known)
+            elif result.offer is not None:
+                self.taken_over[result.offer.source] += 1
+                self._add_new(work, result.content, result.offer.key)
 
     def _list_damaged(self, item: ReadItem, reason: str) -> None:
         self.damaged.append(Failure(item.id, reason, item.size, item.mtime_ns, DAMAGED))
@@ -258,21 +271,31 @@ class Run:
         """Read an item once, in any thread, and decode it unless the index has its content."""
         if work.as_is:
             return _Read(work.content, known=work.old)
-        if work.old is None and work.item.content:
-            known = self._plan.moved.find(work.item.size, work.item.content)
+        offer = work.offer
+        is_same = offer is not None and offer.same
+        if (is_same or work.old is None) and (content := work.item.content):
+            known = self._known(work, content)
             if known is not None:
-                return _Read(work.item.content, known=known)
+                return _Read(content, known=known)
+        if is_same:
+            return _Read(work.item.content, offer=offer)
         with opened(self._reader, work.item) as file:
             if work.old is None and suffix_of(work.item.id) in READ_BY_EXTRA:
                 require_decoder(file)
             content, image = content_of(file)
-            if work.content and content == work.content:
-                return _Read(content, known=work.old)
-            if (known := self._plan.moved.find(work.item.size, content)) is not None:
+            if (known := self._known(work, content)) is not None:
                 return _Read(content, known=known)
+            if offer is not None and content == offer.content:
+                return _Read(content, offer=offer)
             settings = self._encoder.model.image
             decoded = decode(image, settings.background, max_pixels=self._max_pixels)
             return _Read(content, prepare(decoded.image, settings), damage=decoded.damage)
+
+    def _known(self, work: Work, content: int) -> Location | None:
+        """Return where the index has the content of an item, under its id or that of a file that was moved."""
+        if work.content and content == work.content:
+            return work.old
+        return self._plan.moved.find(work.item.size, content)
 
     def _hashed(self) -> None:
         done = self.counts.written + len(self.failed) + len(self.needing_extra) - self._unreadable

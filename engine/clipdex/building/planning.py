@@ -21,6 +21,7 @@ from typing import IO, Any, NamedTuple, TypeVar, cast
 from clipdex.building.losses import Guard, Loss, Losses
 from clipdex.building.moved_files import MovedFiles
 from clipdex.building.spool import Plain, Spool
+from clipdex.building.taking_over import Offer, OtherIndexes
 from clipdex.datasets.comparing import Change, Difference, compare
 from clipdex.datasets.failures import Failure
 from clipdex.errors import ImageError
@@ -52,12 +53,15 @@ class Work(NamedTuple):
         Hash of the content that the index has of it, if the size is the same; otherwise 0.
     as_is
         Whether only the labels differ, and the file need not be read.
+    offer
+        What another index has of the file; None where none has anything.
     """
 
     item: ReadItem
     old: Location | None
     content: int
     as_is: bool
+    offer: Offer | None = None
 
     @classmethod
     def of(cls, item: ReadItem, known: ItemRow | None, location: Location | None) -> Work:
@@ -70,13 +74,27 @@ class Work(NamedTuple):
 
     def to_plain(self) -> Plain:
         """Return it as a spool keeps it."""
-        return tuple(self.item), None if self.old is None else tuple(self.old), self.content, self.as_is
+        old, offer = (None if one is None else tuple(one) for one in (self.old, self.offer))
+        return tuple(self.item), old, self.content, self.as_is, offer
 
     @classmethod
     def from_plain(cls, plain: Plain) -> Work:
         """Return it from what a spool kept."""
-        item, old, content, as_is = cast("tuple[Any, tuple[int, int] | None, int, bool]", plain)
-        return cls(ReadItem(*item), Location(*old) if old is not None else None, content, as_is)
+        item, old, content, as_is, offer = cast("tuple[Any, tuple[int, int] | None, int, bool, Any]", plain)
+        return cls(
+            ReadItem(*item),
+            Location(*old) if old is not None else None,
+            content,
+            as_is,
+            Offer(*offer) if offer is not None else None,
+        )
+
+    def offered(self, offer: Offer | None) -> Work:
+        """Return it with what another index has of the file; the content is known then, where that is the same file."""
+        if offer is None or self.as_is:
+            return self
+        item = self.item._replace(content=offer.content) if offer.same else self.item
+        return self._replace(item=item, offer=offer)
 
 
 @dataclass(slots=True)
@@ -108,9 +126,13 @@ class Plan:
         Its index; None where it has none.
     before
         What the last build listed: an item that is not read again is damaged as it was.
+    others
+        Other indexes that may have hash keys of the dataset, entered; None where nothing is taken over.
 
     Attributes
     ----------
+    base
+        As given.
     counts
         How many items are unchanged, removed and kept. Who carries the plan out counts the others.
     failed
@@ -125,9 +147,16 @@ class Plan:
         Number of images of the dataset.
     """
 
-    def __init__(self, reader: Reader, base: Snapshot | None, before: Sequence[Failure] = ()) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        base: Snapshot | None,
+        before: Sequence[Failure] = (),
+        others: OtherIndexes | None = None,
+    ) -> None:
         self._reader = reader
-        self._base = base
+        self.base = base
+        self._others = others
         self._losses = Losses()
         # Items that are gone and whose content is not known, so that they cannot be found again.
         self._lost = array("q")
@@ -158,7 +187,8 @@ class Plan:
         scanned
             Called now and then with the number of items that were compared.
         """
-        for number, difference in enumerate(compare(items, self._base)):
+        indexed = self.base.items() if self.base is not None else ()
+        for number, difference in enumerate(compare(items, indexed)):
             self._note(difference)
             if scanned is not None and number % 1000 == 0:
                 scanned(number)
@@ -182,7 +212,10 @@ class Plan:
             self.counts.removed += 1
             self._leave(difference)
         else:
-            self.todo.append(Work.of(item, known, difference.location).to_plain())
+            work = Work.of(item, known, difference.location)
+            if self._others is not None and not work.as_is:
+                work = work.offered(self._others.offer(item))
+            self.todo.append(work.to_plain())
             if known is not None and not known.has_media_of(item):
                 self._leave(difference)
 
@@ -240,14 +273,35 @@ class Plan:
             guard.refuse_if_large(self.loss())
             self.moved.put_back()
 
+    def require_replaceable(self, guard: Guard, *, as_before: bool) -> None:
+        """Refuse to replace the index by a new one with much less, which does not keep what could not be looked at.
+
+        Parameters
+        ----------
+        guard
+            What refuses.
+        as_before
+            Whether the dataset is read as it was for the index, so that the two can be compared.
+
+        Raises
+        ------
+        DatasetEmpty, DatasetShrunk
+            As from ``require_little_loss``.
+        """
+        if as_before:
+            self.require_little_loss(guard, keeps=False)
+        elif not self.seen and self._losses.known:
+            guard.refuse_none_seen(self._losses.known)
+
     def loss(self, others: int = 0) -> Loss:
         """Return what would be dropped: what ``gone`` yields, and a number of other items."""
-        return self._losses.of(self._rows_gone(), others)
+        return self._losses.of(self.rows_gone(), others)
 
-    def _rows_gone(self) -> Iterator[ItemRow]:
+    def rows_gone(self) -> Iterator[ItemRow]:
+        """Yield what the index has of the items that ``gone`` yields."""
         gone = self.gone()
-        while self._base is not None and (some := list(itertools.islice(gone, _ROWS_AT_ONCE))):
-            yield from self._base.rows(some)
+        while self.base is not None and (some := list(itertools.islice(gone, _ROWS_AT_ONCE))):
+            yield from self.base.rows(some)
 
     def _find_moved(self) -> None:
         """Take from ``moved`` what is among the new files, and note their content, so that they are read only once."""

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from numbers import Real
 from typing import Any, TypedDict
 
-from clipdex.building.events import Notice, Progress, Waiting
+from clipdex.building.events import BuildEvents, Notice, Progress, Waiting
 from clipdex.defaults import CHECKPOINT_SECONDS, MAX_PIXELS
 from clipdex.encoder import AUTO, CPU
 from clipdex.errors import SettingsError
@@ -152,6 +152,24 @@ class BuildKeywords(TypedDict, total=False):
     waiting: Waiting | None
     progress: Progress | None
     notice: Notice | None
+
+
+def with_keywords(
+    settings: BuildSettings, events: BuildEvents, keywords: Mapping[str, Any], function: str
+) -> tuple[BuildSettings, BuildEvents]:
+    """Return settings and events with the attributes that the keywords of a function replace.
+
+    Raises
+    ------
+    TypeError
+        When there is no such attribute.
+    """
+    for name in keywords:
+        if name not in BuildKeywords.__annotations__:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+    of_events = {name: value for name, value in keywords.items() if hasattr(events, name)}
+    of_settings = {name: value for name, value in keywords.items() if name not in of_events}
+    return replace(settings, **of_settings), replace(events, **of_events)
 
 
 def _are_texts(options: object) -> bool:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from clipdex.readers import ReadItem, UnreadableItem
 from clipdex.readers.base import AWAY
-from clipdex_indexes import ItemRow, Location, Snapshot
+from clipdex_indexes import ItemRow, Location
 
 
 class Change(Enum):
@@ -43,7 +43,9 @@ class Difference:
     known: ItemRow | None = None
 
 
-def compare(items: Iterable[ReadItem | UnreadableItem], index: Snapshot | None) -> Iterator[Difference]:
+def compare(
+    items: Iterable[ReadItem | UnreadableItem], indexed: Iterable[tuple[Location, ItemRow]]
+) -> Iterator[Difference]:
     """Compare a dataset with its index, item by item, in bounded memory.
 
     Both come in item order, so one pass over both is enough. An item is unchanged when the index has the same size,
@@ -54,8 +56,8 @@ def compare(items: Iterable[ReadItem | UnreadableItem], index: Snapshot | None) 
     ----------
     items
         The items of the dataset, in item order.
-    index
-        Its index; None where it has none.
+    indexed
+        The items of its index with their locations, in item order.
     """
     unseen: dict[str, UnreadableItem] = {}
     # What is away is no news before the index turns out to have items there.
@@ -71,7 +73,7 @@ def compare(items: Iterable[ReadItem | UnreadableItem], index: Snapshot | None) 
             yield Difference(Change.UNREADABLE, unseen[place], None)
         yield Difference(Change.KEPT, None, location, row)
 
-    known = iter(index.items()) if index is not None else iter(())
+    known = iter(indexed)
     old = next(known, None)
     for item in items:
         if isinstance(item, UnreadableItem):

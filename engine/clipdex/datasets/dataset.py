@@ -1,13 +1,15 @@
-"""Datasets with an index: opening them, under what name, and which index belongs to which dataset."""
+"""Datasets with an index, and which index belongs to which dataset."""
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from clipdex.datasets.parts import items_of
 from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotIndexed, IndexNotFound, ModelMismatch
@@ -15,8 +17,8 @@ from clipdex.media.locators import MEMBER, is_media_there, locator
 from clipdex.paths import expanded, is_there, quoted
 from clipdex.readers.formats import reader_class
 from clipdex.readers.sources import AUTO, Source, index_folder
-from clipdex_indexes import Index, ItemRow, Manifest, Snapshot
-from clipdex_indexes.storage.manifest import FILE_NAME
+from clipdex_indexes import Index, ItemRow, Location, Manifest, Snapshot
+from clipdex_indexes.arrays import Bools
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,37 @@ class Dataset:
         The snapshot of its index.
     lost
         Whether the place of the dataset is unknown: the index was opened alone, and ``root`` is its folder.
+    part
+        The part of the dataset that is searched (see ``clipdex.datasets.parts``); empty for all of it.
     """
 
     name: str
     root: Path
     index: Index
     lost: bool = False
+    part: str = ""
+
+    def __len__(self) -> int:
+        if self.selected is None:
+            return len(self.index)
+        return sum(int(mask.sum()) for mask in self.live if mask is not None)
+
+    @functools.cached_property
+    def selected(self) -> list[Bools] | None:
+        """For each segment of the index the items of the part, bool ``[items]``; None where the part is everything."""
+        return items_of(self.index, self.root, self.part) if self.part else None
+
+    @property
+    def live(self) -> list[Bools | None]:
+        """For each segment of the index the items of the part that are not removed, bool ``[items]``; None for all."""
+        marks = [segment.live for segment in self.index.segments]
+        if self.selected is None:
+            return marks
+        return [mask if live is None else mask & live for mask, live in zip(self.selected, marks, strict=True)]
+
+    def items(self) -> Iterator[tuple[Location, ItemRow]]:
+        """Yield every item of the part with its location, in item order, in bounded memory."""
+        return self.index.items(self.selected)
 
     def media(self, row: ItemRow) -> str:
         """Return the locator of an item's media (see ``clipdex.media.locators``)."""
@@ -56,11 +83,12 @@ class Dataset:
         return DatasetRecord(
             self.name,
             str(self.root),
-            len(self.index),
+            len(self),
             stamp.name,
             stamp.digest,
             stamp.bits,
             str(self.index.folder.absolute()),
+            self.part,
         )
 
 
@@ -88,11 +116,6 @@ def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> I
         opened.close()
         raise
     return opened
-
-
-def has_index(folder: Path) -> bool:
-    """Tell whether there is an index in ``folder``, readable or not."""
-    return (folder / FILE_NAME).exists()
 
 
 def recordable(root: Path) -> str:
@@ -139,33 +162,12 @@ def as_indexed(source: Source, manifest: Manifest) -> Source:
             f"{_options(source.options)}. Leave the options out, or hash it again: clipdex build --rebuild "
             f"{quoted(source.location)} {_options(source.options)}"
         )
-    return Source(source.location, manifest.source_format, options, source.name)
+    return replace(source, format=manifest.source_format, options=options)
 
 
 def _options(options: Mapping[str, str]) -> str:
     given = " ".join("--option " + shlex.quote(f"{name}={value}") for name, value in options.items())
     return given or "no options"
-
-
-def open_datasets(sources: Sequence[Source], index: str | os.PathLike[str] | None = None) -> list[Dataset]:
-    """Open the index of each source once. A name that is taken gets ``-2``, ``-3`` and so on."""
-    unique = list({os.path.realpath(source.location): source for source in reversed(sources)}.values())[::-1]
-    names: dict[str, None] = {}
-    datasets = []
-    try:
-        for source in unique:
-            name = source.short_name
-            number = 2
-            while name in names:
-                name = f"{source.short_name}-{number}"
-                number += 1
-            names[name] = None
-            datasets.append(Dataset(name, source.location, open_index(source, index)))
-    except BaseException:
-        for dataset in datasets:
-            dataset.index.close()
-        raise
-    return datasets
 
 
 def open_alone(index: str | os.PathLike[str]) -> Dataset:

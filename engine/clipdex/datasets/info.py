@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from clipdex.datasets.comparing import Change, compare
-from clipdex.datasets.dataset import as_indexed, open_alone, open_index
+from clipdex.datasets.dataset import Dataset, as_indexed, open_alone
 from clipdex.datasets.failures import Failure, needing_extra, read_listed
+from clipdex.datasets.opening import open_dataset
+from clipdex.datasets.parts import contains, is_item_below
 from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem
 from clipdex.readers.base import ANNOTATION, DAMAGED
+from clipdex.readers.folder import FolderReader
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
-from clipdex_indexes import Snapshot
+from clipdex_indexes.storage.table import counts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,9 @@ class DatasetInfo:
     ----------
     root, index
         The dataset, and its index folder.
+    part
+        The part of the dataset that is described, as ``DatasetRecord.part`` has it; empty for all of it. Number, names
+        and freshness of items are those of the part, and all else is of the whole index.
     format
         Format of the dataset.
     items, subsets, labels
@@ -42,7 +48,8 @@ class DatasetInfo:
     writer
         Program that wrote the index last.
     failed, damaged
-        Reasons of the failed files of the last build, by id, and of those that are in the index as far as they go.
+        Reasons of the failed files of the last build, by id, and of those that are in the index as far as they go. Of
+        a part, those whose id is a path in it.
     passed_over
         What the last build passed over, as ``BuildReport.passed_over`` has it.
     annotation_problems, annotations, remarks
@@ -80,6 +87,7 @@ class DatasetInfo:
     changed: int
     gone: int
     not_compared: str
+    part: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description as plain values, for JSON."""
@@ -96,7 +104,8 @@ def describe(target: Target, *, index: str | os.PathLike[str] | None = None) -> 
         When there is no dataset or no index, or the index cannot be read.
     """
     source = locate(target)
-    return _describe(source, open_index(source, index))
+    dataset = open_dataset(source, index)
+    return _describe(source if not dataset.part else Source(dataset.root), dataset)
 
 
 def describe_alone(index: str | os.PathLike[str]) -> DatasetInfo:
@@ -108,22 +117,24 @@ def describe_alone(index: str | os.PathLike[str]) -> DatasetInfo:
         When there is no index, or it cannot be read.
     """
     alone = open_alone(index)
-    return _describe(Source(alone.root), alone.index, lost=alone.lost)
+    return _describe(Source(alone.root), alone)
 
 
-def _describe(source: Source, index: Snapshot, *, lost: bool = False) -> DatasetInfo:
+def _describe(source: Source, dataset: Dataset) -> DatasetInfo:
     root = source.location
-    with index as opened:
+    with dataset.index as opened:
         listed = read_listed(opened.folder)
-        not_indexed = [failure for failure in listed.failures if failure.kind not in (DAMAGED, ANNOTATION)]
+        # The id of what failed may be that of a folder, or no path at all.
+        items = [one for one in listed.failures if any(contains(dataset.part, one.id + end) for end in ("", "/"))]
+        not_indexed = [failure for failure in items if failure.kind not in (DAMAGED, ANNOTATION)]
         try:
-            if lost:
+            if dataset.lost:
                 raise DatasetError("the index does not say where its images are, and is not beside them.")
-            changes = _changes(source, opened, not_indexed)
+            changes = _changes(source, dataset, not_indexed)
             not_compared = ""
         except (DatasetError, ExtraMissing) as error:
             changes, not_compared = Counter(), error.message
-        counts = opened.counts()
+        counts = opened.counts() if dataset.selected is None else counts_of(row for _, row in dataset.items())
         stamp = opened.manifest.model
         try:
             model = model_of(opened, root)
@@ -134,7 +145,7 @@ def _describe(source: Source, index: Snapshot, *, lost: bool = False) -> Dataset
             root=root,
             index=opened.folder,
             format=opened.manifest.source_format,
-            items=len(opened),
+            items=len(dataset),
             subsets=counts.subsets,
             labels=counts.labels,
             complete=opened.manifest.complete,
@@ -147,8 +158,8 @@ def _describe(source: Source, index: Snapshot, *, lost: bool = False) -> Dataset
             model_kind=model.kind if model is not None and known else "",
             model_not_good_at=model.not_good_at if model is not None and known else "",
             writer=opened.manifest.writer,
-            failed={failure.id: failure.reason for failure in listed.failures if failure.failed},
-            damaged={failure.id: failure.reason for failure in listed.of_kind(DAMAGED)},
+            failed={failure.id: failure.reason for failure in items if failure.failed},
+            damaged={failure.id: failure.reason for failure in items if failure.kind == DAMAGED},
             passed_over=dict(Counter(listed.passed_over) + needing_extra(listed.failures)),
             annotation_problems=listed.annotation_problems,
             annotations=[f"{failure.id}: {failure.reason}" for failure in listed.of_kind(ANNOTATION)],
@@ -157,16 +168,24 @@ def _describe(source: Source, index: Snapshot, *, lost: bool = False) -> Dataset
             changed=changes[Change.CHANGED],
             gone=changes[Change.GONE],
             not_compared=not_compared,
+            part=dataset.part,
         )
 
 
-def _changes(source: Source, index: Snapshot, failures: Sequence[Failure]) -> Counter[Change]:
+def _changes(source: Source, dataset: Dataset, failures: Sequence[Failure]) -> Counter[Change]:
     """Count how the items of a dataset differ from its index. Failed files that did not change do not count."""
     as_they_were = {(failure.id, failure.size, failure.mtime_ns) for failure in failures}
+    reader = open_reader(as_indexed(source, dataset.index.manifest))
+    if isinstance(reader, FolderReader):
+        reader.only = dataset.part
+    is_there = is_item_below(dataset.root, dataset.part) if dataset.part else None
     changes: Counter[Change] = Counter()
-    for difference in compare(in_item_order(open_reader(as_indexed(source, index.manifest))), index):
+    for difference in compare(in_item_order(reader), dataset.items()):
         item = difference.item
         if isinstance(item, UnreadableItem):
+            continue
+        # Of a dataset that is read as a whole, the items elsewhere seem to be new.
+        if is_there is not None and difference.known is None and item is not None and not is_there(item):
             continue
         if item is None or (item.id, item.size, item.mtime_ns) not in as_they_were:
             changes[difference.change] += 1

@@ -128,6 +128,22 @@ class Encoder:
         model = self.model
         return ModelStamp(model.name, model.digest, model.embedding_size, self.precision, model.location)
 
+    def require_here(self) -> None:
+        """Check that this machine has the device, and the device the precision; no tower is loaded.
+
+        Raises
+        ------
+        DeviceUnavailable
+            When one of them is missing.
+        """
+        if self._wanted == EXACT and self.device == CPU:
+            return  # without importing OpenVINO
+        from clipdex.encoder.devices import require_device, require_precision
+
+        require_device(self.device)
+        if self._wanted != AUTO:
+            require_precision(self._wanted, self.device)
+
     def self_test(self) -> None:
         """Load both towers and run their self-tests, even where they passed before.
 
@@ -207,14 +223,11 @@ class Encoder:
             return loaded
 
     def _choose_precision(self) -> str:
-        if self._wanted == EXACT and self.device == CPU:
-            return EXACT  # without importing OpenVINO
-        from clipdex.encoder.devices import fastest, require_device, require_precision
-
-        require_device(self.device)
+        self.require_here()
         if self._wanted != AUTO:
-            require_precision(self._wanted, self.device)
             return self._wanted
+        from clipdex.encoder.devices import fastest
+
         candidate = fastest(self.device)
         if candidate != EXACT:
             try:

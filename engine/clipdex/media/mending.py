@@ -17,6 +17,7 @@ from PIL import Image
 
 from clipdex.errors import ExtraMissing, ImageError, ImageNeedsExtra
 from clipdex.extras import optional
+from clipdex.media.kinds import READ_BY_EXTRA
 
 _HEIF_BRANDS = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"},
@@ -79,6 +80,16 @@ def require_decoder(file: IO[bytes]) -> None:
         raise ImageError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if _is_heif(start):
         _register_heif()
+
+
+def has_decoder(suffix: str) -> bool:
+    """Tell whether what decodes the files of an extension is installed."""
+    try:
+        if suffix in READ_BY_EXTRA:
+            _register_heif()
+    except ImageNeedsExtra:
+        return False
+    return True
 
 
 def _is_heif(start: bytes) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from clipdex.media.kinds import OTHER_SUFFIXES, suffix_of
 from clipdex.media.locators import MEMBER
 from clipdex.readers.base import MISSING, NO_IMAGE, UNREADABLE, ReadItem, UnreadableItem
+from clipdex.readers.mounts import may_be_there
 
 
 def item_of_file(
@@ -35,12 +36,14 @@ def item_of_file(
     suffix = suffix_of(path)
     if suffix in OTHER_SUFFIXES:
         return UnreadableItem(item_id, f"{where}a {suffix} file is no image", NO_IMAGE)
+    whole = os.path.join(root, path)  # noqa: PTH118 - millions of them
     try:
-        status = os.stat(os.path.join(root, path))  # noqa: PTH116, PTH118 - millions of them
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return UnreadableItem(item_id, f"{where}no such file: {path}", MISSING)
-    except OSError as error:
-        return UnreadableItem(item_id, f"{where}{path}: {error.strerror or error}", UNREADABLE, True)
+        status = os.stat(whole)  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        unseen = may_be_there(whole, error)
+        if isinstance(error, (FileNotFoundError, NotADirectoryError, ValueError)):
+            return UnreadableItem(item_id, f"{where}no such file: {path}", MISSING, unseen)
+        return UnreadableItem(item_id, f"{where}{path}: {error.strerror or error}", UNREADABLE, unseen)
     if not stat.S_ISREG(status.st_mode):
         return UnreadableItem(item_id, f"{where}{path} is not a regular file", UNREADABLE)
     media = media_of(path, relative_to(root, path), item_id)

@@ -20,8 +20,8 @@ from typing import ClassVar
 
 from clipdex.errors import DatasetNotFound
 from clipdex.media.kinds import IMAGE_SUFFIXES, NOT_READ, START, looks_like_image, suffix_of
-from clipdex.readers.base import AWAY, NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.mounts import OF_THE_DISK, is_mount_point
+from clipdex.readers.base import AWAY, NO_OPTIONS, UNREADABLE, Reader, ReadItem, UnreadableItem
+from clipdex.readers.mounts import holds_nothing, is_mount_point, may_be_there
 from clipdex.readers.naming import IGNORE_MARK, is_hidden, is_system_folder, shown, subset_and_labels
 from clipdex.version import WRITER
 
@@ -38,6 +38,12 @@ class FolderReader(Reader):
         The folder.
     options
         ``skip``: names of folders and files that are left out, such as masks.
+
+    Attributes
+    ----------
+    only
+        The part that is read, as ``Source.part`` has it; empty for all. Images beside the folders on the way to it are
+        read, too.
 
     Raises
     ------
@@ -57,6 +63,7 @@ class FolderReader(Reader):
             what = "is a file, and not a folder of images" if location.exists() else "does not exist"
             raise DatasetNotFound(f"{location} {what}.")
         super().__init__(location, options)
+        self.only = ""
         self._real_root = Path(os.path.realpath(self.root))
         names = [name.strip() for name in self.options.get(SKIP, "").split(",")]
         self._skipped = [(name, re.compile(fnmatch.translate(name)).match) for name in names if name]
@@ -94,7 +101,7 @@ class FolderReader(Reader):
 
     def _enters(self, folder: str) -> bool:
         """Tell whether there may be items in a folder, whose path below the root ends in a slash."""
-        return True
+        return self.only.startswith(folder) or folder.startswith(self.only)
 
     def _wants(self, item_id: str) -> bool:
         """Tell whether a file is one that the user asked for."""
@@ -135,14 +142,15 @@ class FolderReader(Reader):
                 listed = list(entries)
         except OSError as error:
             reason = f"the folder cannot be read: {error.strerror or error}"
-            yield UnreadableItem(prefix.rstrip("/") or ".", reason, unseen=_hides(error))
+            # Also where there is no such folder: it was listed a moment ago, and a share may go away in between.
+            yield UnreadableItem(prefix.rstrip("/") or ".", reason, unseen=True)
             return
         # The user named the root, and wants it read.
         if prefix and any(entry.name == IGNORE_MARK for entry in listed):
             return
         visible = [entry for entry in listed if not entry.name.startswith(".")]
-        if all(entry.name in OF_THE_DISK for entry in visible) and is_mount_point(folder):
-            yield UnreadableItem(prefix.rstrip("/") or ".", "nothing is mounted there", AWAY, unseen=True)
+        if holds_nothing(entry.name for entry in visible) and is_mount_point(folder):
+            yield UnreadableItem(prefix.rstrip("/") or ".", "it is an empty mount point", AWAY, unseen=True)
             return
         # Sorting folders by their name with the slash makes the ids below come out in their own order.
         for name, entry in sorted((entry.name + "/" if _is_folder(entry) else entry.name, entry) for entry in visible):
@@ -200,10 +208,11 @@ class FolderReader(Reader):
             if not suffix and not looks_like_image(_start(entry.path)):
                 return
         except OSError as error:
-            if suffix:
-                # What a link leads to may be on a disk that is away.
-                hidden = _hides(error) or entry.is_symlink()
-                yield UnreadableItem(item_id, f"cannot be read: {error.strerror or error}", unseen=hidden)
+            unseen = may_be_there(entry.path, error)
+            if suffix or unseen:
+                # Without an extension, it may be no image, and is no news before an index turns out to have it.
+                kind = UNREADABLE if suffix else AWAY
+                yield UnreadableItem(item_id, f"cannot be read: {error.strerror or error}", kind, unseen)
             return
         subset, labels = subset_and_labels(item_id)
         yield ReadItem(item_id, subset, labels, size=status.st_size, mtime_ns=status.st_mtime_ns)
@@ -239,11 +248,6 @@ def count_images(folder: Path, most: int = 20_000) -> tuple[int, bool]:
                 else:
                     images += suffix_of(entry.name) in IMAGE_SUFFIXES
     return images, True
-
-
-def _hides(error: OSError) -> bool:
-    """Tell whether there may be a file although looking at it failed."""
-    return not isinstance(error, (FileNotFoundError, NotADirectoryError))
 
 
 def _leads_to_nothing(link: os.DirEntry[str]) -> bool:

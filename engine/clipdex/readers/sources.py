@@ -37,12 +37,16 @@ class Source:
         Options of the format, texts by name.
     name
         Name of the dataset; empty for that of its folder or file.
+    part
+        The part of the dataset that is searched, a POSIX path below ``location``: an image, or a folder, which ends in
+        a slash. Empty for all of it. A build takes no part.
     """
 
     location: Path
     format: str = AUTO
     options: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    part: str = ""
 
     @property
     def short_name(self) -> str:

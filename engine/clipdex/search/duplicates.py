@@ -106,7 +106,7 @@ class DuplicatesResult:
         return {
             "schema": SCHEMA,
             **{name: value for name, value in plain(self).items() if name not in ("datasets", "groups")},
-            "datasets": [plain(dataset) for dataset in self.datasets],
+            "datasets": [dataset.to_dict() for dataset in self.datasets],
             "groups": [
                 {
                     "number": number,
@@ -141,7 +141,7 @@ def find_duplicates(
     Parameters
     ----------
     *targets
-        Datasets that have an index.
+        Datasets that have an index, or folders and images in one, as of ``Explorer``.
     max_distance
         Two items are near when their hash keys differ in at most this many bits. None: one bit in 32.
     across
@@ -242,7 +242,7 @@ class _AllKeys:
         ]
         segments = [datasets[number].index.segments[part] for number, part in self._parts]
         self.keys = [segment.keys for segment in segments]
-        self.live = [segment.live for segment in segments]
+        self.live = [mask for dataset in datasets for mask in dataset.live]
         self._starts = np.concatenate([[0], np.cumsum([len(keys) for keys in self.keys], dtype=np.int64)])
 
     def __len__(self) -> int:

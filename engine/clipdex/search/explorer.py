@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from clipdex.datasets.dataset import Dataset, open_alone, open_datasets, require_same_model
+from clipdex.datasets.dataset import Dataset, open_alone, require_same_model
+from clipdex.datasets.opening import open_datasets
 from clipdex.datasets.provenance import model_of
 from clipdex.defaults import ANY, MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
@@ -49,7 +50,8 @@ class Explorer:
     Parameters
     ----------
     *targets
-        Datasets that have an index: folders of images, or others.
+        Datasets that have an index: folders of images, or others. Of a folder or an image without one, the nearest
+        index above that has it is searched, and that part of it only.
     topk
         Number of hits for a query that does not say.
     build
@@ -70,7 +72,7 @@ class Explorer:
     Raises
     ------
     DatasetNotFound, DatasetNotIndexed
-        When there is no such dataset, or it has no index.
+        When there is no such dataset, or it has no index, and no index above has images of it.
     DatasetEmpty, DatasetShrunk
         With ``build``, when much of an index is gone, as ``clipdex.build`` says.
     ModelMismatch
@@ -131,7 +133,7 @@ class Explorer:
         self.close()
 
     def __len__(self) -> int:
-        return sum(len(dataset.index) for dataset in self.datasets)
+        return sum(map(len, self.datasets))
 
     def close(self) -> None:
         """Close the indexes. A closed explorer answers nothing."""
@@ -317,7 +319,7 @@ class Explorer:
         """Yield every item with its hash key: dataset by dataset, in item order, in bounded memory."""
         self._require_open()
         for dataset in self.datasets:
-            for location, row in dataset.index.items():
+            for location, row in dataset.items():
                 yield _dataset_item(dataset, location, row)
 
     def _check_models(self, model: str | None) -> None:

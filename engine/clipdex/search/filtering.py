@@ -9,22 +9,36 @@ from clipdex.errors import QueryError
 from clipdex.readers.merged import FORMAT as MERGED
 from clipdex.search.finding import nearest_names
 from clipdex_indexes import ItemFilter
-from clipdex_indexes.arrays import Masks
+from clipdex_indexes.arrays import Bools, Masks
 from clipdex_indexes.filters import names_of, select
 
 _MOST_LISTED = 5
 
 
 def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> list[Masks] | None:
-    """Return the items of each dataset and segment that pass a filter; None where all do.
+    """Return the items of each dataset and segment that are searched and pass a filter; None where all do.
 
     Raises
     ------
     QueryError
         When the filter has a name that no dataset, subset or label has.
     """
-    if not wanted:
+    if wanted:
+        _require_names(datasets, wanted)
+    elif all(dataset.selected is None for dataset in datasets):
         return None
+    return [
+        _both(select(dataset.index, wanted or ItemFilter(), dataset.name), dataset.selected) for dataset in datasets
+    ]
+
+
+def _both(masks: Masks, part: Sequence[Bools] | None) -> Masks:
+    if part is None:
+        return masks
+    return [of_part if mask is None else mask & of_part for mask, of_part in zip(masks, part, strict=True)]
+
+
+def _require_names(datasets: Sequence[Dataset], wanted: ItemFilter) -> None:
     _require(
         "dataset", (*wanted.datasets, *wanted.not_datasets), [dataset.name for dataset in datasets], _parts(datasets)
     )
@@ -33,7 +47,6 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
         known_subsets, known_labels = names_of(dataset.index for dataset in datasets)
         _require("subset", subsets, known_subsets)
         _require("label", labels, known_labels)
-    return [select(dataset.index, wanted, dataset.name) for dataset in datasets]
 
 
 def _parts(datasets: Sequence[Dataset]) -> str:

@@ -81,7 +81,7 @@ def _matches_as_spelled(datasets: Sequence[Dataset], query: ItemQuery) -> list[F
     name, colon, rest = query.id.partition(":")
     if not matches and colon and query.dataset is None and any(name == one.name for one in datasets):
         matches = _matches(datasets, rest, ItemQuery(rest, query.subsets, name))
-    return matches or _matches_of_path(datasets, query)
+    return matches or _matches_of_path(datasets, query) or _matches_in_parts(datasets, query)
 
 
 def _spellings(item_id: str) -> Iterator[str]:
@@ -131,6 +131,16 @@ def _matches_of_path(datasets: Sequence[Dataset], query: ItemQuery) -> list[Foun
         for match in _matches(
             datasets, path.relative_to(dataset.root).as_posix(), ItemQuery(query.id, query.subsets, dataset.name)
         )
+    ]
+
+
+def _matches_in_parts(datasets: Sequence[Dataset], query: ItemQuery) -> list[FoundItem]:
+    """Find items by their path below the folder that is searched, where an index above it is."""
+    return [
+        match
+        for dataset in datasets
+        if dataset.part.endswith("/") and query.dataset in (None, dataset.name)
+        for match in _matches(datasets, dataset.part + query.id, ItemQuery(query.id, query.subsets, dataset.name))
     ]
 
 

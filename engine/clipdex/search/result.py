@@ -16,6 +16,7 @@ from clipdex.defaults import ANY
 from clipdex.errors import IndexCorrupt, OutputError, QueryError
 from clipdex.search.request import SearchRequest
 from clipdex.wording import shown, with_article
+from clipdex_indexes import valid_item_id
 from clipdex_indexes.storage.files import read_bounded
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class Result(Sequence[Hit]):
             "rescored": self.rescored,
             **({"request": self.request.to_dict()} if self.request is not None and not self.images else {}),
             "queries": [_query_dict(query) for query in self.queries],
-            "datasets": [plain(dataset) for dataset in self.datasets],
+            "datasets": [dataset.to_dict() for dataset in self.datasets],
             "hits": [_hit_dict(hit) for hit in self.hits],
         }
 
@@ -265,6 +266,14 @@ def _path(value: object) -> str:
     return text
 
 
+def _part(value: object) -> str:
+    """Return a text that can be the part of a dataset."""
+    text = _path(value)
+    if text and not valid_item_id(text.removesuffix("/")):
+        raise ValueError(f"{shown(text)} is no part of a dataset")
+    return text
+
+
 def _from_dict(body: dict[str, Any]) -> Result:
     if body["schema"] != SCHEMA:
         raise ValueError(f"its schema is {shown(body['schema'])}, and this clipdex reads schema {SCHEMA}")
@@ -291,6 +300,7 @@ def _from_dict(body: dict[str, Any]) -> Result:
             model_digest=_typed(dataset.get("model_digest", ""), str),
             bits=_number(dataset.get("bits", 0)),
             index=_path(dataset.get("index", "")),
+            part=_part(dataset.get("part", "")),
         )
         for dataset in body["datasets"]
     )

@@ -227,6 +227,16 @@ class TableCounts:
     labels: dict[str, int]
 
 
+def counts_of(rows: Iterable[ItemRow]) -> TableCounts:
+    """Count some items."""
+    counts = TableCounts({}, {})
+    for row in rows:
+        counts.subsets[row.subset] = counts.subsets.get(row.subset, 0) + 1
+        for name in dict.fromkeys(row.labels):
+            counts.labels[name] = counts.labels.get(name, 0) + 1
+    return counts
+
+
 def _positive(counts: dict[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count > 0}
 
@@ -323,16 +333,27 @@ class TableReader:
         folder, name, subset = map(self._text, records[0])
         return f"{folder}/{name}" if folder else name, subset
 
-    def iterate(self) -> Iterator[tuple[int, ItemRow]]:
-        """Yield position and row of all items in item order, reading about a thousand at a time."""
-        for start in range(0, self.items, _ROWS_A_READ):
+    def iterate(self, selected: Bools | None = None, begin: str = "") -> Iterator[tuple[int, ItemRow]]:
+        """Yield position and row of all items in item order, reading about a thousand at a time.
+
+        Parameters
+        ----------
+        selected
+            The items to yield, bool ``[items]``; None for all. Where there are none, nothing is read.
+        begin
+            The id to begin with, or the first one after it.
+        """
+        for start in range(self._first_from(begin) if begin else 0, self.items, _ROWS_A_READ):
+            if selected is not None and not selected[start : start + _ROWS_A_READ].any():
+                continue
             records = self._query(
                 f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position",
                 (start, start + _ROWS_A_READ - 1),
             )
             if len(records) != min(_ROWS_A_READ, self.items - start):
                 raise self._corrupt("rows are missing")
-            yield from self._live_rows(records)
+            rows = self._live_rows(records)
+            yield from rows if selected is None else ((at, row) for at, row in rows if selected[at])
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id, one for each subset that has it."""
@@ -401,6 +422,17 @@ class TableReader:
     def folders(self) -> dict[int, str]:
         """Return the paths of the folders, by the number that stands for each in the column ``folder``."""
         return {self._typed(number, int): self._text(path) for number, path in self._query("SELECT * FROM folder")}
+
+    def media(self, having: str) -> Iterator[tuple[int, str]]:
+        """Yield the position and the media of the rows whose media, if they have any, contain a text."""
+        for start in range(0, self.items, _POSITIONS_AT_ONCE):
+            records = self._query(
+                "SELECT position, media FROM item "
+                f"WHERE position >= {start} AND position < {start + _POSITIONS_AT_ONCE} AND instr(media, ?)",
+                (having,),
+            )
+            for position, media in records:
+                yield position, self._media(media)
 
     def where(self, condition: str, parameters: Sequence[str] = ()) -> npt.NDArray[np.bool_]:
         """Select the rows that satisfy a condition in SQL on the columns of ``item``; return bool ``[items]``."""

@@ -56,16 +56,10 @@ def verify_segments(
     """
     report = progress or (lambda what, done, total: None)
     checks = [check for segment in segments for check in _checks(folder, segment.stamp)]
-    problems = []
+    problems: list[str] = []
     done, total = 0, sum(size for _, size, _ in checks)
     for path, size, expected in checks:
-        try:
-            if sha256_of(path) != expected:
-                problems.append(f"{path} is damaged: its checksum is not the one in the manifest.")
-        except FileNotFoundError:
-            problems.append(f"{path} is missing.")
-        except OSError as error:
-            problems.append(f"{path} cannot be read: {error.strerror or error}.")
+        problems += _file_problems(path, expected)
         done += size
         report("bytes", done, total)
     items = 0
@@ -87,6 +81,30 @@ def verify_segments(
     except IndexCorrupt as error:
         problems.append(error.message)
     return Verification(len(checks), total, items, tuple(dict.fromkeys(problems)))
+
+
+def require_whole(folder: Path, stamp: SegmentStamp) -> None:
+    """Read every byte of the files of a segment in ``folder``, the ``segments`` folder of its index.
+
+    Raises
+    ------
+    IndexCorrupt
+        When a checksum is not the one in the manifest, or a file cannot be read.
+    """
+    for path, _, expected in _checks(folder, stamp):
+        for problem in _file_problems(path, expected):
+            raise IndexCorrupt(problem)
+
+
+def _file_problems(path: Path, expected: str) -> list[str]:
+    try:
+        if sha256_of(path) != expected:
+            return [f"{path} is damaged: its checksum is not the one in the manifest."]
+    except FileNotFoundError:
+        return [f"{path} is missing."]
+    except OSError as error:
+        return [f"{path} cannot be read: {error.strerror or error}."]
+    return []
 
 
 def _checks(folder: Path, stamp: SegmentStamp) -> list[tuple[Path, int, str]]:

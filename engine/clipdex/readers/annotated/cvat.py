@@ -33,6 +33,9 @@ _PLACES = ("*.xml", "*/*.xml", "*/*/*.xml")
 _OF_ANNOTATIONS = frozenset({"annotations", "annotation", "labels", "xml"})
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
+# Id, subset, labels as JSON, path; where that is empty, what is wrong, and whether the image may be there all the same.
+_Row = tuple[str, str, str, str, str, bool]
+
 
 class CvatReader(Reader):
     """Images that the XML of CVAT names, with the labels of their tags, shapes and tracks.
@@ -84,12 +87,12 @@ class CvatReader(Reader):
         with contextlib.closing(sqlite3.connect("", isolation_level=None)) as database:
             database.executescript(
                 "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-                "CREATE TABLE entry(id TEXT, subset TEXT, labels TEXT, path TEXT, reason TEXT); BEGIN;"
+                "CREATE TABLE entry(id TEXT, subset TEXT, labels TEXT, path TEXT, reason TEXT, unseen INTEGER); BEGIN;"
             )
             for file in files:
                 rows = self._rows(file)
                 while batch := list(itertools.islice(rows, 10_000)):
-                    database.executemany("INSERT INTO entry VALUES (?,?,?,?,?)", batch)
+                    database.executemany("INSERT INTO entry VALUES (?,?,?,?,?,?)", batch)
             yield from self._items(database)
 
     def _items(self, database: sqlite3.Connection) -> Iterator[ReadItem | UnreadableItem]:
@@ -97,15 +100,15 @@ class CvatReader(Reader):
         ordered = database.execute("SELECT * FROM entry ORDER BY id, subset, rowid")
         for (item_id, subset), rows in itertools.groupby(ordered, lambda row: row[:2]):
             by_path: dict[str, dict[str, None]] = defaultdict(dict)
-            reason = ""
-            for _, _, labels, path, why in rows:
+            reason, unseen = "", False
+            for _, _, labels, path, why, away in rows:
                 by_path[path].update(dict.fromkeys(json.loads(labels)))
-                reason = reason or why
+                reason, unseen = reason or why, unseen or bool(away)
             if len(by_path) > 1:
                 by_path.pop("", None)
             for number, (path, found) in enumerate(by_path.items()):
                 if not path:
-                    yield UnreadableItem(shown(item_id), reason, MISSING)
+                    yield UnreadableItem(shown(item_id), reason, MISSING, unseen)
                     continue
                 own_files.add(path)
                 # Another image of the same name has the whole path as its id.
@@ -139,8 +142,8 @@ class CvatReader(Reader):
     def _is_cvat(self, path: str) -> bool:
         return "<annotations" in Layout(self.root).start(path)
 
-    def _rows(self, file: PurePosixPath) -> Iterator[tuple[str, str, str, str, str]]:
-        """Yield id, subset, labels, path and what is wrong with each image of a file."""
+    def _rows(self, file: PurePosixPath) -> Iterator[_Row]:
+        """Yield the images of a file."""
         images = CvatImages(self.root, file)
         prefix = self._prefix(file)
         tracks: dict[str, list[Track]] = defaultdict(list)
@@ -161,25 +164,24 @@ class CvatReader(Reader):
                 f"{file}: {counted(images.guessed, 'image')} were found only without the first folders of their names."
             )
 
-    def _row(
-        self, frame: Frame, file: PurePosixPath, images: CvatImages, prefix: str
-    ) -> tuple[str, str, str, str, str]:
+    def _row(self, frame: Frame, file: PurePosixPath, images: CvatImages, prefix: str) -> _Row:
         subset = _subset(frame.subset, frame.name, file)
         labels = json.dumps(frame.labels)
         item_id = prefix + _clean(frame.name)
         where = f"{file}, line {frame.line}: "
         if _ADDRESS.match(frame.name):
-            return frame.name, subset, labels, "", f"{where}addresses are not fetched"
+            return frame.name, subset, labels, "", f"{where}addresses are not fetched", False
         path = images.find(frame.name, subset if frame.subset else "")
         if path is None:
-            return item_id, subset, labels, "", f"{where}no such file: {frame.name}"
+            away = images.may_be_there(frame.name, subset if frame.subset else "")
+            return item_id, subset, labels, "", f"{where}no such file: {frame.name}", away
         if ".." in item_id.split("/") or frame.name.startswith("/"):
             item_id = relative_to(self.root, path)
-        return item_id, subset, labels, path, ""
+        return item_id, subset, labels, path, "", False
 
     def _of_tracks(
         self, tracks: list[Track], subset: str, file: PurePosixPath, images: CvatImages, prefix: str
-    ) -> Iterator[tuple[str, str, str, str, str]]:
+    ) -> Iterator[_Row]:
         """Yield the frames of a video, with the labels of the objects that are seen in each."""
         frames, told = images.frames(subset)
         labels: dict[int, dict[str, None]] = defaultdict(dict)
@@ -197,13 +199,13 @@ class CvatReader(Reader):
             if frames:
                 self.annotation_problems.add(name, reason, count=gone)
             else:
-                yield name, DEFAULT_SUBSET, "[]", "", reason
+                yield name, DEFAULT_SUBSET, "[]", "", reason, False
         if frames and not told:
             first = frames[0]
             self.remarks.append(f"{file}: frame 0 is taken to be {first}, frame 1 the next image by name, and so on.")
         for number, path in sorted(frames.items()):
             name = path.rpartition("/")[2]
-            yield prefix + name, _subset(subset, name, file), json.dumps(list(labels.get(number, ()))), path, ""
+            yield prefix + name, _subset(subset, name, file), json.dumps(list(labels.get(number, ()))), path, "", False
 
     def _prefix(self, file: PurePosixPath) -> str:
         folder = file.parent

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.elsewhere import Elsewhere
+from clipdex.readers.mounts import may_be_there
 
 _FOLDERS = ("images", "frames", "data", "")
 _FRAME = re.compile(r"frame_?0*(\d{1,9})", re.IGNORECASE)
@@ -57,6 +58,14 @@ class CvatImages:
                     self.guessed += start > 0
                     return found
         return None
+
+    def may_be_there(self, name: str, subset: str) -> bool:
+        """Tell whether an image that was not found may be on a disk that is away, or where permission is denied."""
+        gone = FileNotFoundError()
+        return any(
+            may_be_there(os.path.join(self._root, f"{folder}{name}"), gone)  # noqa: PTH118
+            for folder in self._folders(subset)
+        )
 
     def frames(self, subset: str) -> tuple[dict[int, str], bool]:
         """Return the images of a video by the number of the frame, and whether their names tell the numbers."""

@@ -16,6 +16,7 @@ from clipdex.readers.datumaro.media import content_hash, media_of
 from clipdex.readers.datumaro.quiet import quiet
 from clipdex.readers.left_out import ItemFiles
 from clipdex.readers.masks import is_usually_mask
+from clipdex.readers.mounts import may_be_there
 from clipdex.readers.naming import shown
 from clipdex.wording import with_article
 
@@ -107,7 +108,8 @@ class DatumaroReader(Reader):
             status = os.stat(path)  # noqa: PTH116 - for each item
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not a path"
-            return UnreadableItem(item_id, f"its image {path} is not there ({reason})", MISSING)
+            unseen = may_be_there(path, error)
+            return UnreadableItem(item_id, f"its image {path} is not there ({reason})", MISSING, unseen)
         return ReadItem(item_id, subset, labels, status.st_size, status.st_mtime_ns, self._relative(path, item_id))
 
     def _labels(self, item: Any, names: list[str]) -> tuple[str, ...]:  # noqa: ANN401
