@@ -146,3 +146,9 @@ def test_annotations_in_an_archive_are_named(tmp_path, writer):
         assert f"such as {name}, are not read: unpack it" in remark
     for name in ("notes.txt", "labels.md", "readme.json"):
         assert build(writer(tmp_path / f"{name}.archive", {**members, name: b"x"})).remarks == ()
+
+
+def test_a_dry_run_tries_the_next_format_too(cli, tmp_path):
+    done = cli("build", "--dry-run", broken_cvat(tmp_path / "data"))
+    assert done.code == 0
+    assert "But it cannot be read as cvat" in done.err
