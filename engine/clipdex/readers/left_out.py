@@ -31,7 +31,9 @@ class ItemFiles:
 
     def add(self, path: str) -> None:
         """Note the file of an item, by its path, absolute or relative to the root."""
-        self._paths.add(_hash(os.path.relpath(os.path.join(self._root, path), self._root)))  # noqa: PTH118
+        if os.path.isabs(path):  # noqa: PTH117 - for each item
+            path = os.path.relpath(path, self._root)
+        self._paths.add(_hash(os.path.normpath(path)))
 
     def remark(self, is_mask: Callable[[str], bool], passed_over: Counter[str]) -> str:
         """Walk the folder of the dataset, and say how many images no item is of; empty where there are none.

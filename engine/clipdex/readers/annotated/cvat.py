@@ -60,6 +60,8 @@ class CvatReader(Reader):
 
     def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
         super().__init__(location, options)
+        # The subset that the name of a file tells, or an empty text.
+        self._of_file: dict[PurePosixPath, str] = {}
         if not location.exists():
             raise DatasetNotFound(f"{location} does not exist.")
 
@@ -165,16 +167,15 @@ class CvatReader(Reader):
             )
 
     def _row(self, frame: Frame, file: PurePosixPath, images: CvatImages, prefix: str) -> _Row:
-        subset = _subset(frame.subset, frame.name, file)
+        subset = frame.subset or self._subset(frame.name, file)
         labels = json.dumps(frame.labels)
         item_id = prefix + _clean(frame.name)
-        where = f"{file}, line {frame.line}: "
         if _ADDRESS.match(frame.name):
-            return frame.name, subset, labels, "", f"{where}addresses are not fetched", False
+            return frame.name, subset, labels, "", f"{file}, line {frame.line}: addresses are not fetched", False
         path = images.find(frame.name, subset if frame.subset else "")
         if path is None:
             away = images.may_be_there(frame.name, subset if frame.subset else "")
-            return item_id, subset, labels, "", f"{where}no such file: {frame.name}", away
+            return item_id, subset, labels, "", f"{file}, line {frame.line}: no such file: {frame.name}", away
         if ".." in item_id.split("/") or frame.name.startswith("/"):
             item_id = relative_to(self.root, path)
         return item_id, subset, labels, path, "", False
@@ -205,23 +206,28 @@ class CvatReader(Reader):
             self.remarks.append(f"{file}: frame 0 is taken to be {first}, frame 1 the next image by name, and so on.")
         for number, path in sorted(frames.items()):
             name = path.rpartition("/")[2]
-            yield prefix + name, _subset(subset, name, file), json.dumps(list(labels.get(number, ()))), path, "", False
+            yield (
+                prefix + name,
+                subset or self._subset(name, file),
+                json.dumps(list(labels.get(number, ()))),
+                path,
+                "",
+                False,
+            )
+
+    def _subset(self, name: str, file: PurePosixPath) -> str:
+        """Return the subset of an image that has none in CVAT: what folder, file or path tell."""
+        told = self._of_file.get(file)
+        if told is None:
+            folder = file.parent.name
+            named = not file.stem.lower().startswith("annotation")
+            told = self._of_file[file] = folder if folder.lower() in SUBSETS else file.stem if named else ""
+        return told or subset_and_labels(name.replace("\\", "/"))[0]
 
     def _prefix(self, file: PurePosixPath) -> str:
         folder = file.parent
         known = folder.name.lower() in SUBSETS or folder.name.lower() in _OF_ANNOTATIONS
         return "" if folder == PurePosixPath() or known else f"{folder}/"
-
-
-def _subset(named: str, name: str, file: PurePosixPath) -> str:
-    """Return the subset of an image: as it is named, or what folder, file or path tell."""
-    if named:
-        return named
-    if file.parent.name.lower() in SUBSETS:
-        return file.parent.name
-    if not file.stem.lower().startswith("annotation"):
-        return file.stem
-    return subset_and_labels(name.replace("\\", "/"))[0]
 
 
 def _clean(name: str) -> str:
