@@ -1,22 +1,32 @@
-"""Time to find all pairs of keys within a distance, against FAISS comparing each key with all.
+"""Time to find all pairs of keys within a distance, against FAISS comparing each key with all, and to link them.
 
 The keys are random, of 512 bits, and one in a hundred is a copy of another with up to as many bits flipped as the
 distance allows. FAISS gets a part of the keys as queries (``IndexBinaryFlat.range_search``, all its threads), and its
 time for all is extrapolated from that. CPU seconds tell less of what else the machine does. The pairs of that part must
 be the same. ``--multihash`` adds FAISS with an index for such searches, ``IndexBinaryMultiHash``, made and asked.
+
+A group that runs away is a series of keys, each with up to 8 bits flipped of the one before, as the frames of a film
+are. Its greatest distance and its groups by complete linkage within 16 bits are compared with all its pairs of keys.
+
+The photographs of the examples are hashed as they are, and in the seven other orientations.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import shutil
+import tempfile
 import time
 
 import faiss
 import numpy as np
 import numpy.typing as npt
 
+from clipdex import build, find_duplicates
+from clipdex_indexes.kernels.linkage import KeyDistances, complete_linkage, greatest_distance, widest
 from clipdex_indexes.kernels.pairs import make_plan, near_pairs, words_of
-from common import BYTES, Keys, parse, random_keys, show_bar, show_command, show_table
+from common import BYTES, Keys, example_photos, parse, random_keys, show_bar, show_command, show_table
 
 Triples = set[tuple[int, int, int]]
 
@@ -29,8 +39,10 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000, metavar="N", help="number of keys")
     parser.add_argument("--distances", type=int, nargs="+", default=[16, 32, 48], metavar="D", help="bits")
     parser.add_argument("--part", type=int, default=2000, metavar="N", help="keys that FAISS is given as queries")
+    parser.add_argument("--series", type=int, nargs="+", default=[5000, 20_000], metavar="N", help="keys of a series")
+    parser.add_argument("--photos", type=int, default=40, metavar="N", help="photographs to hash")
     parser.add_argument("--multihash", action="store_true", help="compare with IndexBinaryMultiHash too")
-    arguments = parse(parser, keys=4000, distances=[4, 48], part=20, multihash=True)
+    arguments = parse(parser, keys=4000, distances=[4, 48], part=20, multihash=True, series=[200], photos=2)
     show_command()
     rows, multihash = [], []
     for distance in arguments.distances:
@@ -72,6 +84,47 @@ def main() -> None:
     show_table(["distance", "parts", "pairs", *_columns("FAISS")], rows)
     if multihash:
         show_table(["distance", "parts of MultiHash", *_columns("MultiHash")], multihash)
+    show_table(
+        ["keys in a series", "greatest distance, CPU s", "complete linkage, CPU s", "all pairs, CPU s", "groups"],
+        [run_away(number) for number in arguments.series],
+    )
+    show_table(["hashing", "images", "CPU s"], orientations(arguments.photos))
+
+
+def run_away(number: int) -> list[object]:
+    """Return a row of the table of series: what linking takes, and what looking at all pairs takes."""
+    rng = np.random.default_rng(2)
+    bits = np.zeros((number, 8 * BYTES), np.bool_)
+    for place in range(1, number):
+        bits[place] = bits[place - 1]
+        bits[place, rng.choice(8 * BYTES, rng.integers(0, 9), replace=False)] ^= True
+    keys = np.packbits(bits, axis=1)[rng.permutation(number)]
+    distances = KeyDistances(keys)
+    times = [time.process_time()]
+    greatest = greatest_distance(keys)
+    times.append(time.process_time())
+    groups = complete_linkage(distances, 16)
+    times.append(time.process_time())
+    if greatest != widest(distances):
+        raise SystemExit("the greatest distance is another one")
+    times.append(time.process_time())
+    seconds = [f"{end - begin:.1f}" for begin, end in itertools.pairwise(times)]
+    return [f"{number:,}", *seconds, f"{len(groups):,}"]
+
+
+def orientations(number: int) -> list[list[object]]:
+    """Return the rows of the table of orientations: hashing photographs, and hashing them in the other orientations."""
+    with tempfile.TemporaryDirectory() as folder:
+        for photo in example_photos()[:number]:
+            shutil.copy(photo, folder)
+        build(folder)  # loads and checks the model
+        times = [time.process_time()]
+        build(folder, rebuild=True)
+        times.append(time.process_time())
+        find_duplicates(folder, transforms=True)
+        times.append(time.process_time())
+    seconds = [f"{end - begin:.1f}" for begin, end in itertools.pairwise(times)]
+    return [["a build", number, seconds[0]], ["7 more orientations", number, seconds[1]]]
 
 
 def planted(number: int, distance: int) -> Keys:

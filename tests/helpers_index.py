@@ -6,9 +6,11 @@ import random
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from hypothesis import HealthCheck, settings
 
 from clipdex_indexes import Index, IndexWriter, ItemRow, ModelStamp, read_manifest, search
@@ -225,3 +227,22 @@ def restamp(folder: Path, **changes: object) -> None:
         for stamp in manifest.segments
     ]
     write_manifest(folder, replace(manifest, segments=tuple(stamps)))
+
+
+def table_of(keys: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """All Hamming distances of these keys."""
+    return POPCOUNT[keys[:, None, :] ^ keys[None, :, :]].sum(axis=-1).astype(int)
+
+
+def complete_by_definition(table: npt.NDArray[np.int64], most: int) -> list[list[int]]:
+    """Complete linkage: join the nearest two groups, the first of several, as long as they are near enough."""
+    groups = [[one] for one in range(len(table))]
+    while True:
+        candidates = [
+            (int(table[np.ix_(one, other)].max()), min(one[0], other[0]), max(one[0], other[0]), one, other)
+            for one, other in combinations(groups, 2)
+        ]
+        if not candidates or (best := min(candidates, key=lambda candidate: candidate[:3]))[0] > most:
+            return sorted(groups)
+        *_, one, other = best
+        groups = [group for group in groups if group is not one and group is not other] + [sorted(one + other)]

@@ -14,10 +14,12 @@ from PIL import Image
 from clipdex import build
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import ModelMismatch, QueryError
+from clipdex.search.duplicate_settings import DuplicateSettings
 from clipdex.search.duplicates import default_distance, duplicates_of, find_duplicates
+from clipdex.wording import counted
 from clipdex_indexes import Index, IndexWriter
-from helpers_engine import PHOTOS, distance, renamed_model
-from helpers_index import POPCOUNT, random_pairs, split, write_index
+from helpers_engine import PHOTOS, distance, make_folder, renamed_model
+from helpers_index import POPCOUNT, complete_by_definition, random_pairs, row, split, table_of, write_index
 
 DOG, SEA, FIG = "animals/german-shepherd.jpg", "places/sea.jpg", "food/fig.jpg"
 
@@ -110,7 +112,13 @@ def test_at_distance_0_only_equal_keys_are_near_and_at_the_highest_all_are(leaky
 
 
 def test_bad_arguments_are_refused(leaky):
-    for arguments in ({"max_distance": -1}, {"max_distance": 513}, {"across": "labels"}, {"limit": 0}):
+    for arguments in (
+        {"max_distance": -1},
+        {"max_distance": 513},
+        {"across": "labels"},
+        {"limit": 0},
+        {"linkage": "x"},
+    ):
         with pytest.raises(QueryError):
             find_duplicates(leaky, **arguments)
 
@@ -169,6 +177,90 @@ def test_groups_over_segments_and_datasets_are_those_of_the_oracle(tmp_path, bit
         dataset.index.close()
 
 
+def open_split(folder, name, pairs, bits, seed):
+    return Dataset(name, folder, Index(write_index(folder, split(pairs, 3, seed=seed), bits)))
+
+
+@pytest.mark.parametrize(("bits", "most", "distinct"), [(64, 24, 0), (16, 4, 0), (16, 4, 15)])
+def test_complete_linkage_over_segments_and_datasets_is_that_of_its_definition(tmp_path, bits, most, distinct):
+    datasets = [
+        open_split(tmp_path / str(number), str(number), random_pairs(20, bits, number, distinct), bits, number)
+        for number in range(2)
+    ]
+    items = [
+        (number, row, dataset.index.key(location))
+        for number, dataset in enumerate(datasets)
+        for location, row in dataset.index.items()
+    ]
+    table = table_of(np.stack([key for *_, key in items]))
+    expected = [group for group in complete_by_definition(table, most) if len(group) > 1]
+    result = duplicates_of(datasets, most, DuplicateSettings(linkage="complete"), read_at_once=5)
+    found = [sorted((int(item.dataset), item.id, item.subset) for item in group.items) for group in result.groups]
+    names = [[(items[one][0], *items[one][1].order) for one in group] for group in expected]
+    assert found == sorted(names, key=lambda group: (-len(group), group[0]))
+    assert expected
+    single = duplicates_of(datasets, most)
+    for one in (result, single):
+        for group in one.groups:
+            at = [
+                number
+                for number, (dataset, row, _) in enumerate(items)
+                if (str(dataset), row.id, row.subset) in {(item.dataset, item.id, item.subset) for item in group.items}
+            ]
+            assert group.greatest_distance == table[np.ix_(at, at)].max()
+    assert all(group.greatest_distance <= most for group in result.groups)
+    assert any(group.greatest_distance > most for group in single.groups)
+    for dataset in datasets:
+        dataset.index.close()
+
+
+def test_items_far_from_what_is_kept_are_not_removable(tmp_path):
+    """Three keys in a row: the third is near the second only."""
+    root = make_folder(tmp_path / "set", "a.png", "b.png", "c.png")
+    keys = [np.packbits(np.arange(64) < ones).tobytes() for ones in (0, 10, 20)]
+    pairs = [(_row_of(root, name), key) for name, key in zip(("a.png", "b.png", "c.png"), keys, strict=True)]
+    with Index(write_index(root / ".clipdex", [pairs], 64)) as index:
+        datasets = [Dataset("set", root, index)]
+        for keep, kept, removable in (("a*", "a.png", ["b.png"]), ("b*", "b.png", ["a.png", "c.png"])):
+            result = duplicates_of(datasets, 10, DuplicateSettings(keep=keep))
+            (group,) = result.groups
+            assert (group.items[0].id, [item.id for item in result.removable]) == (kept, removable)
+            assert group.greatest_distance == 20
+            assert [item.id for item in group.items if item.problem == "far"] == ["c.png"] * (keep == "a*")
+        complete = duplicates_of(datasets, 10, DuplicateSettings(linkage="complete"))
+        assert ids(complete) == [["a.png", "b.png"]]
+
+
+def test_a_file_with_two_hash_keys_connects_nothing(tmp_path):
+    """Indexes of two precisions: what only the second key of a file connects is no group."""
+    root = make_folder(tmp_path / "set", "a.png", "b.png")
+    first, second, third = (np.packbits(np.arange(64) < ones).tobytes() for ones in (0, 10, 20))
+    whole = write_index(tmp_path / "i", [[(_row_of(root, "a.png"), first), (_row_of(root, "b.png"), third)]], 64)
+    again = write_index(tmp_path / "j", [[(_row_of(root, "a.png"), second)]], 64)
+    with Index(whole) as one, Index(again) as other:
+        result = duplicates_of([Dataset("one", root, one), Dataset("other", root, other)], 10)
+        assert (ids(result), result.total_same_file) == ([], 1)
+        assert ids(duplicates_of([Dataset("one", root, one)], 20)) == [["a.png", "b.png"]]
+
+
+def _row_of(root, name):
+    status = (root / name).stat()
+    return row(name, size=status.st_size, mtime=status.st_mtime_ns, content=hash(name))
+
+
+def test_contents_that_are_not_known_are_not_compared_and_counted(tmp_path):
+    pairs = [
+        (row("a.jpg", content=0), bytes(8)),
+        (row("b.jpg", content=0), bytes(8)),
+        (row("c.jpg", content=1), bytes(8)),
+    ]
+    with Index(write_index(tmp_path / "i", [pairs], 64)) as index:
+        result = duplicates_of([Dataset("set", tmp_path, index)], 0, DuplicateSettings(identical=True))
+        assert (result.groups, result.total_unknown_content) == ((), 2)
+        (group,) = duplicates_of([Dataset("set", tmp_path, index)], 0).groups
+        assert [item.content for item in group.items] == [0, 0, 1]
+
+
 def remove_some(folder, share, seed):
     """Remove some items of an index, here and there in its segments."""
     random = np.random.default_rng(seed)
@@ -182,8 +274,13 @@ def remove_some(folder, share, seed):
 def test_table(cli, leaky, other):
     done = cli("duplicates", leaky, other)
     assert done.code == 0
-    assert done.lines[0].split() == ["group", "distance", "dataset", "id", "subset", "labels"]
+    assert done.lines[0].split() == [
+        *("group", "greatest", "distance", "match", "dataset", "id", "subset", "labels"),
+    ]
     assert [line.split()[0] for line in done.lines[1:]] == ["1", "1", "1", "2", "2", "3", "3"]
+    assert [word for word in done.out.decode().split() if word in ("kept", "identical", "near")] == [
+        *("kept", "identical", "near", "kept", "identical", "kept", "near"),
+    ]
     assert "7 of 8 images in 3 groups within 16 bits, 2 across subsets, 1 across datasets." in done.err
 
 
@@ -193,14 +290,29 @@ def test_json_is_that_of_the_documentation(cli, leaky):
         "schema": 1,
         "max_distance": 16,
         "across": "",
+        "linkage": "single",
+        "keep": "first",
+        "identical": False,
+        "transforms": False,
         "total_groups": 2,
         "total_items": 5,
         "total_across_subsets": 1,
         "total_across_datasets": 0,
+        "total_identical_groups": 1,
+        "total_identical_items": 4,
+        "total_same_file": 0,
+        "total_same_file_across_subsets": 0,
+        "total_missing": 0,
+        "total_changed": 0,
+        "total_unknown_content": 0,
+        "total_not_turned": 0,
+        "same_file": [],
     }
     assert body["datasets"][0]["name"] == "leaky"
     (group,) = body["groups"]
     assert (group["number"], group["datasets"], group["subsets"]) == (1, ["leaky"], ["train", "val"])
+    assert (group["identical"], group["matched"]) == (False, True)
+    assert group["greatest_distance"] == group["items"][2]["distance"] > 0
     assert [item["id"] for item in group["items"]] == DOGS
     assert group["items"][1] == {
         "distance": 0,
@@ -209,6 +321,12 @@ def test_json_is_that_of_the_documentation(cli, leaky):
         "subset": "train",
         "path": str(leaky / DOGS[1]),
         "labels": ["dog"],
+        "match": "identical",
+        "content": 1,
+        "size": (leaky / DOGS[1]).stat().st_size,
+        "removable": True,
+        "problem": "",
+        "orientation": "",
     }
 
 
@@ -261,7 +379,11 @@ def test_more_groups_and_items_than_a_sheet_holds_are_named(leaky, tmp_path, mon
     monkeypatch.setattr(groups, "_MOST_OF_A_GROUP", 2)
     result = find_duplicates(leaky)
     assert groups._title(result, 0, result.groups[:1]) == "2 groups within 16 bits (here 1 to 1) in leaky"
-    assert groups._heading(1, result.groups[0]) == "1. 3 images (the first 2 shown), across subsets train, val"
+    assert groups._heading(1, result.groups[0]) == (
+        f"1. 3 images (the first 2 shown), up to {counted(result.groups[0].greatest_distance, 'bit')} apart, "
+        "across subsets train, val"
+    )
+    assert groups._heading(2, result.groups[1]) == "2. 2 images, identical files"
     saved = groups.save_duplicates(result, tmp_path / "out")
     assert [path.name for path in saved.sheets] == ["groups-1.png", "groups-2.png"]
     monkeypatch.setattr(groups, "_MOST_SHEETS", 1)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipdex_indexes import Index, ItemFilter
-from clipdex_indexes.filters import select
+from clipdex_indexes.filters import Glob, select
 from helpers_index import DETERMINISTIC, SMALL_SIZES, ask, oracle, random_pairs, row, split, write_index
 
 BITS = 16
@@ -100,6 +100,7 @@ def test_a_path_pattern_selects_the_ids_that_it_fits(tmp_path, pattern):
         found = [item.id for number, (_, item) in enumerate(index.items()) if mask is None or mask[number]]
         (others,) = select(index, ItemFilter(not_paths=pattern))
     assert found == [item for item in sorted(IDS) if fits(pattern, item)]
+    assert found == [item for item in sorted(IDS) if Glob(pattern).matches(item)]
     assert (mask is None) == (others is not None and not others.any())
     assert mask is None or others is None or (mask != others).all()
 

@@ -62,6 +62,8 @@ def test_any_rows_come_back_as_they_went_in(rows):
         try:
             assert list(reader.iterate()) == list(enumerate(rows))
             assert reader.rows(range(len(rows))) == rows
+            sizes, contents = reader.contents()
+            assert list(zip(sizes, contents, strict=True)) == [(item.size, item.content) for item in rows]
             for position, item in enumerate(rows):
                 same = [found for found in enumerate(rows) if found[1].id == item.id]
                 assert sorted(reader.find(item.id)) == same

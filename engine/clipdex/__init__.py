@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from clipdex.errors import ClipdexError
     from clipdex.projects.reading import open_project
     from clipdex.report.save import save_result
-    from clipdex.search.duplicates import DuplicatesResult, find_duplicates
+    from clipdex.search.duplicate_settings import DuplicateSettings
+    from clipdex.search.duplicates import find_duplicates
+    from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.explorer import Explorer
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
@@ -56,7 +58,8 @@ _LAZY = {
     "Hit": "search.result",
     "read_result": "search.result",
     "find_duplicates": "search.duplicates",
-    "DuplicatesResult": "search.duplicates",
+    "DuplicateSettings": "search.duplicate_settings",
+    "DuplicatesResult": "search.duplicates_result",
     "save_result": "report.save",
     "ClipdexError": "errors",
 }
@@ -73,6 +76,7 @@ __all__ = [
     "Hit",
     "read_result",
     "find_duplicates",
+    "DuplicateSettings",
     "DuplicatesResult",
     "save_result",
     "build",

@@ -58,7 +58,7 @@ class ItemFilter:
             if not all(isinstance(value, str) for value in getattr(self, kind.name)):
                 raise ValueError(f"{kind.name} of a filter are {values!r}, and must be texts.")
         for pattern in (*self.paths, *self.not_paths):
-            _Glob(pattern)
+            Glob(pattern)
 
     def __bool__(self) -> bool:
         return any(getattr(self, kind.name) for kind in fields(self))
@@ -162,7 +162,7 @@ def _with_labels(table: TableReader, names: tuple[str, ...]) -> Bools | bool:
 def _with_paths(table: TableReader, patterns: tuple[str, ...]) -> Bools | bool:
     folders = table.folders()
     mask: Bools | bool = False
-    for glob in map(_Glob, patterns):
+    for glob in map(Glob, patterns):
         numbers = [number for number, path in folders.items() if glob.has_folder(path)]
         if glob.name is None:
             matching = _with_ids(table, "folder", numbers, len(folders))
@@ -195,13 +195,20 @@ def _parts(numbers: Sequence[int]) -> Iterable[str]:
         yield ",".join(map(str, numbers[start : start + _IDS_AT_ONCE]))
 
 
-class _Glob:
+class Glob:
     """A pattern of ids, split into a pattern of folders and a pattern of the name.
+
+    ``ItemFilter.paths`` says how it is written.
 
     Attributes
     ----------
     name
         The pattern of the name, for GLOB of SQLite; None when every name matches.
+
+    Raises
+    ------
+    ValueError
+        When the pattern cannot be read.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -227,11 +234,17 @@ class _Glob:
         )
         try:
             self._folder = re.compile(text, re.DOTALL)
-            re.compile(_translated(last, "", "", _class_for_re, re.escape))
+            self._name = re.compile(_translated(last, ".*", ".", _class_for_re, re.escape), re.DOTALL)
         except re.error as error:
             raise ValueError(f"the path pattern {pattern!r} cannot be read: {error}.") from error
 
+    def matches(self, item_id: str) -> bool:
+        """Tell whether the pattern matches a whole id."""
+        folder, _, name = item_id.rpartition("/")
+        return self.has_folder(folder) and (self.name is None or self._name.fullmatch(name) is not None)
+
     def has_folder(self, path: str) -> bool:
+        """Tell whether the pattern of folders matches a whole path."""
         return self._folder.fullmatch(f"{path}/" if path else "") is not None
 
 

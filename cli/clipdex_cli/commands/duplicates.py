@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +19,36 @@ from clipdex_cli.project_targets import PROJECT, require_index_here, resolve
 from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
-    from clipdex.search.duplicates import DuplicatesResult
+    from clipdex.search.duplicates_result import DuplicateGroup, DuplicatesResult
 
 
-@click.command("duplicates", cls=Command, common=("max_distance", "across", "limit", "output", "save", "output_dir"))
+# Images that are the same file as another one, named in the message that counts them.
+_NAMED = 3
+_BUILD = "clipdex build brings the index up to date."
+_WITHHELD = {
+    "far": "farther than the distance from what is kept (--linkage complete makes groups without such)",
+    "missing": "missing",
+    "changed": f"changed since the build ({_BUILD.rstrip('.')})",
+    "nothing kept": "in groups of which the kept file is missing or has changed",
+}
+
+
+@click.command(
+    "duplicates",
+    cls=Command,
+    common=(
+        "max_distance",
+        "across",
+        "identical",
+        "keep",
+        "linkage",
+        "transforms",
+        "limit",
+        "output",
+        "save",
+        "output_dir",
+    ),
+)
 @options.TARGETS
 @click.option(
     "--max-distance",
@@ -33,8 +61,30 @@ if TYPE_CHECKING:
     type=click.Choice(["subsets", "datasets"]),
     help="Find only groups with images of several subsets or datasets.",
 )
+@click.option("--identical", is_flag=True, help="Find only files with the same content, byte for byte.")
+@click.option(
+    "--keep",
+    metavar="RULE",
+    default="first",
+    show_default=True,
+    help="What is kept of a group: the first image, the largest (by the bytes of the file), oldest or newest (by the "
+    "time of the file), or all that match a pattern of ids or paths, as in 'originals/**'.",
+)
+@click.option(
+    "--linkage",
+    type=click.Choice(["single", "complete"]),
+    default="single",
+    show_default=True,
+    help="single: each image is near another one of its group. complete: near all of them.",
+)
+@click.option(
+    "--transforms",
+    is_flag=True,
+    help="Find rotated and mirrored copies too. It reads the images and hashes each in 7 more orientations: that takes "
+    "about 6 times as long as the first build, every time.",
+)
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show only the N largest groups. [default: all]")
-@options.output("What to print. paths: all images of each group but the first.")
+@options.output("What to print. paths: the files that can be deleted.")
 @click.option("-s", "--save", is_flag=True, help="Save contact sheets of the groups, and the result as JSON.")
 @click.option(
     "-o",
@@ -52,6 +102,10 @@ def command(
     targets: tuple[str, ...],
     max_distance: int | None,
     across: str | None,
+    identical: bool,
+    keep: str,
+    linkage: str,
+    transforms: bool,
     limit: int | None,
     output: str,
     null: bool,
@@ -63,18 +117,31 @@ def command(
     max_pixels: int,
     quiet: bool,
 ) -> int:
-    """Find groups of images that are nearly the same.
+    """Find images that are the same, or nearly the same.
 
     Two images are near when their hash keys differ in at most D bits. A group holds each image that is near another
-    image of the group, so two images of a group can differ in more than D bits. The groups go across the subsets of a
-    TARGET, and across all TARGETs.
+    image of the group, so two images of a group can differ in more than D bits: "greatest" is the greatest distance
+    between any two. With --linkage complete, all images of a group are near each other. The groups go across the
+    subsets of a TARGET, and across all TARGETs.
+
+    Images that are one file on disk (hard links, links, a folder that two TARGETs hold) are no duplicates. They are
+    counted, and only one of them can be in a group.
 
     In a project, a TARGET may be the name of a source; without one, all sources are searched. Of a folder without an
     index, that part of the index above is searched.
 
-    --output paths leaves out the first image of each group, so the paths that it prints can be deleted. Look at the
-    groups (--save) before you do.
+    --output paths prints the files that can be deleted: all of each group but the one that is kept. It leaves out
+    files that are missing, that have changed since the build, or that are farther than D from what is kept. It prints
+    near images too: look at the groups (--save) before you delete them, or choose --identical.
     """
+    if identical:
+        for option, given in (
+            ("--max-distance", max_distance is not None),
+            ("--linkage", linkage != "single"),
+            ("--transforms", transforms),
+        ):
+            if given:
+                raise click.UsageError(f"{option} says nothing of --identical files: their content is the same.")
     options.one_index(targets, index)
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
@@ -87,12 +154,22 @@ def command(
     with WorkDisplay("duplicates", quiet=quiet) as display:
         result = find_duplicates(
             *(found or (Path(),)),
+            index=index,
+            progress=display,
+            notice=lambda sentence: None if quiet else click.echo(sentence, err=True),
             max_distance=max_distance,
             across=across,
             limit=limit,
-            index=index,
-            progress=lambda part: display("percent compared", round(100 * part), 100) if part else None,
+            keep=keep,
+            linkage=linkage,
+            identical=identical,
+            transforms=transforms,
+            max_pixels=max_pixels,
         )
+    if len(result.datasets) < len(found):
+        more = len(found) - len(result.datasets)
+        same = "is another one, or part of it, and counts" if more == 1 else "are others, or parts of them, and count"
+        click.echo(f"{counted(more, 'TARGET')} {same} once.", err=True)
     say_parts(result.datasets)
     if across == "datasets" and len(result.datasets) < 2:
         click.echo(
@@ -101,7 +178,8 @@ def command(
             err=True,
         )
     _show(result, output, end="\0" if null else "\n")
-    click.echo(_summary(result), err=True)
+    for line in (_summary(result), *_notes(result), *(_notes_on_paths(result) if output == "paths" else ())):
+        click.echo(line, err=True)
     if not (save or output_dir is not None or force):
         return 0
     if not result.groups:
@@ -119,38 +197,70 @@ def _show(result: DuplicatesResult, output: str, end: str) -> None:
     if output == "json":
         write(result.to_json() + "\n", errors="backslashreplace")
     elif output == "csv":
-        stream = io.StringIO(newline="")
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["group", "distance", "dataset", "subset", "id", "path", "labels"])
-        for number, group in enumerate(result.groups, start=1):
-            for item in group.items:
-                labels = ";".join(item.labels)
-                writer.writerow([number, item.distance, item.dataset, item.subset, item.id, item.path, labels])
-        write(stream.getvalue())
+        write(_csv(result))
     elif output == "paths":
-        write("".join(item.path + end for group in result.groups for item in group.items[1:]))
+        write("".join(item.path + end for item in result.removable))
     elif result.groups:
-        write(table(_columns(result), numbers=("group", "distance"), names=("id",)))
+        write(table(_columns(result), numbers=("group", "greatest", "distance", "content"), names=("id",)))
+
+
+def _csv(result: DuplicatesResult) -> str:
+    """Write a row for each item of a group and, below, for each item that is the same file as another one."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    head = ["group", "distance", "dataset", "subset", "id", "path", "labels", "match", "content", "size"]
+    writer.writerow(
+        [*head, "removable", "problem", "greatest_distance", "same_dataset", "same_subset", "same_id", "orientation"]
+    )
+    for number, group in enumerate(result.groups, start=1):
+        for item in group.items:
+            known = [number, item.distance, item.dataset, item.subset, item.id, item.path, ";".join(item.labels)]
+            removable = "yes" if item.removable else "no"
+            more = [item.match, item.content or "", item.size, removable, item.problem, group.greatest_distance]
+            writer.writerow([*known, *more, "", "", "", item.orientation])
+    for one in result.same_file:
+        known = ["", "", one.dataset, one.subset, one.id, one.path, "", "same file", "", "", "no", "", ""]
+        writer.writerow([*known, one.same_dataset, one.same_subset, one.same_id, ""])
+    return stream.getvalue()
 
 
 def _columns(result: DuplicatesResult) -> dict[str, list[str]]:
-    items = [(str(number), item) for number, group in enumerate(result.groups, start=1) for item in group.items]
-    columns = {"group": [number for number, _ in items], "distance": [str(item.distance) for _, item in items]}
+    places = [
+        (str(number), group, item, item is group.items[0])
+        for number, group in enumerate(result.groups, start=1)
+        for item in group.items
+    ]
+    items = [item for _, _, item, _ in places]
+    columns = {
+        "group": [number for number, *_ in places],
+        "greatest": [str(group.greatest_distance) if first else "" for _, group, _, first in places],
+        "distance": [str(item.distance) for item in items],
+        "match": [", ".join(filter(None, (item.match, item.problem))) for item in items],
+    }
+    if any(map(_has_other_copies, result.groups)):
+        columns["content"] = [str(item.content or "?") for item in items]
+    if any(item.orientation for item in items):
+        columns["orientation"] = [item.orientation for item in items]
     if len(result.datasets) > 1:
-        columns["dataset"] = [printable(item.dataset) for _, item in items]
-    columns["id"] = [printable(item.id) for _, item in items]
-    if len({item.subset for _, item in items}) > 1:
-        columns["subset"] = [printable(item.subset) for _, item in items]
-    columns["labels"] = [printable(", ".join(item.labels)) for _, item in items]
+        columns["dataset"] = [printable(item.dataset) for item in items]
+    columns["id"] = [printable(item.id) for item in items]
+    if len({item.subset for item in items}) > 1:
+        columns["subset"] = [printable(item.subset) for item in items]
+    columns["labels"] = [printable(", ".join(item.labels)) for item in items]
     return columns
+
+
+def _has_other_copies(group: DuplicateGroup) -> bool:
+    """Tell whether a group has identical files that are not identical to what is kept."""
+    kept = {item.content for item in group.items if item.match == "kept"}
+    others = [item.content for item in group.items if item.content and item.content not in kept]
+    return len(set(others)) < len(others)
 
 
 def _summary(result: DuplicatesResult) -> str:
     images = sum(dataset.items for dataset in result.datasets)
-    text = (
-        f"{result.total_items:,} of {counted(images, 'image')} in {counted(result.total_groups, 'group')} "
-        f"within {counted(result.max_distance, 'bit')}"
-    )
+    within = "of identical files" if result.identical else f"within {counted(result.max_distance, 'bit')}"
+    text = f"{result.total_items:,} of {counted(images, 'image')} in {counted(result.total_groups, 'group')} {within}"
     crossing = [
         f"{count:,} across {what}"
         for what, count in (("subsets", result.total_across_subsets), ("datasets", result.total_across_datasets))
@@ -158,3 +268,60 @@ def _summary(result: DuplicatesResult) -> str:
     ]
     shown = f" (the first {len(result.groups):,} shown)" if len(result.groups) < result.total_groups else ""
     return f"{text}{shown}{''.join(f', {part}' for part in crossing)}."
+
+
+def _notes(result: DuplicatesResult) -> Iterator[str]:
+    """Yield what else there is to say of a result."""
+    if result.total_identical_items and not result.identical:
+        only = f"; {counted(result.total_identical_groups, 'group')} of such files only"
+        also = only if result.total_identical_groups else ""
+        yield f"{counted(result.total_identical_items, 'image')} identical to another file of the group{also}."
+    if result.total_same_file:
+        yield _same_file(result)
+    if result.total_missing:
+        yield f"{counted(result.total_missing, 'image')} in the groups: the file is not there."
+    if result.total_changed:
+        yield f"{counted(result.total_changed, 'image')} in the groups: the file has changed since the build. {_BUILD}"
+    if result.total_unknown_content:
+        yield f"{counted(result.total_unknown_content, 'image')} not compared: the index does not know the content."
+    if result.total_not_turned:
+        why = "it, because it" if result.total_not_turned == 1 else "them, because they"
+        what = counted(result.total_not_turned, "file")
+        yield f"{what} compared only as the index has {why} cannot be read or changed since the build."
+    unmatched = sum(not group.matched for group in result.groups)
+    if unmatched:
+        yield f"{counted(unmatched, 'group')} without an image that --keep matches: the first image is kept."
+
+
+def _same_file(result: DuplicatesResult) -> str:
+    several = len(result.datasets) > 1
+
+    def name(dataset: str, item_id: str, subset: str) -> str:
+        where = ", ".join(filter(None, (dataset if several else "", subset if with_subset else "")))
+        return printable(f"{item_id} ({where})" if where else item_id)
+
+    with_subset = bool(result.total_same_file_across_subsets)
+    named = [
+        f"{name(one.dataset, one.id, one.subset)} is {name(one.same_dataset, one.same_id, one.same_subset)}"
+        for one in result.same_file[:_NAMED]
+    ]
+    more = result.total_same_file - len(named)
+    listed = ", ".join(named) + (f", and {more:,} more" if more else "")
+    what = "is the same file as another image" if result.total_same_file == 1 else "are the same file as another image"
+    crossing = f" {result.total_same_file_across_subsets:,} in another subset." if with_subset else ""
+    return f"{counted(result.total_same_file, 'image')} {what}, and not counted as duplicates: {listed}.{crossing}"
+
+
+def _notes_on_paths(result: DuplicatesResult) -> Iterator[str]:
+    """Yield what the paths are, and what is not among them."""
+    items = [item for group in result.groups for item in group.items if item.match != "kept"]
+    printed = result.removable
+    if printed:
+        identical = sum(item.match == "identical" for item in printed)
+        near = len(printed) - identical
+        look = ": look at those before you delete them (--save)" if near else ""
+        yield f"{counted(len(printed), 'path')}: {identical:,} identical to what is kept, {near:,} only near{look}."
+    reasons = Counter(item.problem or "nothing kept" for item in items if not item.removable)
+    if reasons:
+        listed = "; ".join(f"{count:,} {_WITHHELD[reason]}" for reason, count in reasons.items())
+        yield f"{counted(reasons.total(), 'path')} not printed: {listed}."

@@ -38,6 +38,7 @@ _WHOLE_BYTES = 64 << 20
 _BLOCK = 1 << 20
 _ROWS_AT_ONCE = 10_000
 _T = TypeVar("_T")
+_W = TypeVar("_W")
 
 
 class Work(NamedTuple):
@@ -323,11 +324,11 @@ class Plan:
         self.todo = found
 
 
-def ahead(works: Iterator[Work], read: Callable[[Work], _T]) -> Iterator[tuple[Work, _T | ImageError]]:
+def ahead(works: Iterator[_W], read: Callable[[_W], _T]) -> Iterator[tuple[_W, _T | ImageError]]:
     """Call a function in threads, a bounded number of items ahead; yield the results, or what it raised, in order."""
     pool = ThreadPoolExecutor(available_threads(), thread_name_prefix="clipdex-decode")
 
-    def submit(work: Work) -> tuple[Work, Future[_T]]:
+    def submit(work: _W) -> tuple[_W, Future[_T]]:
         return work, pool.submit(read, work)
 
     try:

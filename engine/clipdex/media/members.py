@@ -55,6 +55,22 @@ class Member(NamedTuple):
     start: bytes = b""
 
 
+class Found(NamedTuple):
+    """Where the bytes of a member are.
+
+    Attributes
+    ----------
+    data
+        What tells them from those of other members of the container; a path, where they are in a file outside.
+    size, mtime_ns
+        Their size and time, as the reader of the container takes them; 0 where it does not.
+    """
+
+    data: object
+    size: int = 0
+    mtime_ns: int = 0
+
+
 def path_of(name: str) -> tuple[str, str]:
     """Return the relative path that the name of a member stands for, and what is wrong with the name, if anything."""
     if _PLAIN.fullmatch(name):

@@ -5,7 +5,9 @@ an archive leads out of it.
 
 A *kind* of container is a module of two functions. ``fits(path, member)`` says, from names and the beginning of the
 file, whether the file is of that kind; ``open_container(path)`` returns a ``Container``. A file may be of several
-kinds, such as an archive that is also a dataset of Datumaro. Modules above this room add kinds with ``add_kind``.
+kinds, such as an archive that is also a dataset of Datumaro. Modules above this room add kinds with ``add_kind``. A
+container may have a method ``find(member)`` too, which returns where the bytes of a member are (``Found`` in
+``members``).
 """
 
 from __future__ import annotations
@@ -94,6 +96,19 @@ def open_member(path: Path, member: str) -> IO[bytes]:
         elif opened is not None:
             return opened
     raise first or ImageError(f"{path.name} is no archive that can be read")
+
+
+def container_of(path: Path, member: str) -> Container | None:
+    """Open the container that ``open_member`` opens first; None where the file is none, or cannot be read."""
+    for name in _KINDS:
+        module = importlib.import_module(name)
+        try:
+            if module.fits(path, member):
+                container: Container = _kept.get(path, module.open_container)
+                return container
+        except (OSError, ImageError, DatasetError, ExtraMissing):
+            continue
+    return None
 
 
 def _open_as(kind: str, path: Path, member: str) -> IO[bytes] | ImageError | None:

@@ -18,7 +18,7 @@ from typing import IO, Any
 from clipdex.errors import ImageError
 from clipdex.extras import optional
 from clipdex.media.files import open_regular
-from clipdex.media.members import MAX_MEMBER_BYTES, damaged, size_problem
+from clipdex.media.members import MAX_MEMBER_BYTES, Found, damaged, size_problem
 
 EXTRA = "parquet"
 _MAGIC = b"PAR1"
@@ -80,6 +80,7 @@ class ParquetContainer:
         self._parquet = open_parquet(path)
         weakref.finalize(self, self._parquet.close, force=True)
         self._columns: dict[str, _Column] = {}
+        self._outside: dict[str, bool] = {}
         self._lock = threading.Lock()
 
     def open(self, member: str) -> IO[bytes]:
@@ -90,6 +91,34 @@ class ParquetContainer:
         ImageError
             When there is none, or it cannot be read.
         """
+        data = self._value(member)
+        if isinstance(data, Path):
+            with open_regular(data) as file:
+                data = file.read(MAX_MEMBER_BYTES + 1)
+        if not isinstance(data, bytes):
+            raise ImageError("there is no image in this row")
+        problem = size_problem(len(data))
+        if problem:
+            raise ImageError(problem)
+        return io.BytesIO(data)
+
+    def find(self, member: str) -> Found:
+        """Return where the image of one row is: in the row, or in a file that the row names.
+
+        Raises
+        ------
+        ImageError
+            When there is none, or it cannot be read.
+        """
+        name = member.rpartition("/")[0]
+        time = self._path.stat().st_mtime_ns
+        if not self._may_be_outside(name):
+            return Found(member, mtime_ns=time)
+        data = self._value(member)
+        return Found(data) if isinstance(data, Path) else Found(member, mtime_ns=time)
+
+    def _value(self, member: str) -> Any:  # noqa: ANN401
+        """Return the bytes of the image of one row, or the path of the file that has them."""
         name, _, number = member.rpartition("/")
         if not number.isdecimal() or len(number) > 18:
             raise ImageError(f"{member!r} is no row of a column")
@@ -100,19 +129,32 @@ class ParquetContainer:
                 value = self._columns[name].value(int(number))
         except ERRORS as error:
             raise ImageError(f"the row cannot be read: {error}") from error
-        if isinstance(value, dict):
-            data, path = value.get("bytes"), value.get("path")
-        else:
-            data, path = value, None
-        if data is None and isinstance(path, str) and path:
-            with open_regular(self._path.parent / path) as file:
-                data = file.read(MAX_MEMBER_BYTES + 1)
-        if not isinstance(data, bytes):
-            raise ImageError("there is no image in this row")
-        problem = size_problem(len(data))
-        if problem:
-            raise ImageError(problem)
-        return io.BytesIO(data)
+        if not isinstance(value, dict):
+            return value
+        path = value.get("path")
+        if value.get("bytes") is None and isinstance(path, str) and path:
+            return self._path.parent / path
+        return value.get("bytes")
+
+    def _may_be_outside(self, name: str) -> bool:
+        """Tell whether a row of a column may name a file; the statistics of the file mostly know that none does."""
+        with self._lock:
+            if name not in self._outside:
+                self._outside[name] = _lacks_bytes(self._parquet.metadata, name)
+            return self._outside[name]
+
+
+def _lacks_bytes(metadata: Any, name: str) -> bool:  # noqa: ANN401
+    """Tell whether a column has the paths of files, and may have rows without bytes."""
+    try:
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        columns = [group.column(number) for group in groups for number in range(group.num_columns)]
+        if not any(column.path_in_schema == f"{name}.path" for column in columns):
+            return False
+        counts = [column.statistics for column in columns if column.path_in_schema == f"{name}.bytes"]
+        return not all(count is not None and count.has_null_count and not count.null_count for count in counts)
+    except ERRORS:
+        return True
 
 
 class _Column:

@@ -28,7 +28,7 @@ from clipdex.report.drawing import (
     thumbnail,
 )
 from clipdex.report.save import free_name, fresh_folder, save_with
-from clipdex.search.duplicates import DuplicateGroup, DuplicateItem, DuplicatesResult
+from clipdex.search.duplicates_result import DuplicateGroup, DuplicateItem, DuplicatesResult
 from clipdex.wording import counted
 from clipdex_indexes.storage.files import atomic_path, atomic_write
 
@@ -121,24 +121,33 @@ def draw_groups(result: DuplicatesResult, start: int, end: int, *, max_pixels: i
 
 
 def _title(result: DuplicatesResult, start: int, groups: Sequence[DuplicateGroup]) -> str:
-    title = f"{counted(result.total_groups, 'group')} within {counted(result.max_distance, 'bit')}"
+    within = "of identical files" if result.identical else f"within {counted(result.max_distance, 'bit')}"
+    title = f"{counted(result.total_groups, 'group')} {within}"
     if len(groups) < result.total_groups:
         title += f" (here {start + 1:,} to {start + len(groups):,})"
-    return f"{title} in {', '.join(dataset.name for dataset in result.datasets)}"
+    title += f" in {', '.join(dataset.name for dataset in result.datasets)}"
+    if result.total_same_file:
+        title += f"; {counted(result.total_same_file, 'more image')} of files that are in the datasets twice"
+    return title
 
 
 def _heading(number: int, group: DuplicateGroup) -> str:
     heading = f"{number}. {counted(len(group.items), 'image')}"
     if len(group.items) > _MOST_OF_A_GROUP:
         heading += f" (the first {_MOST_OF_A_GROUP} shown)"
+    heading += ", identical files" if group.identical else f", up to {counted(group.greatest_distance, 'bit')} apart"
     for what, names in (("datasets", group.datasets), ("subsets", group.subsets)):
         if len(names) > 1:
             heading += f", across {what} {', '.join(names)}"
     return heading
 
 
+def _match(item: DuplicateItem) -> str:
+    return ", ".join(filter(None, (item.match, item.problem, item.orientation, f"distance {item.distance}")))
+
+
 def _draw_names(draw: ImageDraw.ImageDraw, item: DuplicateItem, corner: tuple[int, int], *, several: bool) -> None:
     left, below = corner[0], corner[1] + PICTURE[1] + 3
     where = f"{item.dataset}, {item.subset}" if several else item.subset
-    for line, (text, ink) in enumerate(((f"distance {item.distance}", ACCENT), (item.id, INK), (where, INK))):
+    for line, (text, ink) in enumerate(((_match(item), ACCENT), (item.id, INK), (where, INK))):
         draw_text(draw, (left, below + line * line_height(13)), fitted(text, 13, PICTURE[0]), 13, ink)

@@ -346,7 +346,18 @@ class Explorer:
                 self._loaded = self._load_encoder()
             return self._loaded
 
-    def _load_encoder(self) -> Encoder:
+    def encoder_for_many(self) -> Encoder:
+        """Return an encoder of the model of the indexes that hashes many images, as a build does.
+
+        Raises
+        ------
+        ModelError
+            When the model of the indexes cannot be used.
+        """
+        self._require_open()
+        return self._load_encoder(many=True)
+
+    def _load_encoder(self, *, many: bool = False) -> Encoder:
         stamp = self.datasets[0].index.manifest.model
         model = self._model if self._model is not None else model_of(self.datasets[0].index, self.datasets[0].root)
         if model.digest != stamp.digest or model.embedding_size != stamp.bits:
@@ -358,7 +369,7 @@ class Explorer:
         precision = self._precision
         if precision == AUTO:
             precision = nearest_precision(stamp.precision, self._device)
-        return Encoder(model, device=self._device, precision=precision)
+        return Encoder(model, many=many, device=self._device, precision=precision)
 
 
 def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:

@@ -448,6 +448,22 @@ class TableReader:
             mask[np.fromiter((position for (position,) in selected), np.int64, len(selected))] = True
         return mask
 
+    def contents(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the sizes and the content hashes of all rows, by position; each int64 ``[items]``."""
+        import numpy as np
+
+        sizes, contents = np.empty(self.items, np.int64), np.empty(self.items, np.int64)
+        for start in range(0, self.items, _POSITIONS_AT_ONCE):
+            end = min(start + _POSITIONS_AT_ONCE, self.items)
+            records = self._query(
+                f"SELECT size, content FROM item WHERE position >= {start} AND position < {end} ORDER BY position"
+            )
+            if len(records) != end - start:
+                raise self._corrupt("rows are missing")
+            for column, values in enumerate((sizes, contents)):
+                values[start:end] = [self._typed(record[column], int) for record in records]
+        return sizes, contents
+
     def counts(self) -> TableCounts:
         """Count the items of each subset and each label."""
         subsets = {
