@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clipdex.readers.datumaro.library import module, quiet
+from clipdex.readers.datumaro.library import module
+from clipdex.readers.datumaro.quiet import quiet
 from helpers_engine import PHOTOS, skip_without
 
 skip_without("datumaro")
 
 # Formats that clipdex reads itself.
-CORE = frozenset({"coco", "voc", "yolo"})
+CORE = frozenset({"coco", "cvat", "voc", "yolo"})
 NAMES = ("cat", "dog", "flower", "rocket")
 
 
@@ -83,7 +84,7 @@ LAYOUTS = {
     "voc": Layout("voc", pattern="{name}.png"),
     "yolo": Layout("yolo", pattern="{name}.png"),
     "yolo with data.yaml": Layout("yolo_ultralytics", pattern="{name}.png"),
-    "cvat": Layout("cvat"),
+    "cvat": Layout("cvat", pattern="{name}.png"),
     "imagenet": Layout("imagenet", pattern="{label}:{name}", subsets=False),
     "open_images": Layout("open_images"),
     "cifar": Layout("cifar", size=(32, 32), red_first=True),

@@ -56,7 +56,7 @@ def answer(result):
 
 
 def test_ids_subsets_and_labels_are_those_that_were_put_in(case):
-    assert (case.report.items, case.report.failed) == (len(ITEMS), ())
+    assert (case.report.items, case.report.failed, case.report.remarks) == (len(ITEMS), (), ())
     with Explorer(case.root) as explorer:
         for made in ITEMS:
             item = explorer.item(case.layout.id(made), case.layout.subset(made))

@@ -17,7 +17,8 @@ from clipdex import Explorer, build
 from clipdex.errors import DatasetError, DatasetShrunk, ExtraMissing, ImageError, QueryError
 from clipdex.readers import ReadItem, UnreadableItem, mounts
 from clipdex.readers.datumaro import formats as datumaro_formats
-from clipdex.readers.datumaro.library import module, quiet
+from clipdex.readers.datumaro.library import module
+from clipdex.readers.datumaro.quiet import quiet
 from clipdex.readers.formats import choose
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, open_reader
@@ -92,15 +93,6 @@ def test_ordinary_folders_are_left_to_our_own_reader(tmp_path):
     assert datumaro_formats.detect(tmp_path / "nothing") == {}
 
 
-def test_a_single_file_of_cvat_is_told(exported):
-    root = exported("cvat")
-    assert list(datumaro_formats.detect(root / "train.xml")) == ["cvat"]
-    found = read(root / "train.xml", "cvat")
-    assert [(item.id, item.labels, item.media) for item in found] == [
-        (made.name, (made.label,), f"images/{made.name}.png") for made in ITEMS if made.subset == "train"
-    ]
-
-
 def test_labels_are_of_every_kind_of_annotation_each_once_in_order(tmp_path):
     categories = [{"id": number, "name": name} for number, name in enumerate(["cat", "dog", "bird"], start=1)]
     annotations = [
@@ -173,7 +165,7 @@ def test_point_clouds_and_tables_are_no_images(tmp_path):
     ("format_name", "path", "content"),
     [
         ("datumaro:coco", "annotations/instances_train.json", b'{"images": [tr'),
-        ("cvat", "a.xml", b"<annotations><image"),
+        ("datumaro:cvat", "a.xml", b"<annotations><image"),
         ("datumaro", "annotations/train.json", b'{"items": 7}'),
         ("cifar", "batches.meta", b"cposix\nsystem\n(S'touch /nowhere'\ntR."),
         ("mnist", "train-labels-idx1-ubyte.gz", b"no gzip"),

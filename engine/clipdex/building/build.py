@@ -35,7 +35,7 @@ from clipdex.datasets.failures import Failure, Listed, write_listed
 from clipdex.encoder import Encoder
 from clipdex.paths import quoted
 from clipdex.readers.base import ANNOTATION, DAMAGED
-from clipdex.readers.sources import Target, index_folder, locate, open_reader
+from clipdex.readers.sources import Target, index_folder, locate, open_fitting, open_reader
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter
 
@@ -180,12 +180,13 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
     # Decided now, so that nobody waits in vain for what cannot be built, and once more with the lock held: another
     # process may make, replace or delete the index while this one waits.
     expected = source_to_read(source, folder, rebuild=settings.rebuild)
-    reader = open_reader(expected)
-    reading = None
-    if not has_index(folder):
+    reading: Reading | None = None
+    if has_index(folder):
+        reader = open_reader(expected)
+    else:
         model_for(None, settings, root)  # a model that does not exist is said before the dataset is read
-        reading = Reading(reader)
-        reading.require_items()
+        reading = open_fitting(expected, Reading.begun)
+        reader = reading.reader
     with IndexWriter(folder, fresh=settings.rebuild, wait=settings.wait, waiting=events.waiting) as writer:
         replaces = has_index(folder)
         to_read = source_to_read(source, folder, rebuild=settings.rebuild)

@@ -33,6 +33,13 @@ class Reading:
         self.fingerprint = reader.fingerprint() or None
         self._items = reader.read()
 
+    @classmethod
+    def begun(cls, reader: Reader) -> Reading:
+        """Read the first item of a dataset; errors as of ``require_items``."""
+        reading = cls(reader)
+        reading.require_items()
+        return reading
+
     def require_items(self) -> None:
         """Read the first item.
 

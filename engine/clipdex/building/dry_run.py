@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipdex.building.deciding import (
+    Reading,
     is_read_as_before,
     listed_before,
     model_for,
@@ -38,7 +39,7 @@ from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.media.mending import has_decoder
 from clipdex.readers.base import DAMAGED, NEEDS_EXTRA, Reader
 from clipdex.readers.ordering import in_item_order
-from clipdex.readers.sources import Target, index_folder, locate, open_reader, refuse_empty
+from clipdex.readers.sources import Target, index_folder, locate, open_fitting, open_reader, refuse_empty
 from clipdex_indexes import ModelStamp, Snapshot
 from clipdex_indexes.writer import require_index_folder
 
@@ -141,7 +142,7 @@ def plan_build(
     root = source.location
     folder = index_folder(source, settings.index)
     to_read = source_to_read(source, folder, rebuild=settings.rebuild)
-    reader = open_reader(to_read)
+    reader = open_reader(to_read) if has_index(folder) else open_fitting(to_read, Reading.begun).reader
     require_index_folder(folder)
     replaces = settings.rebuild and has_index(folder)
     with contextlib.ExitStack() as stack:

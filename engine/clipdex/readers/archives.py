@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import IO, ClassVar
 
 from clipdex.errors import DatasetError, DatasetNotFound, ImageError
-from clipdex.media.kinds import IMAGE_SUFFIXES, NOT_READ, looks_like_image, suffix_of
+from clipdex.media.kinds import IMAGE_SUFFIXES, NOT_READ, OTHER_SUFFIXES, looks_like_image, suffix_of
 from clipdex.media.locators import MEMBER
 from clipdex.media.members import Member, MemberTable
 from clipdex.media.tars import TarContainer
 from clipdex.media.tars import fits as fits_tar
 from clipdex.media.zips import ZipContainer
 from clipdex.media.zips import fits as fits_zip
+from clipdex.readers.annotation_files import is_annotation_member
 from clipdex.readers.base import DUPLICATE, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.naming import IGNORE_MARK, is_hidden, subset_and_labels
 
@@ -67,6 +68,8 @@ class ArchiveReader(Reader):
         self._below = self.options.get("root", "").strip("/")
         self._prefix = f"{self._below}/" if self._below else ""
         self._lock = threading.Lock()
+        # The first file that looks like annotations.
+        self._annotations = ""
         self._container: ZipContainer | TarContainer | None = None
 
     @classmethod
@@ -97,6 +100,8 @@ class ArchiveReader(Reader):
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the images in item order, in bounded memory; hidden files and other files than images are skipped."""
         self.passed_over.clear()
+        self.remarks.clear()
+        self._annotations = ""
         table = self._current().table
         ignored = self._ignored(table)
         last: Member | None = None
@@ -110,6 +115,11 @@ class ArchiveReader(Reader):
             last = member
         if last is not None:
             yield self._item(last)
+        if self._annotations:
+            self.remarks.append(
+                f"the annotations in the archive, such as {self._annotations}, are not read: unpack it, and build the "
+                "folder to read them."
+            )
 
     def _item(self, member: Member) -> ReadItem | UnreadableItem:
         if member.problem:
@@ -124,6 +134,8 @@ class ArchiveReader(Reader):
             return False
         suffix = suffix_of(path)
         read = suffix in IMAGE_SUFFIXES or (not suffix and looks_like_image(member.start))
+        if not read and not self._annotations and suffix in OTHER_SUFFIXES and is_annotation_member(path):
+            self._annotations = path
         if not (read or suffix in NOT_READ) or (ignored and any(folder in ignored for folder in _folders(path))):
             return False
         if not read:

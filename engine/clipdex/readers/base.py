@@ -110,7 +110,8 @@ class Reader(ABC):
         The formats that did not fit, where a plain folder was taken instead.
     passed_over
         What the last ``read`` passed over so far: the number of files by extension (lower case, such as ``.cr2``), and
-        of folders by name with a slash after it (``@eaDir/``). A reader counts what users may take for images.
+        of folders by name with a slash after it (``@eaDir/``). A reader counts what users may take for images. Of masks
+        it is their folder, or the pattern of their names (``*_seg.png``).
     annotation_problems
         The annotations that the last ``read`` could not read so far.
     remarks

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fnmatch
 import hashlib
 import marshal
 import os
+import re
 import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from clipdex.errors import DatasetNotFound
 from clipdex.media.kinds import IMAGE_SUFFIXES, NOT_READ, START, looks_like_image, suffix_of
@@ -23,6 +26,7 @@ from clipdex.readers.naming import IGNORE_MARK, is_hidden, is_system_folder, sho
 from clipdex.version import WRITER
 
 FORMAT = "folder"
+SKIP = "skip"
 
 
 class FolderReader(Reader):
@@ -32,6 +36,8 @@ class FolderReader(Reader):
     ----------
     location
         The folder.
+    options
+        ``skip``: names of folders and files that are left out, such as masks.
 
     Attributes
     ----------
@@ -47,6 +53,9 @@ class FolderReader(Reader):
 
     format = FORMAT
     about = "any tree of images; the label is the name of an image's folder"
+    option_names: ClassVar[Mapping[str, str]] = {
+        SKIP: "names of folders and files to leave out, with * and ?, and commas between them"
+    }
     in_order = True
 
     def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
@@ -56,6 +65,8 @@ class FolderReader(Reader):
         super().__init__(location, options)
         self.only = ""
         self._real_root = Path(os.path.realpath(self.root))
+        names = [name.strip() for name in self.options.get(SKIP, "").split(",")]
+        self._skipped = [(name, re.compile(fnmatch.translate(name)).match) for name in names if name]
 
     @classmethod
     def detect(cls, location: Path) -> str | None:
@@ -69,9 +80,10 @@ class FolderReader(Reader):
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in item order (code points of the id), in bounded memory.
 
-        Hidden files and folders, folders of systems, other files than images, and folders with a ``.clipdexignore`` are
-        skipped. A link to a folder is followed only if the folder would not be found otherwise, and once, so that loops
-        end. An empty mount point and a link that leads to nothing are unseen: their disk may be away.
+        Hidden files and folders, folders of systems, other files than images, folders with a ``.clipdexignore``, and
+        what the user wants left out are skipped. A link to a folder is followed only if the folder would not be
+        found otherwise, and once, so that loops end. An empty mount point and a link that leads to nothing are
+        unseen: their disk may be away.
         """
         self._followed: set[tuple[int, int]] = set()
         self.passed_over.clear()
@@ -148,6 +160,8 @@ class FolderReader(Reader):
                 if name.endswith("/") or suffix_of(name) in IMAGE_SUFFIXES:
                     yield UnreadableItem(shown(prefix + name), "the name is not valid UTF-8; rename it")
                 continue
+            if self._skipped and self._skips(entry.name, is_folder=name.endswith("/")):
+                continue
             if not name.endswith("/"):
                 yield from self._file(entry, prefix + name)
             elif is_system_folder(entry.name):
@@ -155,6 +169,13 @@ class FolderReader(Reader):
                     self.passed_over[name] += 1
             elif not entry.is_symlink() or self._worth_following(entry):
                 yield prefix + name
+
+    def _skips(self, name: str, *, is_folder: bool) -> bool:
+        """Tell whether the user wants a folder or a file left out; count it where it may have images."""
+        skipped = next((text for text, matches in self._skipped if matches(name)), None)
+        if skipped is not None and (is_folder or suffix_of(name) in IMAGE_SUFFIXES):
+            self.passed_over[f"{name}/" if is_folder else skipped] += 1
+        return skipped is not None
 
     def _worth_following(self, entry: os.DirEntry[str]) -> bool:
         real = Path(os.path.realpath(entry.path))

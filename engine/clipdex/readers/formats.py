@@ -9,18 +9,23 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from clipdex.errors import ClipdexError, DatasetError, DatasetNotFound, ExtraMissing
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_folder, is_pattern, is_there, quoted
 from clipdex.readers import plugins
+from clipdex.readers.annotation_files import annotation_file
 from clipdex.readers.base import NO_OPTIONS, Reader
+from clipdex.readers.folder import SKIP
+from clipdex.readers.layout import Layout
+from clipdex.readers.masks import known_masks
 from clipdex.readers.providers import Core, Datumaro, Folder, Installed, Provider
 
 FOLDER = "folder"
 GLOB = "glob"
+_NAME_IT = "to name its format, build it with --rebuild --format NAME (clipdex formats lists them)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,14 @@ class Choice:
         Sentences that tell the user of the choice.
     tried
         The formats that did not fit, where only a plain folder did.
+    options
+        Options that it is read with, where the user gives none.
     """
 
     format: str
     notices: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Registry:
@@ -165,8 +173,15 @@ def problems() -> list[str]:
     return [problem for provider in _registry.providers() for problem in provider.problems()]
 
 
-def choose(location: Path) -> Choice:
+def choose(location: Path, refused: Mapping[str, str] = NO_OPTIONS) -> Choice:
     """Choose the format that fits a location: the one known layout that fits, or else a plain folder.
+
+    Parameters
+    ----------
+    location
+        A folder, a file or a pattern.
+    refused
+        Formats that were tried and could not read it, with the error of each.
 
     Raises
     ------
@@ -188,6 +203,9 @@ def choose(location: Path) -> Choice:
         found.update(provider.detect(location, notices))
         tried += [name for name in provider.tried() if name not in (FOLDER, GLOB)]
     found.pop(FOLDER, None)
+    for name, reason in refused.items():
+        if why := found.pop(name, ""):
+            notices.append(f"{location} looks like {name}: {why}. But it cannot be read as {name}: {reason}")
     missing = {name: error for name in found if (error := _missing(name)) is not None}
     usable = {name: why for name, why in found.items() if name not in missing}
     folder = is_folder(location)
@@ -204,13 +222,47 @@ def choose(location: Path) -> Choice:
             f"images; after that, build it again with --rebuild --format {name}."
             for name, error in missing.items()
         ]
-        return Choice(FOLDER, (*notices, *hints[:1]), tuple(tried))
+        options, said = _as_folder(location, hinted=bool(hints), refused=bool(refused))
+        return Choice(FOLDER, (*notices, *hints[:1], *said), tuple(tried), options)
     for error in missing.values():
         raise error
     meant = _meant_as(location)
     if meant:
         return Choice(meant, tuple(notices))
     raise DatasetError(_none(location, tried, notices))
+
+
+def _as_folder(location: Path, *, hinted: bool, refused: bool) -> tuple[Mapping[str, str], list[str]]:
+    """Return the options with which a folder is read as one of images, and sentences on what that leaves out.
+
+    Parameters
+    ----------
+    location
+        The folder.
+    hinted
+        Whether the user is told already which format it is of.
+    refused
+        Whether a format that fits could not read it.
+    """
+    layout = Layout(location)
+    masks = known_masks(layout)
+    options, said = NO_OPTIONS, []
+    if masks is not None:
+        options = {SKIP: ",".join(masks.names)}
+        said.append(
+            f"{location} is read as a folder of images without its masks ({', '.join(masks.names)}), because it is "
+            f"laid out as {masks.layout}: {masks.why}; --rebuild --format {FOLDER} reads them too."
+        )
+    if hinted:
+        return options, said
+    if refused:
+        said.append(f"{location} is read as a folder of images; {_NAME_IT}.")
+    elif unread := annotation_file(layout):
+        said.append(
+            f"{location} is read as a folder of images, and its annotations are not: {unread} is of no format that "
+            f"clipdex found; {_NAME_IT}."
+        )
+    return options, said
 
 
 def _meant_as(location: Path) -> str:

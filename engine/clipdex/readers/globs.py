@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from clipdex.errors import DatasetNotFound
 from clipdex.paths import before_wildcards, is_pattern, is_there
@@ -35,6 +36,7 @@ class GlobReader(FolderReader):
 
     format = "glob"
     about = "the images that a pattern matches, such as 'photos/**/*.jpg'"
+    option_names: ClassVar[Mapping[str, str]] = NO_OPTIONS
 
     def __init__(self, location: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
         start = before_wildcards(location)

@@ -32,6 +32,10 @@ class Layout:
             self._listed[folder] = sorted(listed, key=lambda entry: entry.name)
         return self._listed[folder]
 
+    def has(self, path: str) -> bool:
+        """Tell whether there is something at a path."""
+        return os.path.lexists(self.location / path)
+
     def find(self, pattern: str) -> list[str]:
         """Return the paths that a pattern matches, part by part; ``*`` matches no slash."""
         paths = [""]
@@ -42,7 +46,7 @@ class Layout:
 
     def _matches(self, folder: str, part: str) -> list[str]:
         if "*" not in part:
-            return [part] if os.path.lexists(self.location / folder / part) else []
+            return [part] if self.has(f"{folder}/{part}" if folder else part) else []
         return [entry.name for entry in self.entries(folder) if fnmatch.fnmatchcase(entry.name, part)]
 
     def start(self, path: str) -> str:

@@ -81,6 +81,7 @@ class Core(Provider):
         "parquet": ("parquet", "ParquetReader"),
         "voc": ("annotated.voc", "VocReader"),
         "yolo": ("annotated.yolo", "YoloReader"),
+        "cvat": ("annotated.cvat", "CvatReader"),
         "merged": ("merged", "MergedReader"),
     }
 

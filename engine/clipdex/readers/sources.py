@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from clipdex.defaults import INDEX_FOLDER
-from clipdex.errors import DatasetEmpty, DatasetNotFound
-from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there, is_url
+from clipdex.errors import DatasetEmpty, DatasetError, DatasetNotFound, ExtraMissing
+from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there, is_url, quoted
 from clipdex.readers.base import AWAY, NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.formats import GLOB, choose, format_name, reader_class
+from clipdex.readers.formats import FOLDER, GLOB, Choice, choose, format_name, reader_class
+from clipdex.readers.layout import Layout
 from clipdex.readers.passing_over import said
 from clipdex.wording import type_of
 
 AUTO = "auto"
+_Begun = TypeVar("_Begun")
 _WITH_FORMAT = re.compile(r"(?P<path>.+?):(?P<format>(?:datumaro:)?[A-Za-z][A-Za-z0-9_-]*)", re.DOTALL | re.IGNORECASE)
 
 
@@ -135,10 +137,51 @@ def open_reader(source: Source) -> Reader:
     DatasetError
         When there is no such format, when none fits or several do, or when the dataset cannot be read.
     """
-    if source.format != AUTO:
-        return reader_class(source.format)(source.location, source.options)
-    choice = choose(source.location)
-    reader = reader_class(choice.format)(source.location, source.options)
+    return _reader_of(source, _chosen(source))
+
+
+def open_fitting(source: Source, begin: Callable[[Reader], _Begun]) -> _Begun:
+    """Begin to read a source; with format ``auto``, in the first of the formats that fit that can read it.
+
+    Parameters
+    ----------
+    source
+        A dataset that has no index yet.
+    begin
+        Takes a reader, and reads so much that it fails where the format does not fit. It is called for each format that
+        is tried.
+
+    Returns
+    -------
+    What ``begin`` returned. The notices of its reader say what was tried, and why that failed.
+
+    Raises
+    ------
+    DatasetError
+        When no format can read it: the error of the first one.
+    """
+    refused: dict[str, str] = {}
+    first: DatasetError | ExtraMissing | None = None
+    while True:
+        try:
+            choice = _chosen(source, refused)
+        except DatasetError as error:
+            raise first or error from None
+        try:
+            return begin(_reader_of(source, choice))
+        except (DatasetError, ExtraMissing) as error:
+            if source.format != AUTO or choice.format in (FOLDER, GLOB):
+                raise first or error from None
+            first = first or error
+            refused[choice.format] = error.message
+
+
+def _chosen(source: Source, refused: Mapping[str, str] = NO_OPTIONS) -> Choice:
+    return Choice(source.format) if source.format != AUTO else choose(source.location, refused)
+
+
+def _reader_of(source: Source, choice: Choice) -> Reader:
+    reader = reader_class(choice.format)(source.location, source.options or choice.options)
     reader.notices, reader.tried = choice.notices, choice.tried
     return reader
 
@@ -164,8 +207,17 @@ def refuse_empty(reader: Reader) -> NoReturn:
         Always.
     """
     passed_over = said(reader.passed_over)
-    tried = f" It is of no known format either (tried: {', '.join(reader.tried)})." if reader.tried else ""
     raise DatasetEmpty(
         f"there are no images in {reader.location}: nothing can be indexed."
-        f"{f' Passed over: {passed_over}.' if passed_over else ''}{tried}"
+        f"{f' Passed over: {passed_over}.' if passed_over else ''}{_tried_in_vain(reader)}"
     )
+
+
+def _tried_in_vain(reader: Reader) -> str:
+    """Return sentences on what was tried for a dataset without items, and what to try; empty where none was tried."""
+    if not reader.tried:
+        return ""
+    layout = Layout(reader.location)
+    archives = [name for pattern in ("*.zip", "*.tar", "*.tar.*", "*.tgz") for name in layout.find(pattern)]
+    hint = f" Its archive is a dataset: clipdex build {quoted(reader.location / archives[0])}" if archives else ""
+    return f" It is of no known format either (tried: {', '.join(reader.tried)}).{hint}"

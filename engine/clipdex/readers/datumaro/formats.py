@@ -13,7 +13,8 @@ from clipdex.errors import DatasetError
 from clipdex.extras import optional
 from clipdex.readers.base import Reader
 from clipdex.readers.datumaro.layouts import evidence
-from clipdex.readers.datumaro.library import EXTRA, PACKAGE, is_installed
+from clipdex.readers.datumaro.library import EXTRA, is_installed
+from clipdex.readers.datumaro.quiet import PACKAGE
 from clipdex.readers.datumaro.reader import DatumaroReader
 
 _SPECS = "plugins/specs.json"

@@ -8,12 +8,15 @@ the first bytes of a few of them. Folders that are nothing but images are left t
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.layout import Layout
 
 _SUBSET = "*"
+_MOST_BYTES_IN_ZIPS = 1 << 30
 
 
 _Test = Callable[[Layout], str | None]
@@ -50,18 +53,55 @@ def _without(marker: str, then: _Test) -> _Test:
     return test
 
 
-_ROBOFLOW = "README.roboflow.txt"
+def _both(one: _Test, other: _Test) -> _Test:
+    def test(layout: Layout) -> str | None:
+        said = one(layout)
+        return said if said is not None and other(layout) is not None else None
+
+    return test
+
+
+def _zips_alone(layout: Layout) -> str | None:
+    """Take a folder that has nothing but a few ZIP archives of images: Datumaro holds all of them in memory."""
+    entries = layout.entries()
+    if not entries or not all(entry.name.lower().endswith(".zip") and entry.is_file() for entry in entries):
+        return None
+    if sum(entry.stat().st_size for entry in entries) > _MOST_BYTES_IN_ZIPS:
+        return None
+    try:
+        with zipfile.ZipFile(entries[0].path) as archive:
+            has_images = any(suffix_of(name) in IMAGE_SUFFIXES for name in archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return None
+    return f"it has {entries[0].name}" if has_images else None
+
+
 _DATUMARO_JSON = r'^\s*\{\s*"(dm_format_version|infos|media_type|categories"\s*:\s*\{)'
-_CVAT_XML = r"<annotations>\s*<version>\s*1\.1"
 _KITTI_DETECTION = _files(f"{_SUBSET}/image_2", f"{_SUBSET}/label_2/*.txt")
+_CELEBA = _any(_files("Anno/identity_CelebA.txt"), _files("Anno/list_attr_celeba.txt"))
+_ALIGNED = "Img/img_align_celeba"
+_OF_THE_WILD = _any(_files("Anno/list_bbox_celeba.txt"), _without("Anno/list_*_align_celeba.txt", _CELEBA))
+_ADE20K = _any(*(_files(f"{'*/' * depth}*_seg.png") for depth in range(1, 6)))
 _TESTS: dict[str, _Test] = {
+    "ade20k2017": _both(_ADE20K, _any(*(_files(f"{'*/' * depth}*_atr.txt") for depth in range(1, 6)))),
+    "ade20k2020": _both(
+        _ADE20K,
+        _any(*(_files(f"{'*/' * depth}*.json", starts=r'^\s*\{\s*"annotation"\s*:') for depth in range(1, 6))),
+    ),
+    "align_celeba": _both(
+        _CELEBA,
+        _any(
+            _files(_ALIGNED),
+            _without("Img/img_celeba", _without("Anno/list_bbox_celeba.txt", _files("Anno/list_*_align_celeba.txt"))),
+        ),
+    ),
     "camvid": _files("label_colors.txt", "train.txt", starts=r"\.(png|jpg)"),
-    "celeba": _any(_files("Anno/identity_CelebA.txt"), _files("Anno/list_attr_celeba.txt")),
+    "celeba": _any(_both(_CELEBA, _files("Img/img_celeba")), _without(_ALIGNED, _both(_CELEBA, _OF_THE_WILD))),
     "cifar": _any(_files("batches.meta"), _files("test", "train", "meta", starts="fine_label_names")),
     "cityscapes": _files("leftImg8bit", "gtFine"),
-    "cvat": _files("*.xml", starts=_CVAT_XML),
     "datumaro": _files("annotations/*.json", starts=_DATUMARO_JSON),
     "datumaro_binary": _files("annotations/*.datum"),
+    "image_zip": _zips_alone,
     "kitti_detection": _KITTI_DETECTION,
     "kitti_segmentation": _without(
         f"{_SUBSET}/label_2/*.txt", _files(f"{_SUBSET}/image_2", f"{_SUBSET}/instance/*.png")
@@ -80,17 +120,23 @@ _TESTS: dict[str, _Test] = {
     "mnist": _files("*-labels-idx1-ubyte.gz"),
     "mnist_csv": _files("mnist_*.csv"),
     "mot_seq": _files("gt/gt.txt"),
+    "mots": _without(
+        "config*.json",
+        _any(_files("images", "instances/*.png"), _files(f"{_SUBSET}/images", f"{_SUBSET}/instances/*.png")),
+    ),
     "open_images": _any(
         _files("annotations/*class-descriptions*.csv"), _files("annotations/*-annotations-human-imagelabels*.csv")
     ),
     "roboflow_create_ml": _files(f"{_SUBSET}/_annotations.createml.json"),
     "roboflow_multiclass": _files(f"{_SUBSET}/_classes.csv"),
+    "synthia_al": _files("RGB", "SemSeg"),
+    "synthia_rand": _files("RGB", "GTTXT", "GT"),
+    "synthia_sf": _files("RGBLeft", "GTLeft"),
     "vgg_face2": _files("bb_landmark/loose_bb_*.csv"),
     "wider_face": _files("wider_face_split/wider_face_*.txt"),
 }
 # Of a single file.
 _FILE_TESTS = {
-    ".xml": ("cvat", _CVAT_XML, "it begins as CVAT's XML"),
     ".json": ("datumaro", _DATUMARO_JSON, "it begins as Datumaro's JSON"),
 }
 

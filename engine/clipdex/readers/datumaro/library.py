@@ -1,16 +1,11 @@
-"""Using Datumaro as a library: it is imported late and kept quiet, and its errors become errors of clipdex.
-
-Datumaro logs to the root logger, which then prints on standard error, and warns of its own plugins. Both are held back
-while it works.
-"""
+"""Using Datumaro as a library: it is imported late and kept quiet, and its errors become errors of clipdex."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-import logging
-import threading
-import warnings
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -18,20 +13,57 @@ from typing import Any
 
 from clipdex.errors import DatasetError
 from clipdex.extras import optional
+from clipdex.readers.annotations import AnnotationProblems
+from clipdex.readers.base import UnreadableItem
+from clipdex.readers.datumaro.quiet import PACKAGE, quiet
+from clipdex.readers.naming import shown
 
-PACKAGE = "datumaro"
 EXTRA = "datumaro"
-# Datumaro is not safe for threads: it keeps state of plugins and open files without locks.
-LOCK = threading.RLock()
 _LONGEST_REASON = 500
 # Importers that refuse a folder with anything else in it, such as our index.
 _NOTHING_BUT_IMAGES = frozenset({"imagenet"})
-# Called with the id of an item that cannot be read, and the reason.
-Failed = Callable[[str, str], None]
 
 
-def _ignore(item_id: str, reason: str) -> None:
-    pass
+class Reports:
+    """What Datumaro reports while it reads a dataset.
+
+    Parameters
+    ----------
+    root
+        The folder that paths of files are relative to.
+    problems
+        Gets the annotations that it cannot read, and what it warns of.
+
+    Attributes
+    ----------
+    failed
+        Items that it cannot read.
+    """
+
+    def __init__(self, root: Path, problems: AnnotationProblems) -> None:
+        self._file = re.compile(re.escape(os.fspath(root).rstrip(os.sep) + os.sep) + r"([^'\"`,;:()\n]+)")
+        self._name = root.name or "."
+        self._problems = problems
+        self.failed: list[UnreadableItem] = []
+
+    def item(self, item_id: str, reason: str) -> None:
+        """Note an item that cannot be read."""
+        self.failed.append(UnreadableItem(item_id, f"Datumaro cannot read it: {reason}"))
+
+    def annotation(self, item_id: str, reason: str) -> None:
+        """Note an annotation of an item that cannot be read."""
+        self._problems.add(shown(item_id), f"of this image, Datumaro cannot read an annotation: {reason}")
+
+    def said(self, sentence: str) -> None:
+        """Note what Datumaro logged, warned of or printed."""
+        named = self._file.search(sentence)
+        sentence = shown(sentence).rstrip(".")
+        self._problems.add(shown(named[1]).rstrip(" .") if named else self._name, f"Datumaro says: {sentence}")
+
+    def forget(self) -> None:
+        """Forget all of it: the dataset is read in another way."""
+        self.failed.clear()
+        self._problems.clear()
 
 
 def is_installed() -> bool:
@@ -50,30 +82,6 @@ def module(name: str, purpose: str) -> ModuleType:
     with quiet():
         optional(PACKAGE, EXTRA, purpose)
         return importlib.import_module(f"{PACKAGE}.{name}")
-
-
-class _NotDatumaro(logging.Filter):
-    """Holds back what code of Datumaro logs."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return f"/{PACKAGE}/" not in record.pathname.replace("\\", "/")
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Let Datumaro work without logging and warnings; one thread at a time."""
-    root = logging.getLogger()
-    # With a handler there, the first message does not configure the root logger to print.
-    handler, kept_back = logging.NullHandler(), _NotDatumaro()
-    with LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        root.addHandler(handler)
-        root.addFilter(kept_back)
-        try:
-            yield
-        finally:
-            root.removeFilter(kept_back)
-            root.removeHandler(handler)
 
 
 @contextlib.contextmanager
@@ -138,11 +146,11 @@ def _category_names(dataset: Any) -> list[str]:  # noqa: ANN401
 
 
 def open_dataset(
-    format_name: str, location: Path, options: Mapping[str, str], *, stream: bool, failed: Failed = _ignore
+    format_name: str, location: Path, options: Mapping[str, str], *, stream: bool, reports: Reports | None = None
 ) -> OpenDataset:
     """Open a dataset with Datumaro; with ``stream``, item by item where the importer can do that.
 
-    ``failed`` is called for each item that cannot be read. Annotations that cannot be read are left out.
+    Items and annotations that cannot be read are left out; ``reports`` notes them.
 
     Raises
     ------
@@ -156,14 +164,15 @@ def open_dataset(
     datasets = module("components.dataset", purpose)
     environment = module("components.environment", purpose).Environment()
     importing = module("components.importer", purpose)
-    with quiet():
+    reports = reports or Reports(location, AnnotationProblems())
+    with quiet(reports.said):
         if format_name not in environment.importers:
             raise DatasetError(f"Datumaro {_version()} has no format {format_name!r}.")
         try:
             importer = environment.importers[format_name]
         except ImportError as error:
             raise DatasetError(f"{purpose} needs a package that is not installed: {error}.") from error
-        policy = _policy(importing.ImportErrorPolicy, failed)
+        policy = _policy(importing.ImportErrorPolicy, reports)
         with datumaro_errors(format_name, location):
             arguments = _arguments(importer, format_name, options)
 
@@ -175,6 +184,7 @@ def open_dataset(
                     # Streaming asks for more than reading: COCO's for sections that files of other tools do not have.
                     with contextlib.suppress(importing.DatasetImportError):
                         return OpenDataset([attempt(datasets.StreamDataset)])
+                    reports.forget()
                 return OpenDataset([attempt(datasets.Dataset)])
             except importing.DatasetImportError as error:
                 context = importing.ImportContext(error_policy=policy)
@@ -202,15 +212,15 @@ def _version() -> str:
     return ""
 
 
-def _policy(base: Any, failed: Failed) -> Any:  # noqa: ANN401
+def _policy(base: Any, reports: Reports) -> Any:  # noqa: ANN401
     """Return an error policy of Datumaro with which an import goes on after an error."""
 
     class GoOn(base):  # type: ignore[misc]
         def report_item_error(self, error: Exception, *, item_id: Sequence[Any]) -> None:
-            failed(str(item_id[0]), _reason(error))
+            reports.item(str(item_id[0]), _reason(error))
 
         def report_annotation_error(self, error: Exception, *, item_id: Sequence[Any]) -> None:
-            pass
+            reports.annotation(str(item_id[0]), _reason(error))
 
     return GoOn()
 

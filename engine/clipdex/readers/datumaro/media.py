@@ -15,7 +15,8 @@ from typing import IO, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from clipdex.errors import ClipdexError, ImageError
-from clipdex.readers.datumaro.library import LOCK, open_dataset, quiet
+from clipdex.readers.datumaro.library import open_dataset
+from clipdex.readers.datumaro.quiet import LOCK, quiet
 
 _PREFIX = "datumaro/"
 _MEMBER = "!/"

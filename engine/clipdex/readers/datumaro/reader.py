@@ -8,11 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from clipdex.media.locators import MEMBER
 from clipdex.readers.base import MISSING, NO_IMAGE, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.datumaro.layouts import evidence, importer_for
-from clipdex.readers.datumaro.library import datumaro_errors, module, open_dataset, quiet
+from clipdex.readers.datumaro.library import Reports, datumaro_errors, module, open_dataset
 from clipdex.readers.datumaro.media import content_hash, media_of
+from clipdex.readers.datumaro.quiet import quiet
+from clipdex.readers.left_out import ItemFiles
+from clipdex.readers.masks import is_usually_mask
 from clipdex.readers.mounts import may_be_there
+from clipdex.readers.naming import shown
 from clipdex.wording import with_article
 
 # Items taken from Datumaro at once: between them, others may log and warn.
@@ -23,8 +28,9 @@ class DatumaroReader(Reader):
     """One dataset in one of Datumaro's formats; a class of its own for each format.
 
     Item id and subset are those of Datumaro; the id is mostly the name of the image without its extension. Labels are
-    the categories of all annotations, each once, in the order of Datumaro; in a dataset without categories, the
-    captions. An image with a file of its own is read from it; others are taken out of the dataset when needed.
+    the categories of all annotations, each once, sorted; in a dataset without categories, the captions. An image with a
+    file of its own is read from it; others are taken out of the dataset when needed. What Datumaro warns of, and the
+    annotations that it cannot read, are among the problems. Images in the folder that Datumaro leaves out are counted.
 
     Parameters
     ----------
@@ -58,23 +64,28 @@ class DatumaroReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in the order of Datumaro, in bounded memory where its importer can stream."""
-        failed: list[UnreadableItem] = []
-
-        def note(item_id: str, reason: str) -> None:
-            failed.append(UnreadableItem(item_id, f"Datumaro cannot read it: {reason}"))
-
+        self.passed_over.clear()
+        self.annotation_problems.clear()
+        self.remarks.clear()
+        files = ItemFiles(self.root)
+        reports = Reports(self.root, self.annotation_problems)
         name = importer_for(self.importer, self.location)
-        dataset = open_dataset(name, self.location, self.options, stream=True, failed=note)
+        dataset = open_dataset(name, self.location, self.options, stream=True, reports=reports)
         kinds = module("components.media", f"Reading the format {name}")
         items = dataset.items()
         while True:
-            with quiet(), datumaro_errors(name, self.location):
+            with quiet(reports.said), datumaro_errors(name, self.location):
                 batch = [self._read(item, kinds, names) for item, names in itertools.islice(items, _BATCH)]
-            yield from failed
-            failed.clear()
+            yield from reports.failed
+            reports.failed.clear()
             yield from batch
+            for item in batch:
+                if isinstance(item, ReadItem) and not item.media.startswith(MEMBER):
+                    files.add(item.media or item.id)
             if len(batch) < _BATCH:
-                return
+                break
+        if len(files) and self.location.is_dir():
+            self.remarks += [remark] if (remark := files.remark(is_usually_mask, self.passed_over)) else []
 
     def _read(self, item: Any, kinds: Any, names: list[str]) -> ReadItem | UnreadableItem:  # noqa: ANN401
         media, item_id, subset = item.media, str(item.id), str(item.subset)
@@ -82,7 +93,7 @@ class DatumaroReader(Reader):
             return UnreadableItem(item_id, f"there is no image for it (subset {subset})", MISSING)
         if not isinstance(media, kinds.Image) or isinstance(media, kinds.VideoFrame):
             return UnreadableItem(item_id, f"it is no image, but {_kind(media)}", NO_IMAGE)
-        labels = _labels(item.annotations, names)
+        labels = self._labels(item, names)
         if isinstance(media, kinds.ImageFromFile):
             return self._from_file(item_id, subset, labels, media.path)
         size, content = content_hash(media)
@@ -101,6 +112,24 @@ class DatumaroReader(Reader):
             return UnreadableItem(item_id, f"its image {path} is not there ({reason})", MISSING, unseen)
         return ReadItem(item_id, subset, labels, status.st_size, status.st_mtime_ns, self._relative(path, item_id))
 
+    def _labels(self, item: Any, names: list[str]) -> tuple[str, ...]:  # noqa: ANN401
+        """Return the names of the categories of annotations by name, each once; without categories, the captions.
+
+        The order of Datumaro may be that of a set, which is another one in each process.
+        """
+        found = set()
+        for annotation in item.annotations:
+            if not names and getattr(annotation, "caption", None):
+                found.add(str(annotation.caption))
+            number = getattr(annotation, "label", None)
+            if number is None:
+                continue
+            if 0 <= int(number) < len(names):
+                found.add(names[int(number)])
+            else:
+                self.annotation_problems.add(shown(str(item.id)), f"label {number} of an annotation has no name")
+        return tuple(sorted(found - {""}))
+
     def _relative(self, path: str, item_id: str) -> str:
         root = os.fspath(self.root).rstrip(os.sep) + os.sep
         if not path.startswith(root):
@@ -115,15 +144,3 @@ def _kind(media: Any) -> str:  # noqa: ANN401
     """Return what kind of media it is, such as ``a point cloud``."""
     name = getattr(getattr(media, "type", None), "name", type(media).__name__).replace("_", " ").lower()
     return with_article(name)
-
-
-def _labels(annotations: Any, names: list[str]) -> tuple[str, ...]:  # noqa: ANN401
-    """Return the names of the categories of annotations, each once, in order; without categories, the captions."""
-    found: dict[str, None] = {}
-    for annotation in annotations:
-        if not names and getattr(annotation, "caption", None):
-            found[str(annotation.caption)] = None
-        number = getattr(annotation, "label", None)
-        if number is not None and 0 <= int(number) < len(names) and names[int(number)]:
-            found[names[int(number)]] = None
-    return tuple(found)

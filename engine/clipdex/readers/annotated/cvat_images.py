@@ -1,0 +1,122 @@
+"""Finding the image that the XML of CVAT names: in the folders that CVAT and its users put images."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
+from clipdex.readers.elsewhere import Elsewhere
+from clipdex.readers.mounts import may_be_there
+
+_FOLDERS = ("images", "frames", "data", "")
+_FRAME = re.compile(r"frame_?0*(\d{1,9})", re.IGNORECASE)
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}")
+
+
+class CvatImages:
+    """Finds images for one file of annotations.
+
+    Parameters
+    ----------
+    root
+        Folder of the dataset.
+    xml
+        Path of the file of annotations, relative to it.
+
+    Attributes
+    ----------
+    guessed
+        Number of images that were found only without the first folders of their names.
+    """
+
+    def __init__(self, root: Path, xml: PurePosixPath) -> None:
+        self._root = root
+        self._elsewhere = Elsewhere(root)
+        self._beside = [folder for folder in dict.fromkeys((xml.parent, xml.parent.parent)) if ".." not in folder.parts]
+        self._stem = xml.stem
+        # Where the last image of each subset was.
+        self._last: dict[str, tuple[str]] = {}
+        self._places: dict[str, list[str]] = {}
+        self._names: dict[str, dict[str, str]] = {}
+        self.guessed = 0
+
+    def find(self, name: str, subset: str) -> str | None:
+        """Return the path of an image relative to the root, or an absolute one; None where there is no such file."""
+        if name.startswith("/") or _DRIVE.match(name):
+            if (found := self._there(self._elsewhere.here(name))) is not None:
+                return found
+            name = name.partition(":")[2] if ":" in name[:2] else name
+        parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+        for start in range(len(parts)):
+            for folder in dict.fromkeys((*self._last.get(subset, ()), *self._folders(subset))):
+                tail = "/".join(parts[start:])
+                found = self._there(self._elsewhere.here(f"{folder}{tail}")) or self._with_extension(folder, tail)
+                if found is not None:
+                    self._last[subset] = (folder,)
+                    self.guessed += start > 0
+                    return found
+        return None
+
+    def may_be_there(self, name: str, subset: str) -> bool:
+        """Tell whether an image that was not found may be on a disk that is away, or where permission is denied."""
+        gone = FileNotFoundError()
+        return any(
+            may_be_there(os.path.join(self._root, f"{folder}{name}"), gone)  # noqa: PTH118
+            for folder in self._folders(subset)
+        )
+
+    def frames(self, subset: str) -> tuple[dict[int, str], bool]:
+        """Return the images of a video by the number of the frame, and whether their names tell the numbers."""
+        for folder in self._folders(subset):
+            named = {
+                int(match[1]): folder + name
+                for stem, name in self._listed(folder).items()
+                if (match := _FRAME.fullmatch(stem))
+            }
+            if named:
+                return named, True
+        for folder in self._folders(subset):
+            if listed := self._listed(folder):
+                return {number: folder + name for number, name in enumerate(sorted(listed.values()))}, False
+        return {}, True
+
+    def _folders(self, subset: str) -> list[str]:
+        """Return the folders where images of a subset may be, with a slash after each."""
+        if subset not in self._places:
+            below = [name for name in (subset, "", self._stem) if "/" not in name and name != ".."]
+            places = (beside / folder / name for beside in self._beside for folder in _FOLDERS for name in below)
+            paths = dict.fromkeys("" if path == PurePosixPath() else f"{path}/" for path in places)
+            self._places[subset] = list(paths)
+        return self._places[subset]
+
+    def _there(self, path: str) -> str | None:
+        try:
+            return path if os.path.isfile(os.path.join(self._root, path)) else None  # noqa: PTH113, PTH118
+        except ValueError:
+            return None
+
+    def _with_extension(self, folder: str, name: str) -> str | None:
+        """Find an image whose name has no extension in the annotations."""
+        if suffix_of(name) in IMAGE_SUFFIXES:
+            return None
+        above, _, stem = name.rpartition("/")
+        folder += f"{above}/" if above else ""
+        listed = self._listed(folder).get(stem)
+        return None if listed is None else folder + listed
+
+    def _listed(self, folder: str) -> dict[str, str]:
+        """Return the names of the images in a folder by their names without extension."""
+        if folder not in self._names:
+            found: dict[str, str] = {}
+            try:
+                with os.scandir(os.path.join(self._root, folder)) as entries:  # noqa: PTH118
+                    for entry in entries:
+                        stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122
+                        if suffix.lower() in IMAGE_SUFFIXES and not stem.startswith("."):
+                            found[stem] = min(found.get(stem, entry.name), entry.name)
+            except (OSError, ValueError):
+                pass
+            self._names[folder] = found
+        return self._names[folder]
