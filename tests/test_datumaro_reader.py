@@ -74,8 +74,8 @@ def test_a_layout_is_told_by_its_files_of_annotations(exported, name):
 def test_detection_imports_no_datumaro(exported):
     code = (
         "import sys; from pathlib import Path; from clipdex.readers.datumaro import formats as datumaro_formats\n"
-        f"assert datumaro_formats.detect(Path({str(exported('cvat'))!r})) and len(datumaro_formats.names()) > 80\n"
-        "assert datumaro_formats.reader_class('cvat').detect(Path('/')) is None\n"
+        f"assert datumaro_formats.detect(Path({str(exported('label_me'))!r})) and len(datumaro_formats.names()) > 80\n"
+        "assert datumaro_formats.reader_class('label_me').detect(Path('/')) is None\n"
         "assert not {'datumaro', 'numpy', 'PIL'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -194,13 +194,13 @@ def test_reading_prints_logs_and_configures_nothing(exported, capfd):
 
 
 def test_without_datumaro_its_formats_name_the_extra(exported, monkeypatch):
-    root = exported("cvat")
+    root = exported("label_me")
     monkeypatch.setitem(sys.modules, "datumaro", None)
     with pytest.raises(ExtraMissing, match=r"pip install 'clipdex\[datumaro\]'"):
-        open_reader(Source(root, "cvat"))
+        open_reader(Source(root, "label_me"))
     chosen = choose(root)
     assert chosen.format == "folder"
-    assert any("looks like cvat" in notice and "clipdex[datumaro]" in notice for notice in chosen.notices)
+    assert any("looks like label_me" in notice and "clipdex[datumaro]" in notice for notice in chosen.notices)
     assert "voc" in datumaro_formats.names()
 
 

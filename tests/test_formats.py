@@ -278,3 +278,10 @@ def test_the_formats_of_datumaro_stay_reachable_where_clipdex_has_one_of_that_na
     for text, name in ((f"{root}:datumaro:coco", "datumaro:coco"), (f"{root}:datumaro:cvat", "cvat")):
         assert (locate(text).location, locate(text).format) == (root, name)
     formats.reload()
+
+
+def test_a_file_that_only_its_extension_means_is_tried_once(tmp_path):
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    with pytest.raises(DatasetError):
+        build(broken)

@@ -227,7 +227,7 @@ def choose(location: Path, refused: Mapping[str, str] = NO_OPTIONS) -> Choice:
     for error in missing.values():
         raise error
     meant = _meant_as(location)
-    if meant:
+    if meant and meant not in refused:
         return Choice(meant, tuple(notices))
     raise DatasetError(_none(location, tried, notices))
 

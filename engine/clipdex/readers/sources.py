@@ -170,7 +170,7 @@ def open_fitting(source: Source, begin: Callable[[Reader], _Begun]) -> _Begun:
         try:
             return begin(_reader_of(source, choice))
         except (DatasetError, ExtraMissing) as error:
-            if source.format != AUTO or choice.format in (FOLDER, GLOB):
+            if source.format != AUTO or choice.format in (FOLDER, GLOB) or choice.format in refused:
                 raise first or error from None
             first = first or error
             refused[choice.format] = error.message

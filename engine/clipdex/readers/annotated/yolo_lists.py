@@ -171,10 +171,10 @@ class ListedImages:
                     return whole
         missed = self._missed.get(folder, 0)
         if missed < _MOST_MISSED:
-            whole = self._finder.find(text)[0]
+            whole, guessed = self._finder.find(text)
             if whole:
                 self._keep(key, whole, name)
-                self._elsewhere += 1
+                self._elsewhere += guessed
                 return whole
             self._missed[folder] = missed + 1
         return join(starts[0], (path,))

@@ -164,6 +164,8 @@ class Finder:
         start = root.as_posix()
         own = os.path.dirname(os.path.join(start, description.file))  # noqa: PTH118, PTH120
         self._root = start
+        # Darknet starts in a folder above, and calls the folder of the dataset data/.
+        self._of_darknet = description.file.endswith(".data")
         self.folders: tuple[str, ...] = tuple(dict.fromkeys((own, start)))
         if description.path:
             base = self.find(description.path)[0]
@@ -201,6 +203,8 @@ class Finder:
             # Roboflow writes ../train/images and means train/images: a folder outside is not looked for before.
             yield from ((join(folder, inside), False) for folder in self.folders)
             yield from ((join(folder, parts), False) for folder in self.folders if inside != parts)
+            if self._of_darknet and inside[:1] == ["data"]:
+                yield from ((join(folder, inside[1:]), False) for folder in self.folders)
         for tail in tails:
             if not is_pattern(tail[0]):
                 for spelling in (tail, *_others_alike(tail)):
