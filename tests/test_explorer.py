@@ -326,7 +326,7 @@ def test_targets_that_cannot_be_searched_say_what_to_do(photos, tmp_path):
         Explorer(tmp_path / "nothing")
     with pytest.raises(DatasetNotFound):
         Explorer("x" * 5000)
-    (tmp_path / "with space").mkdir()
+    make_folder(tmp_path / "with space", "a.png")
     with pytest.raises(DatasetNotIndexed) as caught:
         Explorer(photos, tmp_path / "with space")
     assert f"clipdex build '{tmp_path / 'with space'}'" in caught.value.message

@@ -184,7 +184,8 @@ def test_the_part_of_an_annotated_dataset_is_by_the_path_of_the_images(tmp_path)
             "images/val/a.png",
             "images/val/b.png",
         ]
-    with pytest.raises(DatasetEmpty, match=r"there are no images in .*annotations"):
+    # Its files alone tell a dataset, too.
+    with pytest.raises(DatasetNotIndexed, match=r"annotations has no index yet, and the index of .*, above it, has no"):
         Explorer(root / "annotations")
 
 
