@@ -49,6 +49,8 @@ def quantize_fully(tower: Any, photos: Sequence[Path], settings: ImageSettings) 
             model_type=nncf.ModelType.TRANSFORMER,
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(pixels),
+            # Half the range of weights in all layers: processors without VNNI overflow with the whole range.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
         )
 
     return _run(quantize)
