@@ -193,6 +193,7 @@ def test_what_cannot_be_read_is_named_by_line_and_its_image_stays(tmp_path):
     reader = CvatReader(tmp_path)
     assert {name: labels for name, (_, labels, _) in items(reader).items()} == {"a.png": ("cat",), "b.png": ("dog",)}
     assert [(problem.line, problem.reason) for problem in reader.annotation_problems.named] == [
+        (3, "a box without a label"),
         (4, "a tag without a label"),
         (5, "an image without a name"),
         (6, "a shape of a track without the number of its frame"),

@@ -148,3 +148,20 @@ def test_a_dry_run_tries_the_next_format_too(cli, tmp_path):
     done = cli("build", "--dry-run", broken_cvat(tmp_path / "data"))
     assert done.code == 0
     assert "But it cannot be read as cvat" in done.err
+
+
+def test_labels_of_yolo_are_found_behind_many_empty_files(tmp_path):
+    root = make_folder(tmp_path / "data", *(f"images/{number:03}.png" for number in range(31)))
+    (root / "labels").mkdir()
+    for number in range(31):
+        (root / "labels" / f"{number:03}.txt").write_text("0 0.5 0.5 0.2 0.2\n" if number == 30 else "")
+    assert formats.choose(root).format == "yolo"
+
+
+def test_notes_with_categories_alone_are_no_coco(tmp_path):
+    root = make_folder(tmp_path / "data", "images/a.png")
+    (root / "labels").mkdir()
+    (root / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (root / "classes.txt").write_text("cat\n")
+    (root / "notes.json").write_text('{"categories": [{"id": 0, "name": "cat"}], "info": {"year": 2024}}')
+    assert formats.choose(root).format == "yolo"

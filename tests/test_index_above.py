@@ -20,7 +20,7 @@ from clipdex import (
     read_result,
 )
 from clipdex.datasets.info import describe
-from clipdex.errors import DatasetEmpty, DatasetError, DatasetNotIndexed, IndexCorrupt
+from clipdex.errors import DatasetError, DatasetNotIndexed, IndexCorrupt
 from clipdex.readers.folder import FolderReader
 from helpers_engine import distance, make_folder, rows_and_keys
 

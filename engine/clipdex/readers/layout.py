@@ -36,18 +36,25 @@ class Layout:
         """Tell whether there is something at a path."""
         return os.path.lexists(self.location / path)
 
-    def find(self, pattern: str) -> list[str]:
-        """Return the paths that a pattern matches, part by part; ``*`` matches no slash."""
+    def find(self, pattern: str, most: int = _MOST_PATHS) -> list[str]:
+        """Return the first ``most`` paths that a pattern matches, part by part; ``*`` matches no slash."""
         paths = [""]
         for part in pattern.split("/"):
             paths = [f"{folder}/{name}" if folder else name for folder in paths for name in self._matches(folder, part)]
-            paths = paths[:_MOST_PATHS]
+            paths = paths[:most]
         return paths
 
     def _matches(self, folder: str, part: str) -> list[str]:
         if "*" not in part:
             return [part] if self.has(f"{folder}/{part}" if folder else part) else []
         return [entry.name for entry in self.entries(folder) if fnmatch.fnmatchcase(entry.name, part)]
+
+    def is_empty(self, path: str) -> bool:
+        """Tell whether a file has no bytes, or is not there."""
+        try:
+            return (self.location / path).stat().st_size == 0
+        except (OSError, ValueError):
+            return True
 
     def start(self, path: str) -> str:
         """Return the beginning of a file, as text."""

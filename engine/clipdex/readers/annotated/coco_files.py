@@ -88,6 +88,7 @@ def is_coco(path: Path, most: int = GLANCE_BYTES) -> bool:
     with path.open("rb") as handle:
         stream = JsonStream(handle, most)
         empty: set[str] = set()
+        has_categories = False
         try:
             for key in stream.members():
                 if key not in _TESTS or stream.opening() not in ("[", "{"):
@@ -97,13 +98,17 @@ def is_coco(path: Path, most: int = GLANCE_BYTES) -> bool:
                 if first is None:
                     empty.add(key)
                 elif _TESTS[key](*first):
-                    return True
+                    # Categories alone are those of another format, such as the notes beside labels of YOLO.
+                    if key != "categories":
+                        return True
+                    has_categories = True
                 for _ in elements:
                     pass
         except JsonError:
             if handle.tell() < most:
                 raise
-        return len(empty) > 1
+            return has_categories or len(empty) > 1
+        return len(empty) > 1 or (has_categories and "images" in empty)
 
 
 def _is_image(key: str | None, value: object) -> bool:

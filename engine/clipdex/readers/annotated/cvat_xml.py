@@ -18,6 +18,7 @@ _MOST_NESTED = 100
 # The longest tag that is read: masks are numbers in an attribute.
 _MOST_BYTES_OF_A_TAG = 64 << 20
 _IN_ROOT, _IN_ENTRY = 1, 2
+_LABELLED = ("tag", "box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
 
 
 class Frame(NamedTuple):
@@ -126,8 +127,8 @@ class _Parser:
             # A skeleton has shapes of its own, whose labels are those of its joints.
             if label := attributes.get("label", "").strip():
                 self._labels[label] = None
-            elif tag == "tag":
-                self._problem("a tag without a label")
+            elif tag in _LABELLED:
+                self._problem(f"a {tag} without a label")
         elif depth == _IN_ENTRY and self._open[_IN_ROOT] == "track":
             self._shape(attributes)
         elif tag == "subset" and self._open[_IN_ROOT:] == ["meta", "task"]:

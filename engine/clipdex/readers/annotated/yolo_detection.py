@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from clipdex.media.kinds import suffix_of
@@ -21,6 +22,7 @@ from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.layout import Layout
 
 _MOST_FILES = 20
+_MOST_EMPTY = 2000
 _MOST_TEXTS = 100
 _SUFFIXES = tuple(
     f".{name}" for name in ("jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff", "JPG", "JPEG", "PNG", "BMP")
@@ -73,11 +75,17 @@ def _finds_images(root: Path, said: Description) -> bool:
 
 def _a_file_of_labels(layout: Layout) -> str:
     """Return a file of labels that belongs to an image; empty where most such files are something else."""
-    files = (path for pattern in _PATTERNS for path in layout.find(pattern)[:_MOST_FILES])
+    files = (path for pattern in _PATTERNS for path in _with_text(layout, pattern))
     with_image = (path for path in itertools.islice(files, _MOST_TEXTS) if _has_image(layout, path))
     texts = {path: text for path in itertools.islice(with_image, _MOST_FILES) if (text := layout.start(path)).strip()}
     right = [path for path, text in texts.items() if looks_like_labels(text.encode())]
     return right[0] if len(right) * 2 > len(texts) else ""
+
+
+def _with_text(layout: Layout, pattern: str) -> Iterator[str]:
+    """Yield the first files that a pattern matches and that are not empty, as those of backgrounds are."""
+    found = (path for path in layout.find(pattern, _MOST_EMPTY) if not layout.is_empty(path))
+    return itertools.islice(found, _MOST_FILES)
 
 
 def _has_image(layout: Layout, path: str) -> bool:
