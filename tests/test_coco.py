@@ -529,11 +529,12 @@ def test_damage_anywhere_is_an_error_of_ours_or_named_and_no_image_is_lost(tmp_p
 
 def test_a_subset_that_is_several_others_together_makes_no_second_items(tmp_path):
     root = dataset(tmp_path / "ds", body([IMAGES[0]]), folder="images")
-    write(root / "annotations" / "instances_val.json", body([IMAGES[1]], [ANNOTATIONS[1]]))
+    # Only the file of all images has their labels.
+    write(root / "annotations" / "image_info_val.json", body([IMAGES[1]], []))
     write(root / "annotations" / "instances_trainval.json", body())
     read = Read(root)
     assert read.items == {"train/a.jpg": "cat", "val/b.jpg": "dog"}
-    assert "The subset trainval has just the images of train and val: it is left out." in read.remarks
+    assert "The subset trainval is just train and val: they have its labels, and it is left out." in read.remarks
     write(root / "annotations" / "instances_val.json", body())
     assert set(Read(root).items) >= {"train/a.jpg", "val/a.jpg", "val/b.jpg"}
 

@@ -139,8 +139,12 @@ class CocoReader(Reader):
             ]
             if len(parts) > 1 and len({path for part in parts for path in part.images}) == len(subset.images):
                 kept.remove(subset)
-                names = " and ".join(part.name for part in parts)
-                self.remarks.append(f"The subset {subset.name} has just the images of {names}: it is left out.")
+                for part in parts:
+                    part.take_labels_of(subset)
+                names = " and ".join(sorted(part.name for part in parts))
+                self.remarks.append(
+                    f"The subset {subset.name} is just {names}: they have its labels, and it is left out."
+                )
         return kept
 
     def _unlisted(self, subsets: list[Subset]) -> Iterator[ReadItem | UnreadableItem]:

@@ -66,6 +66,17 @@ class Subset:
         self._of_images.frombytes(images.astype(np.intc).tobytes())
         self._labels.frombytes(labels.astype(np.intc).tobytes())
 
+    def take_labels_of(self, other: Subset) -> None:
+        """Add the labels and captions that another subset has for the same images."""
+        numbers = np.full(len(other.images), -1, np.int64)
+        for path, number in self.images.items():
+            if path in other.images:
+                numbers[other.images[path]] = number
+        images = numbers[np.frombuffer(other._of_images, np.intc)]
+        known = images >= 0
+        self.add_labels(images[known], np.frombuffer(other._labels, np.intc)[known])
+        self.captions += [(int(numbers[image]), text) for image, text in other.captions if numbers[image] >= 0]
+
     def label_with_captions(self, labels: Labels) -> None:
         """Take the captions for labels."""
         pairs = np.array([(image, labels.number(caption)) for image, caption in self.captions], np.int64).reshape(-1, 2)
