@@ -13,6 +13,7 @@ from clipdex import BuildPlan, BuildSettings, build, plan_build
 from clipdex.building import dry_run, planning
 from clipdex.encoder import Encoder
 from clipdex.errors import ClipdexError, DatasetError, DeviceUnavailable, IndexFailure, ModelMismatch
+from clipdex.readers import FolderReader
 from clipdex_indexes import IndexWriter
 from helpers_engine import make_folder, picture, renamed_model, touch_later
 
@@ -427,3 +428,17 @@ def test_keys_that_other_indexes_have_are_told_apart_from_images_to_hash(tmp_pat
     assert (plan.added, plan.taken_over, plan.to_hash) == (3, 2, 1)
     report = build(tmp_path / "data")
     assert (report.added, report.hashed) == (3, 1)
+
+
+def test_a_dataset_without_an_index_is_read_once(tmp_path, monkeypatch):
+    make_folder(tmp_path / "data", "a.png", "b.png")
+    begun = []
+    read = FolderReader.read
+
+    def counted(reader):
+        begun.append(reader.location)
+        return read(reader)
+
+    monkeypatch.setattr(FolderReader, "read", counted)
+    assert plan_build(tmp_path / "data").added == 2
+    assert begun == [tmp_path / "data"]

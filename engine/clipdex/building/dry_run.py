@@ -37,7 +37,7 @@ from clipdex.encoder.devices import EXACT
 from clipdex.errors import DatasetEmpty, DatasetShrunk
 from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.media.mending import has_decoder
-from clipdex.readers.base import DAMAGED, NEEDS_EXTRA, Reader
+from clipdex.readers.base import DAMAGED, NEEDS_EXTRA, Reader, ReadItem, UnreadableItem
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Target, index_folder, locate, open_fitting, open_reader, refuse_empty
 from clipdex_indexes import ModelStamp, Snapshot
@@ -142,7 +142,8 @@ def plan_build(
     root = source.location
     folder = index_folder(source, settings.index)
     to_read = source_to_read(source, folder, rebuild=settings.rebuild)
-    reader = open_reader(to_read) if has_index(folder) else open_fitting(to_read, Reading.begun).reader
+    reading = None if has_index(folder) else open_fitting(to_read, Reading.begun)
+    reader = reading.reader if reading is not None else open_reader(to_read)
     require_index_folder(folder)
     replaces = settings.rebuild and has_index(folder)
     with contextlib.ExitStack() as stack:
@@ -156,7 +157,8 @@ def plan_build(
             for sentence in (*reader.notices, *_notices(folder, base)):
                 events.notice(sentence)
         others = None if settings.rebuild else _others(reader, folder, model, wanted)
-        plan = _compared(stack, reader, folder, base, others, replaces=replaces, progress=events.progress)
+        begun = reading.items() if reading is not None else None
+        plan = _compared(stack, reader, begun, folder, base, others, replaces=replaces, progress=events.progress)
         as_before = not replaces or is_read_as_before(to_read, folder)
         # Also where the user agrees to the loss: what was moved is told apart from what is gone.
         refusal = _refusal(plan, Guard(root, settings), replaces=replaces, as_before=as_before)
@@ -207,6 +209,7 @@ def _others(reader: Reader, folder: Path, model: Model, precision: str) -> Other
 def _compared(
     stack: contextlib.ExitStack,
     reader: Reader,
+    begun: Iterator[ReadItem | UnreadableItem] | None,
     folder: Path,
     base: Snapshot | None,
     others: OtherIndexes | None,
@@ -214,7 +217,10 @@ def _compared(
     replaces: bool,
     progress: Progress | None,
 ) -> Plan:
-    """Compare the dataset with its index, or with the one that is replaced if that can be read."""
+    """Compare the dataset with its index, or with the one that is replaced if that can be read.
+
+    ``begun`` are its items in item order, where reading has begun already.
+    """
 
     def scanned(number: int) -> None:
         if progress is not None:
@@ -224,7 +230,7 @@ def _compared(
     if plan is None:
         plan = stack.enter_context(Plan(reader, base, others=others))
         with others if others is not None else contextlib.nullcontext():
-            plan.compare(in_item_order(reader), scanned)
+            plan.compare(in_item_order(reader) if begun is None else begun, scanned)
         if base is None and not plan.seen and not plan.failed:
             refuse_empty(reader)
     return plan
