@@ -210,3 +210,26 @@ class ArchiveFile:
 def damaged(path: Path, error: BaseException | str) -> DatasetError:
     """Return the error for an archive whose list of members cannot be read."""
     return DatasetError(f"{path} cannot be read as an archive: {str(error) or type(error).__name__}.")
+
+
+class Archive:
+    """A container whose members are listed in a table.
+
+    Attributes
+    ----------
+    table
+        Its members.
+    """
+
+    table: MemberTable
+
+    def find(self, member: str) -> Found:
+        """Return where the data of one member begins.
+
+        Raises
+        ------
+        ImageError
+            When there is none of that name, or it cannot be read.
+        """
+        entry = self.table.get(member)
+        return Found(entry.offset, entry.size, entry.mtime_ns)

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from clipdex.errors import DatasetError, ImageError
 from clipdex.media.kinds import START, suffix_of
-from clipdex.media.members import ArchiveFile, Found, Member, MemberTable, damaged, path_of, size_problem
+from clipdex.media.members import Archive, ArchiveFile, Member, MemberTable, damaged, path_of, size_problem
 
 # A stream that unpacks to more is refused: it may never end.
 MAX_UNPACKED_BYTES = 64 << 30
@@ -110,7 +110,7 @@ class _Bounded(io.RawIOBase):
         return self._stream.seek(offset, whence)
 
 
-class TarContainer:
+class TarContainer(Archive):
     """A TAR archive, which may be compressed.
 
     Raises
@@ -150,17 +150,6 @@ class TarContainer:
                 return _piece(self._unpacked, entry)
         except _ERRORS as error:
             raise ImageError(f"the archive {self.file.path.name} cannot be read: {error}") from error
-
-    def find(self, member: str) -> Found:
-        """Return where the data of one member begins.
-
-        Raises
-        ------
-        ImageError
-            When there is none of that name, or it cannot be read.
-        """
-        entry = self.table.get(member)
-        return Found(entry.offset, entry.size, entry.mtime_ns)
 
     def _unpack(self) -> IO[bytes]:
         """Unpack the stream into a temporary file, which is deleted with this object."""

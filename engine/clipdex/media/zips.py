@@ -18,7 +18,7 @@ from typing import IO
 
 from clipdex.errors import ImageError
 from clipdex.media.kinds import START, suffix_of
-from clipdex.media.members import ArchiveFile, Found, Member, MemberTable, damaged, path_of, size_problem
+from clipdex.media.members import Archive, ArchiveFile, Member, MemberTable, damaged, path_of, size_problem
 
 _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
@@ -49,7 +49,7 @@ def open_container(path: Path) -> ZipContainer:
     return ZipContainer(path)
 
 
-class ZipContainer:
+class ZipContainer(Archive):
     """A ZIP archive.
 
     Raises
@@ -75,17 +75,6 @@ class ZipContainer:
             When there is none of that name, or it cannot be unpacked.
         """
         return io.BytesIO(self._unpack(self.table.get(member)))
-
-    def find(self, member: str) -> Found:
-        """Return where the data of one member begins.
-
-        Raises
-        ------
-        ImageError
-            When there is none of that name, or it cannot be read.
-        """
-        entry = self.table.get(member)
-        return Found(entry.offset, entry.size, entry.mtime_ns)
 
     def _unpack(self, member: Member, most: int | None = None) -> bytes:
         """Return the content of a member, or its first bytes."""

@@ -99,8 +99,7 @@ class ArchiveReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the images in item order, in bounded memory; hidden files and other files than images are skipped."""
-        self.passed_over.clear()
-        self.remarks.clear()
+        self.forget_findings()
         self._annotations = ""
         table = self._current().table
         ignored = self._ignored(table)

@@ -178,6 +178,12 @@ class Reader(ABC):
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items, in bounded memory. Each call reads the dataset as it is then."""
 
+    def forget_findings(self) -> None:
+        """Forget what an earlier ``read`` counted and remarked on; ``read`` begins with it."""
+        self.passed_over.clear()
+        self.annotation_problems.clear()
+        self.remarks.clear()
+
     def fingerprint(self) -> str | None:
         """Return a text that differs if ``read`` would yield anything else; None where finding out is not cheap."""
         return None

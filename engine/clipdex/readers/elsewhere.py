@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+# An address in a list or an annotation file: it is not fetched.
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|.*\\", re.DOTALL)
 # Deeper folders of another system are not compared with those here.
 _MOST_FOLDERS = 64
@@ -85,4 +87,4 @@ def spellings(path: str) -> tuple[str, ...]:
     """Return a path, and its other spellings in Unicode."""
     if path.isascii():
         return (path,)
-    return path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)
+    return tuple(dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path))))

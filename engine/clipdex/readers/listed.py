@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,12 +10,11 @@ from typing import NamedTuple
 
 from clipdex.errors import DatasetError, DatasetNotFound
 from clipdex.readers.base import DEFAULT_SUBSET, MISSING, NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.elsewhere import Elsewhere
+from clipdex.readers.elsewhere import ADDRESS, Elsewhere
 from clipdex.readers.files import item_of_file, relative_to
 from clipdex.readers.naming import subset_and_labels
 
 MAX_LINE_BYTES = 1 << 20
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -76,7 +74,7 @@ class ListedReader(Reader):
         for row in self.rows():
             if isinstance(row, BadLine):
                 yield UnreadableItem(f"{self.location.name}, line {row.line}", row.reason)
-            elif _ADDRESS.match(row.path):
+            elif ADDRESS.match(row.path):
                 reason = f"line {row.line}: addresses are not fetched"
                 yield UnreadableItem(row.id or row.path, reason, MISSING)
             else:

@@ -52,9 +52,7 @@ class MergedReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items of all datasets, in item order."""
-        self.passed_over.clear()
-        self.annotation_problems.clear()
-        self.remarks.clear()
+        self.forget_findings()
         for name, source in self._parts:
             reader = open_reader(source)
             for item in in_item_order(reader):

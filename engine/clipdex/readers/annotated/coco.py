@@ -79,9 +79,7 @@ class CocoReader(Reader):
         DatasetError
             When there is no annotation file, or the only one cannot be read.
         """
-        self.passed_over.clear()
-        self.annotation_problems.clear()
-        self.remarks.clear()
+        self.forget_findings()
         files = coco_files.annotation_files(self.location, self.root, self.remarks.append)
         if not files:
             raise DatasetError(

@@ -16,6 +16,7 @@ from clipdex.errors import DatasetError, DatasetNotFound
 from clipdex.readers.annotated.cvat_images import CvatImages
 from clipdex.readers.annotated.cvat_xml import Frame, Problem, Track, entries
 from clipdex.readers.base import DEFAULT_SUBSET, MISSING, NO_OPTIONS, Reader, ReadItem, UnreadableItem
+from clipdex.readers.elsewhere import ADDRESS
 from clipdex.readers.files import item_of_file, relative_to
 from clipdex.readers.layout import Layout
 from clipdex.readers.left_out import ItemFiles
@@ -31,7 +32,6 @@ _STARTS = re.compile(
 _PLACES = ("*.xml", "*/*.xml", "*/*/*.xml")
 # Folders of XML that are none of a part of the dataset.
 _OF_ANNOTATIONS = frozenset({"annotations", "annotation", "labels", "xml"})
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 # Id, subset, labels as JSON, path; where that is empty, what is wrong, and whether the image may be there all the same.
 _Row = tuple[str, str, str, str, str, bool]
@@ -80,9 +80,7 @@ class CvatReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the images that the XML names, each once, in bounded memory."""
-        self.passed_over.clear()
-        self.annotation_problems.clear()
-        self.remarks.clear()
+        self.forget_findings()
         files = self._files()
         if not files:
             raise DatasetNotFound(f"{self.location} has no XML file of CVAT: none begins with <annotations>.")
@@ -170,7 +168,7 @@ class CvatReader(Reader):
         subset = frame.subset or self._subset(frame.name, file)
         labels = json.dumps(frame.labels)
         item_id = prefix + _clean(frame.name)
-        if _ADDRESS.match(frame.name):
+        if ADDRESS.match(frame.name):
             return frame.name, subset, labels, "", f"{file}, line {frame.line}: addresses are not fetched", False
         path = images.find(frame.name, subset if frame.subset else "")
         if path is None:

@@ -18,10 +18,9 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
-from clipdex.readers.elsewhere import spellings
+from clipdex.readers.elsewhere import ADDRESS, spellings
 from clipdex.readers.mounts import is_away
 
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # Anything else is looked at more closely: folders such as ./ and .., backslashes, addresses, other letters than ASCII.
 _PLAIN = re.compile(r"(?!\.{0,2}/)[ -\[\]-~]+", re.ASCII)
 _ODD_PART = re.compile(r"/\.{0,2}(?:/|\Z)|://")

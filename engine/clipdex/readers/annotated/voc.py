@@ -71,9 +71,7 @@ class VocReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield what cannot be read, then the items in item order, in bounded memory."""
-        self.passed_over.clear()
-        self.annotation_problems.clear()
-        self.remarks.clear()
+        self.forget_findings()
         with contextlib.closing(Catalogue()) as catalogue:
             yield from _Reading(self, catalogue, unlisted=self._unlisted).items()
 

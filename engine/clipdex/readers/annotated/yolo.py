@@ -66,9 +66,7 @@ class YoloReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items, in item order; in bounded memory where subsets are folders."""
-        self.passed_over.clear()
-        self.annotation_problems.clear()
-        self.remarks.clear()
+        self.forget_findings()
         description = describe(self.location, self.options.get("data", ""), self.annotation_problems)
         yield from _Reading(self, description).items()
 

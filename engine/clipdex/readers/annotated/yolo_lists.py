@@ -15,18 +15,17 @@ import numpy as np
 from clipdex.errors import DatasetError
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.annotated.yolo_places import (
-    ADDRESS,
     IMAGE,
     IMAGE_FOLDER,
     Finder,
     Place,
     join,
     relative,
-    spellings,
     subset_of,
 )
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.base import MISSING, ReadItem, UnreadableItem
+from clipdex.readers.elsewhere import ADDRESS, spellings
 from clipdex.readers.files import item_of_file
 from clipdex.readers.listed import NOT_UTF8, lines
 from clipdex.wording import counted

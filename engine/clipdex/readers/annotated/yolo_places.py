@@ -9,7 +9,6 @@ from __future__ import annotations
 import ntpath
 import os
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import before_wildcards, is_pattern
 from clipdex.readers.annotated.yolo_data import Description
 from clipdex.readers.base import DEFAULT_SUBSET
+from clipdex.readers.elsewhere import ADDRESS, spellings
 from clipdex.readers.folder import count_images
 from clipdex.readers.layout import Layout
 from clipdex.readers.naming import is_system_folder
@@ -29,7 +29,6 @@ IMAGE = "image"
 # How many files are looked at to tell whether there are images in a folder.
 _MOST_LOOKED_AT = 5000
 _MOST_PARTS = 64
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SUBSET = re.compile(
     r"(?i)(train|training|trainval|val|valid|validation|minival|test|testing|test-dev|dev|eval)[-_]?\d*"
 )
@@ -211,13 +210,6 @@ class Finder:
                     yield from ((join(folder, spelling), True) for folder in self.folders)
         if inside and inside[-1] == os.path.basename(self._root):  # noqa: PTH119
             yield self._root, True
-
-
-def spellings(path: str) -> tuple[str, ...]:
-    """Return a path, and its other spellings in Unicode."""
-    if path.isascii():
-        return (path,)
-    return tuple(dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path))))
 
 
 def join(folder: str, parts: Sequence[str]) -> str:

@@ -64,9 +64,7 @@ class DatumaroReader(Reader):
 
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items in the order of Datumaro, in bounded memory where its importer can stream."""
-        self.passed_over.clear()
-        self.annotation_problems.clear()
-        self.remarks.clear()
+        self.forget_findings()
         files = ItemFiles(self.root)
         reports = Reports(self.root, self.annotation_problems)
         name = importer_for(self.importer, self.location)
