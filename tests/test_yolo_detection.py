@@ -28,6 +28,10 @@ TAKEN = {
         {"a.jpg": "", "a.txt": "odd", "b.jpg": "", "b.txt": CAT, "c.jpg": "", "c.txt": CAT},
         "it has b.txt",
     ),
+    "labels in UTF-16": (
+        {"images/a.jpg": "", "labels/a.txt": CAT.encode("utf-16"), "data.yaml": NAMES.encode("utf-16")},
+        "it has data.yaml and labels/a.txt",
+    ),
     "polygons alone": ({"images/a.jpg": "", "labels/a.txt": "0 0.1 0.1 0.5 0.1 0.5 0.5\n"}, "it has labels/a.txt"),
 }
 

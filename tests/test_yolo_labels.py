@@ -65,8 +65,16 @@ def test_lines_of_any_kind_give_their_class(kind, tmp_path):
         assert found == (EXPECTED.get(kind, ["dog"]), [])
 
 
-def test_labels_in_utf_16_are_read(tmp_path):
-    assert labels_of(tmp_path, "1 0.5 0.5 0.2 0.2\n".encode("utf-16")) == (["dog"], [])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_labels_in_utf_16_are_read(encoding, tmp_path):
+    assert labels_of(tmp_path, "1 0.5 0.5 0.2 0.2\n".encode(encoding)) == (["dog"], [])
+
+
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_labels_are_read_whole_where_a_share_returns_less_than_it_was_asked_for(at_once, tmp_path, monkeypatch):
+    real = os.read
+    monkeypatch.setattr(os, "read", lambda handle, most: real(handle, min(most, at_once)))
+    assert labels_of(tmp_path, CAT * 100 + DOG) == (["cat", "dog"], [])
 
 
 NAMED = {

@@ -53,6 +53,17 @@ LAYOUTS = {
         "data.yaml": "train: train.txt\nval: val.txt\n" + NAMES,
         **{"train.txt": "/gone/ds/images/train/a.jpg\n", "val.txt": "D:\\ds\\images\\val\\b.jpg\n", **TWO},
     },
+    "lists in UTF-16": {
+        "data.yaml": "train: train.txt\nval: val.txt\n" + NAMES,
+        "train.txt": "images/train/a.jpg\r\n".encode("utf-16"),
+        "val.txt": "images/val/b.jpg".encode("utf-16-le"),
+        **TWO,
+    },
+    "lists in UTF-16 without YAML": {
+        **{"classes.txt": "cat\ndog\n".encode("utf-16"), **TWO},
+        "train.txt": "images/train/a.jpg\r\n".encode("utf-16"),
+        "val.txt": "images/val/b.jpg".encode("utf-16-le"),
+    },
     "lists beside their images": {
         "data.yaml": "train: lists/train.txt\nval: lists/val.txt\n" + NAMES,
         **{"lists/train.txt": "./a.jpg\n", "lists/val.txt": "./b.jpg\n", "lists/a.jpg": "", "lists/b.jpg": ""},

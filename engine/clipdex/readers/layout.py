@@ -7,6 +7,8 @@ import itertools
 import os
 from pathlib import Path
 
+from clipdex.readers.encodings import text_bytes
+
 # Of a folder no more names are looked at, of what a pattern matches no more paths, and of a file no more bytes.
 _MOST_NAMES = 2000
 _MOST_PATHS = 50
@@ -57,12 +59,12 @@ class Layout:
             return True
 
     def start(self, path: str) -> str:
-        """Return the beginning of a file, as text."""
+        """Return the beginning of a file, as text, without a byte order mark."""
         try:
             target = self.location / path if path else self.location
             if not target.is_file():
                 return ""
             with target.open("rb") as handle:
-                return handle.read(_MOST_BYTES).decode("utf-8", "replace")
+                return text_bytes(handle.read(_MOST_BYTES)).decode("utf-8", "replace")
         except (OSError, ValueError):
             return ""

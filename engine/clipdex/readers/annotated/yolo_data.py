@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -11,9 +12,10 @@ from pathlib import Path
 from clipdex.errors import DatasetError
 from clipdex.media.kinds import suffix_of
 from clipdex.paths import quoted
-from clipdex.readers.annotated.small_files import read_start, text_bytes
+from clipdex.readers.annotated.small_files import read_start
 from clipdex.readers.annotated.yaml_text import read_yaml
 from clipdex.readers.annotations import AnnotationProblems
+from clipdex.readers.encodings import text_bytes
 from clipdex.readers.layout import Layout
 from clipdex.readers.naming import SUBSETS, shown
 
@@ -196,15 +198,20 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
             break
     splits: dict[str, tuple[str, ...]] = {}
     others: dict[str, tuple[str, ...]] = {}
-    for key, value in values.items():
-        places = tuple(_places(value))
-        if key.lower() in SUBSETS:
-            if places:
-                splits[_sound(key)] = places
-            elif value not in (*_NO_VALUE, []):
-                problems.add(file, f"{key} names no folder, list or pattern of images")
-        elif places and key.strip() and len(key) <= MOST_NAME and key.lower() not in _OTHER_KEYS:
-            others[_sound(key)] = places
+    left = _MOST_PLACES
+    for key, value in sorted(values.items(), key=lambda pair: pair[0].lower() not in SUBSETS):
+        is_subset = key.lower() in SUBSETS
+        if not is_subset and (not key.strip() or len(key) > MOST_NAME or key.lower() in _OTHER_KEYS):
+            continue
+        places = tuple(itertools.islice(_places(value), left))
+        left -= len(places)
+        if places:
+            (splits if is_subset else others)[_sound(key)] = places
+        elif is_subset and left and value not in (*_NO_VALUE, []):
+            problems.add(file, f"{key} names no folder, list or pattern of images")
+        if not left:
+            problems.add(file, f"it names more than {_MOST_PLACES:,} places: what is behind {key} was not read")
+            break
     path = values.get("path", "")
     usable = isinstance(path, str) and path not in _NO_VALUE and len(path) <= _MOST_TEXT
     return Description(file, names, splits, others, path if usable else "")
@@ -234,8 +241,8 @@ def _text_of(path: Path, file: str, problems: AnnotationProblems) -> str:
 def _places(value: object) -> Iterator[str]:
     """Yield the texts of a value that is a text or a list of them."""
     several = value if isinstance(value, list) else [value]
-    for one in several[:_MOST_PLACES]:
-        if isinstance(one, str) and one.strip() not in _NO_VALUE and len(one) <= _MOST_TEXT and "\0" not in one:
+    for one in several:
+        if isinstance(one, str) and len(one) <= _MOST_TEXT and "\0" not in one and one.strip() not in _NO_VALUE:
             yield one.strip()
 
 
@@ -255,6 +262,8 @@ def _names(root: Path, value: object, file: str, problems: AnnotationProblems) -
     names: dict[int, str] = {}
     for key, name in value.items():
         number = _number(key)
+        if isinstance(name, dict):
+            name = name.get("name", name)
         if number is None or not isinstance(name, str):
             # What a value is made of may be shared so often that nobody can write it out.
             wrong = (
@@ -263,7 +272,7 @@ def _names(root: Path, value: object, file: str, problems: AnnotationProblems) -
                 else f"the name of class {number} is no text"
             )
             problems.add(file, f"names: {wrong}")
-        elif sound := _sound(name.strip()):
+        elif sound := _sound(name):
             names[number] = sound
     return names
 
@@ -275,7 +284,8 @@ def _of_objects(several: list[object]) -> dict[object, object]:
         if not isinstance(one, dict):
             return {}
         if "name" in one:
-            names[one.get("id", number)] = one["name"]
+            key = one.get("id", number)
+            names[f"the id in entry {number}" if isinstance(key, list | dict) else key] = one["name"]
         elif len(one) == 1:
             names.update(one)
     return names
@@ -284,13 +294,17 @@ def _of_objects(several: list[object]) -> dict[object, object]:
 def _number(value: object) -> int | None:
     if isinstance(value, int):
         return value
-    match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+    match = _NUMBER.fullmatch(value) if isinstance(value, str) and len(value) <= MOST_NAME else None
     return int(match[1]) if match else None
 
 
 def _sound(name: str) -> str:
-    """Return a name as an index can keep it: without half characters, and not too long."""
-    return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")[:MOST_NAME]
+    """Return a name as an index can keep it: without half characters and white space around it, and not too long.
+
+    Only the beginning of the name is looked at, because aliases may name a long one many times.
+    """
+    start = name[:_MOST_TEXT].strip()[:MOST_NAME]
+    return start.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _list_of_names(root: Path, text: str, file: str) -> str:
