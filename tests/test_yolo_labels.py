@@ -188,3 +188,27 @@ def test_names_of_files_in_another_spelling_of_unicode_are_found(tmp_path):
     files = {"images/train/a.jpg": "", f"images/train/{composed}.jpg": "", f"labels/train/{decomposed}.txt": DOG}
     read = Read(write(tmp_path, {"data.yaml": USUAL, **files}))
     assert (read.items[f"train/{composed}.jpg"], read.problems) == (["dog"], [])
+
+
+def test_files_of_labels_whose_names_differ_in_case_are_found_and_counted(tmp_path):
+    files = {"images/train/IMG_1.JPG": "", "labels/train/img_1.txt": CAT, "labels/train/C.TXT": DOG}
+    files |= {"images/train/c.jpg": "", "images/train/Mixed.png": "", "labels/train/mIXED.txt": CAT}
+    read = Read(write(tmp_path, {"data.yaml": USUAL, **files}))
+    assert read.items == {"train/IMG_1.JPG": ["cat"], "train/c.jpg": ["dog"], "train/Mixed.png": ["cat"]}
+    assert read.problems == []
+    said = "labels of 3 images are in files whose names have letters of another case, such as labels/train/img_1.txt."
+    assert said in read.remarks
+
+
+def test_labels_beside_their_images_may_differ_in_case_too(tmp_path):
+    files = {"train/IMG_1.JPG": "", "train/img_1.TXT": CAT, "train/gone.TXT": DOG}
+    read = Read(write(tmp_path, {"data.yaml": f"train: train\n{NAMES}", **files}))
+    assert read.items == {"train/IMG_1.JPG": ["cat"]}
+    assert read.problems == ["train/gone.TXT: there is no image for these labels"]
+
+
+def test_labels_of_another_image_are_not_taken_because_of_letters_of_another_case(tmp_path):
+    files = {"images/train/A.jpg": "", "images/train/a.jpg": "", "labels/train/a.txt": CAT}
+    read = Read(write(tmp_path, {"data.yaml": USUAL, **files}))
+    assert read.items == {"train/A.jpg": [], "train/a.jpg": ["cat"]}
+    assert "another case" not in read.remarks

@@ -164,6 +164,14 @@ class Reader(ABC):
         pattern, or not exist.
         """
 
+    @classmethod
+    def hint(cls, location: Path) -> str:
+        """Return a sentence on a dataset in this format near a folder that is none itself; empty where none is known.
+
+        It is told where the folder is read as one of images. It says what lies there, and what to type.
+        """
+        return ""
+
     @classmethod  # noqa: B027 - most need nothing
     def check_installed(cls) -> None:
         """Check that the packages that this format needs are installed.

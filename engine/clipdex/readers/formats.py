@@ -255,7 +255,10 @@ def _as_folder(location: Path, *, hinted: bool, refused: bool) -> tuple[Mapping[
         )
     if hinted:
         return options, said
-    if refused:
+    hints = [sentence for name in _registry.core.known() if (sentence := reader_class(name).hint(location))]
+    if hints:
+        said.append(f"{location} is read as a folder of images. {hints[0]}")
+    elif refused:
         said.append(f"{location} is read as a folder of images; {_NAME_IT}.")
     elif unread := annotation_file(layout):
         said.append(

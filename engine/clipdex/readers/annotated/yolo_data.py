@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clipdex.errors import DatasetError
@@ -73,6 +73,8 @@ class Description:
         The same of keys that may be something else: they are subsets if there are images.
     path
         The folder that the others start from, as it is written; empty where it does not say.
+    folder
+        The folder of the dataset relative to the root; empty for the root itself.
     """
 
     file: str = ""
@@ -80,6 +82,7 @@ class Description:
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     path: str = ""
+    folder: str = ""
 
     @property
     def says_something(self) -> bool:
@@ -87,7 +90,7 @@ class Description:
         return bool(self.names or self.splits)
 
 
-def describe(location: Path, wanted: str, problems: AnnotationProblems) -> Description:
+def describe(location: Path, wanted: str, problems: AnnotationProblems, folder: str = "") -> Description:
     """Return what a dataset says of itself.
 
     Parameters
@@ -98,6 +101,8 @@ def describe(location: Path, wanted: str, problems: AnnotationProblems) -> Descr
         Name of the file in the folder; empty where the user named none.
     problems
         What is told of what cannot be read.
+    folder
+        The folder in it that the dataset is in, relative to it; empty where it is the folder itself.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def describe(location: Path, wanted: str, problems: AnnotationProblems) -> Descr
         if not found.says_something and not found.others and not problems.count:
             raise no_images(root / name)
     else:
-        found = _chosen(root, problems)
+        found = replace(_chosen(root, folder, problems), folder=folder)
     return found if found.names else _with_names(root, found, problems)
 
 
@@ -124,16 +129,18 @@ def no_images(file: Path, why: str = "") -> DatasetError:
     )
 
 
-def _chosen(root: Path, problems: AnnotationProblems) -> Description:
-    """Return what the YAML file of a folder says; without one, Darknet's."""
-    own = {name: AnnotationProblems() for name in description_files(Layout(root))}
+def _chosen(root: Path, folder: str, problems: AnnotationProblems) -> Description:
+    """Return what the YAML file of a folder below the root says; without one, Darknet's."""
+    above = f"{folder}/" if folder else ""
+    layout = Layout(root / folder)
+    own = {above + name: AnnotationProblems() for name in description_files(layout)}
     read = [read_description(root, name, own[name]) for name in own]
     saying = [one for one in read if one.says_something]
     usual = [one for one in saying if _is_usual(one.file)]
     whole = [one for one in saying if one.names and one.splits]
     chosen = usual[:1] or whole or saying
     if not chosen:
-        for path in darknet_files(Layout(root)):
+        for path in (above + name for name in darknet_files(layout)):
             own[path] = AnnotationProblems()
             found = read_description(root, path, own[path])
             if found.says_something:
@@ -154,7 +161,7 @@ def _chosen(root: Path, problems: AnnotationProblems) -> Description:
 
 
 def _is_usual(file: str) -> bool:
-    return os.path.splitext(file.lower())[0] in _USUAL_FILES  # noqa: PTH122
+    return os.path.splitext(os.path.basename(file.lower()))[0] in _USUAL_FILES  # noqa: PTH119, PTH122
 
 
 def description_files(layout: Layout) -> list[str]:
@@ -170,6 +177,11 @@ def description_files(layout: Layout) -> list[str]:
 def darknet_files(layout: Layout) -> list[str]:
     """Return the paths of Darknet's files in a folder, the likeliest first."""
     return list(dict.fromkeys(path for pattern in _DARKNET for path in layout.find(pattern)))[:_MOST_FILES]
+
+
+def name_files(layout: Layout) -> list[str]:
+    """Return the paths of the files in a folder that have names of classes and nothing else."""
+    return list(dict.fromkeys(path for pattern in _NAMES for path in layout.find(pattern)))
 
 
 def read_description(root: Path, file: str, problems: AnnotationProblems) -> Description:
@@ -331,14 +343,14 @@ def _lines(root: Path, file: str, problems: AnnotationProblems) -> dict[int, str
 
 def _with_names(root: Path, found: Description, problems: AnnotationProblems) -> Description:
     """Return a description with the names of a file of names, where it has none itself."""
-    layout = Layout(root)
     first: dict[int, str] = {}
     first_file = ""
-    for path in dict.fromkeys(path for pattern in _NAMES for path in layout.find(pattern)):
+    above = f"{found.folder}/" if found.folder else ""
+    for path in (above + name for name in name_files(Layout(root / found.folder))):
         names = _lines(root, path, problems) if (root / path).is_file() else {}
         if names and first and names != first:
             problems.add(path, f"its classes are not those of {first_file}: numbers are the labels")
             return found
         if names and not first:
             first, first_file = names, path
-    return Description(found.file, first, found.splits, found.others, found.path)
+    return replace(found, names=first)

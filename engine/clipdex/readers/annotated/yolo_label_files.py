@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterator
 
+from clipdex.media.kinds import IMAGE_SUFFIXES
 from clipdex.readers.annotated.path_set import PathSet
 from clipdex.readers.annotated.small_files import read_start
 from clipdex.readers.annotated.yolo_labels import LabelReader
-from clipdex.readers.annotated.yolo_places import IMAGE_FOLDER, LABEL_FOLDERS, relative
+from clipdex.readers.annotated.yolo_names import IMAGE_FOLDER, LABEL_FOLDERS, label_folders
+from clipdex.readers.annotated.yolo_places import relative
 from clipdex.readers.annotations import AnnotationProblems
 
 SUFFIX = ".txt"
 _MOST_FOLDERS_KEPT = 10_000
+_IMAGE_ENDS = sorted({end for suffix in IMAGE_SUFFIXES for end in (suffix, suffix.upper())})
 
 
 class LabelFolders:
@@ -31,8 +35,9 @@ class LabelFolders:
     def of(self, folder: str, base: str, subset: str) -> tuple[str, ...]:
         """Return the folders that exist, the likeliest first.
 
-        First comes the rule of Ultralytics, ``labels`` instead of the last ``images`` of the path; then the folder of
-        the images itself; then folders called ``labels`` beside or below the folder of the subset.
+        First comes the rule of Ultralytics, ``labels`` instead of the last ``images`` of the path; then the same where
+        that is only a part of a name, as in ``images_train``; then the folder of the images itself; then folders called
+        ``labels`` beside or below the folder of the subset.
 
         Parameters
         ----------
@@ -44,11 +49,12 @@ class LabelFolders:
             Name of the subset.
         """
         below = folder[len(base) :].strip("/")
-        candidates = []
         parts = folder.split("/")
-        at = next((n for n in range(len(parts) - 1, -1, -1) if IMAGE_FOLDER.fullmatch(parts[n])), None)
-        if at is not None:
-            candidates += ["/".join([*parts[:at], name, *parts[at + 1 :]]) for name in LABEL_FOLDERS]
+        candidates = []
+        usual = [n for n, part in enumerate(parts) if IMAGE_FOLDER.fullmatch(part)]
+        others = [n for n, part in enumerate(parts) if n not in usual and any(label_folders(part))]
+        for at in (*usual[-1:], *others[-1:]):
+            candidates += ["/".join([*parts[:at], name, *parts[at + 1 :]]) for name in label_folders(parts[at])]
         candidates.append(folder)
         above, _, last = base.rpartition("/")
         for name in LABEL_FOLDERS:
@@ -65,6 +71,55 @@ class LabelFolders:
         return self._there[folder]
 
 
+class OtherCase:
+    """Finds files of labels whose names differ from those of their images in case alone.
+
+    Of a folder, only names with capital letters are kept; others are found by the name of the image.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, dict[str, str]] = {}
+
+    def forget(self) -> None:
+        """Forget the folders that were listed."""
+        self._names.clear()
+
+    def spellings(self, start: str, stem: str) -> Iterator[str]:
+        """Yield the names that a file of labels may have, but for that of the image.
+
+        Parameters
+        ----------
+        start
+            The folder of the labels, with a slash after it.
+        stem
+            Name of the image, without its extension.
+        """
+        if start not in self._names:
+            self._names[start] = dict(self._listed(start))
+        wanted = _plain(stem + SUFFIX)
+        name = self._names[start].get(wanted)
+        if name:
+            yield name
+        if wanted != stem + SUFFIX:
+            yield wanted
+
+    def _listed(self, folder: str) -> Iterator[tuple[str, str]]:
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted((entry.name for entry in entries if _is_odd(entry.name)), reverse=True)
+        except OSError:
+            return
+        yield from ((_plain(name), name) for name in names)
+
+
+def _is_odd(name: str) -> bool:
+    return name[-len(SUFFIX) :].lower() == SUFFIX and _plain(name) != name
+
+
+def _plain(name: str) -> str:
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
 class LabelFiles:
     """Reads the files of labels of a dataset.
 
@@ -76,6 +131,8 @@ class LabelFiles:
         What reads what is in a file.
     problems
         What is told of files that cannot be read.
+    found
+        What finds the folders of the files.
 
     Attributes
     ----------
@@ -87,9 +144,13 @@ class LabelFiles:
         The folders of images with files of labels beside the images; they end in a slash.
     used
         The other folders that files of labels were found in; they end in a slash.
+    other_case
+        How many images have a file of labels whose name has letters of another case.
+    first_of_other_case
+        Absolute path of the first of those files.
     """
 
-    def __init__(self, root: str, reader: LabelReader, problems: AnnotationProblems) -> None:
+    def __init__(self, root: str, reader: LabelReader, problems: AnnotationProblems, found: LabelFolders) -> None:
         self.root = root
         self.reader = reader
         self.problems = problems
@@ -97,7 +158,9 @@ class LabelFiles:
         self.folders: set[str] = set()
         self.beside: set[str] = set()
         self.used: set[str] = set()
-        self.found = LabelFolders(root)
+        self.other_case = 0
+        self.first_of_other_case = ""
+        self.found = found
 
     def note(self, path: str) -> None:
         """Note an image of which the labels are not read, by its absolute path."""
@@ -128,6 +191,7 @@ class SubsetLabels:
         self._subset = subset
         self._add = files.of_images.add
         self._folder = ""
+        self._other_case = OtherCase()
         # Folders with a slash, whether corners come first in their files, and where to note that one was there.
         self._candidates: list[tuple[str, bool, set[str]]] = []
         self.read = 0
@@ -153,11 +217,29 @@ class SubsetLabels:
                 self._add(path)
                 used.add(start)
                 return found
+        return self._of_other_case(stem)
+
+    def _of_other_case(self, stem: str) -> tuple[str, ...]:
+        """Return the labels in a file whose name has letters of another case, and that is of no other image."""
+        for start, corners_first, used in self._candidates:
+            for name in self._other_case.spellings(start, stem):
+                other = name[: -len(SUFFIX)]
+                if other != stem and any(os.path.lexists(f"{self._folder}/{other}{end}") for end in _IMAGE_ENDS):
+                    continue
+                path = start + name
+                found = self._read(path, other, corners_first=corners_first)
+                if found is not None:
+                    self._add(path)
+                    used.add(start)
+                    self._files.other_case += 1
+                    self._files.first_of_other_case = self._files.first_of_other_case or path
+                    return found
         return ()
 
     def _enter(self, folder: str, base: str) -> None:
         files = self._files
         self._folder = folder
+        self._other_case.forget()
         folders = files.found.of(folder, base, self._subset)
         files.folders.update(one for one in folders if one != folder)
         self._candidates = [
