@@ -29,6 +29,7 @@ NAMES = {
     "indented with tabs": "names:\n\t0: cat\n\t1: dog",
     "after another key that is broken": 'path: "C:\\data\\new"\nnames: [cat, dog]',
     "before another key that is broken": "names: [cat, dog]\nmore: [a, b",
+    "key in capital letters": "NAMES: [cat, dog]",
     "twice": "names: [x]\nnames: [cat, dog]",
     "with a carriage return": "names:\r\n- cat\r\n- dog\r\n",
 }

@@ -113,6 +113,18 @@ def notice(location) -> str:
     return " ".join(choice.notices)
 
 
+UNREAD = {
+    "yolo_txt/a.txt": {"pics/a.jpg": "", "yolo_txt/a.txt": CAT},
+    "boxes/A.TXT": {"pics/a.jpg": "", "boxes/A.TXT": CAT},
+    "train.txt": {"pics/a.jpg": "", "train.txt": "pics/a.jpg 50,100,150,200,0 30,50,200,120,3\n"},
+}
+
+
+@pytest.mark.parametrize("file", UNREAD)
+def test_a_folder_of_images_says_which_labels_were_not_understood(file, tmp_path):
+    assert f"its annotations are not: {file} is of no format" in notice(write(tmp_path, UNREAD[file]))
+
+
 def test_a_folder_says_which_datasets_are_in_it_and_what_to_type(tmp_path):
     root = write(tmp_path / "both", LEFT["several datasets"])
     assert "But one, two in it are datasets of YOLO: to read labels, build each of them" in notice(root)

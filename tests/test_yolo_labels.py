@@ -212,3 +212,9 @@ def test_labels_of_another_image_are_not_taken_because_of_letters_of_another_cas
     read = Read(write(tmp_path, {"data.yaml": USUAL, **files}))
     assert read.items == {"train/A.jpg": [], "train/a.jpg": ["cat"]}
     assert "another case" not in read.remarks
+
+
+def test_a_file_called_as_the_image_with_its_extension_has_its_labels(tmp_path):
+    files = {"images/train/a.jpg": "", "labels/train/a.jpg.txt": CAT, "images/train/b.rf.1.jpg": ""}
+    read = Read(write(tmp_path, {"data.yaml": USUAL, **files, "labels/train/b.rf.1.txt": DOG}))
+    assert (read.items, read.problems) == ({"train/a.jpg": ["cat"], "train/b.rf.1.jpg": ["dog"]}, [])

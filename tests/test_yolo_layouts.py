@@ -345,3 +345,27 @@ def test_a_folder_that_cannot_be_read_keeps_its_items_in_an_index(tmp_path, monk
         ".": "images/val: the folder cannot be read: Permission denied",
         "x": "images/train: the folder cannot be read: Permission denied",
     }
+
+
+def test_what_is_beside_very_many_images_and_labels_is_found(tmp_path):
+    root = write(tmp_path, {"zz.names": "cat\n", "zz/labels.txt": "", "train/a.jpg": "", "train/a.txt": CAT})
+    for number in range(2100):
+        (root / f"{number}.txt").touch()
+        (root / f"{number}.jpg").touch()
+    reader = YoloReader(root)
+    items = {f"{item.subset}/{item.id}": item.labels for item in reader.read()}
+    assert len(items) == 2101
+    assert items["train/a.jpg"] == ("cat",)
+
+
+def test_labels_in_folders_where_none_are_looked_for_are_named(tmp_path):
+    write(tmp_path, {"data.yaml": USUAL, **TWO, "bboxes/train/a.txt": DOG, "notes/a.txt": "notes"})
+    said = (
+        "bboxes/train/a.txt looks like labels, and was not read: those of images/a.jpg are looked for in labels/a.txt."
+    )
+    assert said in Read(tmp_path).remarks
+    (tmp_path / "labels").rename(tmp_path / "store")
+    (tmp_path / "labels").symlink_to("store")
+    shutil.rmtree(tmp_path / "bboxes")
+    read = Read(tmp_path)
+    assert (read.items, read.remarks) == (BOTH, "")

@@ -20,7 +20,13 @@ from clipdex.readers.annotated.yolo_labels import LabelReader
 from clipdex.readers.annotated.yolo_lists import ListedImages
 from clipdex.readers.annotated.yolo_names import IMAGE_FOLDER
 from clipdex.readers.annotated.yolo_places import FOLDER, Place, Places, is_in, relative
-from clipdex.readers.annotated.yolo_rest import ImagesBelow, MaskFiles, images_in_no_subset, labels_without_image
+from clipdex.readers.annotated.yolo_rest import (
+    ImagesBelow,
+    MaskFiles,
+    images_in_no_subset,
+    labels_elsewhere,
+    labels_without_image,
+)
 from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.globs import GlobReader
 from clipdex.readers.layout import Layout
@@ -134,6 +140,12 @@ class _Reading:
             reader.remarks.append(
                 f"labels of {counted(files.other_case, 'image')} are in files whose names have letters of another "
                 f"case, such as {relative(files.first_of_other_case, self._root)}."
+            )
+        elsewhere = labels_elsewhere(Layout(Path(self._places.home)), files) if self._whole else ""
+        if elsewhere:
+            path = relative(f"{self._places.home}/{elsewhere}", self._root)
+            reader.remarks.append(
+                f"{path} looks like labels, and was not read: those of images/a.jpg are looked for in labels/a.txt."
             )
         for path in labels_without_image(files):
             reader.annotation_problems.add(shown(relative(path, self._root)), "there is no image for these labels")

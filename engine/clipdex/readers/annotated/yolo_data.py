@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clipdex.errors import DatasetError
-from clipdex.media.kinds import suffix_of
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import quoted
 from clipdex.readers.annotated.small_files import read_start
 from clipdex.readers.annotated.yaml_text import read_yaml
@@ -35,6 +35,8 @@ _NAMES = (
     ),
 )
 NAME_FILES = frozenset({"classes.txt", "predefined_classes.txt"})
+# What there may be very many of in one folder.
+BESIDE = IMAGE_SUFFIXES | {".txt"}
 _KEYS_OF_NAMES = ("names", "class_names", "classes")
 _NO_VALUE = ("", "~", "null", "Null", "NULL", "None")
 # Longer names of classes are cut.
@@ -132,7 +134,7 @@ def no_images(file: Path, why: str = "") -> DatasetError:
 def _chosen(root: Path, folder: str, problems: AnnotationProblems) -> Description:
     """Return what the YAML file of a folder below the root says; without one, Darknet's."""
     above = f"{folder}/" if folder else ""
-    layout = Layout(root / folder)
+    layout = Layout(root / folder, BESIDE)
     own = {above + name: AnnotationProblems() for name in description_files(layout)}
     read = [read_description(root, name, own[name]) for name in own]
     saying = [one for one in read if one.says_something]
@@ -203,6 +205,8 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
             problems.add(file, one.reason, one.line)
     else:
         values = {key: value.strip() for key, value in _DARKNET_LINE.findall(text)}
+    # Keys may be written with capital letters; the usual spelling counts.
+    values = {**{key.lower(): values[key] for key in values if key.lower() in _OTHER_KEYS}, **values}
     names: dict[int, str] = {}
     for key in _KEYS_OF_NAMES:
         if values.get(key) not in (None, *_NO_VALUE):
@@ -346,7 +350,7 @@ def _with_names(root: Path, found: Description, problems: AnnotationProblems) ->
     first: dict[int, str] = {}
     first_file = ""
     above = f"{found.folder}/" if found.folder else ""
-    for path in (above + name for name in name_files(Layout(root / found.folder))):
+    for path in (above + name for name in name_files(Layout(root / found.folder, BESIDE))):
         names = _lines(root, path, problems) if (root / path).is_file() else {}
         if names and first and names != first:
             problems.add(path, f"its classes are not those of {first_file}: numbers are the labels")

@@ -237,6 +237,8 @@ def _has_image(layout: Layout, path: str) -> bool:
 
 def _has_image_in(layout: Layout, folder: str, stem: str) -> bool:
     start = f"{folder}/{stem}" if folder else stem
+    if suffix_of(stem) in IMAGE_SUFFIXES and layout.has(start):
+        return True
     if any(layout.has(start + suffix) for suffix in _SUFFIXES):
         return True
     # Of a very large folder not all names are known, so the usual ones are looked for first.

@@ -217,11 +217,20 @@ class SubsetLabels:
                 self._add(path)
                 used.add(start)
                 return found
-        return self._of_other_case(stem)
+        return self._of_other_name(stem, name)
 
-    def _of_other_case(self, stem: str) -> tuple[str, ...]:
-        """Return the labels in a file whose name has letters of another case, and that is of no other image."""
+    def _of_other_name(self, stem: str, image: str) -> tuple[str, ...]:
+        """Return the labels in a file called as the image with its extension, or with letters of another case.
+
+        A file that is of another image is not taken.
+        """
         for start, corners_first, used in self._candidates:
+            path = f"{start}{image}{SUFFIX}"
+            found = self._read(path, image, corners_first=corners_first)
+            if found is not None:
+                self._add(path)
+                used.add(start)
+                return found
             for name in self._other_case.spellings(start, stem):
                 other = name[: -len(SUFFIX)]
                 if other != stem and any(os.path.lexists(f"{self._folder}/{other}{end}") for end in _IMAGE_ENDS):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import before_wildcards, is_pattern
-from clipdex.readers.annotated.yolo_data import Description
+from clipdex.readers.annotated.yolo_data import BESIDE, Description
 from clipdex.readers.annotated.yolo_names import (
     IMAGE_FOLDER,
     is_label_folder,
@@ -308,10 +308,10 @@ def by_layout(root: Path) -> list[Place]:
     ``images/train``, ``train/images`` and ``images_train`` are the subset ``train``; lists of images called so are one,
     too. Everything else is the subset ``default``.
     """
-    layout = Layout(root)
-    lists = _lists(layout)
+    lists = _lists(Layout(root))
     if lists:
         return lists
+    layout = Layout(root, BESIDE)
     folders = {entry.name: (root / entry.name).as_posix() for entry in layout.entries() if _is_folder(entry)}
     places: list[Place] = []
     for name, path in folders.items():

@@ -15,7 +15,7 @@ from clipdex.readers.annotated.yolo_data import NAME_FILES
 from clipdex.readers.annotated.yolo_label_files import SUFFIX, LabelFiles
 from clipdex.readers.annotated.yolo_labels import looks_like_labels
 from clipdex.readers.annotated.yolo_names import is_label_folder
-from clipdex.readers.annotated.yolo_places import relative
+from clipdex.readers.annotated.yolo_places import is_in, relative
 from clipdex.readers.base import ReadItem
 from clipdex.readers.folder import FolderReader
 from clipdex.readers.layout import Layout
@@ -25,6 +25,7 @@ from clipdex.wording import counted
 
 _BATCH = 10_000
 _MOST_BYTES = 4096
+_ELSEWHERE = tuple(f"{above}*{SUFFIX}" for above in ("", "*/", "*/*/", "*/*/*/"))
 
 
 class ImagesBelow(FolderReader):
@@ -134,6 +135,33 @@ def labels_without_image(files: LabelFiles) -> Iterator[str]:
     for folder in sorted(files.beside):
         beside = list(_beside_nothing(folder.rstrip("/")))
         yield from of_images.absent(beside) if beside else ()
+
+
+def labels_elsewhere(layout: Layout, files: LabelFiles) -> str:
+    """Return the path of a file that looks like labels, in a folder where none are looked for; empty without one.
+
+    Only the first files of a few folders are looked at.
+
+    Parameters
+    ----------
+    layout
+        The folder of the dataset.
+    files
+        The files of labels that were read.
+    """
+    start = layout.location.as_posix()
+    tops = {_top(folder, files.root) for folder in (*files.folders, *(one.rstrip("/") for one in files.used))}
+    known = {*tops, *map(os.path.realpath, tops)}
+    beside = {folder.rstrip("/") for folder in files.beside}
+    for pattern in _ELSEWHERE:
+        for path in layout.find(pattern):
+            whole = f"{start}/{path}"
+            folder = whole.rpartition("/")[0]
+            if folder in beside or any(is_in(folder, one) for one in known):
+                continue
+            if looks_like_labels(layout.start(path).encode()) and files.of_images.absent([whole]):
+                return path
+    return ""
 
 
 def _top(folder: str, root: str) -> str:
