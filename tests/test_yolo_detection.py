@@ -113,6 +113,19 @@ def notice(location) -> str:
     return " ".join(choice.notices)
 
 
+def test_a_dataset_below_with_several_files_is_asked_about_as_one_that_is_not(tmp_path):
+    files = {
+        "ds/one.yaml": USUAL,
+        "ds/two.yaml": USUAL.replace("cat", "bird"),
+        **{f"ds/{n}": t for n, t in TWO.items()},
+    }
+    write(tmp_path, files)
+    assert YoloReader.detect(tmp_path) == "it has ds/one.yaml"
+    with pytest.raises(DatasetError, match=r"--option data=ds/one\.yaml"):
+        Read(tmp_path)
+    assert Read(tmp_path, data="ds/two.yaml").items == {"train/a.jpg": ["bird"], "val/b.jpg": ["dog"]}
+
+
 UNREAD = {
     "yolo_txt/a.txt": {"pics/a.jpg": "", "yolo_txt/a.txt": CAT},
     "boxes/A.TXT": {"pics/a.jpg": "", "boxes/A.TXT": CAT},

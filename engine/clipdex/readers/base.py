@@ -168,7 +168,8 @@ class Reader(ABC):
     def hint(cls, location: Path) -> str:
         """Return a sentence on a dataset in this format near a folder that is none itself; empty where none is known.
 
-        It is told where the folder is read as one of images. It says what lies there, and what to type.
+        It is told where the folder is read as one of images, and says what lies there and what to type. Only formats of
+        clipdex are asked.
         """
         return ""
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
-from clipdex.paths import quoted
+from clipdex.paths import is_folder, quoted
 from clipdex.readers.annotated.yolo_data import (
     YAML_SUFFIXES,
     Description,
     darknet_files,
-    describe,
     description_files,
     name_files,
     read_description,
@@ -123,12 +122,13 @@ def _described_below(location: Path) -> list[str]:
 
 
 def _folders(entries: list[os.DirEntry[str]]) -> list[str]:
-    return [entry.name for entry in entries if entry.is_dir() and not is_system_folder(entry.name)]
+    return [entry.name for entry in entries if is_folder(Path(entry.path)) and not is_system_folder(entry.name)]
 
 
 def _images_beside(location: Path, dataset: str, folders: list[str]) -> bool:
     """Tell whether folders beside that of a dataset have images that its description does not name."""
-    said = describe(location, "", AnnotationProblems(), dataset)
+    files = _described(location / dataset)
+    said = read_description(location, f"{dataset}/{files[0]}", AnnotationProblems()) if files else Description()
     named = [place.folder for place in Places(location, said, whole=False).places]
     for name in folders:
         path = (location / name).as_posix()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
 
 from clipdex.media.kinds import IMAGE_SUFFIXES
 from clipdex.readers.annotated.path_set import PathSet
@@ -71,49 +70,55 @@ class LabelFolders:
         return self._there[folder]
 
 
-class OtherCase:
-    """Finds files of labels whose names differ from those of their images in case alone.
+class OtherNames:
+    """Finds files of labels that are not quite called as their image: letters of another case, or its extension too.
 
-    Of a folder, only names with capital letters are kept; others are found by the name of the image.
+    Of a folder of labels, the hashes of all names are kept, and the names with capital letters.
     """
 
     def __init__(self) -> None:
-        self._names: dict[str, dict[str, str]] = {}
+        self._listed: dict[str, tuple[PathSet, dict[str, str]]] = {}
 
     def forget(self) -> None:
         """Forget the folders that were listed."""
-        self._names.clear()
+        self._listed.clear()
 
-    def spellings(self, start: str, stem: str) -> Iterator[str]:
-        """Yield the names that a file of labels may have, but for that of the image.
+    def of(self, start: str, stem: str, image: str) -> list[str]:
+        """Return the names that a file of labels of an image has, or may have, but for the usual one.
 
         Parameters
         ----------
         start
             The folder of the labels, with a slash after it.
-        stem
-            Name of the image, without its extension.
+        stem, image
+            Name of the image, without and with its extension.
         """
-        if start not in self._names:
-            self._names[start] = dict(self._listed(start))
-        wanted = _plain(stem + SUFFIX)
-        name = self._names[start].get(wanted)
-        if name:
-            yield name
-        if wanted != stem + SUFFIX:
-            yield wanted
+        if start not in self._listed:
+            self._listed[start] = self._names(start)
+        there, odd = self._listed[start]
+        wanted = [_plain(image + SUFFIX), _plain(stem + SUFFIX)]
+        absent = there.absent(wanted)
+        found = [image + SUFFIX] if wanted[0] not in absent else []
+        if wanted[1] not in absent:
+            found += [name for name in (odd.get(wanted[1], ""), wanted[1]) if name]
+        return found
 
-    def _listed(self, folder: str) -> Iterator[tuple[str, str]]:
+    def _names(self, folder: str) -> tuple[PathSet, dict[str, str]]:
+        there = PathSet()
+        odd: dict[str, str] = {}
         try:
             with os.scandir(folder) as entries:
-                names = sorted((entry.name for entry in entries if _is_odd(entry.name)), reverse=True)
+                for entry in entries:
+                    name = entry.name
+                    if name[-len(SUFFIX) :].lower() != SUFFIX:
+                        continue
+                    plain = _plain(name)
+                    there.add(plain)
+                    if plain != name:
+                        odd[plain] = min(name, odd.get(plain, name))
         except OSError:
-            return
-        yield from ((_plain(name), name) for name in names)
-
-
-def _is_odd(name: str) -> bool:
-    return name[-len(SUFFIX) :].lower() == SUFFIX and _plain(name) != name
+            pass
+        return there, odd
 
 
 def _plain(name: str) -> str:
@@ -191,7 +196,7 @@ class SubsetLabels:
         self._subset = subset
         self._add = files.of_images.add
         self._folder = ""
-        self._other_case = OtherCase()
+        self._other_names = OtherNames()
         # Folders with a slash, whether corners come first in their files, and where to note that one was there.
         self._candidates: list[tuple[str, bool, set[str]]] = []
         self.read = 0
@@ -225,30 +230,26 @@ class SubsetLabels:
         A file that is of another image is not taken.
         """
         for start, corners_first, used in self._candidates:
-            path = f"{start}{image}{SUFFIX}"
-            found = self._read(path, image, corners_first=corners_first)
-            if found is not None:
-                self._add(path)
-                used.add(start)
-                return found
-            for name in self._other_case.spellings(start, stem):
+            for name in self._other_names.of(start, stem, image):
                 other = name[: -len(SUFFIX)]
-                if other != stem and any(os.path.lexists(f"{self._folder}/{other}{end}") for end in _IMAGE_ENDS):
+                is_own = other in (stem, image)
+                if not is_own and any(os.path.lexists(f"{self._folder}/{other}{end}") for end in _IMAGE_ENDS):
                     continue
                 path = start + name
                 found = self._read(path, other, corners_first=corners_first)
                 if found is not None:
                     self._add(path)
                     used.add(start)
-                    self._files.other_case += 1
-                    self._files.first_of_other_case = self._files.first_of_other_case or path
+                    if other != image:
+                        self._files.other_case += 1
+                        self._files.first_of_other_case = self._files.first_of_other_case or path
                     return found
         return ()
 
     def _enter(self, folder: str, base: str) -> None:
         files = self._files
         self._folder = folder
-        self._other_case.forget()
+        self._other_names.forget()
         folders = files.found.of(folder, base, self._subset)
         files.folders.update(one for one in folders if one != folder)
         self._candidates = [
