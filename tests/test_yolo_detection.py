@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from clipdex.errors import DatasetError
@@ -105,6 +107,14 @@ def test_a_dataset_of_two_formats_is_asked_about(tmp_path):
     files = {"data.yaml": USUAL, "annotations/instances_train.json": '{"images": [], "annotations": []}', **TWO}
     with pytest.raises(DatasetError, match=r"(?s)--format coco.*--format yolo|--format yolo.*--format coco"):
         choose(write(tmp_path, files))
+
+
+def test_names_that_are_not_utf_8_are_escaped_and_no_dataset_is_read_in_such_a_folder(tmp_path):
+    name = os.fsdecode(b"\xff")
+    write(tmp_path / "one", {f"images/{name}.jpg": "", f"labels/{name}.txt": CAT})
+    assert YoloReader.detect(tmp_path / "one") == r"it has labels/\udcff.txt"
+    assert r"labels/\udcff.txt looks like labels" in Read(tmp_path / "one").remarks
+    assert YoloReader.detect(write(tmp_path / "two", {f"{name}/{path}": text for path, text in TWO.items()})) is None
 
 
 def notice(location) -> str:

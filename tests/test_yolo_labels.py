@@ -218,3 +218,17 @@ def test_a_file_called_as_the_image_with_its_extension_has_its_labels(tmp_path):
     files = {"images/train/a.jpg": "", "labels/train/a.jpg.txt": CAT, "images/train/b.rf.1.jpg": ""}
     read = Read(write(tmp_path, {"data.yaml": USUAL, **files, "labels/train/b.rf.1.txt": DOG}))
     assert (read.items, read.problems) == ({"train/a.jpg": ["cat"], "train/b.rf.1.jpg": ["dog"]}, [])
+
+
+def test_folders_of_labels_whose_names_differ_in_case_are_found_and_counted(tmp_path):
+    files = {"images/train/a.jpg": "", "LABELS/Train/a.txt": CAT, "images/val/b.jpg": "", "LABELS/VAL/b.txt": DOG}
+    read = Read(write(tmp_path, {"data.yaml": USUAL, **files}))
+    assert (read.items, read.problems) == ({"train/a.jpg": ["cat"], "val/b.jpg": ["dog"]}, [])
+    said = "labels of 2 images are in files whose names have letters of another case, such as LABELS/Train/a.txt."
+    assert said in read.remarks
+
+
+def test_the_labels_of_another_folder_of_images_are_not_taken_because_of_letters_of_another_case(tmp_path):
+    files = {"images/Train/a.jpg": "", "images/train/a.jpg": "", "labels/train/a.txt": CAT}
+    read = Read(write(tmp_path, {"data.yaml": f"train: images/train\ntest: images/Train\n{NAMES}", **files}))
+    assert read.items == {"test/a.jpg": [], "train/a.jpg": ["cat"]}

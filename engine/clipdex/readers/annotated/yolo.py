@@ -139,11 +139,11 @@ class _Reading:
         if files.other_case:
             reader.remarks.append(
                 f"labels of {counted(files.other_case, 'image')} are in files whose names have letters of another "
-                f"case, such as {relative(files.first_of_other_case, self._root)}."
+                f"case, such as {shown(relative(files.first_of_other_case, self._root))}."
             )
         elsewhere = labels_elsewhere(Layout(Path(self._places.home)), files) if self._whole else ""
         if elsewhere:
-            path = relative(f"{self._places.home}/{elsewhere}", self._root)
+            path = shown(relative(f"{self._places.home}/{elsewhere}", self._root))
             reader.remarks.append(
                 f"{path} looks like labels, and was not read: those of images/a.jpg are looked for in labels/a.txt."
             )

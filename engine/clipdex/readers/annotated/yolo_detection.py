@@ -23,7 +23,7 @@ from clipdex.readers.annotated.yolo_names import LABEL_FOLDERS, image_folders
 from clipdex.readers.annotated.yolo_places import Finder, Places, has_images, is_in
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.layout import Layout
-from clipdex.readers.naming import is_system_folder
+from clipdex.readers.naming import is_system_folder, shown
 
 _MOST_FILES = 20
 _MOST_EMPTY = 2000
@@ -53,7 +53,7 @@ def evidence(location: Path) -> str | None:
     if not location.is_dir():
         return None
     found = _files_of(location)
-    return f"it has {' and '.join(found)}" if found else None
+    return shown(f"it has {' and '.join(found)}") if found else None
 
 
 def dataset_folder(location: Path) -> str:
@@ -122,7 +122,9 @@ def _described_below(location: Path) -> list[str]:
 
 
 def _folders(entries: list[os.DirEntry[str]]) -> list[str]:
-    return [entry.name for entry in entries if is_folder(Path(entry.path)) and not is_system_folder(entry.name)]
+    """Return the names of folders, without those that an index cannot keep."""
+    names = [entry.name for entry in entries if is_folder(Path(entry.path)) and not is_system_folder(entry.name)]
+    return [name for name in names if shown(name) == name]
 
 
 def _images_beside(location: Path, dataset: str, folders: list[str]) -> bool:

@@ -25,11 +25,18 @@ class LabelFolders:
     ----------
     root
         The dataset.
+
+    Attributes
+    ----------
+    of_other_case
+        The folders that were found although their names have letters of another case than those of the images.
     """
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._there: dict[str, bool] = {}
+        self._names: dict[str, dict[str, str]] = {}
+        self.of_other_case: set[str] = set()
 
     def of(self, folder: str, base: str, subset: str) -> tuple[str, ...]:
         """Return the folders that exist, the likeliest first.
@@ -54,6 +61,8 @@ class LabelFolders:
         others = [n for n, part in enumerate(parts) if n not in usual and any(label_folders(part))]
         for at in (*usual[-1:], *others[-1:]):
             candidates += ["/".join([*parts[:at], name, *parts[at + 1 :]]) for name in label_folders(parts[at])]
+        if not any(map(self._is_there, candidates)):
+            candidates += [found for at in usual[-1:] if (found := self._other_case(parts, at))]
         candidates.append(folder)
         above, _, last = base.rpartition("/")
         for name in LABEL_FOLDERS:
@@ -61,6 +70,43 @@ class LabelFolders:
             candidates += [f"{self._root}/{name}/{one}/{below}" for one in (last, subset)]
             candidates.append(f"{self._root}/{name}/{below}")
         return tuple(name for name in dict.fromkeys(name.rstrip("/") for name in candidates) if self._is_there(name))
+
+    def _other_case(self, parts: list[str], at: int) -> str:
+        """Return the folder of labels that differs in case alone; empty where it is of another folder of images.
+
+        Parameters
+        ----------
+        parts
+            The parts of the path of the folder of images.
+        at
+            Number of the part that is ``images``.
+        """
+        found = "/".join(parts[:at])
+        if found != self._root and not found.startswith(f"{self._root}/"):
+            return ""
+        for part in ("labels", *parts[at + 1 :]):
+            name = self._folders_in(found).get(part.lower(), "")
+            if not name:
+                return ""
+            found = f"{found}/{name}"
+        inner = found.split("/")[at + 1 :]
+        if inner != parts[at + 1 :] and self._is_there("/".join([*parts[: at + 1], *inner])):
+            return ""
+        self.of_other_case.add(found)
+        return found
+
+    def _folders_in(self, folder: str) -> dict[str, str]:
+        """Return the names of the folders in a folder by their names in lower case."""
+        if folder not in self._names:
+            if len(self._names) > _MOST_FOLDERS_KEPT:
+                self._names.clear()
+            try:
+                with os.scandir(folder) as entries:
+                    names = sorted(entry.name for entry in entries if entry.is_dir())
+            except OSError:
+                names = []
+            self._names[folder] = {name.lower(): name for name in names}
+        return self._names[folder]
 
     def _is_there(self, folder: str) -> bool:
         if folder not in self._there:
@@ -167,6 +213,11 @@ class LabelFiles:
         self.first_of_other_case = ""
         self.found = found
 
+    def note_other_case(self, path: str) -> None:
+        """Note that a file, or its folder, has letters of another case than its image."""
+        self.other_case += 1
+        self.first_of_other_case = self.first_of_other_case or path
+
     def note(self, path: str) -> None:
         """Note an image of which the labels are not read, by its absolute path."""
         folder, _, name = path.rpartition("/")
@@ -221,6 +272,8 @@ class SubsetLabels:
             if found is not None:
                 self._add(path)
                 used.add(start)
+                if start[:-1] in self._files.found.of_other_case:
+                    self._files.note_other_case(path)
                 return found
         return self._of_other_name(stem, name)
 
@@ -241,8 +294,7 @@ class SubsetLabels:
                     self._add(path)
                     used.add(start)
                     if other != image:
-                        self._files.other_case += 1
-                        self._files.first_of_other_case = self._files.first_of_other_case or path
+                        self._files.note_other_case(path)
                     return found
         return ()
 

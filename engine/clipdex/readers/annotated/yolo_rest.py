@@ -20,7 +20,7 @@ from clipdex.readers.base import ReadItem
 from clipdex.readers.folder import FolderReader
 from clipdex.readers.layout import Layout
 from clipdex.readers.masks import known_masks
-from clipdex.readers.naming import is_system_folder
+from clipdex.readers.naming import is_system_folder, shown
 from clipdex.wording import counted
 
 _BATCH = 10_000
@@ -97,7 +97,7 @@ class MaskFiles:
         why = self._known.why if self._known else ""
         return (
             f"left out as {'a mask' if self.count == 1 else 'masks'}: {counted(self.count, 'image')}, such as "
-            f"{self._first}, because {why}. --format folder reads all images."
+            f"{shown(self._first)}, because {why}. --format folder reads all images."
         )
 
 
