@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from clipdex.errors import DatasetError
+from clipdex import build
+from clipdex.errors import DatasetEmpty, DatasetError
 from clipdex.readers.annotated.yolo import YoloReader
 from clipdex.readers.formats import choose
 from helpers_yolo import CAT, NAMES, TWO, USUAL, Read, write
@@ -165,6 +166,13 @@ def test_a_folder_in_a_dataset_says_where_its_labels_are(inner, described, tmp_p
     file = "data.yaml" if described else "labels/train/a.txt"
     said = f"But it is a part of a dataset of YOLO ({file}): to read labels: clipdex build {root}"
     assert notice(root / inner).endswith(said)
+
+
+def test_a_folder_of_labels_says_which_dataset_it_is_of(tmp_path):
+    root = write(tmp_path / "ds", {"data.yaml": USUAL, **TWO})
+    for folder in ("labels", "labels/train"):
+        with pytest.raises(DatasetEmpty, match=rf"part of a dataset of YOLO \(data.yaml\).*clipdex build {root}$"):
+            build(root / folder)
 
 
 def test_other_folders_beside_a_dataset_are_not_said_to_be_parts_of_it(tmp_path):

@@ -19,8 +19,8 @@ from clipdex.readers.annotated.yolo_data import (
 )
 from clipdex.readers.annotated.yolo_label_files import SUFFIX, LabelFolders
 from clipdex.readers.annotated.yolo_labels import looks_like_labels
-from clipdex.readers.annotated.yolo_names import LABEL_FOLDERS, image_folders
-from clipdex.readers.annotated.yolo_places import Finder, Places, has_images, is_in
+from clipdex.readers.annotated.yolo_names import LABEL_FOLDERS, image_folders, is_label_folder
+from clipdex.readers.annotated.yolo_places import Finder, Places, has_images, is_in, overlap, relative
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.layout import Layout
 from clipdex.readers.naming import is_system_folder, shown
@@ -134,7 +134,7 @@ def _images_beside(location: Path, dataset: str, folders: list[str]) -> bool:
     named = [place.folder for place in Places(location, said, whole=False).places]
     for name in folders:
         path = (location / name).as_posix()
-        if name != dataset and not any(is_in(path, one) or is_in(one, path) for one in named) and has_images(path):
+        if name != dataset and not any(overlap(path, one) for one in named) and has_images(path):
             return True
     return False
 
@@ -172,7 +172,8 @@ def _names_part(above: Path, location: Path) -> str:
         said = read_description(above, file, AnnotationProblems())
         if said.splits:
             places = Places(above, said, whole=False).places
-            if any(is_in(place.folder, path) or is_in(path, place.folder) for place in places):
+            holds_labels = is_label_folder(relative(path, above.as_posix()).partition("/")[0])
+            if places and (holds_labels or any(overlap(place.folder, path) for place in places)):
                 return file
     folders = LabelFolders(above.as_posix()).of(path, path, "")
     if any(is_in(one, above.as_posix()) and not is_in(one, path) for one in folders):

@@ -140,7 +140,7 @@ class Places:
         if any(place.is_listed for place in self.places):
             return  # what a list leaves out is left out on purpose
         for place in found:
-            named = any(_overlap(place.path, one.folder) or _alike(place, one) for one in self.places)
+            named = any(overlap(place.path, one.folder) or _alike(place, one) for one in self.places)
             if place.subset != DEFAULT_SUBSET and not named and has_images(place.path):
                 self.places.append(place)
                 self.remarks.append(
@@ -276,7 +276,8 @@ def _alike(one: Place, other: Place) -> bool:
     return len(names) == 1 or any(names.issubset(group) for group in _ALIKE)
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Tell whether one of two paths is the other, or in it."""
     return is_in(one, other) or is_in(other, one)
 
 
