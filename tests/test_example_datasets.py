@@ -9,7 +9,12 @@ import pytest
 
 from helpers_engine import REPOSITORY
 
-SCRIPTS = {"make_small_coco.py": "annotations/instances_val2017.json", "make_small_yolo.py": "data.yaml"}
+SCRIPTS = {
+    "make_small_coco.py": "annotations/instances_val2017.json",
+    "make_small_cvat.py": "annotations.xml",
+    "make_small_voc.py": "ImageSets/Main/val.txt",
+    "make_small_yolo.py": "data.yaml",
+}
 
 
 def make(script, *words):
