@@ -18,13 +18,15 @@ def write_subset(root: Path, subset: str, photos: dict[str, str], first: int, qu
         file_name = f"{number:012}.jpg"
         width, height = save(photo, root / "images" / subset / file_name, quality)
         images.append({"id": number, "file_name": file_name, "width": width, "height": height})
-        box = box_of(width, height)
+        box = left, top, wide, high = box_of(width, height)
+        right, bottom = left + wide, top + high
         annotations.append(
             {
                 "id": number,
                 "image_id": number,
                 "category_id": CATEGORIES.index(name) + 1,
                 "bbox": box,
+                "segmentation": [[left, top, right, top, right, bottom, left, bottom]],
                 "area": box[2] * box[3],
                 "iscrowd": 0,
             }
