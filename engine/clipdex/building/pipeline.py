@@ -23,11 +23,12 @@ import numpy.typing as npt
 
 from clipdex.building.events import BuildProgress, Progress
 from clipdex.building.losses import Guard
-from clipdex.building.planning import Plan, Work, ahead, content_of, opened
+from clipdex.building.planning import Plan, Work, ahead, opened
 from clipdex.building.taking_over import Offer
 from clipdex.datasets.failures import Failure, Listed, needing_extra, of_annotations, write_listed
 from clipdex.encoder import Encoder, prepare
 from clipdex.errors import ImageError, ImageNeedsExtra
+from clipdex.media.contents import content_of
 from clipdex.media.decoding import decode
 from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.media.mending import require_decoder
