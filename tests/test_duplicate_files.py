@@ -408,7 +408,8 @@ def test_a_file_that_parquet_names_and_that_was_replaced_keeps_no_copy_from_bein
     copy(DOG, tmp_path / "a.jpg")
     copy(DOG, tmp_path / "folder/b.jpg")
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    pq.write_table(pa.table({"image": pa.array([{"bytes": None, "path": "a.jpg"}], kind)}), tmp_path / "t.parquet")
+    rows = [{"bytes": None, "path": "a.jpg"}, {"bytes": FIG.read_bytes(), "path": "fig.jpg"}]
+    pq.write_table(pa.table({"image": pa.array(rows, kind)}), tmp_path / "t.parquet")
     targets = tmp_path / "t.parquet", tmp_path / "folder"
     for target in targets:
         build(target)
