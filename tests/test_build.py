@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from clipdex import BuildProgress, Explorer, build
-from clipdex.building import planning
 from clipdex.encoder import Encoder
 from clipdex.errors import DatasetEmpty, DatasetNotFound, IndexCorrupt, IndexLocked, IndexWriteFailed
+from clipdex.media import contents as media_contents
 from clipdex.readers import FolderReader
 from clipdex_indexes import Index, IndexWriter
 from clipdex_indexes.storage.lock import WriterLock
@@ -235,8 +235,8 @@ def test_a_large_file_is_hashed_in_blocks_to_the_same_content_and_key(tmp_path, 
     root = make_folder(tmp_path / "data", "a.png", "b.jpg")
     build(root)
     expected = rows_and_keys(index_of(root))
-    monkeypatch.setattr(planning, "_WHOLE_BYTES", 100)
-    monkeypatch.setattr(planning, "_BLOCK", 7)
+    monkeypatch.setattr(media_contents, "_WHOLE_BYTES", 100)
+    monkeypatch.setattr(media_contents, "_BLOCK", 7)
     assert rebuilt(root) == expected
 
 

@@ -140,6 +140,24 @@ def test_an_index_that_is_not_complete_or_cannot_be_written_is_said(root, monkey
     assert f"{root / '.clipdex'} cannot be written to" in cannot
 
 
+@pytest.mark.parametrize("in_the_way", ["a file", "a link that leads to nothing", "a file above"])
+def test_what_is_in_the_place_of_the_index_is_said_as_by_the_build(cli, tmp_path, in_the_way):
+    root = make_folder(tmp_path / "set", "a.png")
+    index = root / ".clipdex"
+    if in_the_way == "a link that leads to nothing":
+        index.symlink_to(tmp_path / "away")
+    else:
+        index.write_text("x")
+    where = ()
+    if in_the_way == "a file above":
+        index /= "deep"
+        where = ("--index", index)
+    done, dry = cli("build", root, *where), cli("build", root, *where, "--dry-run")
+    assert (done.code, dry.code) == (1, 1)
+    assert f"cannot make the index folder {index}: {root / '.clipdex'} is " in done.err
+    assert done.err == dry.err
+
+
 def only_half(root):
     for name in NAMES[:4]:
         (root / name).unlink()

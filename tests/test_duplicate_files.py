@@ -398,3 +398,67 @@ def test_the_sheet_says_what_is_kept_identical_and_near(cli, mixed, tmp_path):
     assert cli("duplicates", mixed, "-o", tmp_path / "out").code == 0
     saved = json.loads((tmp_path / "out/duplicates.json").read_text(encoding="utf-8"))
     assert [item["match"] for item in saved["groups"][0]["items"]] == [item.match for item in items]
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("pyarrow"), reason="pyarrow is not installed")
+def test_a_file_that_parquet_names_and_that_was_replaced_keeps_no_copy_from_being_the_last(cli, tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    copy(DOG, tmp_path / "a.jpg")
+    copy(DOG, tmp_path / "folder/b.jpg")
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = [{"bytes": None, "path": "a.jpg"}, {"bytes": FIG.read_bytes(), "path": "fig.jpg"}]
+    pq.write_table(pa.table({"image": pa.array(rows, kind)}), tmp_path / "t.parquet")
+    targets = tmp_path / "t.parquet", tmp_path / "folder"
+    for target in targets:
+        build(target)
+    assert [item.path for item in find_duplicates(*targets).removable] == [str(tmp_path / "folder/b.jpg")]
+    copy(SEA, tmp_path / "a.jpg")
+    done = cli("duplicates", *targets, "--output", "paths")
+    assert done.out == b""
+    assert "1 image in the groups: the file has changed since the build." in done.err
+
+
+def test_one_share_that_is_mounted_twice_is_one_place(tmp_path, monkeypatch):
+    copy(DOG, tmp_path / "one/a.jpg")
+    pack_zip(tmp_path / "one/a.zip", {"x.jpg": SEA})
+    (tmp_path / "two").mkdir()
+    for name in ("a.jpg", "a.zip"):
+        os.link(tmp_path / "one" / name, tmp_path / "two" / name)
+    copy(DOG, tmp_path / "copy/a.jpg")
+    for name in ("one", "two", "copy", "one/a.zip", "two/a.zip"):
+        build(tmp_path / name)
+    real = os.stat
+
+    def stat(path, **options):
+        status = real(path, **options)
+        if not str(path).startswith(str(tmp_path / "two/")):
+            return status
+        times = {name: getattr(status, name) for name in ("st_atime_ns", "st_mtime_ns", "st_ctime_ns")}
+        return os.stat_result((*status[:2], status.st_dev + 1, *status[3:]), times)
+
+    monkeypatch.setattr(os, "stat", stat)
+    result = find_duplicates(tmp_path / "one", tmp_path / "two")
+    assert (ids(result), same(result)) == ([], [("a.jpg", "a.jpg")])
+    assert find_duplicates(tmp_path / "one/a.zip", tmp_path / "two/a.zip").total_same_file == 1
+    result = find_duplicates(tmp_path / "one", tmp_path / "two", tmp_path / "copy")
+    assert [item.path for item in result.removable] == [str(tmp_path / "copy/a.jpg")]
+
+
+def test_a_member_without_a_time_is_not_the_oldest(cli, tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        info = tarfile.TarInfo("x.jpg")
+        info.size = DOG.stat().st_size
+        with DOG.open("rb") as file:
+            archive.addfile(info, file)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("y.jpg"), DOG.read_bytes())
+    copy(DOG, tmp_path / "c/z.jpg")
+    targets = [tmp_path / name for name in ("a.tar", "b.zip", "c")]
+    for target in targets:
+        build(target)
+    for rule in ("oldest", "newest"):
+        assert kept(find_duplicates(*targets, keep=rule)) == ["z.jpg"]
+    done = cli("duplicates", *targets[:2], "--keep", "oldest")
+    assert "1 group without an image of known time: the first image is kept." in done.err

@@ -286,3 +286,26 @@ def test_what_has_images_and_no_index_is_said_to_need_a_build(cli, photos, tmp_p
         assert (done.code, "has no index yet. Build it: clipdex build" in done.err) == (1, True)
     assert "there are no images" in cli("query", tmp_path / "some" / "*.png", "--text", "x").err
     assert "is not recognised" in cli("query", photos / "SOURCES.md", "--text", "x").err
+
+
+def test_an_image_is_no_source_of_a_project(cli, odd):
+    assert cli("project", "create").code == 0
+    image = next(odd.glob("*.png"))
+    done = cli("project", "add", image)
+    assert done.code == 1
+    assert f"{image} is an image, and not a dataset." in done.err
+
+
+def test_a_current_folder_that_is_gone_is_said(cli, photos, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for arguments in (["build"], ["query", photos, "--text", "dog"], ["info"]):
+        done = cli(*arguments)
+        assert (done.code, done.err) == (1, "clipdex: the current folder is not there any more: go to another one.\n")
+
+
+def test_an_empty_file_is_called_empty(cli, photos, tmp_path):
+    (tmp_path / "empty.jpg").touch()
+    assert "cannot be used: the file is empty." in cli("query", photos, "--image", tmp_path / "empty.jpg").err

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
 from clipdex_indexes.kernels import linkage
 from clipdex_indexes.kernels.linkage import KeyDistances, complete_linkage, components, greatest_distance, widest
+from clipdex_indexes.kernels.pairs import near_pairs
 from helpers_index import complete_by_definition, table_of
 
 
@@ -20,12 +23,14 @@ def series(number, width, seed, flips):
     return np.packbits(bits, axis=1)[random.permutation(number)]
 
 
-@pytest.mark.parametrize("forgetful", [False, True])
+@pytest.mark.parametrize("way", ["all distances", "near ones", "few of these"])
 @pytest.mark.parametrize(
     ("number", "width", "flips", "most"), [(24, 8, 3, 8), (24, 2, 3, 4), (20, 8, 1, 5), (16, 4, 9, 0)]
 )
-def test_complete_linkage_is_that_of_its_definition(number, width, flips, most, forgetful, monkeypatch):
-    if forgetful:
+def test_complete_linkage_is_that_of_its_definition(number, width, flips, most, way, monkeypatch):
+    if way != "all distances":
+        monkeypatch.setattr(linkage, "_MOST_TABLE", 0)
+    if way == "few of these":
         monkeypatch.setattr(linkage, "_MOST_KEPT", 0)
     for seed in range(5):
         keys = series(number, width, seed, flips)
@@ -35,11 +40,54 @@ def test_complete_linkage_is_that_of_its_definition(number, width, flips, most, 
         assert all(table[np.ix_(group, group)].max() <= most for group in found)
 
 
-def test_complete_linkage_tells_how_far_it_is():
+@pytest.mark.parametrize("table", [0, 1 << 20])
+def test_complete_linkage_tells_how_far_it_is(table, monkeypatch):
+    monkeypatch.setattr(linkage, "_MOST_TABLE", table)
     told = []
     complete_linkage(KeyDistances(series(20, 8, 0, 3)), 4, told.append)
-    assert told == sorted(told)
-    assert told[-1] == 20
+    assert told == list(range(1, 21))
+
+
+def test_distances_that_do_not_fit_a_byte_are_linked_too():
+    keys = series(12, 64, 0, 200)
+    table = table_of(keys)
+    for most in (254, 255, 300):
+        found = [group.tolist() for group in complete_linkage(KeyDistances(keys), most)]
+        assert found == complete_by_definition(table, most)
+
+
+def near_each_other(number, flips):
+    """Keys of which each differs from one key in ``flips`` bits."""
+    random = np.random.default_rng(0)
+    bits = np.zeros((number, 512), bool)
+    for row in bits:
+        row[random.choice(512, flips, replace=False)] = True
+    return np.packbits(bits, axis=1)
+
+
+def test_many_near_copies_are_linked_in_seconds():
+    number = 1500
+    keys = near_each_other(number, 6)
+    begin = time.process_time()
+    parts = components(number, ((near.first, near.second) for near in near_pairs([keys], 16)))
+    assert [len(part) for part in parts] == [number]
+    assert [len(part) for part in complete_linkage(KeyDistances(keys), 16)] == [number]
+    assert time.process_time() - begin < 5
+
+
+def test_components_of_a_long_path_and_of_random_pairs():
+    path = np.random.default_rng(0).permutation(5000)
+    assert len(components(5000, [(path[:-1], path[1:])])) == 1
+    assert len(components(5000, [(np.arange(4999), np.arange(1, 5000))])) == 1
+    for seed in range(20):
+        pairs = np.random.default_rng(seed).integers(0, 60, (2, 35))
+        groups = {one: {one} for one in range(60)}
+        for one, other in pairs.T.tolist():
+            joined = groups[one] | groups[other]
+            groups.update(dict.fromkeys(joined, joined))
+        expected = sorted({tuple(sorted(group)) for group in groups.values() if len(group) > 1})
+        blocks = [(pairs[0, at : at + 7], pairs[1, at : at + 7]) for at in range(0, 35, 7)]
+        assert [tuple(part.tolist()) for part in components(60, blocks)] == expected
 
 
 @pytest.mark.parametrize(("number", "width", "flips"), [(1, 8, 1), (2, 8, 0), (60, 8, 3), (200, 16, 1), (80, 2, 9)])

@@ -407,3 +407,25 @@ def test_the_command_fails_where_everything_is_kept_unseen(cli, root, index, mou
     assert done.code == 1
     assert "failed: .: it is an empty mount point" in done.err
     assert "its index of 7 images is kept" in done.err
+
+
+def test_a_link_to_an_index_that_is_away_is_said(cli, tmp_path):
+    root = make_folder(tmp_path / "set", "a.png")
+    (root / ".clipdex").symlink_to(tmp_path / "away")
+    for arguments in (["query", "--text", "dog"], ["info"], ["duplicates"]):
+        done = cli(arguments[0], root, *arguments[1:])
+        assert (done.code, "is a link that leads to nothing. Is a disk away?" in done.err) == (1, True)
+    assert cli("explore", root, "--text", "dog").code == 1
+
+
+def test_files_that_cannot_be_read_any_more_are_named_where_a_build_stops(root, index):
+    for name in NAMES[:5]:
+        (root / name).write_text("x")
+    why = (
+        r"5 files are there and cannot be read, such as a/1.png \(not an image in a format that can be read\)\. Nothing"
+    )
+    refused(DatasetShrunk, why, root, index)
+    refused(DatasetShrunk, why, root, index, rebuild=True)
+    for name in NAMES:
+        (root / name).write_text("x")
+    refused(DatasetEmpty, "7 files are there and cannot be read, such as a/1.png", root, index)

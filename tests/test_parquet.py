@@ -13,13 +13,14 @@ pytest.importorskip("pyarrow")
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clipdex import Explorer, build, save_result
+from clipdex import Explorer, build, find_duplicates, plan_build, save_result
 from clipdex.errors import DatasetError, ImageError
 from clipdex.media import parquet as rows
 from clipdex.media.opening import open_media
 from clipdex.readers import UnreadableItem
 from clipdex.readers.parquet import ParquetReader
 from clipdex.testing import check_reader
+from helpers_engine import make_folder, picture
 from helpers_formats import PICTURES, content, picture_folder, write_parquet
 
 NAMES = list(PICTURES)
@@ -132,7 +133,7 @@ def test_image_that_is_a_file_beside_it_is_opened_and_none_is_named(tmp_path):
     pq.write_table(pa.table({"image": images}), tmp_path / "a.parquet")
     reader = ParquetReader(tmp_path / "a.parquet")
     found = list(reader.read())
-    assert reader.open(found[0]).read() == content(NAMES[0])
+    assert reader.open(found[0]).read_bytes() == content(NAMES[0])
     for item in found[1:]:
         with pytest.raises(ImageError, match="no image in this row"):
             reader.open(item)
@@ -198,3 +199,24 @@ def test_without_pyarrow_the_command_to_install_it_is_given(tmp_path):
             check=False,
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_rows_that_only_name_files_are_items_of_these(tmp_path):
+    folder = tmp_path / "set/data"
+    make_folder(folder, "a.png", "b.png")
+    rows = [{"bytes": None, "path": name} for name in ("a.png", "b.png", "gone.png")]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    pq.write_table(pa.table({"image": pa.array(rows, kind), "label": ["x", "y", "z"]}), folder / "t.parquet")
+    for target in (folder / "t.parquet", tmp_path / "set:parquet"):
+        first = build(target)
+        assert (first.added, [(one.kind, one.reason) for one in first.failed]) == (
+            2,
+            [("missing", f"row 2: no such file: {'data/' * (target != folder / 't.parquet')}gone.png")],
+        )
+        picture(50).save(folder / "a.png")
+        assert plan_build(target).changed == 1
+        report = build(target)
+        assert (report.changed, report.unchanged) == (1, 1)
+        make_folder(folder, "a.png")
+        (found,) = find_duplicates(target, max_distance=512).groups
+        assert sorted(item.path for item in found.items) == [str(folder / "a.png"), str(folder / "b.png")]

@@ -51,6 +51,22 @@ def test_without_a_target_all_sources_are_searched_as_one_and_hits_say_theirs(cl
     assert {(hit["dataset"], hit["id"]) for hit in done.json["hits"]} >= {("odd", "loose.png"), ("more", "x/a.png")}
 
 
+@pytest.mark.parametrize("words", [("build",), ("project", "build"), ("build", "odd", "more"), ("build", "project")])
+def test_a_missing_source_does_not_stop_the_build_of_the_others(cli, project, words):
+    make_folder(project.parent / "more", "x/new.png", seed=90)
+    (project / "odd").rename(project / "away")
+    dry = cli(*words, "--dry-run")
+    assert (dry.code, "added: x/new.png" in dry.out.decode()) == (1, True)
+    done = cli(*words)
+    assert done.code == 1
+    assert "more: 1 added, 2 unchanged" in done.err
+    *_, last = done.err.splitlines()
+    assert f"the source 'odd' of the project {project} is not there" in last
+    shutil.rmtree(project.parent / "more")
+    done = cli(*words)
+    assert (done.code, done.err.count("is not there")) == (1, 2)
+
+
 def test_names_of_sources_are_targets_from_any_folder_of_the_project_and_by_naming_it(cli, project, monkeypatch):
     below = project / "notes" / "deep"
     below.mkdir(parents=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from clipdex import BuildPlan, BuildReport, BuildSettings
     from clipdex.datasets.failures import Failure
+    from clipdex.errors import DatasetNotFound
     from clipdex.readers.sources import Target
 
 _SHOWN_FAILURES = 5
@@ -90,6 +91,13 @@ def build_all(
             _say_taken_over(report)
             _say_done(report)
     return exit_code
+
+
+def say_missing(missing: Sequence[DatasetNotFound]) -> int:
+    """Name the sources of a project that were left out because they do not exist, and return the exit code."""
+    for error in missing:
+        click.echo(f"clipdex: {error.message}", err=True)
+    return max((error.exit_code for error in missing), default=0)
 
 
 def _is_built(target: Target, index: str | os.PathLike[str] | None) -> bool:

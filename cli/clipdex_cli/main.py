@@ -80,5 +80,15 @@ def run(arguments: list[str]) -> int:
         click.echo(f"clipdex: {error.message}", err=True)
         return error.exit_code
     except OSError as error:
-        click.echo(f"clipdex: {error}", err=True)
+        why = str(error) if _is_somewhere() else "the current folder is not there any more: go to another one."
+        click.echo(f"clipdex: {why}", err=True)
         return ClipdexError.exit_code
+
+
+def _is_somewhere() -> bool:
+    """Tell whether the current folder is there."""
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return False
+    return True

@@ -17,7 +17,7 @@ from clipdex.paths import is_there, quoted
 from clipdex_cli.output import printable
 
 if TYPE_CHECKING:
-    from clipdex.projects.model import Project, ProjectSource
+    from clipdex.projects.model import Missing, Project, ProjectSource
     from clipdex.readers.sources import Target
 
 # The target that is all sources, and the names that sources have where nobody names them, in Datumaro.
@@ -125,10 +125,19 @@ def with_index(target: Target, index: Path | None, doing: str) -> Target:
     return str(source.location)
 
 
-def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
+def resolve(targets: Sequence[str], project_dir: Path | None, missing: Missing | None = None) -> Resolved:
     """Return the datasets of the targets. In a project, the name of a source has priority over a path.
 
     As in Datumaro, the target ``project`` is all sources, and ``source-1`` the first one, where no source is called so.
+
+    Parameters
+    ----------
+    targets
+        What a command line names.
+    project_dir
+        Folder of the project, where one is named.
+    missing
+        Called with the error for each source that does not exist; such sources are left out then.
 
     Raises
     ------
@@ -149,7 +158,7 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
     if not targets:
         if project_dir is None and Path.cwd() != project.folder and _has_index(Path.cwd()):
             click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)
-        return Resolved(tuple(project.all_sources()), project, ())
+        return Resolved(tuple(project.all_sources(missing)), project, ())
     if WHOLE_PROJECT in targets and project.source(WHOLE_PROJECT) is None:
         if is_there(Path(WHOLE_PROJECT)):
             click.echo(f"{WHOLE_PROJECT} is all of the project; the path is ./{WHOLE_PROJECT}", err=True)
@@ -157,7 +166,7 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
         targets = [one for target in targets for one in (everything if target == WHOLE_PROJECT else [target])]
         targets = list(dict.fromkeys(targets))
         if targets == everything:
-            return Resolved(tuple(project.all_sources()), project, ())
+            return Resolved(tuple(project.all_sources(missing)), project, ())
     found: list[Target] = []
     names: tuple[str, ...] | None = ()
     for target in targets:
@@ -170,7 +179,7 @@ def resolve(targets: Sequence[str], project_dir: Path | None) -> Resolved:
         path = Path(target)
         if is_there(path) and path.resolve() != project.location(source).resolve():
             click.echo(f"{target} is the source of that name in the project; the path is ./{target}", err=True)
-        found.append(project.open(source))
+        found += project.chosen((source.name,), missing)
         names = (*names, source.name) if names is not None else None
     return Resolved(tuple(found), project, names)
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +54,10 @@ _OWN_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]{{32}}\.json
 
 
 def require_index_folder(folder: Path) -> None:
-    """Refuse a folder in which no index can be: one that holds other files, or links that lead out of the index.
+    """Refuse a folder in which no index can be.
+
+    That is one that holds other files, or links that lead out of the index, or that cannot be made, because something
+    else is in its place.
 
     Raises
     ------
@@ -67,7 +71,16 @@ def require_index_folder(folder: Path) -> None:
     try:
         if segments.is_symlink() or (folder / FILE_NAME).is_symlink():
             raise IndexWriteFailed(f"{folder} holds links in the place of an index, which lead elsewhere.")
-        if segments.is_dir() or not folder.is_dir():
+        if segments.is_dir():
+            return
+        there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        if not there.is_dir():
+            what = "a link that leads to nothing: is a disk away?" if there.is_symlink() else "no folder."
+            raise IndexWriteFailed(
+                f"cannot make the index folder {folder}: {there} is {what} Name a folder that can be written with "
+                "--index."
+            )
+        if there != folder:
             return
     except OSError as error:
         raise IndexWriteFailed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
 from clipdex_cli.project_targets import PROJECT
+
+if TYPE_CHECKING:
+    from clipdex.errors import DatasetNotFound
 
 
 @click.command("build", cls=Command, common=("format_name", "model", "index", "rebuild", "prune", "dry_run", "quiet"))
@@ -52,7 +56,7 @@ def command(
 
     A TARGET is a folder of images, or another dataset: an archive, a list, a pattern, Parquet, or annotated images.
     To list what clipdex can read: clipdex formats. In a project, a TARGET may be the name of a source; without one,
-    all sources are built.
+    all sources are built. A source that is not there does not stop the others.
 
     The index of a folder is .clipdex in it; that of a file is FILE.clipdex beside it. A second build hashes only what
     is new or changed, and drops what is gone. A build saves its work every 30 seconds and on Ctrl-C; the same command
@@ -74,12 +78,13 @@ def command(
     options.limit_of_dry_run(limit, dry_run=dry_run)
     values = options.named_values(format_options)
     from clipdex import BuildSettings
-    from clipdex_cli.build_loop import build_all
+    from clipdex_cli.build_loop import build_all, say_missing
     from clipdex_cli.dry_run import plan_all
     from clipdex_cli.project_targets import refuse_images, resolve
 
     refuse_images(targets)
-    found = resolve(targets, project_dir)
+    missing: list[DatasetNotFound] = []
+    found = resolve(targets, project_dir, missing.append)
     settings = BuildSettings(
         format=format_name,
         options=values,
@@ -93,8 +98,9 @@ def command(
         wait=wait,
         max_pixels=max_pixels,
     )
-    chosen = found.targets or (_current_folder(),)
-    return plan_all(chosen, settings, quiet=quiet, limit=limit) if dry_run else build_all(chosen, settings, quiet=quiet)
+    chosen = found.targets or (() if missing else (_current_folder(),))
+    code = plan_all(chosen, settings, quiet=quiet, limit=limit) if dry_run else build_all(chosen, settings, quiet=quiet)
+    return say_missing(missing) or code
 
 
 def _current_folder() -> Path:

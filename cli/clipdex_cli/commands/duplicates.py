@@ -291,7 +291,9 @@ def _notes(result: DuplicatesResult) -> Iterator[str]:
         yield f"{what} compared only as the index has {why} cannot be read or changed since the build."
     unmatched = sum(not group.matched for group in result.groups)
     if unmatched:
-        yield f"{counted(unmatched, 'group')} without an image that --keep matches: the first image is kept."
+        known = {"largest": "of known size", "oldest": "of known time", "newest": "of known time"}
+        which = known.get(result.keep, "that --keep matches")
+        yield f"{counted(unmatched, 'group')} without an image {which}: the first image is kept."
 
 
 def _same_file(result: DuplicatesResult) -> str:

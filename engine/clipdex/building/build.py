@@ -293,6 +293,6 @@ def _rebuild(run: Run, reading: Reading, folder: Path, guard: Guard, *, as_befor
         run.run(reading.items())
         if plan is not None and as_before and run.broken and (old := plan.base) is not None:
             lost = sum(old.locate(work.item.id, work.item.subset) is not None for work in run.broken)
-            guard.refuse_if_large(plan.loss(lost))
+            guard.refuse_if_large(plan.loss(lost), run.unread)
         if not run.counts.written:
-            guard.refuse_none_hashed()
+            guard.refuse_none_hashed(run.unread)

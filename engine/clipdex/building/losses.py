@@ -178,8 +178,10 @@ class Guard:
     location: Path
     settings: BuildSettings
 
-    def refuse_none_seen(self, known: int) -> None:
+    def refuse_none_seen(self, known: int, unread: str = "") -> None:
         """Refuse to drop the ``known`` items of an index of a dataset without images.
+
+        ``unread`` is a sentence on files that are there and cannot be read.
 
         Raises
         ------
@@ -188,11 +190,11 @@ class Guard:
         """
         raise DatasetEmpty(
             f"there are no images in {self.location} now, and its index of {counted(known, 'image')} is kept."
-            f"{self._advice()}"
+            f"{unread}{self._advice()}"
         )
 
-    def refuse_none_hashed(self) -> None:
-        """Refuse to replace an index by an empty one.
+    def refuse_none_hashed(self, unread: str = "") -> None:
+        """Refuse to replace an index by an empty one; ``unread`` as of ``refuse_none_seen``.
 
         Raises
         ------
@@ -200,7 +202,7 @@ class Guard:
             Always.
         """
         raise DatasetEmpty(
-            f"no image of {self.location} could be hashed, and its index is kept as it was.{self._advice()}"
+            f"no image of {self.location} could be hashed, and its index is kept as it was.{unread}{self._advice()}"
         )
 
     def refuse_unseen(self, unseen: int) -> None:
@@ -216,8 +218,8 @@ class Guard:
             f"drop them. Nothing was dropped.{self._advice()}"
         )
 
-    def refuse_if_large(self, loss: Loss) -> None:
-        """Refuse a loss that the user should be asked about.
+    def refuse_if_large(self, loss: Loss, unread: str = "") -> None:
+        """Refuse a loss that the user should be asked about; ``unread`` as of ``refuse_none_seen``.
 
         Raises
         ------
@@ -227,7 +229,7 @@ class Guard:
         if loss.is_large:
             raise DatasetShrunk(
                 f"{loss.dropped:,} of the {counted(loss.known, 'image')} in the index of {self.location} are gone"
-                f"{_parts(loss.whole)}. Nothing was dropped.{self._advice()}"
+                f"{_parts(loss.whole)}.{unread} Nothing was dropped.{self._advice()}"
             )
 
     def _advice(self) -> str:

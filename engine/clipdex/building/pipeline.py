@@ -23,16 +23,18 @@ import numpy.typing as npt
 
 from clipdex.building.events import BuildProgress, Progress
 from clipdex.building.losses import Guard
-from clipdex.building.planning import Plan, Work, ahead, content_of, opened
+from clipdex.building.planning import Plan, Work, ahead, opened
 from clipdex.building.taking_over import Offer
 from clipdex.datasets.failures import Failure, Listed, needing_extra, of_annotations, write_listed
 from clipdex.encoder import Encoder, prepare
 from clipdex.errors import ImageError, ImageNeedsExtra
+from clipdex.media.contents import content_of
 from clipdex.media.decoding import decode
 from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.media.mending import require_decoder
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.base import DAMAGED, NEEDS_EXTRA
+from clipdex.wording import counted
 from clipdex_indexes import IndexWriter, ItemRow, Location
 
 _ROWS_A_SEGMENT = 50_000
@@ -138,6 +140,16 @@ class Run:
         """What the reader passed over, and the images that need an extra, by extension."""
         return self._reader.passed_over + needing_extra(self.needing_extra)
 
+    @property
+    def unread(self) -> str:
+        """A sentence on the files that are there and could not be read or decoded; empty where there are none."""
+        failed = self.failed[self._unreadable :]
+        if not failed:
+            return ""
+        are = "is" if len(failed) == 1 else "are"
+        example = f"{failed[0].id} ({failed[0].reason})"
+        return f" {counted(len(failed), 'file')} {are} there and cannot be read, such as {example}."
+
     def run(self, items: Iterable[ReadItem | UnreadableItem]) -> None:
         """Write what differs to the index; the caller makes the last commit.
 
@@ -177,8 +189,8 @@ class Run:
         if broken and self._guard is not None:
             loss = self._plan.loss(len(broken))
             if not self.counts.written and loss.dropped == loss.known:
-                self._guard.refuse_none_seen(loss.known)
-            self._guard.refuse_if_large(loss)
+                self._guard.refuse_none_seen(loss.known, self.unread)
+            self._guard.refuse_if_large(loss, self.unread)
         for location in (*broken, *self._plan.gone()):
             self._writer.remove(location)
 

@@ -6,8 +6,6 @@ content is looked for among the new files only where so much is gone that a buil
 
 from __future__ import annotations
 
-import hashlib
-import io
 import itertools
 from array import array
 from collections import deque
@@ -25,6 +23,7 @@ from clipdex.building.taking_over import Offer, OtherIndexes
 from clipdex.datasets.comparing import Change, Difference, compare
 from clipdex.datasets.failures import Failure
 from clipdex.errors import ImageError
+from clipdex.media.contents import content_of
 from clipdex.media.opening import open_media
 from clipdex.readers import Reader, ReadItem, UnreadableItem
 from clipdex.readers.base import DAMAGED
@@ -33,9 +32,6 @@ from clipdex_indexes.kernels.threads import available_threads
 
 # Images read, or being read, ahead of what uses them: enough to smooth out a few large ones.
 _LOOK_AHEAD = 32
-# A file that is larger than this is read twice, for its hash and to decode it, and not kept in memory between.
-_WHOLE_BYTES = 64 << 20
-_BLOCK = 1 << 20
 _ROWS_AT_ONCE = 10_000
 _T = TypeVar("_T")
 _W = TypeVar("_W")
@@ -360,25 +356,3 @@ def read_content(reader: Reader, item: ReadItem) -> int:
     """Return the hash of an item's content; errors as of ``content_of``."""
     with opened(reader, item) as file:
         return content_of(file)[0]
-
-
-def content_of(file: IO[bytes]) -> tuple[int, IO[bytes]]:
-    """Return the hash of a file's content, as an index keeps it, and the file to decode, set to its beginning.
-
-    Raises
-    ------
-    ImageError
-        When it cannot be read to its end.
-    """
-    try:
-        data = file.read(_WHOLE_BYTES + 1)
-        digest = hashlib.blake2b(data, digest_size=8)
-        image: IO[bytes] = io.BytesIO(data)
-        if len(data) > _WHOLE_BYTES:
-            while data := file.read(_BLOCK):
-                digest.update(data)
-            file.seek(0)
-            image = file
-    except (OSError, ValueError) as error:
-        raise ImageError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return int.from_bytes(digest.digest(), "little", signed=True), image

@@ -107,6 +107,10 @@ def open_index(source: Source, index: str | os.PathLike[str] | None = None) -> I
     try:
         opened = Index(folder)
     except IndexNotFound as error:
+        if folder.is_symlink() and not is_there(folder):
+            raise DatasetNotIndexed(
+                f"the index of {root} is not there: {folder} is a link that leads to nothing. Is a disk away?"
+            ) from error
         option = f" --index {quoted(folder)}" if index is not None else ""
         raise DatasetNotIndexed(f"{root} has no index yet. Build it: clipdex build {quoted(root)}{option}") from error
     try:

@@ -64,11 +64,14 @@ class Found(NamedTuple):
         What tells them from those of other members of the container; a path, where they are in a file outside.
     size, mtime_ns
         Their size and time, as the reader of the container takes them; 0 where it does not.
+    content
+        The hash of their content, where size and time do not tell whether they have changed; otherwise 0.
     """
 
     data: object
     size: int = 0
     mtime_ns: int = 0
+    content: int = 0
 
 
 def path_of(name: str) -> tuple[str, str]:

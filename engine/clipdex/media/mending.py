@@ -51,11 +51,15 @@ def mended(file: IO[bytes]) -> Mended | None:
 
     Raises
     ------
+    ImageError
+        When the file is empty.
     ImageNeedsExtra
         When the image is HEIC, and the extra that reads it is not installed.
     """
     file.seek(0)
     start = file.read(_START)
+    if not start:
+        raise ImageError("the file is empty")
     if start.startswith(_PNG):
         return _without_texts(file)
     if start.startswith(b"\xff\xd8\xff"):

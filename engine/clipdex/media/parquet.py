@@ -157,6 +157,23 @@ def _lacks_bytes(metadata: Any, name: str) -> bool:  # noqa: ANN401
         return True
 
 
+def names_files_only(metadata: Any, name: str) -> bool:  # noqa: ANN401
+    """Tell whether the statistics of a file say that no row of a column has bytes, so that all name files outside."""
+    try:
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        columns = [(group, group.column(number)) for group in groups for number in range(group.num_columns)]
+        counts = [
+            column.statistics is not None
+            and column.statistics.has_null_count
+            and column.statistics.null_count == group.num_rows
+            for group, column in columns
+            if column.path_in_schema == f"{name}.bytes"
+        ]
+        return bool(counts) and all(counts) and any(column.path_in_schema == f"{name}.path" for _, column in columns)
+    except ERRORS:
+        return False
+
+
 class _Column:
     """The values of one column, read forwards. A row further back reads its row group again."""
 

@@ -1,7 +1,9 @@
 """Places: which locators lead to the same bytes on disk.
 
 Two paths lead to one file where device and inode are the same: hard links, links and what they lead to, a folder that
-has two names. Two members are one where their containers are one file, and their names or their data are the same.
+has two names. A share that is mounted twice may show one file on two devices: inode, size, and the times of both its
+content and its inode are the same then, of which nobody can set the last. Two members are one where their containers
+are one file, and their names or their data are the same.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clipdex.errors import ImageError
+from clipdex.media.contents import content_of
+from clipdex.media.files import open_regular
 from clipdex.media.locators import split_locator
+from clipdex.media.members import Found
 from clipdex.media.opening import Container, container_of
 
 _TOKEN_BYTES = 16
@@ -30,12 +35,19 @@ class Place(NamedTuple):
         Whether there is a file, or a member, now.
     size, mtime_ns
         Its size in bytes and its modification time in nanoseconds, as a reader takes them; 0 where they are not known.
+    content
+        The hash of its content, where size and time are not known; otherwise 0.
+    elsewhere
+        16 bytes, the same for two locators that lead to the same bytes through different devices; empty where that is
+        not known.
     """
 
     token: bytes
     there: bool
     size: int = 0
     mtime_ns: int = 0
+    content: int = 0
+    elsewhere: bytes = b""
 
 
 class Places:
@@ -61,15 +73,19 @@ class Places:
             find = getattr(container, "find", None)
             if container is None:
                 return nowhere(f"{path}!/{member}")
-            if find is None:
-                return Place(_token(file.token, member), True)
-            found = find(member)
+            found = Found(member) if find is None else find(member)
+            if isinstance(found.data, Path):
+                return _outside(found.data)
         except (OSError, ValueError, ImageError):
             return nowhere(f"{path}!/{member}")
-        if isinstance(found.data, Path):
-            # The reader knows the file outside only by what names it.
-            return self.find(str(found.data))._replace(size=0, mtime_ns=0)
-        return Place(_token(file.token, found.data), True, found.size, found.mtime_ns)
+        return Place(
+            _token(file.token, found.data),
+            True,
+            found.size,
+            found.mtime_ns,
+            found.content,
+            _token(file.elsewhere, found.data) if file.elsewhere else b"",
+        )
 
 
 def nowhere(where: str) -> Place:
@@ -87,7 +103,22 @@ def _file(where: str) -> Place:
         return nowhere(where)
     if not status.st_ino:  # a file system that numbers no files
         return nowhere(where)._replace(there=True, size=status.st_size, mtime_ns=status.st_mtime_ns)
-    return Place(_token(status.st_dev, status.st_ino), True, status.st_size, status.st_mtime_ns)
+    size, time, number = status.st_size, status.st_mtime_ns, status.st_ino
+    elsewhere = _token(number, size, time, status.st_ctime_ns)
+    return Place(_token(status.st_dev, number), True, size, time, elsewhere=elsewhere)
+
+
+def _outside(path: Path) -> Place:
+    """Return the place of a file that a member names; the reader takes neither its size nor its time, but its content.
+
+    Raises
+    ------
+    OSError, ValueError, ImageError
+        When it cannot be read.
+    """
+    place = _file(str(path))
+    with open_regular(path) as file:
+        return place._replace(size=0, mtime_ns=0, content=content_of(file)[0])
 
 
 def _token(*parts: object) -> bytes:

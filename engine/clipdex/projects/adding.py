@@ -12,12 +12,13 @@ from typing import NamedTuple
 from clipdex.datasets.above import has_index
 from clipdex.datasets.dataset import as_indexed
 from clipdex.errors import DatasetError, IndexFailure, ProjectError
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import expanded
 from clipdex.projects.editing import add_source, create_project
 from clipdex.projects.model import Project, ProjectSource
 from clipdex.projects.places import FILE_NAME
 from clipdex.projects.reading import bad_name, open_project
-from clipdex.readers.formats import reader_class
+from clipdex.readers.formats import no_dataset, reader_class
 from clipdex.readers.sources import AUTO, Source, index_folder, locate
 from clipdex_indexes import read_manifest
 
@@ -56,7 +57,8 @@ def add_dataset(
     DatasetNotFound
         When the dataset does not exist.
     DatasetError
-        When there is no such format, or the dataset has an index in another format or with other options.
+        When there is no such format, or the dataset has an index in another format or with other options, or is an
+        image.
     ProjectError
         When the name is taken or invalid, or the dataset is in the project already.
     """
@@ -64,6 +66,8 @@ def add_dataset(
     source = replace(source, options=source.options or options or {})
     if source.format != AUTO:
         reader_class(source.format)
+    elif suffix_of(source.location.name) in IMAGE_SUFFIXES and source.location.is_file():
+        raise DatasetError(no_dataset(source.location))
     _require_fit(source)
     entry = ProjectSource(
         name or _free_name(project, source),

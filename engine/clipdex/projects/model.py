@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from clipdex.readers.sources import AUTO, Source
 
 # Values of options that say no more than leaving them out.
 _DEFAULTS: Mapping[str, object] = {"merge": ANY, "precision": "auto", "max-pixels": MAX_PIXELS}
+# Called with the error for a source that does not exist.
+Missing = Callable[[DatasetNotFound], None]
 OptionValue = str | int | float | bool | tuple[str | int | float, ...]
 
 
@@ -172,19 +174,35 @@ class Project:
             )
         return Source(location, source.format, source.options, source.name)
 
-    def all_sources(self) -> list[Source]:
+    def all_sources(self, missing: Missing | None = None) -> list[Source]:
         """Return all sources in the form that the engine takes. Together they are the project as one dataset.
+
+        Parameters
+        ----------
+        missing
+            Called with the error for each source that does not exist; such sources are left out then.
 
         Raises
         ------
         DatasetNotFound
-            When a source does not exist.
+            When a source does not exist, and ``missing`` is None.
         ProjectError
             When the project has no sources.
         """
         if not self.sources:
             raise ProjectError(f"the project {self.folder} has no sources yet. Add one: clipdex project add PATH")
-        return [self.open(source) for source in self.sources]
+        return self._opened(self.sources, missing)
+
+    def _opened(self, sources: Sequence[ProjectSource], missing: Missing | None) -> list[Source]:
+        found = []
+        for source in sources:
+            try:
+                found.append(self.open(source))
+            except DatasetNotFound as error:
+                if missing is None:
+                    raise
+                missing(error)
+        return found
 
     def absolute(self, path: str) -> Path:
         """Return the absolute form of a path in the file, which can be relative to the project."""
@@ -198,26 +216,33 @@ class Project:
             return Path(os.path.relpath(absolute, self.folder)).as_posix()
         return absolute.as_posix()
 
-    def chosen(self, names: Sequence[str]) -> list[Source]:
+    def chosen(self, names: Sequence[str], missing: Missing | None = None) -> list[Source]:
         """Return the sources of these names in the form that the engine takes; no names select all.
+
+        Parameters
+        ----------
+        names
+            Names of sources.
+        missing
+            As ``all_sources`` takes it.
 
         Raises
         ------
         DatasetNotFound
-            When a source does not exist.
+            When a source does not exist, and ``missing`` is None.
         ProjectError
             When no source has one of the names.
         """
         if not names:
-            return self.all_sources()
+            return self.all_sources(missing)
         known = ", ".join(source.name for source in self.sources) or "none"
         found = []
         for name in names:
             source = self.source(name)
             if source is None:
                 raise ProjectError(f"the project {self.folder} has no source {name!r}: its sources are {known}.")
-            found.append(self.open(source))
-        return found
+            found.append(source)
+        return self._opened(found, missing)
 
     def chosen_stages(self, names: Sequence[str]) -> list[tuple[int, Stage]]:
         """Return the stages of these names or numbers (from 1), with their numbers, in order; no names select all.

@@ -294,12 +294,17 @@ def _several(location: Path, found: Mapping[str, str], *, folder: bool) -> str:
     return f"{location} may be of several formats. Say which one it is:\n" + "\n".join(lines)
 
 
+def no_dataset(image: Path) -> str:
+    """Say that an image is no dataset, and what to do with it."""
+    return (
+        f"{image} is an image, and not a dataset. Index the folder that it is in ({image.parent}), or search "
+        f"with it: clipdex query {quoted(image.parent)} --image {quoted(image)}"
+    )
+
+
 def _none(location: Path, tried: list[str], notices: list[str]) -> str:
     if suffix_of(location.name) in IMAGE_SUFFIXES:
-        return (
-            f"{location} is an image, and not a dataset. Index the folder that it is in ({location.parent}), or search "
-            f"with it: clipdex query {quoted(location.parent)} --image {quoted(location)}"
-        )
+        return no_dataset(location)
     left_out = "".join(f" ({notice})" for notice in notices)
     return (
         f"the format of {location} is not recognised: it is none of {', '.join(tried)}.{left_out} Name it with "

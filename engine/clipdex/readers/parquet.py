@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,8 +17,9 @@ from clipdex.extras import optional
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.media.locators import MEMBER
 from clipdex.media.opening import Kept
-from clipdex.media.parquet import ERRORS, EXTRA, ParquetContainer, is_parquet, open_parquet
+from clipdex.media.parquet import ERRORS, EXTRA, ParquetContainer, is_parquet, names_files_only, open_parquet
 from clipdex.readers.base import DEFAULT_SUBSET, NO_OPTIONS, Reader, ReadItem, UnreadableItem
+from clipdex.readers.files import item_of_file
 from clipdex.readers.naming import is_hidden
 
 _SUFFIX = ".parquet"
@@ -44,7 +46,8 @@ class ParquetReader(Reader):
     """The images in a Parquet file, or in those of a folder.
 
     An item is a row. Its id is the path of the file without its extension, and the number of the row; in a single file,
-    the number alone. Its time is that of the file. Its size is 0, because only reading every image would tell it.
+    the number alone. Its time is that of the file. Its size is 0, because only reading every image would tell it. Where
+    no row has the bytes of an image, and all name files outside, an item is of such a file, as in a list.
 
     Parameters
     ----------
@@ -117,7 +120,9 @@ class ParquetReader(Reader):
         ImageError
             When there is none, or it cannot be read.
         """
-        file, _, member = item.media.rpartition(MEMBER)
+        file, inside, member = item.media.rpartition(MEMBER)
+        if not inside:
+            return super().open(item)
         try:
             return self._kept.get(self.root / file if file else self.location, ParquetContainer).open(member)
         except DatasetError as error:
@@ -131,7 +136,7 @@ class ParquetReader(Reader):
         found = (path for path in self.location.rglob(f"*{_SUFFIX}") if path.is_file())
         return sorted(path for path in found if not is_hidden(path.relative_to(self.root).as_posix()))
 
-    def _rows(self, path: Path) -> Iterator[ReadItem]:
+    def _rows(self, path: Path) -> Iterator[ReadItem | UnreadableItem]:
         status = path.stat()
         relative = "" if path == self.location else path.relative_to(self.root).as_posix()
         subset = _subset(path.relative_to(self.root))
@@ -140,19 +145,20 @@ class ParquetReader(Reader):
         try:
             columns = self._columns(path, parquet.schema_arrow)
             wanted = [*columns.labels, *([columns.id] if columns.id else [])]
-            for row, values in enumerate(_values(parquet, wanted)):
+            outside = names_files_only(parquet.metadata, columns.image)
+            folder = os.path.relpath(path.parent, self.root)
+            for row, values in enumerate(_values(parquet, [*wanted, *([f"{columns.image}.path"] if outside else [])])):
                 labels = [label for name, names in columns.labels.items() for label in _labels(values[name], names)]
                 named = values[columns.id] if columns.id else None
-                yield ReadItem(
-                    f"{row:08}"
-                    if named is None and not prefix
-                    else prefix + (f"{row:08}" if named is None else str(named)),
-                    subset,
-                    tuple(dict.fromkeys(labels)),
-                    0,
-                    status.st_mtime_ns,
-                    f"{relative}{MEMBER}{columns.image}/{row}",
-                )
+                item_id = prefix + (f"{row:08}" if named is None else str(named))
+                media = f"{relative}{MEMBER}{columns.image}/{row}"
+                item = ReadItem(item_id, subset, tuple(dict.fromkeys(labels)), 0, status.st_mtime_ns, media)
+                file = (values[columns.image] or {}).get("path") if outside else None
+                if isinstance(file, str) and file:
+                    where = os.path.normpath(os.path.join(folder, file))  # noqa: PTH118 - for each item
+                    yield item_of_file(self.root, where, item_id, subset, item.labels, f"row {row}: ")
+                else:
+                    yield item
         except ERRORS as error:
             raise DatasetError(f"{path} cannot be read: {error}.") from error
         finally:

@@ -15,6 +15,7 @@ from clipdex.media.locators import MEMBER
 from clipdex.media.places import Place, Places, nowhere
 from clipdex.search.all_keys import AllKeys, Ints
 from clipdex_indexes import ItemRow
+from clipdex_indexes.kernels.linkage import components
 
 FINE, MISSING, CHANGED = 0, 1, 2
 PROBLEMS = ("", "missing", "changed")
@@ -33,7 +34,7 @@ class Copies:
         Numbers, the same for items that are one file, int64 ``[n]``.
     states
         Numbers in ``PROBLEMS``, uint8 ``[n]``: ``FINE``; ``MISSING`` where there is no file now; ``CHANGED`` where its
-        size or its time are not those of the index, so that its hash key tells nothing of it.
+        size, its time or its content are not those of the index, so that its hash key tells nothing of it.
     sizes, contents
         Size in bytes, and hash of the content, as the index has them; contents are 0 where they are not known, or no
         longer true; int64 ``[n]``.
@@ -59,7 +60,7 @@ class Copies:
             Called with the number of files that were looked at.
         """
         number = len(positions)
-        tokens = np.empty(number, _TOKEN)
+        tokens, elsewhere = np.empty(number, _TOKEN), np.empty(number, _TOKEN)
         states = np.empty(number, np.uint8)
         sizes, contents = np.empty(number, np.int64), np.empty(number, np.int64)
         places = Places()
@@ -68,13 +69,13 @@ class Copies:
             for member in block:
                 place = _place(keys.datasets[member.dataset], member.row, places)
                 state = _state(member.row, place)
-                tokens[at] = np.void(_token(member.row, place))
+                token = _token(member.row, place)
+                tokens[at], elsewhere[at] = np.void(token), np.void(place.elsewhere or token)
                 states[at] = state
                 sizes[at], contents[at] = member.row.size, 0 if state == CHANGED else member.row.content
                 at += 1
             progress(at)
-        _, numbers = np.unique(tokens, return_inverse=True)
-        return cls(np.sort(positions), numbers.astype(np.int64), states, sizes, contents)
+        return cls(np.sort(positions), _numbers_of(tokens, elsewhere), states, sizes, contents)
 
     def at(self, positions: Ints) -> Ints:
         """Return where these positions are in the arrays."""
@@ -107,6 +108,22 @@ class Copies:
         return {position: best[place][1] for position, place in places.items() if best[place][1] != position}
 
 
+def _numbers_of(*tokens: npt.NDArray[np.void]) -> Ints:
+    """Return numbers, the same for what has a token in common with another, or with what has one in common with it."""
+    number = len(tokens[0])
+
+    def neighbours(of: npt.NDArray[np.void]) -> tuple[Ints, Ints]:
+        _, numbers = np.unique(of, return_inverse=True)
+        order = np.argsort(numbers, kind="stable")
+        same = numbers[order[1:]] == numbers[order[:-1]]
+        return order[:-1][same], order[1:][same]
+
+    numbers = np.arange(number)
+    for together in components(number, map(neighbours, tokens)):
+        numbers[together] = together[0]
+    return numbers
+
+
 def _place(dataset: Dataset, row: ItemRow, places: Places) -> Place:
     where = dataset.media(row)
     # The folder of an index would pass for the dataset that it was copied away from.
@@ -124,5 +141,5 @@ def _token(row: ItemRow, place: Place) -> bytes:
 def _state(row: ItemRow, place: Place) -> int:
     if not place.there:
         return MISSING
-    known = ((row.size, place.size), (row.mtime_ns, place.mtime_ns))
+    known = ((row.size, place.size), (row.mtime_ns, place.mtime_ns), (row.content, place.content))
     return CHANGED if any(one and other and one != other for one, other in known) else FINE

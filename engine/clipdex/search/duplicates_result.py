@@ -70,7 +70,8 @@ class DuplicateGroup:
     greatest_distance
         The greatest distance between any two of the items, in bits.
     matched
-        Whether an item matches the pattern of what to keep; True where there is no pattern.
+        Whether the rule of what to keep tells something of an item: the pattern matches one, or the size or the time of
+        one is known.
     """
 
     items: tuple[DuplicateItem, ...]

@@ -7,7 +7,8 @@
   the first. The id is matched as ``ItemFilter.paths`` matches it; the path is matched whole, and a relative pattern is
   also tried from the current folder.
 
-Sizes and times are those that the index has. Of equal ones, the first item is kept.
+Sizes and times are those that the index has. Of equal ones, the first item is kept. Not every item has them: an
+archive may have no times, or say 1980-01-01. A group in which none is known keeps the first item.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from clipdex_indexes.filters import Glob
 
 FIRST, LARGEST, OLDEST, NEWEST = "first", "largest", "oldest", "newest"
 RULES = (FIRST, LARGEST, OLDEST, NEWEST)
+
+# 1980-01-01 00:00, as archives write a time that they do not know; there are no digital images as old as that.
+_NO_TIME = 315_532_800
 
 _LOWEST: dict[str, Callable[[ItemRow], int]] = {
     FIRST: lambda row: 0,
@@ -47,6 +51,7 @@ class Keep:
     """
 
     def __init__(self, rule: str) -> None:
+        self._rule = rule
         self._lowest: Callable[[ItemRow], int] | None = _LOWEST.get(rule) if isinstance(rule, str) else None
         self._of_ids: Glob | None = None
         self._of_paths: Glob | None = None
@@ -70,7 +75,7 @@ class Keep:
         return self._lowest is None
 
     def kept(self, rows: Sequence[ItemRow], paths: Sequence[str]) -> list[int]:
-        """Return the numbers of the items that are kept, in order; none where a pattern matches none of them.
+        """Return the numbers of the items that are kept, in order; none where the rule tells nothing of any of them.
 
         Parameters
         ----------
@@ -80,8 +85,15 @@ class Keep:
             Where their media are.
         """
         if self._lowest is not None:
-            return [min(range(len(rows)), key=lambda number: self._lowest_of(rows[number]))] if rows else []
+            known = [number for number, row in enumerate(rows) if self._is_known(row)]
+            return [min(known, key=lambda number: self._lowest_of(rows[number]))] if known else []
         return [number for number, row in enumerate(rows) if self._matches(row.id, paths[number])]
+
+    def _is_known(self, row: ItemRow) -> bool:
+        """Tell whether the index has of an item what the rule compares."""
+        if self._rule in (OLDEST, NEWEST):
+            return row.mtime_ns // 1_000_000_000 > _NO_TIME
+        return self._rule != LARGEST or row.size > 0
 
     def _lowest_of(self, row: ItemRow) -> int:
         return self._lowest(row) if self._lowest is not None else 0

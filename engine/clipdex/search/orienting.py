@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clipdex.building.planning import ahead, content_of
+from clipdex.building.planning import ahead
 from clipdex.encoder import Encoder, prepare
 from clipdex.errors import ImageError, QueryError
+from clipdex.media.contents import content_of
 from clipdex.media.decoding import Pixels, decode
 from clipdex.media.locators import MEMBER
 from clipdex.media.opening import open_media

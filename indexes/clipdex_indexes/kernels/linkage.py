@@ -5,12 +5,13 @@ Everything here is exact, and no answer depends on the order in which pairs come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
 
 from clipdex_indexes.arrays import Bools, Int32s, Ints, Keys
+from clipdex_indexes.kernels.dense_linkage import DenseLinkage, dtype_of
 from clipdex_indexes.kernels.distances import distances_to
 
 # Distances that are computed at once.
@@ -18,6 +19,8 @@ _CELLS = 1 << 22
 # Distances that the rows of complete linkage may hold before those that can be computed again are dropped.
 _MOST_KEPT = 1 << 26
 _ROWS_AT_ONCE = 64
+# Bytes of the table of all distances, up to which complete linkage makes one.
+_MOST_TABLE = 1 << 29
 
 
 class Distances(Protocol):
@@ -60,12 +63,7 @@ def components(number: int, pairs: Iterable[tuple[Ints, Ints]]) -> list[Ints]:
     """
     parent = np.arange(number)
     for first, second in pairs:
-        one, other = _roots(parent, first), _roots(parent, second)
-        apart = np.flatnonzero(one != other)
-        for left, right in zip(one[apart].tolist(), other[apart].tolist(), strict=True):
-            low, high = sorted((_root(parent, left), _root(parent, right)))
-            parent[high] = low
-        parent[first], parent[second] = _roots(parent, first), _roots(parent, second)
+        _join(parent, first, second)
     roots = _roots(parent, parent)
     return runs_of(roots, np.bincount(roots, minlength=number)[roots] > 1)
 
@@ -86,10 +84,21 @@ def _roots(parent: Ints, of: Ints) -> Ints:
         roots = above
 
 
-def _root(parent: Ints, of: int) -> int:
-    while (above := int(parent[of])) != of:
-        of = above
-    return of
+def _join(parent: Ints, first: Ints, second: Ints) -> None:
+    """Join pairs of things; the least thing of a component is its root.
+
+    In each round every root points to the least root that a pair joins it with. So at least half of the roots that have
+    something to be joined with are gone after it, and a round takes a few operations on arrays.
+    """
+    one, other = _roots(parent, first), _roots(parent, second)
+    parent[first], parent[second] = one, other
+    while len(apart := np.flatnonzero(one != other)):
+        one, other = one[apart], other[apart]
+        np.minimum.at(parent, np.maximum(one, other), np.minimum(one, other))
+        joined = np.unique(np.concatenate([one, other]))
+        while not np.array_equal(shortened := parent[parent[joined]], parent[joined]):
+            parent[joined] = shortened
+        one, other = parent[one], parent[other]
 
 
 def greatest_distance(keys: Keys, enough: int | None = None) -> int:
@@ -132,12 +141,14 @@ def greatest_distance(keys: Keys, enough: int | None = None) -> int:
 
 def widest(distances: Distances) -> int:
     """Return the greatest distance, by looking at all: of distances that need not keep to the triangle inequality."""
+    return max((int(rows.max()) for rows in _all_rows(distances)), default=0)
+
+
+def _all_rows(distances: Distances) -> Iterator[Int32s]:
+    """Yield the rows of all things in order, a bounded number of distances at a time."""
     at_once = max(1, _CELLS // max(1, len(distances)))
-    starts = range(0, len(distances), at_once)
-    return max(
-        (int(distances.rows(np.arange(start, min(start + at_once, len(distances)))).max()) for start in starts),
-        default=0,
-    )
+    for start in range(0, len(distances), at_once):
+        yield distances.rows(np.arange(start, min(start + at_once, len(distances))))
 
 
 def complete_linkage(distances: Distances, most: int, progress: Callable[[int], None] | None = None) -> list[Ints]:
@@ -151,8 +162,8 @@ def complete_linkage(distances: Distances, most: int, progress: Callable[[int], 
     The groups are found by chains of nearest neighbours (Murtagh, "A survey of recent advances in hierarchical
     clustering algorithms", The Computer Journal 1983): two groups, each the nearest of the other, can be joined at
     once, because no later join brings anything nearer to either. That holds for ties too, since a joined group is named
-    by its first thing. It takes at most one row of distances for each thing. Memory is that of a few rows and of the
-    distances within ``most`` that are in use.
+    by its first thing. It takes at most one row of distances for each thing. Up to about 23,000 things, the memory is
+    that of all distances, a byte each; above, that of a few rows and of the distances within ``most`` that are in use.
 
     Parameters
     ----------
@@ -161,14 +172,19 @@ def complete_linkage(distances: Distances, most: int, progress: Callable[[int], 
     most
         The greatest distance within a group.
     progress
-        Called with the number of things whose group is known.
+        Called with the number of things that were joined with others, or are the first of a group that is known.
 
     Returns
     -------
     list of Ints
         The groups, each as sorted positions, by their first things; a thing alone is a group too.
     """
-    return _CompleteLinkage(distances, most).groups(progress or (lambda done: None))
+    report = progress or (lambda done: None)
+    number = len(distances)
+    if number * number * np.dtype(dtype_of(most)).itemsize <= _MOST_TABLE:
+        owners = DenseLinkage(number, _all_rows(distances), most).owners(report)
+        return runs_of(owners, np.ones(number, np.bool_))
+    return _CompleteLinkage(distances, most).groups(report)
 
 
 class _CompleteLinkage:
@@ -186,7 +202,7 @@ class _CompleteLinkage:
 
     def groups(self, progress: Callable[[int], None]) -> list[Ints]:
         done: set[int] = set()
-        settled = 0
+        settled_or_joined = 0
         chain: list[int] = []
         for start in range(len(self._owner)):
             while (first := int(self._owner[start])) not in done:
@@ -194,12 +210,13 @@ class _CompleteLinkage:
                 partner = self._nearest(chain[-1])
                 if partner is None:
                     done.add(chain.pop())
-                    settled += int(self._sizes[first])
-                    progress(settled)
                 elif len(chain) > 1 and partner == chain[-2]:
                     self._join(chain.pop(), chain.pop())
                 else:
                     chain.append(partner)
+                    continue
+                settled_or_joined += 1
+                progress(settled_or_joined)
                 if self._kept > _MOST_KEPT:
                     self._forget(chain)
         return [self._things(first) for first in sorted(done)]

@@ -361,12 +361,9 @@ class _Join:
     def _matrix(self, rows: range, columns: range) -> _NearRows:
         """Compare two long runs, or parts of them, each key with each."""
         down, across = (self._words[self._order[part.start : part.stop]] for part in (rows, columns))
-        left, right = _near_in_matrix(down, across, self._distance)
-        left, right = left + rows.start, right + columns.start
-        if rows == columns:
-            kept = left < right
-            left, right = left[kept], right[kept]
-        return self._confirmed(left, right)
+        near = _placed(_near_in_matrix(down, across, self._distance), rows, columns)
+        # The first part has nothing to compare with, and in a group of many near keys it finds all pairs.
+        return near if self._part == 0 else self._confirmed(near.left, near.right)
 
     def _confirmed(self, left: Ints, right: Ints) -> _NearRows:
         """Return the candidates that are near enough and that no earlier part brings together."""
@@ -385,11 +382,20 @@ def _tiles(positions: range, size: int) -> list[range]:
     return [positions[start : start + size] for start in range(0, len(positions), size)]
 
 
-def _near_in_matrix(down: Words, across: Words, distance: int) -> tuple[Ints, Ints]:
+def _near_in_matrix(down: Words, across: Words, distance: int) -> _NearRows:
     """Return rows and columns where two blocks of keys are within ``distance``."""
     distances = distances_to(across.view(np.uint8), down.view(np.uint8))
-    rows, columns = np.divmod(np.flatnonzero(distances.reshape(-1) <= distance), len(across))
-    return rows, columns
+    rows, columns = np.nonzero(distances <= distance)
+    return _NearRows(rows, columns, distances[rows, columns].astype(np.int64))
+
+
+def _placed(near: _NearRows, rows: range, columns: range) -> _NearRows:
+    """Return what a matrix of two blocks found by its rows among all; of a block with itself, each pair once."""
+    left, right = near.left + rows.start, near.right + columns.start
+    if rows != columns:
+        return _NearRows(left, right, near.distances)
+    kept = left < right
+    return _NearRows(left[kept], right[kept], near.distances[kept])
 
 
 def _by_comparing_all(words: Words, distance: int, sizes: PairSizes, report: Progress) -> Iterator[_NearRows]:
@@ -397,11 +403,8 @@ def _by_comparing_all(words: Words, distance: int, sizes: PairSizes, report: Pro
     total = len(tiles) * (len(tiles) + 1) // 2
 
     def compare(rows: range, columns: range) -> _NearRows:
-        left, right = _near_in_matrix(words[rows.start : rows.stop], words[columns.start : columns.stop], distance)
-        left, right = left + rows.start, right + columns.start
-        kept = left < right
-        left, right = left[kept], right[kept]
-        return _NearRows(left, right, np.bitwise_count(words[left] ^ words[right]).sum(axis=1, dtype=np.int64))
+        near = _near_in_matrix(words[rows.start : rows.stop], words[columns.start : columns.stop], distance)
+        return _placed(near, rows, columns)
 
     pairs = itertools.combinations_with_replacement(tiles, 2)
     for number, near in enumerate(stream(functools.partial(compare, *pair) for pair in pairs)):

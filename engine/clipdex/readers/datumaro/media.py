@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from clipdex.errors import ClipdexError, ImageError
+from clipdex.media.members import Found
 from clipdex.readers.datumaro.library import open_dataset
 from clipdex.readers.datumaro.quiet import LOCK, quiet
 
+_T = TypeVar("_T")
 _PREFIX = "datumaro/"
 _MEMBER = "!/"
 # Each holds the pixels of a whole dataset.
@@ -98,6 +100,26 @@ class DatumaroContainer:
         ImageError
             When it is not there (any more) or cannot be read.
         """
+        data = self._of(member, image_bytes)
+        if data is None:
+            raise ImageError("there is no such image in the dataset any more")
+        return io.BytesIO(data)
+
+    def find(self, member: str) -> Found:
+        """Return what tells an item from others: only its content tells whether it has changed.
+
+        Raises
+        ------
+        ImageError
+            When it is not there (any more) or cannot be read.
+        """
+        size, content = self._of(member, lambda media, _: content_hash(media)) or (0, 0)
+        if not size:
+            raise ImageError("there is no such image in the dataset any more")
+        return Found(member, size, content=content)
+
+    def _of(self, member: str, what: Callable[[Any, str], _T]) -> _T | None:
+        """Return what a function says of the media of an item and its format; None where there is no such item."""
         named, subset, item_id = member[len(_PREFIX) :].split("/", 2)
         format_name, _, query = named.partition("?")
         try:
@@ -105,16 +127,13 @@ class DatumaroContainer:
                 dataset = _kept.get(self._path, format_name, query)
                 with quiet():
                     item = dataset.get(item_id, unquote(subset))
-                    data = None if item is None or item.media is None else image_bytes(item.media, format_name)
+                    return None if item is None or item.media is None else what(item.media, format_name)
         except ImageError:
             raise
         except ClipdexError as error:
             raise ImageError(error.message.rstrip(".")) from error
         except Exception as error:
             raise ImageError(f"cannot be read by Datumaro: {error}") from error
-        if data is None:
-            raise ImageError("there is no such image in the dataset any more")
-        return io.BytesIO(data)
 
 
 class _Kept:
