@@ -16,9 +16,10 @@ _MOST_FILES = 5
 _OTHERS = re.compile(r"(?:metadata|package|tsconfig|settings|readme|license|manifest|requirements)\b.*", re.IGNORECASE)
 _NAMED = re.compile(
     r".*(?:annotation|annots?\b|labels?\b|label_?txt|bbox|instances_|groundtruth|ground_truth|via_|list_attr|identity_)"
-    r".*|gt\.[a-z]+|obj\.data",
+    r".*|gt\.[a-z]+|obj\.data|(?:train|val|valid|validation|test)\.json",
     re.IGNORECASE,
 )
+_BLANKS = "\ufeff\0 \t\r\n"
 _JSON_KEYS = re.compile(
     r'"(?:annotations|categories|category_id|shapes|regions|bbox|bboxes|bounding_?[Bb]ox(?:es)?|segmentation|keypoints'
     r'|imagePath|_via_settings|file_attributes|label_class|class_id|classTitle|polygon|xmin|x_min)"\s*:'
@@ -86,7 +87,9 @@ def _folders(layout: Layout) -> Iterator[str]:
 
 
 def _json(text: str, named: bool, paired: bool) -> bool:
-    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+    if named and not text.strip(_BLANKS):
+        return True
+    if not text.lstrip(_BLANKS).startswith(("{", "[")):
         return False
     if named or _JSON_KEYS.search(text) is not None:
         return True

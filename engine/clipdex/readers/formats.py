@@ -258,10 +258,8 @@ def _as_folder(location: Path, *, hinted: bool, refused: bool) -> tuple[Mapping[
     if refused:
         said.append(f"{location} is read as a folder of images; {_NAME_IT}.")
     elif unread := annotation_file(layout):
-        said.append(
-            f"{location} is read as a folder of images, and its annotations are not: {unread} is of no format that "
-            f"clipdex found; {_NAME_IT}."
-        )
+        what = "is empty" if layout.is_empty(unread) else f"is of no format that clipdex found; {_NAME_IT}"
+        said.append(f"{location} is read as a folder of images, and its annotations are not: {unread} {what}.")
     return options, said
 
 

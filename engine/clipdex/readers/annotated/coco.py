@@ -83,7 +83,8 @@ class CocoReader(Reader):
         files = coco_files.annotation_files(self.location, self.root, self.remarks.append)
         if not files:
             raise DatasetError(
-                f"there is no annotation file of COCO in {self.location}. To index its images alone: --format folder"
+                f"there is no annotation file of COCO in {self.location}.{coco_files.why_none(self.root)} To index its "
+                "images alone: --format folder"
             )
         labels = Labels()
         subsets = self._subsets(files, labels)
@@ -151,7 +152,7 @@ class CocoReader(Reader):
         if self._one_file:
             if none_known and self.annotation_problems.named:
                 raise DatasetError(f"{self.location}, {self.annotation_problems.named[0].sentence}.")
-            walked = list(dict.fromkeys(folder for subset in subsets for folder in subset.used_folders()))
+            walked = _outermost(folder for subset in subsets for folder in subset.used_folders())
         else:
             walked = [""]
         taken: dict[str, set[str]] = {}
@@ -241,6 +242,15 @@ def _owners(path: str, subsets: list[Subset]) -> tuple[str, list[Subset]]:
     first = path[: path.find("/") + 1]
     in_root = [subset for subset in subsets if "" in subset.folders]
     return (first, []) if first else ("", in_root)
+
+
+def _outermost(folders: Iterable[str]) -> list[str]:
+    """Return those folders, with a slash after each, that are in no other one."""
+    found: list[str] = []
+    for folder in sorted(set(folders)):
+        if not any(folder.startswith(above) for above in found):
+            found.append(folder)
+    return found
 
 
 def _without_subset(path: str, subset: str) -> str:

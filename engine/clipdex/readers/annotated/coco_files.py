@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clipdex.readers.annotated.image_folders import Folders
-from clipdex.readers.annotated.json_stream import JsonError, JsonStream
+from clipdex.readers.annotated.json_stream import NO_OBJECT, JsonError, JsonStream, members_or_one
 from clipdex.readers.base import DEFAULT_SUBSET
 from clipdex.readers.layout import Layout
 from clipdex.readers.naming import IGNORE_MARK, is_system_folder
@@ -20,6 +20,8 @@ NO_COCO = "it has neither images nor annotations as COCO has them"
 # How much of a file is looked at to tell whether it is one, at a glance and where a dataset is read.
 GLANCE_BYTES = 1 << 16
 _LOOK_BYTES = 16 << 20
+# So many images, annotations and categories of it are.
+_LOOKED_AT = 5
 _DEPTH = 3
 # In a folder with more JSON files, only those with usual names are looked at.
 _MOST_FILES = 100
@@ -93,17 +95,16 @@ def is_coco(path: Path, most: int = GLANCE_BYTES) -> bool:
             for key in stream.members():
                 if key not in _TESTS or stream.opening() not in ("[", "{"):
                     continue
-                elements = stream.elements()
-                first = next(elements, None)
-                if first is None:
+                count = 0
+                for element in members_or_one(stream):
+                    count += 1
+                    if count <= _LOOKED_AT and _TESTS[key](*element):
+                        # Categories alone are those of another format, such as the notes beside labels of YOLO.
+                        if key != "categories":
+                            return True
+                        has_categories = True
+                if not count:
                     empty.add(key)
-                elif _TESTS[key](*first):
-                    # Categories alone are those of another format, such as the notes beside labels of YOLO.
-                    if key != "categories":
-                        return True
-                    has_categories = True
-                for _ in elements:
-                    pass
         except JsonError:
             if handle.tell() < most:
                 raise
@@ -176,11 +177,16 @@ def annotation_files(location: Path, root: Path, note: Callable[[str], None]) ->
         return [AnnotationFile(location.name, subset, _problem_of(location))]
     files = []
     for path in _json_files(os.fspath(root), note):
-        named = _is_named_so(path)
         problem = _problem_of(root / path)
-        if not problem or named:
+        if not problem or _is_named_so(path) or (problem not in (NO_COCO, NO_OBJECT) and _is_called_as_subset(path)):
             files.append(AnnotationFile(path, _subset_of(path), problem))
     return sorted(files, key=lambda file: (bool(_CAPTIONS.match(file.path.rpartition("/")[2])), file.path))
+
+
+def why_none(root: Path) -> str:
+    """Return what the first JSON file in a folder without annotation files has instead; empty where there is none."""
+    path = min(_json_files(os.fspath(root), lambda _: None), default="")
+    return f" {path} is none: {_problem_of(root / path)}." if path else ""
 
 
 def _problem_of(path: Path) -> str:
@@ -245,6 +251,10 @@ def _is_named_so(path: str) -> bool:
         or _USUAL_NAME.fullmatch(stem) is not None
         or _ANNOTATION_FOLDER.fullmatch(folder.rpartition("/")[2]) is not None
     )
+
+
+def _is_called_as_subset(path: str) -> bool:
+    return _SPLIT_NAME.fullmatch(path.rpartition("/")[2][: -len(SUFFIX)]) is not None
 
 
 def _subset_of(path: str) -> str:
