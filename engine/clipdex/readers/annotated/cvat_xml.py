@@ -5,6 +5,8 @@ Only what names an image or a label is looked at. ``<meta>`` may be of a project
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,9 @@ _MOST_NESTED = 100
 # The longest tag that is read: masks are numbers in an attribute.
 _MOST_BYTES_OF_A_TAG = 64 << 20
 _IN_ROOT, _IN_ENTRY = 1, 2
+_BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
+# The longest reference that is not a bare ampersand.
+_MOST_BYTES_OF_A_REFERENCE = 10
 _LABELLED = ("tag", "box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
 
 
@@ -48,7 +53,8 @@ class Problem(NamedTuple):
 def entries(path: Path) -> Iterator[Frame | Track | Problem]:
     """Yield the images and tracks of a file in its order. A subset that ``<meta>`` alone names is that of all.
 
-    A file that is damaged gives what is before the damage.
+    A file that is damaged gives what is before the damage, also of the image that it is in. An ampersand that is not
+    escaped is read as one.
 
     Raises
     ------
@@ -84,6 +90,9 @@ class _Parser:
         self._subset = ""
         self._text: list[str] | None = None
         self._since = 0
+        # What may be the beginning of a reference, at the end of a block; None in encodings of several bytes a letter.
+        self._kept: bytes | None = b""
+        self._is_first = True
         self._expat = expat.ParserCreate()
         self._expat.buffer_text = True
         self._expat.StartElementHandler = self._start
@@ -97,7 +106,7 @@ class _Parser:
         try:
             if self._since > _MOST_BYTES_OF_A_TAG:
                 raise _Refused(f"one tag has more than {_MOST_BYTES_OF_A_TAG >> 20} MiB")
-            self._expat.Parse(data, not data)
+            self._expat.Parse(self._mended(data), not data)
             self.ended = not data
         except _Refused as error:
             self._stop(str(error))
@@ -106,8 +115,23 @@ class _Parser:
         except (ValueError, LookupError) as error:
             self._stop(f"it cannot be read as XML ({error})")
 
+    def _mended(self, data: bytes) -> bytes:
+        """Return the next block with each ampersand escaped."""
+        if self._is_first and (data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:4]):
+            self._kept = None
+        self._is_first = False
+        if self._kept is None:
+            return data
+        block, self._kept = self._kept + data, b""
+        last = block.rfind(b"&", -_MOST_BYTES_OF_A_REFERENCE) if data else -1
+        if last >= 0:
+            block, self._kept = block[:last], block[last:]
+        return _BARE_AMPERSAND.sub(b"&amp;", block) if b"&" in block else block
+
     def _stop(self, reason: str) -> None:
         self.found.append(Problem(reason, self._expat.CurrentLineNumber))
+        if len(self._open) > _IN_ROOT and self._open[_IN_ROOT] in ("image", "track"):
+            self._end_entry(self._open[_IN_ROOT])
         self.ended = True
 
     def _declared(self, *_: object) -> None:
@@ -148,13 +172,16 @@ class _Parser:
         if self._text is not None:
             self._subset, self._text = "".join(self._text).strip(), None
         elif len(self._open) == _IN_ROOT and tag in ("image", "track"):
-            subset = self._entry.get("subset", "").strip() or self._subset
-            if tag == "track":
-                self._track(subset)
-            elif name := self._entry.get("name", "").strip():
-                self.found.append(Frame(name, subset, tuple(self._labels), self._line))
-            else:
-                self.found.append(Problem("an image without a name", self._line))
+            self._end_entry(tag)
+
+    def _end_entry(self, tag: str) -> None:
+        subset = self._entry.get("subset", "").strip() or self._subset
+        if tag == "track":
+            self._track(subset)
+        elif name := self._entry.get("name", "").strip():
+            self.found.append(Frame(name, subset, tuple(self._labels), self._line))
+        else:
+            self.found.append(Problem("an image without a name", self._line))
 
     def _track(self, subset: str) -> None:
         label = self._entry.get("label", "").strip()
