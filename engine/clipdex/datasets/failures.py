@@ -137,4 +137,5 @@ def read_listed(folder: Path) -> Listed:
     except FileNotFoundError:
         return Listed()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IndexCorrupt(f"{path} is damaged: {error}. The next build writes it again.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no list of failures as a build writes it"
+        raise IndexCorrupt(f"{path} is damaged: {reason}. The next build writes it again.") from error

@@ -199,8 +199,11 @@ class CocoReader(Reader):
         how = f"--option {UNLISTED}=yes takes them in"
         for number, (folder, count) in enumerate(left.most_common()):
             if number == _REMARKS:
-                rest = left.total() - sum(count for _, count in left.most_common(_REMARKS))
-                self.remarks.append(f"{counted(rest, 'more image')} in other folders are in no annotation file; {how}.")
+                rest = left.total() - sum(some for _, some in left.most_common(_REMARKS))
+                are = "is" if rest == 1 else "are"
+                self.remarks.append(
+                    f"{counted(rest, 'more image')} in other folders {are} in no annotation file; {how}."
+                )
                 return
             where = folder or "the folder of the dataset"
             are = "is" if count == 1 else "are"

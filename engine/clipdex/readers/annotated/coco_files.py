@@ -226,7 +226,8 @@ def _json_files(root: str, note: Callable[[str], None]) -> Iterator[str]:
         if len(names) > _MOST_FILES:
             usual = [name for name in names if _is_named_so(name) or _SPLIT_IN_NAME.search(name[: -len(SUFFIX)])]
             left_out = len(names) - len(usual[:_MOST_FILES])
-            note(f"{left_out:,} of {len(names):,} JSON files in {folder or 'the folder'} were not looked at.")
+            were = "was" if left_out == 1 else "were"
+            note(f"{left_out:,} of {len(names):,} JSON files in {folder or 'the folder'} {were} not looked at.")
             names = usual[:_MOST_FILES]
         yield from (folder + name for name in names)
 
