@@ -182,3 +182,98 @@ def test_an_image_in_a_folder_and_in_one_below_it_is_taken_in_once(tmp_path):
     assert read.items == {"default/a.jpg": "cat", "default/b.jpg": "dog", "default/c.jpg": "", "default/x/d.jpg": ""}
     (remark,) = Read(file).remarks
     assert remark.startswith("2 images in images/ are in no annotation file, such as c.jpg;")
+
+
+@pytest.mark.parametrize("key", ["category_name", "category", "label", "category_ids"])
+def test_other_keys_may_tell_the_category(tmp_path, key):
+    annotations = [{"image_id": 1, key: "cat"}, {"image_id": 2, "category_id": None, key: 2}]
+    assert Read(dataset(tmp_path / "ds", body(annotations=annotations))).items == FOUND
+
+
+def test_an_annotation_may_name_the_path_of_its_image(tmp_path):
+    annotations = [{"image_id": "train/a.jpg", "category_id": 1}, {"image_id": r"x\b", "category_id": 2}]
+    read = Read(dataset(tmp_path / "ds", body(annotations=annotations)))
+    assert (read.items, read.problems) == (FOUND, [])
+    assert read.remarks == [
+        f'{FILE}: annotations name 2 images by other ids than theirs, such as "train/a.jpg" for a file name; they are '
+        "taken for the same."
+    ]
+
+
+def test_blanks_around_a_name_are_no_part_of_it(tmp_path):
+    read = Read(dataset(tmp_path / "ds", body([{"id": 1, "file_name": " a.jpg"}, {"id": 2, "file_name": "b.jpg\n"}])))
+    assert read.items == FOUND
+    assert "2 images are called otherwise here" in read.remarks[0]
+
+
+@pytest.mark.parametrize("file", ["annotations/instances_train.JSON", "train.JSON"])
+def test_the_extension_may_be_in_capital_letters(tmp_path, file):
+    root = dataset(tmp_path / "ds", file=file)
+    assert choose(root).format == "coco"
+    assert Read(root).items == FOUND
+
+
+@pytest.mark.parametrize("name", ["instances_train2017_small", "instances_train2017_v2", "instances_mini-train2017"])
+def test_a_part_of_a_subset_has_its_images_in_the_folder_of_the_subset(tmp_path, name):
+    root = dataset(tmp_path / "ds", file="annotations/instances_train2017.json", folder="train2017")
+    write(root / "annotations" / f"{name}.json", body([IMAGES[0]]))
+    part = name.partition("_")[2]
+    read = Read(root)
+    assert read.items == {"train2017/a.jpg": "cat", "train2017/b.jpg": "dog", f"{part}/a.jpg": "cat"}
+    first, second = sorted(["train2017", part], key=lambda subset: f"instances_{subset}.json")
+    assert f"1 image is in several subsets, and an item of each, such as train2017/a.jpg in {first} and {second}." in (
+        read.remarks
+    )
+
+
+def test_images_that_two_subsets_share_are_counted(tmp_path):
+    root = dataset(tmp_path / "ds", folder="images")
+    write(root / "annotations" / "instances_val.json", body())
+    write(root / "annotations" / "instances_test.json", body([{"id": 1, "file_name": "x/a.jpg"}], []))
+    read = Read(root)
+    assert set(read.items) == {"train/a.jpg", "train/b.jpg", "val/a.jpg", "val/b.jpg", "test/a.jpg"}
+    assert (
+        "2 images are in several subsets, and an item of each, such as images/a.jpg in test and train." in read.remarks
+    )
+
+
+@pytest.mark.parametrize("name", ["train2017.zip", "images/train.tar.gz"])
+def test_an_archive_is_named_where_images_are_missing(tmp_path, name):
+    root = write(tmp_path / "ds" / FILE, body()).parent.parent
+    write(root / "annotations_trainval2017.zip", b"PK")
+    write(root / name, b"PK")
+    read = Read(root)
+    assert (read.items, set(read.failed.values())) == ({}, {"missing"})
+    assert read.remarks == [f"{name} may have the images that are missing: it is not read; unpack it."]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        (
+            "annotations_trainval2017.zip",
+            b"PK",
+            "is packed; unpack it, and to name its format, build it with --rebuild",
+        ),
+        ("annotations/instances_train.json.gz", b"x", "is packed; unpack it, and"),
+        ("annotations/instances_train.json", b"// of 2024\n{}", "is of no format that clipdex found;"),
+        ("annotations/instances_train.json", b'{"info": {}}', "is of no format that clipdex found;"),
+        ("annotations/instances_train.json", json.dumps([body()]).encode(), "is of no format that clipdex found;"),
+    ],
+)
+def test_annotations_that_are_not_read_are_named_where_a_folder_of_images_is(tmp_path, file, content, said):
+    make_folder(tmp_path / "ds", "train/a.jpg", "train/b.jpg")
+    write(tmp_path / "ds" / file, content)
+    chosen = choose(tmp_path / "ds")
+    assert chosen.format == "folder"
+    assert f"its annotations are not: {file} {said}" in chosen.notices[0]
+
+
+def test_results_beside_a_dataset_are_named_and_take_in_no_image(tmp_path):
+    root = dataset(tmp_path / "ds")
+    make_folder(root / "train", "unlabelled.jpg")
+    write(root / "annotations" / "detections_train_results.json", [{"image_id": 1, "category_id": 1, "score": 0.5}])
+    read = Read(root)
+    assert read.items == FOUND
+    assert read.problems == ["annotations/detections_train_results.json: it is no JSON object"]
+    assert len(read.remarks) == 1

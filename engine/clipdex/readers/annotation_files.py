@@ -19,7 +19,6 @@ _NAMED = re.compile(
     r".*|gt\.[a-z]+|obj\.data|(?:train|val|valid|validation|test)\.json",
     re.IGNORECASE,
 )
-_BLANKS = "\ufeff\0 \t\r\n"
 _JSON_KEYS = re.compile(
     r'"(?:annotations|categories|category_id|shapes|regions|bbox|bboxes|bounding_?[Bb]ox(?:es)?|segmentation|keypoints'
     r'|imagePath|_via_settings|file_attributes|label_class|class_id|classTitle|polygon|xmin|x_min)"\s*:'
@@ -45,6 +44,7 @@ _MEMBER = re.compile(
     r"|instances_[^/]*\.json|data\.ya?ml|obj\.data|_classes\.csv|via_[^/]*\.json)$",
     re.IGNORECASE,
 )
+ARCHIVES = frozenset({".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xz", ".bz2", ".zst"})
 _WITHOUT_LOOKING = frozenset({".tfrecord", ".tfrecords", ".record"})
 
 
@@ -63,7 +63,7 @@ def annotation_file(layout: Layout) -> str:
             suffix = suffix_of(name)
             if _OTHERS.fullmatch(name) or looked_at.get(suffix, 0) >= _MOST_FILES:
                 continue
-            if suffix in _WITHOUT_LOOKING:
+            if suffix in _WITHOUT_LOOKING or (suffix in ARCHIVES and _NAMED.fullmatch(name)):
                 return above + name
             if suffix not in _LOOKS:
                 continue
@@ -87,11 +87,11 @@ def _folders(layout: Layout) -> Iterator[str]:
 
 
 def _json(text: str, named: bool, paired: bool) -> bool:
-    if named and not text.strip(_BLANKS):
+    if named:
         return True
-    if not text.lstrip(_BLANKS).startswith(("{", "[")):
+    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
         return False
-    if named or _JSON_KEYS.search(text) is not None:
+    if _JSON_KEYS.search(text) is not None:
         return True
     return paired and _JSON_LABELS.search(text) is not None
 

@@ -17,6 +17,8 @@ from clipdex.readers.naming import IGNORE_MARK, is_system_folder
 SUFFIX = ".json"
 ROBOFLOW = "_annotations.coco.json"
 NO_COCO = "it has neither images nor annotations as COCO has them"
+# Of a file that may be something else than a dataset, such as results.
+NO_DATASET = (NO_COCO, NO_OBJECT)
 # How much of a file is looked at to tell whether it is one, at a glance and where a dataset is read.
 GLANCE_BYTES = 1 << 16
 _LOOK_BYTES = 16 << 20
@@ -42,16 +44,19 @@ _SAME_SPLIT = (("train", "training"), ("val", "valid", "validation"), ("test", "
 # Where annotation files are, at a glance; those with the best names first.
 _PLACES = (
     "annotations/*.json",
+    "annotations/*.JSON",
     ROBOFLOW,
     f"*/{ROBOFLOW}",
     "labels.json",
     "*/labels.json",
     "*.json",
+    "*.JSON",
     "annotations/*/*.json",
     "*/*.json",
     "*/annotations/*.json",
 )
 _MOST_LOOKED_AT = 20
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
 
 class AnnotationFile(NamedTuple):
@@ -132,6 +137,13 @@ _TESTS: dict[str, Callable[[str | None, object], bool]] = {
 }
 
 
+def archive(root: Path) -> str:
+    """Return the path of an archive that may have images; empty where there is none."""
+    layout = Layout(root)
+    found = (path for place in ("", "*/") for end in _ARCHIVES for path in layout.find(f"{place}*{end}"))
+    return next((path for path in found if not is_mask(f"{path}/")), "")
+
+
 def evidence(location: Path) -> str | None:
     """Return what makes a location a COCO dataset, at a glance; None where nothing does."""
     if location.is_file():
@@ -178,7 +190,7 @@ def annotation_files(location: Path, root: Path, note: Callable[[str], None]) ->
     files = []
     for path in _json_files(os.fspath(root), note):
         problem = _problem_of(root / path)
-        if not problem or _is_named_so(path) or (problem not in (NO_COCO, NO_OBJECT) and _is_called_as_subset(path)):
+        if not problem or _is_named_so(path) or (problem not in NO_DATASET and _is_called_as_subset(path)):
             files.append(AnnotationFile(path, _subset_of(path), problem))
     return sorted(files, key=lambda file: (bool(_CAPTIONS.match(file.path.rpartition("/")[2])), file.path))
 
@@ -254,6 +266,12 @@ def _is_named_so(path: str) -> bool:
     )
 
 
+def is_surely_meant(path: str) -> bool:
+    """Tell whether the name of a file is one that annotation files have, and not only its folder."""
+    stem = path.rpartition("/")[2][: -len(SUFFIX)]
+    return any(name.fullmatch(stem) for name in (_TASK, _USUAL_NAME, _SPLIT_NAME))
+
+
 def _is_called_as_subset(path: str) -> bool:
     return _SPLIT_NAME.fullmatch(path.rpartition("/")[2][: -len(SUFFIX)]) is not None
 
@@ -313,7 +331,7 @@ def _places_of(file: AnnotationFile, above: bool) -> Iterator[str]:
 def _called(subset: str) -> Iterator[str]:
     """Yield what the folder of a subset may be called."""
     plain = re.sub(r"^(?:mini|valminusmini)(?=\w)", "", subset)
-    for name in (subset, plain, plain.rstrip("0123456789")):
+    for name in (subset, plain, plain.rstrip("0123456789"), *_SPLIT_IN_NAME.findall(subset)):
         yield name
         yield from (same for group in _SAME_SPLIT if name in group for same in group)
 

@@ -26,6 +26,8 @@ from clipdex.wording import counted, shortened
 
 # Where an image says what its file is called, the usual name first.
 _NAMES = ("file_name", "filename", "path", "file", "name", "coco_url", "url", "flickr_url")
+# Where an annotation says of which category it is, the usual key first.
+_CATEGORIES = ("category_id", "category_ids", "category_name", "category", "label")
 # Nearly all annotations and images are like this: read so, they take half the time.
 _NUMBER = "([0-9]{1,18})"
 _ANNOTATION = flat_object(image_id=_NUMBER, category_id=_NUMBER)
@@ -260,12 +262,13 @@ class FileReading:
             self._images.append(_UNKNOWN)
             self._image_lines[image] = stream.line
         caption = value.get("caption")
-        if "category_id" not in value and isinstance(caption, str):
+        has_category = any(key in value for key in _CATEGORIES)
+        if isinstance(caption, str) and not has_category:
             self._captions.append((image, caption))
             return
         segments = value.get("segments_info")
-        if "category_id" in value or not isinstance(segments, list):
-            said = value.get("category_id", value.get("category_ids"))
+        if not isinstance(segments, list) or has_category:
+            said = next((found for key in _CATEGORIES if (found := value.get(key)) is not None), None)
             numbers = said if isinstance(said, list) else [said]
         else:
             numbers = [one.get("category_id") if isinstance(one, dict) else None for one in segments]
@@ -327,9 +330,9 @@ class FileReading:
         example = ("", "")
         for one, number in unknown.items():
             other = same.get(plain(one))
-            found = (
-                known[other] if other is not None else names.get(one, _UNKNOWN) if isinstance(one, str) else _UNKNOWN
-            )
+            found = known[other] if other is not None else _UNKNOWN
+            if other is None and isinstance(one, str):
+                found = names.get(one, names.get(one.replace("\\", "/").rpartition("/")[2], _UNKNOWN))
             if found != _UNKNOWN:
                 images[number] = found
                 guessed += 1
@@ -355,7 +358,8 @@ class FileReading:
             front, folder = next(iter(guesses.fronts.items()))
             more = f" and {counted(len(guesses.fronts) - 1, 'more folder')}" if len(guesses.fronts) > 1 else ""
             where = folder or "the folder of the dataset"
-            self._remark(f"its images are in {front}{more}, which is not here: they are read from {where}")
+            are = "are" if more else "is"
+            self._remark(f"its images are in {front}{more}, which {are} not here: they are read from {where}")
         if guesses.respelled:
             said, here = guesses.example
             are = "is" if guesses.respelled == 1 else "are"

@@ -49,7 +49,7 @@ class Guesses:
     fronts
         The folders that names began with and that are not here, with the folder that stands for them.
     respelled
-        Number of images whose names differ in letter case or extension, or have escapes of addresses.
+        Number of images whose names differ in letter case, extension, escapes of addresses or blanks around them.
     example
         The first of them: as written, and as it is called here.
     """
@@ -184,8 +184,8 @@ class ImageFinder:
         return None
 
     def _decoded(self, name: str) -> Found | None:
-        """Look for a name in which characters are escaped as in addresses, such as ``a%20b.jpg``."""
-        decoded = unquote(name, errors="surrogateescape") if "%" in name else name
+        """Look for a name with escapes as in addresses, such as ``a%20b.jpg``, or with blanks around it."""
+        decoded = (unquote(name, errors="surrogateescape") if "%" in name else name).strip()
         if decoded == name:
             return None
         parts = _parts(decoded)
