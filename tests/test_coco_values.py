@@ -250,6 +250,8 @@ def test_an_archive_is_named_where_images_are_missing(tmp_path, name):
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
+        ("annotations.xml", b"", "is empty."),
+        ("annotations.csv", b"\n", "is of no format that clipdex found;"),
         (
             "annotations_trainval2017.zip",
             b"PK",

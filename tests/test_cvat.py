@@ -22,6 +22,9 @@ JOB = "<version>1.1</version><meta><job><id>3</id><labels><label><name>cat</name
 PROJECT = "<version>1.1</version><meta><project><subsets><subset>train</subset></subsets></project></meta>"
 
 
+FRENCH, CHINESE = "ch\u00e2t & ch\u0153ur", "\u732b"
+
+
 def image(name: str, *labels: str, extra: str = "") -> str:
     boxes = "".join(f'<box label="{label}" xtl="1" ytl="1" xbr="5" ybr="5" occluded="0"/>' for label in labels)
     return f'<image id="{sum(map(ord, name))}" name="{name}" {extra}>{boxes}</image>\n'
@@ -308,6 +311,48 @@ def test_one_image_that_is_found_otherwise_is_told_in_the_singular(tmp_path):
     reader = CvatReader(tmp_path)
     assert len(items(reader)) == 2
     assert reader.remarks == ["annotations.xml: 1 image was found only without the first folders of its name."]
+
+
+@pytest.mark.parametrize(("named", "here"), [("a%20b.png", "a b.png"), ("a.png", "A.PNG"), ("a.jpg", "a.png")])
+def test_names_that_are_written_otherwise_are_found_and_told(tmp_path, named, here):
+    make_folder(tmp_path / "images", here)
+    write(tmp_path / "annotations.xml", JOB, image(named, "cat"))
+    reader = CvatReader(tmp_path)
+    assert items(reader) == {named: ("default", ("cat",), f"images/{here}")}
+    assert reader.remarks == [f"annotations.xml: 1 image is called otherwise here, such as images/{here} for {named}."]
+
+
+@pytest.mark.parametrize("block", [1, 5, 1 << 16])
+@pytest.mark.parametrize("declared", [b"", b"<?xml version='1.0' encoding='utf-8'?>"])
+def test_letters_that_are_no_utf8_are_read_as_those_of_windows(tmp_path, block, declared, monkeypatch):
+    make_folder(tmp_path / "images", "a.png", "b.png")
+    body = f"<annotations>{JOB}{image('a.png', FRENCH)}".encode("cp1252")
+    body += f"{image('b.png', CHINESE)}</annotations>".encode()
+    (tmp_path / "annotations.xml").write_bytes(declared + body)
+    monkeypatch.setattr(cvat_xml, "_BLOCK", block)
+    reader = CvatReader(tmp_path)
+    assert [labels for _, labels, _ in items(reader).values()] == [(FRENCH,), (CHINESE,)]
+    (problem,) = reader.annotation_problems.named
+    assert problem.reason == "from here on it is not all valid UTF-8: other letters are read as those of Windows"
+
+
+def test_another_encoding_that_is_declared_is_read(tmp_path):
+    make_folder(tmp_path / "images", "a.png")
+    label = "ch\u00e2t & co"
+    text = f"<?xml version='1.0' encoding='iso-8859-1'?><annotations>{JOB}{image('a.png', label)}</annotations>"
+    (tmp_path / "annotations.xml").write_bytes(text.encode("latin-1"))
+    reader = CvatReader(tmp_path)
+    assert items(reader)["a.png"][1] == (label,)
+    assert reader.annotation_problems.count == 0
+
+
+def test_a_label_without_end_is_cut_off_and_told(tmp_path):
+    make_folder(tmp_path / "images", "a.png")
+    write(tmp_path / "annotations.xml", JOB, image("a.png", "x" * 5000, "cat"))
+    reader = CvatReader(tmp_path)
+    assert items(reader)["a.png"][1] == ("x" * 1000 + "...", "cat")
+    (problem,) = reader.annotation_problems.named
+    assert problem.reason == "the label of a box has 5,000 characters, and is cut off"
 
 
 def test_images_that_the_xml_leaves_out_are_counted(tmp_path):

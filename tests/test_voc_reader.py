@@ -215,6 +215,12 @@ def test_other_folders_are_not_taken(files, tmp_path):
     assert VocReader.detect(root / "a.jpg") is None
 
 
+def test_extensions_of_annotations_may_be_in_capital_letters(tmp_path):
+    root = voc(tmp_path, {"JPEGImages/a.jpg": "", "Annotations/a.XML": annotation("cat")})
+    assert choose(root).format == "voc"
+    assert reading(root)[0] == {"default/a.jpg": ("cat",)}
+
+
 def test_an_image_of_several_subsets_is_one_item_of_the_first(tmp_path):
     files = {"JPEGImages/a.jpg": "", "Annotations/a.xml": ("cat",), "JPEGImages/b.jpg": "", "Annotations/b.xml": ()}
     lists = {f"ImageSets/Main/{subset}.txt": "a\n" for subset in ("val", "test", "train", "trainval")}

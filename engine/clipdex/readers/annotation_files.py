@@ -97,10 +97,12 @@ def _json(text: str, named: bool, paired: bool) -> bool:
 
 
 def _xml(text: str, named: bool, paired: bool) -> bool:
-    return _XML.search(text) is not None
+    return _XML.search(text) is not None or (named and not text.strip())
 
 
 def _table(text: str, named: bool, paired: bool) -> bool:
+    if named and not text.strip():
+        return True
     header = text.partition("\n")[0]
     if not re.search(r"[,;\t|]", header):
         return False

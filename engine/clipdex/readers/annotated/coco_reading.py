@@ -360,9 +360,5 @@ class FileReading:
             where = folder or "the folder of the dataset"
             are = "are" if more else "is"
             self._remark(f"its images are in {front}{more}, which {are} not here: they are read from {where}")
-        if guesses.respelled:
-            said, here = guesses.example
-            are = "is" if guesses.respelled == 1 else "are"
-            self._remark(
-                f"{counted(guesses.respelled, 'image')} {are} called otherwise here, such as {here} for {said}"
-            )
+        if remark := guesses.remark():
+            self._remark(remark)

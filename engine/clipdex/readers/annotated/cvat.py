@@ -162,6 +162,8 @@ class CvatReader(Reader):
             self.annotation_problems.add(shown(file.as_posix()), error.message.rstrip("."))
         for subset, some in sorted(tracks.items()):
             yield from self._of_tracks(some, subset, file, images, prefix)
+        if remark := images.guesses.remark():
+            self.remarks.append(shown(f"{file}: {remark}."))
         if images.guessed:
             said, whose = ("was", "its name") if images.guessed == 1 else ("were", "their names")
             self.remarks.append(

@@ -8,6 +8,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
+from clipdex.readers.annotated.image_folders import Guesses, ImageFinder
 from clipdex.readers.base import DEFAULT_SUBSET
 from clipdex.readers.elsewhere import Elsewhere
 from clipdex.readers.masks import is_usually_mask
@@ -34,6 +35,8 @@ class CvatImages:
     ----------
     guessed
         Number of images that were found only without the first folders of their names.
+    guesses
+        Images that are called otherwise here.
     """
 
     def __init__(self, root: Path, xml: PurePosixPath) -> None:
@@ -46,7 +49,9 @@ class CvatImages:
         self._places: dict[str, list[str]] = {}
         self._names: dict[str, dict[str, str]] = {}
         self._subset_folders: list[str] | None = None
+        self._finders: dict[str, ImageFinder] = {}
         self.guessed = 0
+        self.guesses = Guesses()
 
     def find(self, name: str, subset: str) -> str | None:
         """Return the path of an image relative to the root, or an absolute one; None where there is no such file."""
@@ -63,7 +68,19 @@ class CvatImages:
                     self._last[subset] = (folder,)
                     self.guessed += start > 0
                     return found
-        return self._in_one_subset("/".join(parts)) if parts and not subset else None
+        found = self._in_one_subset("/".join(parts)) if parts and not subset else None
+        return found or self._respelled(name, subset)
+
+    def _respelled(self, name: str, subset: str) -> str | None:
+        """Find an image whose name is written otherwise: in letter case, extension, or with escapes of addresses."""
+        if subset not in self._finders:
+            finder = self._finders[subset] = ImageFinder(os.fspath(self._root), self._folders(subset))
+            finder.guesses = self.guesses
+        try:
+            found = self._finders[subset].find(name)
+        except OSError:
+            return None
+        return None if isinstance(found, str) else found.path
 
     def _in_one_subset(self, name: str) -> str | None:
         """Find an image without subset in the annotations: in the folder of the only subset that has it."""

@@ -5,14 +5,13 @@ Only what names an image or a label is looked at. ``<meta>`` may be of a project
 
 from __future__ import annotations
 
-import codecs
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
 
 from clipdex.errors import DatasetError
+from clipdex.readers.annotated.cvat_mending import Mender
 
 _BLOCK = 1 << 16
 # CVAT nests six elements.
@@ -20,9 +19,7 @@ _MOST_NESTED = 100
 # The longest tag that is read: masks are numbers in an attribute.
 _MOST_BYTES_OF_A_TAG = 64 << 20
 _IN_ROOT, _IN_ENTRY = 1, 2
-_BARE_AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
-# The longest reference that is not a bare ampersand.
-_MOST_BYTES_OF_A_REFERENCE = 10
+_MOST_CHARACTERS = 1000
 _LABELLED = ("tag", "box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
 
 
@@ -90,9 +87,7 @@ class _Parser:
         self._subset = ""
         self._text: list[str] | None = None
         self._since = 0
-        # What may be the beginning of a reference, at the end of a block; None in encodings of several bytes a letter.
-        self._kept: bytes | None = b""
-        self._is_first = True
+        self._mender = Mender()
         self._expat = expat.ParserCreate()
         self._expat.buffer_text = True
         self._expat.StartElementHandler = self._start
@@ -106,7 +101,11 @@ class _Parser:
         try:
             if self._since > _MOST_BYTES_OF_A_TAG:
                 raise _Refused(f"one tag has more than {_MOST_BYTES_OF_A_TAG >> 20} MiB")
-            self._expat.Parse(self._mended(data), not data)
+            told = self._mender.replaced
+            block = self._mender.mended(data)
+            if self._mender.replaced and not told:
+                self._problem("from here on it is not all valid UTF-8: other letters are read as those of Windows")
+            self._expat.Parse(block, not data)
             self.ended = not data
         except _Refused as error:
             self._stop(str(error))
@@ -114,19 +113,6 @@ class _Parser:
             self._stop(f"it is no valid XML from here on ({expat.ErrorString(error.code)})")
         except (ValueError, LookupError) as error:
             self._stop(f"it cannot be read as XML ({error})")
-
-    def _mended(self, data: bytes) -> bytes:
-        """Return the next block with each ampersand escaped."""
-        if self._is_first and (data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:4]):
-            self._kept = None
-        self._is_first = False
-        if self._kept is None:
-            return data
-        block, self._kept = self._kept + data, b""
-        last = block.rfind(b"&", -_MOST_BYTES_OF_A_REFERENCE) if data else -1
-        if last >= 0:
-            block, self._kept = block[:last], block[last:]
-        return _BARE_AMPERSAND.sub(b"&amp;", block) if b"&" in block else block
 
     def _stop(self, reason: str) -> None:
         self.found.append(Problem(reason, self._expat.CurrentLineNumber))
@@ -149,7 +135,7 @@ class _Parser:
             self._labels, self._frames = {}, []
         elif depth == _IN_ENTRY and self._open[_IN_ROOT] == "image":
             # A skeleton has shapes of its own, whose labels are those of its joints.
-            if label := attributes.get("label", "").strip():
+            if label := self._label(tag, attributes):
                 self._labels[label] = None
             elif tag in _LABELLED:
                 self._problem(f"a {tag} without a label")
@@ -158,6 +144,14 @@ class _Parser:
         elif tag == "subset" and self._open[_IN_ROOT:] == ["meta", "task"]:
             self._text = []
         self._open.append(tag)
+
+    def _label(self, tag: str, attributes: dict[str, str]) -> str:
+        """Return the label of an element; of one without end the beginning."""
+        label = attributes.get("label", "").strip()
+        if len(label) > _MOST_CHARACTERS:
+            self._problem(f"the label of a {tag} has {len(label):,} characters, and is cut off")
+            label = f"{label[:_MOST_CHARACTERS]}..."
+        return label
 
     def _shape(self, attributes: dict[str, str]) -> None:
         number = attributes.get("frame", "")
@@ -184,7 +178,7 @@ class _Parser:
             self.found.append(Problem("an image without a name", self._line))
 
     def _track(self, subset: str) -> None:
-        label = self._entry.get("label", "").strip()
+        label = self._label("track", self._entry)
         if not label:
             self.found.append(Problem("a track without a label", self._line))
         self.found.append(Track(label, subset, tuple(self._frames)))

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.elsewhere import ADDRESS, spellings
 from clipdex.readers.mounts import is_away
+from clipdex.wording import counted, shortened
 
 # Anything else is looked at more closely: folders such as ./ and .., backslashes, addresses, other letters than ASCII.
 _PLAIN = re.compile(r"(?!\.{0,2}/)[ -\[\]-~]+", re.ASCII)
@@ -57,6 +58,14 @@ class Guesses:
     fronts: dict[str, str] = field(default_factory=dict)
     respelled: int = 0
     example: tuple[str, str] = ("", "")
+
+    def remark(self) -> str:
+        """Say how many images are called otherwise, without a full stop; empty where none is."""
+        if not self.respelled:
+            return ""
+        written, here = map(shortened, self.example)
+        are = "is" if self.respelled == 1 else "are"
+        return f"{counted(self.respelled, 'image')} {are} called otherwise here, such as {here} for {written}"
 
 
 class ImageFinder:
