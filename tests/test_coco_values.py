@@ -279,3 +279,13 @@ def test_results_beside_a_dataset_are_named_and_take_in_no_image(tmp_path):
     assert read.items == FOUND
     assert read.problems == ["annotations/detections_train_results.json: it is no JSON object"]
     assert len(read.remarks) == 1
+
+
+def test_annotations_may_be_lists_of_each_image(tmp_path):
+    annotations = [[ANNOTATIONS[0], [ANNOTATIONS[0]]], [ANNOTATIONS[1]], [1, 2]]
+    read = Read(dataset(tmp_path / "ds", body(annotations=annotations)))
+    assert read.items == FOUND
+    assert [problem.partition("line 1: ")[2] for problem in read.problems] == [
+        "an annotation is a list, and no object",
+        "an annotation is a list, and no object",
+    ]

@@ -361,6 +361,16 @@ def test_a_list_without_lines_leaves_the_images_to_the_lists_of_classes(content,
     assert (failed, reader.remarks) == ({}, [])
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_lists_may_be_in_the_encodings_of_windows(encoding, tmp_path):
+    files = {"JPEGImages/a.jpg": "", "JPEGImages/b\u00e9.jpg": "", "Annotations/a.xml": ("cat",)}
+    files |= {"ImageSets/Main/train.txt": "a\r\nb\u00e9\r\n".encode(encoding)}
+    files |= {"ImageSets/Main/cat_train.txt": "b\u00e9 1\r\n".encode(encoding)}
+    items, failed, reader = reading(voc(tmp_path, files))
+    assert items == {"train/a.jpg": ("cat",), "train/b\u00e9.jpg": ("cat",)}
+    assert (failed, problems(reader)) == ({}, [])
+
+
 def test_build_counts_and_names_what_it_could_not_read(cli, tmp_path):
     files = VOC2007 | {
         "Annotations/000032.xml": "<annotation><object><name>sofa</name></object>",

@@ -245,9 +245,14 @@ class FileReading:
 
     def _annotation(self, key: str | None, value: object, stream: JsonStream) -> None:
         """Read an annotation."""
-        if isinstance(value, list) and key is not None:
+        if isinstance(value, list) and (key is not None or any(isinstance(one, dict) for one in value)):
+            # Those of one image. Lists in them are none of annotations.
             for one in value:
-                self._annotation(None, {"image_id": key, **one} if isinstance(one, dict) else one, stream)
+                of_image = {"image_id": key, **one} if isinstance(one, dict) and key is not None else one
+                if isinstance(of_image, list):
+                    self._problem(f"an annotation {not_an_object(of_image)}", stream.line)
+                else:
+                    self._annotation(None, of_image, stream)
             return
         if not isinstance(value, dict):
             self._problem(f"an annotation {not_an_object(value)}", stream.line)
