@@ -87,11 +87,13 @@ def _folders(layout: Layout) -> Iterator[str]:
 
 
 def _json(text: str, named: bool, paired: bool) -> bool:
-    if named:
+    text = text.strip("\ufeff\0 \t\r\n")
+    # An empty file, or one with comments, should have been one of annotations as well.
+    if named and (not text or text.startswith(("//", "/*"))):
         return True
-    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+    if not text.startswith(("{", "[")):
         return False
-    if _JSON_KEYS.search(text) is not None:
+    if named or _JSON_KEYS.search(text) is not None:
         return True
     return paired and _JSON_LABELS.search(text) is not None
 
