@@ -6,7 +6,6 @@ after the name says whether it is on the image. ``trainval`` is the union of two
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import itertools
 import ntpath
@@ -18,7 +17,6 @@ from pathlib import Path
 
 from clipdex.errors import DatasetError
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
-from clipdex.readers.annotated.small_files import MOST_BYTES, read_start, text_bytes
 from clipdex.readers.annotated.voc_catalogue import UNION_RANK, Catalogue, Line
 from clipdex.readers.annotated.voc_folders import ANNOTATION_FOLDERS, LIST_FOLDER, Place, Places, stem_of
 from clipdex.readers.annotations import AnnotationProblems
@@ -130,27 +128,9 @@ def _class_and_subset(root: Path, path: str, paths: Collection[str]) -> tuple[st
 def _has_numbers(path: Path) -> bool:
     """Tell whether the lines of a list end in a number that says whether a class is on the image."""
     with contextlib.suppress(DatasetError):
-        first = next((text.split() for _, text in _lines_of(path) if text and text.strip()), [])
+        first = next((text.split() for _, text in lines(path) if text and text.strip()), [])
         return len(first) > 1 and first[-1] in ("1", "-1", "0")
     return False
-
-
-def _lines_of(path: Path) -> Iterator[tuple[int, str | None]]:
-    """Yield the lines of a list as ``lines`` does, also those of one in UTF-16, which Windows writes.
-
-    Raises
-    ------
-    DatasetError
-        When it cannot be read, or a line is too long.
-    """
-    with contextlib.suppress(OSError):
-        if read_start(str(path), 2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            data = read_start(str(path), MOST_BYTES + 1) or b""
-            if len(data) > MOST_BYTES:
-                raise DatasetError(f"{path}: it is in UTF-16 and larger than {MOST_BYTES >> 20} MiB; save it as UTF-8.")
-            yield from enumerate(text_bytes(data).decode().split("\n"), 1)
-            return
-    yield from lines(path)
 
 
 def _rank_of(path: str, subset: str, label: str) -> int:
@@ -205,7 +185,7 @@ class ListReading:
         """Yield the lines of a list, and the last of the numbers in each; 1 where there is none."""
         base = self._places.of(one.base)
         try:
-            for number, text in _lines_of(self._root / one.path):
+            for number, text in lines(self._root / one.path):
                 if text is not None and (plain := _PLAIN.fullmatch(text)):
                     name = plain[1]
                     yield Line(one.path, number, one.rank, one.subset, base.family, name, base.number, name), 1
