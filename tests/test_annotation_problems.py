@@ -8,9 +8,12 @@ import shutil
 import pytest
 
 from clipdex import build, plan_build
+from clipdex.datasets.failures import read_listed
 from clipdex.datasets.info import describe
+from clipdex.errors import IndexCorrupt
 from clipdex.readers import formats
 from clipdex.readers.annotations import MOST_NAMED, AnnotationProblems
+from helpers_coco import body, dataset, write
 from helpers_engine import PHOTOS
 
 PLUGIN = """
@@ -96,6 +99,32 @@ def test_only_the_first_are_kept_and_long_reasons_are_cut():
         problems.add("a.txt", "x" * 1000, number + 1)
     assert (problems.count, len(problems.named)) == (MOST_NAMED + 5, MOST_NAMED)
     assert len(problems.named[0].reason) < 400
+
+
+def test_info_counts_all_that_failed_under_one_id(tmp_path):
+    content = body([{"id": 1, "file_name": "a.jpg"}, None, 5, {"id": 2}])
+    root = dataset(tmp_path / "ds", content, folder="train")
+    write(root / "annotations" / "instances_val.json", body([{"id": 1, "file_name": "gone.jpg"}]))
+    write(root / "annotations" / "instances_test.json", body([{"id": 1, "file_name": "gone.jpg"}]))
+    report = build(root)
+    failed = describe(root).failed
+    assert (len(report.failed), len(failed)) == (5, 5)
+    line = "annotations/instances_train.json, line 1"
+    assert set(failed) == {line, f"{line} (2)", f"{line} (3)", "gone.jpg", "gone.jpg (2)"}
+    assert sorted(failed[one] for one in failed if one.startswith(line)) == [
+        "an image is a number, and no object",
+        "an image is null, and no object",
+        "the image 2 has no file_name",
+    ]
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", '{"failed": 5}', '{"failed": [{"id": 1}]}', "\xff"])
+def test_a_damaged_list_is_said_in_words(tmp_path, content):
+    (tmp_path / "failed.json").write_text(content, "latin-1")
+    with pytest.raises(
+        IndexCorrupt, match=r"failed\.json is damaged: it is no list of failures as a build writes it\. "
+    ):
+        read_listed(tmp_path)
 
 
 def test_a_dry_run_counts_and_names_them_as_well(noted, cli):

@@ -237,10 +237,10 @@ def test_ids_that_are_texts_here_and_numbers_there_are_the_same(tmp_path, image_
     annotations = [{"image_id": one, "category_id": str(n)} for n, one in enumerate(said, 1)]
     read = Read(dataset(tmp_path / "ds", body(images, annotations)))
     if "2.0" in said:
-        assert read.problems == ["annotations/instances_train.json: line 1: there is no image of the image_id '2.0'"]
+        assert read.problems == ['annotations/instances_train.json: line 1: there is no image of the image_id "2.0"']
     else:
         assert (read.items, read.problems) == (FOUND, [])
-    assert "by other ids than theirs" in read.remarks[0]
+    assert ("by another id than its own" if "2.0" in said else "by other ids than theirs") in read.remarks[0]
 
 
 def test_a_text_and_a_number_that_are_both_ids_are_two(tmp_path):
@@ -287,16 +287,16 @@ def test_what_cannot_be_read_of_annotations_is_named_and_the_rest_is_kept(tmp_pa
     assert read.items == FOUND
     start = "annotations/instances_train.json: line"
     assert read.problems == [
-        f"{start} 7: an annotation is None, and no object",
+        f"{start} 7: an annotation is null, and no object",
         f"{start} 8: the annotation 8 has no image_id",
         f"{start} 9: an annotation has no category_id",
         f"{start} 10: an annotation has [1] as its image_id",
-        f"{start} 11: an annotation has nan as its category_id",
+        f"{start} 11: an annotation has NaN as its category_id",
         f"{start} 12: an annotation cannot be read: expecting ',' delimiter",
-        f"{start} 13: an annotation has True as its image_id",
-        f"{start} 14: an annotation is a str, and no object",
+        f"{start} 13: an annotation has true as its image_id",
+        f"{start} 14: an annotation is a text, and no object",
         f"{start} 15: an annotation cannot be read: it is nested too deeply",
-        f"{start} 16: an annotation cannot be read: it has a number of too many digits",
+        f"{start} 16: an annotation has no category_id",
         f"{start} 4: there is no image of the image_id 9",
         f"{start} 6: there is no category of the category_id 7",
     ]
@@ -323,7 +323,7 @@ def test_categories(tmp_path):
         "the category 2 is 7 and eight: the first counts",
         "the category 3 has no name, and is called by its id",
         "a category has no id",
-        "a category is None, and no object",
+        "a category is null, and no object",
         "the name of the category 4 is no plain text: it is read as thin ?",
     ]
 
@@ -352,12 +352,12 @@ def test_images_that_make_no_sense_are_named_and_the_others_are_read(tmp_path):
     assert read.items == {**FOUND, "train/sub/c.jpg": ""}
     start = "annotations/instances_train.json, line 1"
     assert read.failed == {
-        **dict.fromkeys(["gone.jpg", "odd.jpg", "\0", "x" * 5000, "\\ud800.jpg", "."], "missing"),
+        **dict.fromkeys(["gone.jpg", "odd.jpg", "\0", "x" * 5000, "\\ud800.jpg", ".", "7"], "missing"),
         "film.mp4": "no image",
         start: "unreadable",
     }
     failed = [item for item in read.reader.read() if getattr(item, "id", "") == start]
-    assert len(failed) == 6
+    assert len(failed) == 5
 
 
 def test_an_image_that_is_there_twice_is_one_item_and_ids_are_never_mixed_up(tmp_path):

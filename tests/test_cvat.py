@@ -9,6 +9,7 @@ import pytest
 from clipdex import Explorer, build
 from clipdex.errors import DatasetError
 from clipdex.readers import ReadItem, UnreadableItem, formats
+from clipdex.readers.annotated import cvat_xml
 from clipdex.readers.annotated.cvat import CvatReader
 from clipdex.readers.formats import choose
 from clipdex.readers.ordering import in_item_order
@@ -19,6 +20,9 @@ from helpers_engine import make_folder, skip_without
 TASK = "<version>1.1</version><meta><task><name>t</name><subset>{}</subset></task></meta>"
 JOB = "<version>1.1</version><meta><job><id>3</id><labels><label><name>cat</name></label></labels></job></meta>"
 PROJECT = "<version>1.1</version><meta><project><subsets><subset>train</subset></subsets></project></meta>"
+
+
+FRENCH, CHINESE = "ch\u00e2t & ch\u0153ur", "\u732b"
 
 
 def image(name: str, *labels: str, extra: str = "") -> str:
@@ -108,6 +112,7 @@ def test_an_image_on_a_disk_that_is_away_stays_in_the_index(tmp_path):
         ("images/a.png", "x/y/a.png"),
         ("images/a.png", "a"),
         ("images/Cafe\u0301.png", "Caf\u00e9.png"),
+        ("images/a & b.png", "a & b.png"),
     ],
 )
 def test_images_are_found_where_cvat_and_its_users_put_them(tmp_path, file, named):
@@ -232,6 +237,122 @@ def test_what_is_before_the_damage_is_read(tmp_path):
     reader = CvatReader(tmp_path)
     assert items(reader)["a.png"][1] == ("cat",)
     assert reader.annotation_problems.count == 1
+
+
+@pytest.mark.parametrize(
+    ("cut", "labels"),
+    [
+        ('label="bird"', {"a.png": ("cat",), "b.png": ("dog",)}),
+        ('<box label="dog"', {"a.png": ("cat",), "b.png": ()}),
+        ('name="b.png"', {"a.png": ("cat",)}),
+    ],
+)
+def test_of_an_image_that_is_cut_off_all_before_the_cut_is_kept(tmp_path, cut, labels):
+    make_folder(tmp_path / "images", "a.png", "b.png")
+    path = write(tmp_path / "annotations.xml", JOB, image("a.png", "cat"), image("b.png", "dog", "bird"))
+    text = path.read_text()
+    path.write_text(text[: text.index(cut)])
+    reader = CvatReader(tmp_path)
+    assert {name: found for name, (_, found, _) in items(reader).items()} == labels
+    (problem,) = reader.annotation_problems.named
+    assert (problem.file, problem.line) == ("annotations.xml", 3)
+
+
+def test_a_track_that_is_cut_off_is_kept(tmp_path):
+    make_folder(tmp_path / "images", "frame_000000.png", "frame_000001.png")
+    write(tmp_path / "annotations.xml", JOB, '<track label="car"><box frame="1"/><box frame="x')
+    assert items(CvatReader(tmp_path))["frame_000001.png"][1] == ("car",)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "block"), [("utf-8", 1), ("utf-8", 7), ("utf-8", 1 << 16), ("utf-16", 7), ("utf-16", 1 << 16)]
+)
+def test_ampersands_that_are_not_escaped_are_read(tmp_path, block, encoding, monkeypatch):
+    make_folder(tmp_path / "images", "a.png")
+    raw = "R&D" if encoding == "utf-8" else "R&amp;D"
+    path = write(tmp_path / "annotations.xml", JOB, image("a.png", raw, "x&amp;y", "a&#60;b", "&#x26;&quot;"))
+    path.write_text(path.read_text().replace("encoding='utf-8'", ""), encoding)
+    monkeypatch.setattr(cvat_xml, "_BLOCK", block)
+    reader = CvatReader(path)
+    assert items(reader)["a.png"][1] == ("R&D", "x&y", "a<b", '&"')
+    assert reader.annotation_problems.count == 0
+
+
+@pytest.mark.parametrize(
+    ("xml", "folder", "subset"),
+    [
+        ("annotations.xml", "images/default", "default"),
+        ("labels.xml", "data", "default"),
+        ("default.xml", "images", "default"),
+        ("annotations.xml", "images/val", "val"),
+        ("annotations.xml", "images/part 1", "default"),
+        ("annotations.xml", "test", "test"),
+    ],
+)
+def test_images_without_subset_are_found_in_folders_of_subsets(tmp_path, xml, folder, subset):
+    make_folder(tmp_path / folder, "a.png", "b.png")
+    make_folder(tmp_path / "images", "masks/a.png")
+    write(tmp_path / xml, JOB, image("a.png", "cat"), image("b.png", "dog"))
+    found = items(CvatReader(tmp_path))
+    assert found == {"a.png": (subset, ("cat",), f"{folder}/a.png"), "b.png": (subset, ("dog",), f"{folder}/b.png")}
+
+
+def test_an_image_without_subset_that_several_folders_have_is_missing(tmp_path):
+    make_folder(tmp_path / "images", "train/a.png", "val/a.png", "val/b.png")
+    write(tmp_path / "annotations.xml", JOB, image("a.png"), image("b.png"))
+    reader = CvatReader(tmp_path)
+    assert list(items(reader)) == ["b.png"]
+    assert list(failures(reader)) == ["a.png"]
+
+
+def test_one_image_that_is_found_otherwise_is_told_in_the_singular(tmp_path):
+    make_folder(tmp_path / "images", "a.png", "b.png")
+    write(tmp_path / "annotations.xml", JOB, image("x/a.png"), image("b.png"))
+    reader = CvatReader(tmp_path)
+    assert len(items(reader)) == 2
+    assert reader.remarks == ["annotations.xml: 1 image was found only without the first folders of its name."]
+
+
+@pytest.mark.parametrize(("named", "here"), [("a%20b.png", "a b.png"), ("a.png", "A.PNG"), ("a.jpg", "a.png")])
+def test_names_that_are_written_otherwise_are_found_and_told(tmp_path, named, here):
+    make_folder(tmp_path / "images", here)
+    write(tmp_path / "annotations.xml", JOB, image(named, "cat"))
+    reader = CvatReader(tmp_path)
+    assert items(reader) == {named: ("default", ("cat",), f"images/{here}")}
+    assert reader.remarks == [f"annotations.xml: 1 image is called otherwise here, such as images/{here} for {named}."]
+
+
+@pytest.mark.parametrize("block", [1, 5, 1 << 16])
+@pytest.mark.parametrize("declared", [b"", b"<?xml version='1.0' encoding='utf-8'?>"])
+def test_letters_that_are_no_utf8_are_read_as_those_of_windows(tmp_path, block, declared, monkeypatch):
+    make_folder(tmp_path / "images", "a.png", "b.png")
+    body = f"<annotations>{JOB}{image('a.png', FRENCH)}".encode("cp1252")
+    body += f"{image('b.png', CHINESE)}</annotations>".encode()
+    (tmp_path / "annotations.xml").write_bytes(declared + body)
+    monkeypatch.setattr(cvat_xml, "_BLOCK", block)
+    reader = CvatReader(tmp_path)
+    assert [labels for _, labels, _ in items(reader).values()] == [(FRENCH,), (CHINESE,)]
+    (problem,) = reader.annotation_problems.named
+    assert problem.reason == "from here on it is not all valid UTF-8: other letters are read as those of Windows"
+
+
+def test_another_encoding_that_is_declared_is_read(tmp_path):
+    make_folder(tmp_path / "images", "a.png")
+    label = "ch\u00e2t & co"
+    text = f"<?xml version='1.0' encoding='iso-8859-1'?><annotations>{JOB}{image('a.png', label)}</annotations>"
+    (tmp_path / "annotations.xml").write_bytes(text.encode("latin-1"))
+    reader = CvatReader(tmp_path)
+    assert items(reader)["a.png"][1] == (label,)
+    assert reader.annotation_problems.count == 0
+
+
+def test_a_label_without_end_is_cut_off_and_told(tmp_path):
+    make_folder(tmp_path / "images", "a.png")
+    write(tmp_path / "annotations.xml", JOB, image("a.png", "x" * 5000, "cat"))
+    reader = CvatReader(tmp_path)
+    assert items(reader)["a.png"][1] == ("x" * 1000 + "...", "cat")
+    (problem,) = reader.annotation_problems.named
+    assert problem.reason == "the label of a box has 5,000 characters, and is cut off"
 
 
 def test_images_that_the_xml_leaves_out_are_counted(tmp_path):

@@ -136,6 +136,10 @@ CVAT = {
         ),
         Tree({"annotations.xml": of_cvat("a.jpg"), "a.jpg": IMAGE}, {"default/a.jpg": "cat"}),
     ],
+    "`annotations.xml` and `images/default/`; `labels.xml` and `data/` (FiftyOne)": [
+        Tree({"annotations.xml": of_cvat("a.jpg"), "images/default/a.jpg": IMAGE}, {"default/a.jpg": "cat"}),
+        Tree({"labels.xml": of_cvat("a.jpg"), "data/a.jpg": IMAGE}, {"default/a.jpg": "cat"}),
+    ],
     "`train.xml`, `val.xml` and `images/`": [
         Tree(
             {

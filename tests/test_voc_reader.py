@@ -215,6 +215,12 @@ def test_other_folders_are_not_taken(files, tmp_path):
     assert VocReader.detect(root / "a.jpg") is None
 
 
+def test_extensions_of_annotations_may_be_in_capital_letters(tmp_path):
+    root = voc(tmp_path, {"JPEGImages/a.jpg": "", "Annotations/a.XML": annotation("cat")})
+    assert choose(root).format == "voc"
+    assert reading(root)[0] == {"default/a.jpg": ("cat",)}
+
+
 def test_an_image_of_several_subsets_is_one_item_of_the_first(tmp_path):
     files = {"JPEGImages/a.jpg": "", "Annotations/a.xml": ("cat",), "JPEGImages/b.jpg": "", "Annotations/b.xml": ()}
     lists = {f"ImageSets/Main/{subset}.txt": "a\n" for subset in ("val", "test", "train", "trainval")}
@@ -225,16 +231,21 @@ def test_an_image_of_several_subsets_is_one_item_of_the_first(tmp_path):
 
 def test_images_without_annotations_and_lists_are_counted_and_taken_if_asked_for(tmp_path):
     files = {"JPEGImages/a.jpg": "", "Annotations/a.xml": ("cat",), "JPEGImages/b.jpg": "", "JPEGImages/c.jpg": ""}
+    masks = {"SegmentationClass/a.png": "", "masks/b.png": "", "JPEGImages/c_mask.png": ""}
     root = voc(tmp_path, files | {"SegmentationClass/a.png": ""})
     items, _, reader = reading(root)
     assert items == {"default/a.jpg": ("cat",)}
     (remark,) = reader.remarks
-    assert remark.startswith("2 images have no XML file and are in no list, and are left out; --option unlisted=yes")
+    said = (
+        "2 images have no XML file and are in no list, and are left out, such as JPEGImages/b.jpg; --option unlisted="
+    )
+    assert remark.startswith(said)
     items, _, reader = reading(root, unlisted="yes")
     assert items == {"default/a.jpg": ("cat",), "default/b.jpg": (), "default/c.jpg": ()}
     assert reader.remarks == []
     with pytest.raises(DatasetError, match="is yes or no, and not 'perhaps'"):
         VocReader(root, {"unlisted": "perhaps"})
+    assert reading(voc(root, masks))[2].remarks == [remark]
 
 
 def test_annotations_and_lines_without_image_are_named(tmp_path):
@@ -340,6 +351,26 @@ def test_lists_with_odd_lines(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("content", ["", "\n \n", "\r\n"])
+def test_a_list_without_lines_leaves_the_images_to_the_lists_of_classes(content, tmp_path):
+    files = {f"JPEGImages/{name}.jpg": "" for name in "abc"}
+    files |= {"ImageSets/Main/train.txt": content, "ImageSets/Main/cat_train.txt": "a 1\nb -1\n"}
+    files |= {"ImageSets/Main/val.txt": "c\n", "ImageSets/Main/cat_val.txt": "c 1\na 1\n"}
+    items, failed, reader = reading(voc(tmp_path, files))
+    assert items == {"train/a.jpg": ("cat",), "train/b.jpg": (), "val/c.jpg": ("cat",)}
+    assert (failed, reader.remarks) == ({}, [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_lists_may_be_in_the_encodings_of_windows(encoding, tmp_path):
+    files = {"JPEGImages/a.jpg": "", "JPEGImages/b\u00e9.jpg": "", "Annotations/a.xml": ("cat",)}
+    files |= {"ImageSets/Main/train.txt": "a\r\nb\u00e9\r\n".encode(encoding)}
+    files |= {"ImageSets/Main/cat_train.txt": "b\u00e9 1\r\n".encode(encoding)}
+    items, failed, reader = reading(voc(tmp_path, files))
+    assert items == {"train/a.jpg": ("cat",), "train/b\u00e9.jpg": ("cat",)}
+    assert (failed, problems(reader)) == ({}, [])
+
+
 def test_build_counts_and_names_what_it_could_not_read(cli, tmp_path):
     files = VOC2007 | {
         "Annotations/000032.xml": "<annotation><object><name>sofa</name></object>",
@@ -352,7 +383,7 @@ def test_build_counts_and_names_what_it_could_not_read(cli, tmp_path):
     assert (
         "annotation not read: Annotations/000032.xml: line 1: it is damaged from here on: no element found" in done.err
     )
-    assert "1 image has no XML file and is in no list, and is left out; --option unlisted=yes" in done.err
+    assert "1 image has no XML file and is in no list, and is left out, such as JPEGImages/x.jpg; --option" in done.err
     assert "4 added, 0 unchanged, 0 failed, 1 annotation not read; 4 images in the index" in done.err
     found = cli("query", root, "--item", "000032", "--exclude-self", "--label", "dog", "--output", "json").json["hits"]
     assert [(hit["id"], hit["subset"], hit["labels"]) for hit in found] == [("000001.jpg", "test", ["dog", "person"])]

@@ -150,14 +150,15 @@ def _say_taken_over(report: BuildReport) -> None:
     if report.taken_over:
         parts = [f"{count:,} from the index of {printable(root)}" for root, count in report.taken_over.items()]
         named = ", ".join(parts[:_SHOWN_INDEXES])
-        more = f", and more of {len(parts) - _SHOWN_INDEXES:,} others" if len(parts) > _SHOWN_INDEXES else ""
+        others = len(parts) - _SHOWN_INDEXES
+        more = f", and more of {counted(others, 'other')}" if others > 0 else ""
         total = counted(sum(report.taken_over.values()), "hash key")
         click.echo(f"{name}: {total} taken over: {named}{more}", err=True)
     for root, why in list(report.left_aside.items())[:_SHOWN_INDEXES]:
         click.echo(f"{name}: nothing taken over from the index of {printable(root)}: {printable(why)}", err=True)
     if len(report.left_aside) > _SHOWN_INDEXES:
         count = len(report.left_aside) - _SHOWN_INDEXES
-        click.echo(f"{name}: nothing taken over from {count:,} others, for such reasons", err=True)
+        click.echo(f"{name}: nothing taken over from {counted(count, 'other')}, for such reasons", err=True)
 
 
 def _say_passed_over(report: BuildReport) -> None:

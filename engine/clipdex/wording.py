@@ -24,7 +24,11 @@ def with_article(what: str) -> str:
 
 def shown(value: object, most: int = 200) -> str:
     """Write a value for a message, as Python does; a long one is cut off."""
-    text = repr(value)
+    return shortened(repr(value), most)
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """Return a text from outside for a message; a long one is cut off."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
 
@@ -34,8 +35,10 @@ def command(file: Path, target: Path, model: str, format_name: str, index: Path 
 
     report = import_hash_keys(file, target, model=model, format=format_name, index=index, rebuild=rebuild)
     whose = f"model {printable(report.model)}" if report.ours else f"{printable(report.model)!r}, from elsewhere"
+    have = "has" if report.items == 1 else "have"
+    none = f"{report.without_key:,} {'has' if report.without_key == 1 else 'have'} none"
+    unused = f"{counted(report.unused, 'key')} {'is' if report.unused == 1 else 'are'} of no item"
     click.echo(
-        f"{report.root}: {report.items:,} items have a hash key now ({whose}), {report.without_key:,} have none; "
-        f"{report.unused:,} keys are of no item.",
+        f"{report.root}: {counted(report.items, 'item')} {have} a hash key now ({whose}), {none}; {unused}.",
         err=True,
     )

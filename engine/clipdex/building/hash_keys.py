@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipdex.datasets.above import has_index
 from clipdex.datasets.dataset import Dataset, recordable, require_same_model
-from clipdex.datasets.failures import Failure, Listed, write_listed
+from clipdex.datasets.failures import Failure, Listed, of_item, write_listed
 from clipdex.datasets.opening import open_datasets
 from clipdex.datasets.provenance import ELSEWHERE
 from clipdex.datasets.record import DatasetRecord
@@ -297,7 +297,7 @@ def import_hash_keys(
     def rows() -> Iterator[tuple[ItemRow, bytes]]:
         for item in in_item_order(reader):
             if isinstance(item, UnreadableItem):
-                failed.append(Failure(item.id, item.reason, kind=item.kind))
+                failed.append(of_item(item))
                 continue
             name = next((name for name in _names(item.subset, item.id) if name in keys), None)
             if name is None:

@@ -228,7 +228,8 @@ class Guard:
         """
         if loss.is_large:
             raise DatasetShrunk(
-                f"{loss.dropped:,} of the {counted(loss.known, 'image')} in the index of {self.location} are gone"
+                f"{loss.dropped:,} of the {counted(loss.known, 'image')} in the index of {self.location} "
+                f"{'is' if loss.dropped == 1 else 'are'} gone"
                 f"{_parts(loss.whole)}.{unread} Nothing was dropped.{self._advice()}"
             )
 

@@ -21,7 +21,7 @@ from clipdex.building.moved_files import MovedFiles
 from clipdex.building.spool import Plain, Spool
 from clipdex.building.taking_over import Offer, OtherIndexes
 from clipdex.datasets.comparing import Change, Difference, compare
-from clipdex.datasets.failures import Failure
+from clipdex.datasets.failures import Failure, of_item
 from clipdex.errors import ImageError
 from clipdex.media.contents import content_of
 from clipdex.media.opening import open_media
@@ -194,7 +194,7 @@ class Plan:
     def _note(self, difference: Difference) -> None:
         item, known = difference.item, difference.known
         if isinstance(item, UnreadableItem):
-            self.failed.append(Failure(item.id, item.reason, kind=item.kind))
+            self.failed.append(of_item(item))
             return
         self.seen += item is not None
         if known is not None:

@@ -11,11 +11,13 @@ from pathlib import Path
 from clipdex.errors import IndexCorrupt
 from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.readers.annotations import AnnotationProblems
-from clipdex.readers.base import ANNOTATION, DAMAGED, NEEDS_EXTRA, UNREADABLE
+from clipdex.readers.base import ANNOTATION, DAMAGED, NEEDS_EXTRA, UNREADABLE, UnreadableItem
+from clipdex.wording import shortened
 from clipdex_indexes.storage.files import atomic_write, read_bounded
 
 _FAILURES = "failed.json"
 _MAX_FAILURES_BYTES = 1 << 30
+_MOST_CHARACTERS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class Listed:
     def of_kind(self, kind: str) -> list[Failure]:
         """Return the entries of one kind."""
         return [failure for failure in self.failures if failure.kind == kind]
+
+
+def of_item(item: UnreadableItem) -> Failure:
+    """Return an item that a reader left out as an entry of the list. Of names without end the beginning is kept."""
+    return Failure(shortened(item.id, _MOST_CHARACTERS), shortened(item.reason, _MOST_CHARACTERS), kind=item.kind)
 
 
 def of_annotations(problems: AnnotationProblems) -> list[Failure]:
@@ -130,4 +137,5 @@ def read_listed(folder: Path) -> Listed:
     except FileNotFoundError:
         return Listed()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise IndexCorrupt(f"{path} is damaged: {error}. The next build writes it again.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no list of failures as a build writes it"
+        raise IndexCorrupt(f"{path} is damaged: {reason}. The next build writes it again.") from error

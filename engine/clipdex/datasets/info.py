@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,9 @@ class DatasetInfo:
     writer
         Program that wrote the index last.
     failed, damaged
-        Reasons of the failed files of the last build, by id, and of those that are in the index as far as they go. Of
-        a part, those whose id is a path in it.
+        Reasons of the failed files of the last build, by id, and of those that are in the index as far as they go. An
+        id that failed before, such as one of another subset, has a number after it. Of a part, those whose id is a
+        path in it.
     passed_over
         What the last build passed over, as ``BuildReport.passed_over`` has it.
     annotation_problems, annotations, remarks
@@ -161,8 +162,8 @@ def _describe(source: Source, dataset: Dataset) -> DatasetInfo:
             model_not_good_at=known.not_good_at if known is not None else "",
             model_languages=known.languages if known is not None else (),
             writer=opened.manifest.writer,
-            failed={failure.id: failure.reason for failure in items if failure.failed},
-            damaged={failure.id: failure.reason for failure in items if failure.kind == DAMAGED},
+            failed=_reasons(failure for failure in items if failure.failed),
+            damaged=_reasons(failure for failure in items if failure.kind == DAMAGED),
             passed_over=dict(Counter(listed.passed_over) + needing_extra(listed.failures)),
             annotation_problems=listed.annotation_problems,
             annotations=[f"{failure.id}: {failure.reason}" for failure in listed.of_kind(ANNOTATION)],
@@ -193,3 +194,14 @@ def _changes(source: Source, dataset: Dataset, failures: Sequence[Failure]) -> C
         if item is None or (item.id, item.size, item.mtime_ns) not in as_they_were:
             changes[difference.change] += 1
     return changes
+
+
+def _reasons(failures: Iterable[Failure]) -> dict[str, str]:
+    """Return the reasons of failures by id."""
+    seen: Counter[str] = Counter()
+    reasons = {}
+    for failure in failures:
+        seen[failure.id] += 1
+        number = f" ({seen[failure.id]})" if seen[failure.id] > 1 else ""
+        reasons[failure.id + number] = failure.reason
+    return reasons

@@ -16,7 +16,7 @@ _MOST_FILES = 5
 _OTHERS = re.compile(r"(?:metadata|package|tsconfig|settings|readme|license|manifest|requirements)\b.*", re.IGNORECASE)
 _NAMED = re.compile(
     r".*(?:annotation|annots?\b|labels?\b|label_?txt|bbox|instances_|groundtruth|ground_truth|via_|list_attr|identity_)"
-    r".*|gt\.[a-z]+|obj\.data",
+    r".*|gt\.[a-z]+|obj\.data|(?:train|val|valid|validation|test)\.json",
     re.IGNORECASE,
 )
 _JSON_KEYS = re.compile(
@@ -46,6 +46,7 @@ _MEMBER = re.compile(
     r"|instances_[^/]*\.json|data\.ya?ml|obj\.data|_classes\.csv|via_[^/]*\.json)$",
     re.IGNORECASE,
 )
+ARCHIVES = frozenset({".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xz", ".bz2", ".zst"})
 _WITHOUT_LOOKING = frozenset({".tfrecord", ".tfrecords", ".record"})
 
 
@@ -64,7 +65,7 @@ def annotation_file(layout: Layout) -> str:
             suffix = suffix_of(name)
             if _OTHERS.fullmatch(name) or looked_at.get(suffix, 0) >= _MOST_FILES:
                 continue
-            if suffix in _WITHOUT_LOOKING:
+            if suffix in _WITHOUT_LOOKING or (suffix in ARCHIVES and _NAMED.fullmatch(name)):
                 return above + name
             if suffix not in _LOOKS:
                 continue
@@ -98,7 +99,11 @@ def _stems_of_images(layout: Layout, folder: str) -> set[str]:
 
 
 def _json(text: str, named: bool, paired: bool) -> bool:
-    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+    text = text.strip("\ufeff\0 \t\r\n")
+    # An empty file, or one with comments, should have been one of annotations as well.
+    if named and (not text or text.startswith(("//", "/*"))):
+        return True
+    if not text.startswith(("{", "[")):
         return False
     if named or _JSON_KEYS.search(text) is not None:
         return True
@@ -106,10 +111,12 @@ def _json(text: str, named: bool, paired: bool) -> bool:
 
 
 def _xml(text: str, named: bool, paired: bool) -> bool:
-    return _XML.search(text) is not None
+    return _XML.search(text) is not None or (named and not text.strip())
 
 
 def _table(text: str, named: bool, paired: bool) -> bool:
+    if named and not text.strip():
+        return True
     header = text.partition("\n")[0]
     if not re.search(r"[,;\t|]", header):
         return False

@@ -16,7 +16,7 @@ from clipdex.errors import ClipdexError, DatasetError, DatasetNotFound, ExtraMis
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_folder, is_pattern, is_there, quoted
 from clipdex.readers import plugins
-from clipdex.readers.annotation_files import annotation_file
+from clipdex.readers.annotation_files import ARCHIVES, annotation_file
 from clipdex.readers.base import NO_OPTIONS, Reader
 from clipdex.readers.folder import SKIP
 from clipdex.readers.layout import Layout
@@ -260,10 +260,12 @@ def _as_folder(location: Path, *, hinted: bool, refused: bool) -> tuple[Mapping[
     elif refused:
         said.append(f"{location} is read as a folder of images; {_NAME_IT}.")
     elif unread := annotation_file(layout):
-        said.append(
-            f"{location} is read as a folder of images, and its annotations are not: {unread} is of no format that "
-            f"clipdex found; {_NAME_IT}."
-        )
+        what = f"is of no format that clipdex found; {_NAME_IT}"
+        if layout.is_empty(unread):
+            what = "is empty"
+        elif suffix_of(unread) in ARCHIVES:
+            what = f"is packed; unpack it, and {_NAME_IT}"
+        said.append(f"{location} is read as a folder of images, and its annotations are not: {unread} {what}.")
     return options, said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,9 +16,19 @@ from clipdex.readers.annotated.coco_files import AnnotationFile
 from clipdex.readers.annotated.coco_reading import FileReading
 from clipdex.readers.annotated.coco_subsets import Labels, Subset, below
 from clipdex.readers.annotated.image_folders import Folders, ImageFinder, existing
-from clipdex.readers.base import DEFAULT_SUBSET, DUPLICATE, NO_OPTIONS, UNREADABLE, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import (
+    DEFAULT_SUBSET,
+    DUPLICATE,
+    MISSING,
+    NO_OPTIONS,
+    UNREADABLE,
+    Reader,
+    ReadItem,
+    UnreadableItem,
+)
 from clipdex.readers.files import as_media
 from clipdex.readers.folder import FolderReader
+from clipdex.readers.naming import shown
 from clipdex.wording import counted
 from clipdex_indexes import valid_item_id
 
@@ -83,12 +94,15 @@ class CocoReader(Reader):
         files = coco_files.annotation_files(self.location, self.root, self.remarks.append)
         if not files:
             raise DatasetError(
-                f"there is no annotation file of COCO in {self.location}. To index its images alone: --format folder"
+                f"there is no annotation file of COCO in {self.location}.{coco_files.why_none(self.root)} To index its "
+                "images alone: --format folder"
             )
         labels = Labels()
         subsets = self._subsets(files, labels)
         for subset in subsets:
             yield from subset.failed.values()
+        if any(item.kind == MISSING for subset in subsets for item in subset.failed.values()):
+            self._remark_archive()
         taken_in: list[ReadItem] = []
         for item in self._unlisted(subsets):
             if isinstance(item, ReadItem):
@@ -110,7 +124,7 @@ class CocoReader(Reader):
             places = existing(folders, usual)
             subset.folders.update(dict.fromkeys(places))
             if file.problem:
-                subset.broken = True
+                subset.broken |= file.problem not in coco_files.NO_DATASET or coco_files.is_surely_meant(file.path)
                 if self._one_file:
                     raise DatasetError(f"{self.location} is no annotation file of COCO: {file.problem}.")
                 self.annotation_problems.add(file.path, file.problem)
@@ -121,7 +135,30 @@ class CocoReader(Reader):
         if not labels.names:
             for subset in subsets.values():
                 subset.label_with_captions(labels)
-        return self._without_unions(list(subsets.values()))
+        kept = self._without_unions(list(subsets.values()))
+        self._remark_shared(kept)
+        return kept
+
+    def _remark_shared(self, subsets: list[Subset]) -> None:
+        """Say which images are in several subsets."""
+        shared: set[str] = set()
+        example = ""
+        for one, other in itertools.combinations(subsets, 2):
+            both = one.images.keys() & other.images.keys()
+            if both and not shared:
+                example = f"{min(both)} in {one.name} and {other.name}"
+            shared |= both
+        if shared:
+            is_ = "is" if len(shared) == 1 else "are"
+            self.remarks.append(
+                shown(
+                    f"{counted(len(shared), 'image')} {is_} in several subsets, and an item of each, such as {example}."
+                )
+            )
+
+    def _remark_archive(self) -> None:
+        if path := coco_files.archive(self.root):
+            self.remarks.append(shown(f"{path} may have the images that are missing: it is not read; unpack it."))
 
     def _without_unions(self, subsets: list[Subset]) -> list[Subset]:
         """Leave out subsets such as trainval whose images are just those of several others: each would be two items."""
@@ -151,7 +188,7 @@ class CocoReader(Reader):
         if self._one_file:
             if none_known and self.annotation_problems.named:
                 raise DatasetError(f"{self.location}, {self.annotation_problems.named[0].sentence}.")
-            walked = list(dict.fromkeys(folder for subset in subsets for folder in subset.used_folders()))
+            walked = _outermost(folder for subset in subsets for folder in subset.used_folders())
         else:
             walked = [""]
         taken: dict[str, set[str]] = {}
@@ -198,8 +235,11 @@ class CocoReader(Reader):
         how = f"--option {UNLISTED}=yes takes them in"
         for number, (folder, count) in enumerate(left.most_common()):
             if number == _REMARKS:
-                rest = left.total() - sum(count for _, count in left.most_common(_REMARKS))
-                self.remarks.append(f"{counted(rest, 'more image')} in other folders are in no annotation file; {how}.")
+                rest = left.total() - sum(some for _, some in left.most_common(_REMARKS))
+                are = "is" if rest == 1 else "are"
+                self.remarks.append(
+                    f"{counted(rest, 'more image')} in other folders {are} in no annotation file; {how}."
+                )
                 return
             where = folder or "the folder of the dataset"
             are = "is" if count == 1 else "are"
@@ -241,6 +281,15 @@ def _owners(path: str, subsets: list[Subset]) -> tuple[str, list[Subset]]:
     first = path[: path.find("/") + 1]
     in_root = [subset for subset in subsets if "" in subset.folders]
     return (first, []) if first else ("", in_root)
+
+
+def _outermost(folders: Iterable[str]) -> list[str]:
+    """Return those folders, with a slash after each, that are in no other one."""
+    found: list[str] = []
+    for folder in sorted(set(folders)):
+        if not any(folder.startswith(above) for above in found):
+            found.append(folder)
+    return found
 
 
 def _without_subset(path: str, subset: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clipdex.readers.annotated.image_folders import Folders
-from clipdex.readers.annotated.json_stream import JsonError, JsonStream
+from clipdex.readers.annotated.json_stream import NO_OBJECT, JsonError, JsonStream, members_or_one
 from clipdex.readers.base import DEFAULT_SUBSET
 from clipdex.readers.layout import Layout
 from clipdex.readers.naming import IGNORE_MARK, is_system_folder
@@ -17,9 +17,13 @@ from clipdex.readers.naming import IGNORE_MARK, is_system_folder
 SUFFIX = ".json"
 ROBOFLOW = "_annotations.coco.json"
 NO_COCO = "it has neither images nor annotations as COCO has them"
+# Of a file that may be something else than a dataset, such as results.
+NO_DATASET = (NO_COCO, NO_OBJECT)
 # How much of a file is looked at to tell whether it is one, at a glance and where a dataset is read.
 GLANCE_BYTES = 1 << 16
 _LOOK_BYTES = 16 << 20
+# So many images, annotations and categories of it are.
+_LOOKED_AT = 5
 _DEPTH = 3
 # In a folder with more JSON files, only those with usual names are looked at.
 _MOST_FILES = 100
@@ -40,16 +44,19 @@ _SAME_SPLIT = (("train", "training"), ("val", "valid", "validation"), ("test", "
 # Where annotation files are, at a glance; those with the best names first.
 _PLACES = (
     "annotations/*.json",
+    "annotations/*.JSON",
     ROBOFLOW,
     f"*/{ROBOFLOW}",
     "labels.json",
     "*/labels.json",
     "*.json",
+    "*.JSON",
     "annotations/*/*.json",
     "*/*.json",
     "*/annotations/*.json",
 )
 _MOST_LOOKED_AT = 20
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 
 
 class AnnotationFile(NamedTuple):
@@ -93,17 +100,16 @@ def is_coco(path: Path, most: int = GLANCE_BYTES) -> bool:
             for key in stream.members():
                 if key not in _TESTS or stream.opening() not in ("[", "{"):
                     continue
-                elements = stream.elements()
-                first = next(elements, None)
-                if first is None:
+                count = 0
+                for element in members_or_one(stream):
+                    count += 1
+                    if count <= _LOOKED_AT and _TESTS[key](*element):
+                        # Categories alone are those of another format, such as the notes beside labels of YOLO.
+                        if key != "categories":
+                            return True
+                        has_categories = True
+                if not count:
                     empty.add(key)
-                elif _TESTS[key](*first):
-                    # Categories alone are those of another format, such as the notes beside labels of YOLO.
-                    if key != "categories":
-                        return True
-                    has_categories = True
-                for _ in elements:
-                    pass
         except JsonError:
             if handle.tell() < most:
                 raise
@@ -129,6 +135,13 @@ _TESTS: dict[str, Callable[[str | None, object], bool]] = {
     "annotations": _is_annotation,
     "categories": _is_category,
 }
+
+
+def archive(root: Path) -> str:
+    """Return the path of an archive that may have images; empty where there is none."""
+    layout = Layout(root)
+    found = (path for place in ("", "*/") for end in _ARCHIVES for path in layout.find(f"{place}*{end}"))
+    return next((path for path in found if not is_mask(f"{path}/")), "")
 
 
 def evidence(location: Path) -> str | None:
@@ -176,11 +189,16 @@ def annotation_files(location: Path, root: Path, note: Callable[[str], None]) ->
         return [AnnotationFile(location.name, subset, _problem_of(location))]
     files = []
     for path in _json_files(os.fspath(root), note):
-        named = _is_named_so(path)
         problem = _problem_of(root / path)
-        if not problem or named:
+        if not problem or _is_named_so(path) or (problem not in NO_DATASET and _is_called_as_subset(path)):
             files.append(AnnotationFile(path, _subset_of(path), problem))
     return sorted(files, key=lambda file: (bool(_CAPTIONS.match(file.path.rpartition("/")[2])), file.path))
+
+
+def why_none(root: Path) -> str:
+    """Return what the first JSON file in a folder without annotation files has instead; empty where there is none."""
+    path = min(_json_files(os.fspath(root), lambda _: None), default="")
+    return f" {path} is none: {_problem_of(root / path)}." if path else ""
 
 
 def _problem_of(path: Path) -> str:
@@ -220,7 +238,8 @@ def _json_files(root: str, note: Callable[[str], None]) -> Iterator[str]:
         if len(names) > _MOST_FILES:
             usual = [name for name in names if _is_named_so(name) or _SPLIT_IN_NAME.search(name[: -len(SUFFIX)])]
             left_out = len(names) - len(usual[:_MOST_FILES])
-            note(f"{left_out:,} of {len(names):,} JSON files in {folder or 'the folder'} were not looked at.")
+            were = "was" if left_out == 1 else "were"
+            note(f"{left_out:,} of {len(names):,} JSON files in {folder or 'the folder'} {were} not looked at.")
             names = usual[:_MOST_FILES]
         yield from (folder + name for name in names)
 
@@ -245,6 +264,16 @@ def _is_named_so(path: str) -> bool:
         or _USUAL_NAME.fullmatch(stem) is not None
         or _ANNOTATION_FOLDER.fullmatch(folder.rpartition("/")[2]) is not None
     )
+
+
+def is_surely_meant(path: str) -> bool:
+    """Tell whether the name of a file is one that annotation files have, and not only its folder."""
+    stem = path.rpartition("/")[2][: -len(SUFFIX)]
+    return any(name.fullmatch(stem) for name in (_TASK, _USUAL_NAME, _SPLIT_NAME))
+
+
+def _is_called_as_subset(path: str) -> bool:
+    return _SPLIT_NAME.fullmatch(path.rpartition("/")[2][: -len(SUFFIX)]) is not None
 
 
 def _subset_of(path: str) -> str:
@@ -302,7 +331,7 @@ def _places_of(file: AnnotationFile, above: bool) -> Iterator[str]:
 def _called(subset: str) -> Iterator[str]:
     """Yield what the folder of a subset may be called."""
     plain = re.sub(r"^(?:mini|valminusmini)(?=\w)", "", subset)
-    for name in (subset, plain, plain.rstrip("0123456789")):
+    for name in (subset, plain, plain.rstrip("0123456789"), *_SPLIT_IN_NAME.findall(subset)):
         yield name
         yield from (same for group in _SAME_SPLIT if name in group for same in group)
 

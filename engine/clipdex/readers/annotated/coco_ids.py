@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable
 
 from clipdex.readers.annotated.coco_files import is_text
+from clipdex.readers.annotated.json_stream import Unreadable
+from clipdex.readers.annotated.json_words import kind_of, written
 
 Id = int | float | str
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _LONE = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
-_LONGEST_LABEL = 1000
+LONGEST_LABEL = 1000
 # In place of a number: several images have the name.
 _SEVERAL = -1
 
@@ -28,15 +30,15 @@ def as_id(value: object) -> Id | None:
 
 def as_label(value: object) -> str:
     """Return the name of a label as a text that an index can keep; empty where there is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if not isinstance(value, int | float | str):
         return ""
-    text = str(value).strip().replace("\0", "")
+    text = (written(value) if isinstance(value, bool) else str(value)).strip().replace("\0", "")
     if not is_text(text):
         # Bytes that are not valid UTF-8 are lone surrogates. Windows writes them so.
         text = text.encode(errors="surrogateescape" if _LONE.search(text) is None else "replace").decode(
             "cp1252", "replace"
         )
-    return text if len(text) <= _LONGEST_LABEL else f"{text[:_LONGEST_LABEL]}..."
+    return text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL]}..."
 
 
 def plain(one: Id) -> str | None:
@@ -66,3 +68,16 @@ def by_name(images: dict[str, int], wanted: set[int]) -> dict[str, int]:
             for text in (name, posixpath.splitext(name)[0]):
                 found[text] = number if found.get(text, number) == number else _SEVERAL
     return {text: number for text, number in found.items() if number != _SEVERAL}
+
+
+def not_an_object(value: object) -> str:
+    """Say why something is no object."""
+    if isinstance(value, Unreadable):
+        return f"cannot be read: {value.reason}"
+    return f"is {kind_of(value)}, and no object"
+
+
+def no_id(value: dict[str, object], key: str = "id") -> str:
+    """Say why an object has no id."""
+    said = value.get(key)
+    return f"has no {key}" if said is None else f"has {written(said)} as its {key}"

@@ -12,24 +12,26 @@ from pathlib import Path
 import numpy as np
 
 from clipdex.media.kinds import OTHER_SUFFIXES, suffix_of
+from clipdex.readers.annotated.coco_categories import Categories
 from clipdex.readers.annotated.coco_files import AnnotationFile, is_text
-from clipdex.readers.annotated.coco_ids import Id, as_id, as_label, by_name, by_plain, plain
+from clipdex.readers.annotated.coco_ids import Id, as_id, as_label, by_name, by_plain, no_id, not_an_object, plain
 from clipdex.readers.annotated.coco_subsets import Labels, Subset
 from clipdex.readers.annotated.image_folders import ImageFinder
-from clipdex.readers.annotated.json_stream import JsonError, JsonStream, Unreadable, flat_object
+from clipdex.readers.annotated.json_stream import JsonError, JsonStream, flat_object, members_or_one
+from clipdex.readers.annotated.json_words import kind_of, written
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.base import MISSING, NO_IMAGE, UNREADABLE, UnreadableItem
 from clipdex.readers.naming import shown
-from clipdex.wording import counted, type_of
-from clipdex.wording import shown as shown_value
+from clipdex.wording import counted, shortened
 
 # Where an image says what its file is called, the usual name first.
 _NAMES = ("file_name", "filename", "path", "file", "name", "coco_url", "url", "flickr_url")
+# Where an annotation says of which category it is, the usual key first.
+_CATEGORIES = ("category_id", "category_ids", "category_name", "category", "label")
 # Nearly all annotations and images are like this: read so, they take half the time.
 _NUMBER = "([0-9]{1,18})"
 _ANNOTATION = flat_object(image_id=_NUMBER, category_id=_NUMBER)
 _IMAGE = flat_object(id=_NUMBER, file_name=r'"([^"\\{}]++)"')
-_SHOWN = 100
 # Numbers of images whose file cannot be read, and of images that have not been named so far.
 _LEFT_OUT = -1
 _UNKNOWN = -2
@@ -73,17 +75,19 @@ class FileReading:
         self._image_ids: dict[Id, int] = {}
         self._images = array("i")
         self._categories: dict[Id, int] = {}
-        self._category_names: dict[Id, str] = {}
+        self._named = Categories(self._problem)
         # Lines of what is not known yet, when it is first met.
         self._image_lines: dict[int, int] = {}
         self._category_lines: dict[int, int] = {}
         self._pairs_images = array("i")
         self._pairs_categories = array("i")
         self._captions: list[tuple[int, str]] = []
+        # Names that annotations have in place of the id of a category, of no category of the file.
+        self._unknown_names: set[Id] = set()
         self._reads = {
             "images": self._read_images,
             "annotations": self._read_annotations,
-            "categories": self._read_categories,
+            "categories": self._named.read,
         }
 
     def read(self) -> None:
@@ -99,15 +103,25 @@ class FileReading:
                     if opening in ("[", "{"):
                         self._reads[key](stream)
                     elif opening != "n":
-                        self._problem(f"its {key} are no list", stream.line)
+                        self._problem(f"its {key} are no list", stream.position)
+                if following := stream.following():
+                    # Images of another dataset after this one are taken in like those of a file that is cut off.
+                    self._subset.broken |= following == "{"
+                    what = "another JSON object" if following == "{" else "something else"
+                    self._problem(f"{what} follows after the end of its JSON, and is not read", stream.position)
         except JsonError as error:
             self._subset.broken = True
+            self._named.complete = False
             line = stream.position if stream is not None else 0
             self._problem(f"{error.reason}; what comes before is read, and the rest is not", line)
         except OSError as error:
             self._subset.broken = True
             self._problem(f"it cannot be read: {error.strerror or error}")
         self._settle()
+        if self._named.called_by_id is not None:
+            said = written(self._named.called_by_id)
+            why = "it has no categories with ids" if self._named.complete else "not all of its categories can be read"
+            self._remark(f"{why}: the ids in its annotations are the labels, such as {said}")
         self._tell_guesses()
 
     def _problem(self, reason: str, line: int = 0, count: int = 1) -> None:
@@ -116,41 +130,17 @@ class FileReading:
     def _remark(self, what: str) -> None:
         self._remarks.append(shown(f"{self._name}: {what}."))
 
-    def _read_categories(self, stream: JsonStream) -> None:
-        for key, value in stream.elements():
-            if isinstance(value, str) and key is not None:
-                value = {"id": key, "name": value}
-            if not isinstance(value, dict):
-                self._problem(f"a category {_wrong(value)}", stream.line)
-                continue
-            number = as_id(value.get("id", key))
-            if number is None:
-                self._problem(f"a category {_no_id(value)}", stream.line)
-                continue
-            said = value.get("name")
-            name = as_label(said)
-            if not name:
-                name = str(number)
-                self._problem(f"the category {number!r} has no name, and is called by its id", stream.line)
-            elif isinstance(said, str) and name != said.strip():
-                self._problem(
-                    f"the name of the category {number!r} is no plain text: it is read as {name}", stream.line
-                )
-            known = self._category_names.setdefault(number, name)
-            if known != name:
-                self._problem(f"the category {number!r} is {known} and {name}: the first counts", stream.line)
-
     def _read_images(self, stream: JsonStream) -> None:
-        for key, value in stream.elements():
+        for key, value in members_or_one(stream):
             if isinstance(value, str) and key is not None:
                 value = {"file_name": value}
             if not isinstance(value, dict):
-                self._unnamed(f"it {_wrong(value)}", stream.line)
+                self._unnamed(f"an image {not_an_object(value)}", stream.line)
                 continue
             number = self._image(value, stream)
             image_id = as_id(value.get("id", key))
             if image_id is None:
-                self._problem(f"an image {_no_id(value)}, so that no annotation can be of it", stream.line)
+                self._problem(f"an image {no_id(value)}, so that no annotation can be of it", stream.line)
             else:
                 self._add_image_id(image_id, number, stream)
             if key is None:
@@ -165,17 +155,23 @@ class FileReading:
         elif images[own] == _UNKNOWN:
             images[own] = number
         elif images[own] != number:
-            self._problem(f"the id {image_id!r} is of several images: its annotations count for the first", stream.line)
+            reason = f"the id {written(image_id)} is of several images: its annotations count for the first"
+            self._problem(reason, stream.line)
 
     def _image(self, value: dict[str, object], stream: JsonStream) -> int:
         """Find the file of an image by what the image says, and return its number in the subset."""
         name = value.get("file_name")
-        if not isinstance(name, str) or not name:
-            name = next((text for key in _NAMES if isinstance(text := value.get(key), str) and text), "")
-            if not name:
-                self._unnamed(f"the image {shown_value(value.get('id'), _SHOWN)} has no file_name", stream.line)
-                return _LEFT_OUT
-        return self._file(name)
+        if isinstance(name, str) and name:
+            return self._file(name)
+        said = [one for key in _NAMES if (one := value.get(key)) not in (None, "")]
+        for one in said:
+            # A number is a name without extension.
+            if isinstance(one, str) or type(one) is int:
+                return self._file(str(one))
+        which = f"the image {written(value['id'])}" if "id" in value else "an image"
+        what = f"{kind_of(said[0])} as its file_name" if said else "no file_name"
+        self._unnamed(f"{which} has {what}", stream.line)
+        return _LEFT_OUT
 
     def _file(self, name: str) -> int:
         """Find the file of an image, and return its number in the subset; ``_LEFT_OUT`` where it cannot be read."""
@@ -189,7 +185,8 @@ class FileReading:
             if suffix_of(name) in OTHER_SUFFIXES:
                 self._leave_out(name, f"a {suffix_of(name)} file is no image", NO_IMAGE)
             else:
-                self._leave_out(name, f"{found}: {name} (in {self._name})", MISSING, unseen=self._finder.may_be_away)
+                reason = f"{found}: {shortened(name)} (in {self._name})"
+                self._leave_out(name, reason, MISSING, unseen=self._finder.may_be_away)
             return _LEFT_OUT
         path = found.path
         suffix = suffix_of(path)
@@ -224,7 +221,7 @@ class FileReading:
         names[name] = UnreadableItem(f"{self._name}, line {line}", shown(reason), UNREADABLE)
 
     def _read_annotations(self, stream: JsonStream) -> None:
-        for key, value in stream.elements():
+        for key, value in members_or_one(stream):
             self._annotation(key, value, stream)
             if key is None and not self._known_annotations(stream):
                 for image_id, category_id in stream.run(_ANNOTATION):
@@ -248,36 +245,42 @@ class FileReading:
 
     def _annotation(self, key: str | None, value: object, stream: JsonStream) -> None:
         """Read an annotation."""
-        if isinstance(value, list) and key is not None:
+        if isinstance(value, list) and (key is not None or any(isinstance(one, dict) for one in value)):
+            # Those of one image. Lists in them are none of annotations.
             for one in value:
-                self._annotation(None, {"image_id": key, **one} if isinstance(one, dict) else one, stream)
+                of_image = {"image_id": key, **one} if isinstance(one, dict) and key is not None else one
+                if isinstance(of_image, list):
+                    self._problem(f"an annotation {not_an_object(of_image)}", stream.line)
+                else:
+                    self._annotation(None, of_image, stream)
             return
         if not isinstance(value, dict):
-            self._problem(f"an annotation {_wrong(value)}", stream.line)
+            self._problem(f"an annotation {not_an_object(value)}", stream.line)
             return
-        which = f"the annotation {shown_value(value['id'], _SHOWN)}" if "id" in value else "an annotation"
+        which = f"the annotation {written(value['id'])}" if "id" in value else "an annotation"
         image_id = as_id(value.get("image_id"))
         if image_id is None:
-            self._problem(f"{which} {_no_id(value, 'image_id')}", stream.line)
+            self._problem(f"{which} {no_id(value, 'image_id')}", stream.line)
             return
         image = self._image_ids.setdefault(image_id, len(self._images))
         if image == len(self._images):
             self._images.append(_UNKNOWN)
             self._image_lines[image] = stream.line
         caption = value.get("caption")
-        if "category_id" not in value and isinstance(caption, str):
+        has_category = any(key in value for key in _CATEGORIES)
+        if isinstance(caption, str) and not has_category:
             self._captions.append((image, caption))
             return
         segments = value.get("segments_info")
-        if "category_id" in value or not isinstance(segments, list):
-            said = value.get("category_id", value.get("category_ids"))
+        if not isinstance(segments, list) or has_category:
+            said = next((found for key in _CATEGORIES if (found := value.get(key)) is not None), None)
             numbers = said if isinstance(said, list) else [said]
         else:
             numbers = [one.get("category_id") if isinstance(one, dict) else None for one in segments]
         for number in numbers:
             category_id = as_id(number)
             if category_id is None:
-                self._problem(f"{which} {_no_id(value, 'category_id')}", stream.line)
+                self._problem(f"{which} {no_id(value, 'category_id')}", stream.line)
                 continue
             category = self._categories.setdefault(category_id, len(self._categories))
             if category not in self._category_lines:
@@ -294,14 +297,9 @@ class FileReading:
         numbers = images[of_images] if len(of_images) else of_images
         found = labels[of_categories] if len(of_categories) else of_categories
         self._tell_unknown("image_id", "image", self._image_ids, self._image_lines, of_images[numbers == _UNKNOWN])
-        known = numbers != _UNKNOWN
-        self._tell_unknown(
-            "category_id",
-            "category",
-            self._categories,
-            self._category_lines,
-            of_categories[(found == _UNKNOWN) & known],
-        )
+        nameless = np.array([one in self._unknown_names for one in self._categories] or [False])
+        unknown = ((found == _UNKNOWN) | nameless[of_categories]) & (numbers != _UNKNOWN)
+        self._tell_unknown("category_id", "category", self._categories, self._category_lines, of_categories[unknown])
         kept = (numbers >= 0) & (found >= 0)
         self._subset.add_labels(numbers[kept], found[kept])
         for image, caption in self._captions:
@@ -319,8 +317,9 @@ class FileReading:
         unknown = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
         for one, number in ids.items():
             if number in unknown:
-                shown_id = shown_value(one, _SHOWN)
-                self._problem(f"there is no {what} of the {key} {shown_id}", lines.get(number, 0), unknown[number])
+                end = ", which is the label" if one in self._unknown_names and what == "category" else ""
+                reason = f"there is no {what} of the {key} {written(one)}{end}"
+                self._problem(reason, lines.get(number, 0), unknown[number])
 
     def _match_images(self, images: np.ndarray) -> None:
         """Look for the images of ids that are written otherwise, as text or number, or as the name of the file."""
@@ -333,35 +332,30 @@ class FileReading:
             by_name(self._subset.images, set(known.values())) if any(isinstance(one, str) for one in unknown) else {}
         )
         guessed = 0
-        example: tuple[object, object] = ("", "")
+        example = ("", "")
         for one, number in unknown.items():
             other = same.get(plain(one))
-            found = (
-                known[other] if other is not None else names.get(one, _UNKNOWN) if isinstance(one, str) else _UNKNOWN
-            )
+            found = known[other] if other is not None else _UNKNOWN
+            if other is None and isinstance(one, str):
+                found = names.get(one, names.get(one.replace("\\", "/").rpartition("/")[2], _UNKNOWN))
             if found != _UNKNOWN:
                 images[number] = found
                 guessed += 1
-                example = example if example[0] else (repr(one), repr(other) if other is not None else "a file name")
+                if guessed == 1:
+                    example = (written(one), written(other) if other is not None else "a file name")
         if guessed:
+            ids = "another id than its own" if guessed == 1 else "other ids than theirs"
             self._remark(
-                f"annotations name {guessed:,} images by other ids than theirs, such as {example[0]} for {example[1]}; "
+                f"annotations name {counted(guessed, 'image')} by {ids}, such as {example[0]} for {example[1]}; "
                 "they are taken for the same"
             )
 
     def _label(self, category_id: Id) -> int:
-        """Return the label of a category, by its id or, where there is none, by its name."""
-        if not hasattr(self, "_same_categories"):
-            self._same_categories = by_plain(self._category_names)
-            self._names = set(self._category_names.values())
-        name = self._category_names.get(category_id)
-        if name is None:
-            other = self._same_categories.get(plain(category_id))
-            if other is not None:
-                name = self._category_names[other]
-            elif isinstance(category_id, str) and as_label(category_id) in self._names:
-                name = as_label(category_id)
-        return _UNKNOWN if name is None else self._labels.number(name)
+        """Return the label of a category, as a number."""
+        name = self._named.label(category_id)
+        if name is None and (name := self._named.label_instead(category_id)) and self._named.called_by_id is None:
+            self._unknown_names.add(category_id)
+        return self._labels.number(name) if name else _UNKNOWN
 
     def _tell_guesses(self) -> None:
         guesses = self._finder.guesses
@@ -369,22 +363,7 @@ class FileReading:
             front, folder = next(iter(guesses.fronts.items()))
             more = f" and {counted(len(guesses.fronts) - 1, 'more folder')}" if len(guesses.fronts) > 1 else ""
             where = folder or "the folder of the dataset"
-            self._remark(f"its images are in {front}{more}, which is not here: they are read from {where}")
-        if guesses.respelled:
-            written, here = guesses.example
-            self._remark(
-                f"{counted(guesses.respelled, 'image')} are called otherwise here, such as {here} for {written}"
-            )
-
-
-def _wrong(value: object) -> str:
-    """Say why something is no object."""
-    if isinstance(value, Unreadable):
-        return f"cannot be read: {value.reason}"
-    return f"is {type_of(value)}, and no object"
-
-
-def _no_id(value: dict[str, object], key: str = "id") -> str:
-    """Say why an object has no id."""
-    said = value.get(key)
-    return f"has no {key}" if said is None else f"has {shown_value(said, _SHOWN)} as its {key}"
+            are = "are" if more else "is"
+            self._remark(f"its images are in {front}{more}, which {are} not here: they are read from {where}")
+        if remark := guesses.remark():
+            self._remark(remark)

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import posixpath
 import re
 import sqlite3
 from collections import defaultdict
@@ -30,6 +31,8 @@ _STARTS = re.compile(
     re.DOTALL,
 )
 _PLACES = ("*.xml", "*/*.xml", "*/*/*.xml")
+# Files that are called after what is in them, and not after a subset.
+_NO_SUBSET = re.compile(r"annotation|(?:labels?|default|cvat|export)\Z", re.IGNORECASE)
 # Folders of XML that are none of a part of the dataset.
 _OF_ANNOTATIONS = frozenset({"annotations", "annotation", "labels", "xml"})
 
@@ -42,7 +45,7 @@ class CvatReader(Reader):
 
     The id of an item is its name in CVAT, with the extension. In a folder of several exports, each in a folder of its
     own, the name of that folder is before it. The subset is that of the image or the task; else the name of the file,
-    unless it is ``annotations.xml``.
+    unless it is ``annotations.xml`` or ``labels.xml``; else the name of the folder, if that is one of a subset.
 
     Parameters
     ----------
@@ -159,9 +162,12 @@ class CvatReader(Reader):
             self.annotation_problems.add(shown(file.as_posix()), error.message.rstrip("."))
         for subset, some in sorted(tracks.items()):
             yield from self._of_tracks(some, subset, file, images, prefix)
+        if remark := images.guesses.remark():
+            self.remarks.append(shown(f"{file}: {remark}."))
         if images.guessed:
+            said, whose = ("was", "its name") if images.guessed == 1 else ("were", "their names")
             self.remarks.append(
-                f"{file}: {counted(images.guessed, 'image')} were found only without the first folders of their names."
+                f"{file}: {counted(images.guessed, 'image')} {said} found only without the first folders of {whose}."
             )
 
     def _row(self, frame: Frame, file: PurePosixPath, images: CvatImages, prefix: str) -> _Row:
@@ -171,6 +177,9 @@ class CvatReader(Reader):
         if ADDRESS.match(frame.name):
             return frame.name, subset, labels, "", f"{file}, line {frame.line}: addresses are not fetched", False
         path = images.find(frame.name, subset if frame.subset else "")
+        if path is not None and subset == DEFAULT_SUBSET and not frame.subset:
+            folder = posixpath.basename(posixpath.dirname(path))
+            subset = folder if folder in SUBSETS else subset
         if path is None:
             away = images.may_be_there(frame.name, subset if frame.subset else "")
             return item_id, subset, labels, "", f"{file}, line {frame.line}: no such file: {frame.name}", away
@@ -218,7 +227,7 @@ class CvatReader(Reader):
         told = self._of_file.get(file)
         if told is None:
             folder = file.parent.name
-            named = not file.stem.lower().startswith("annotation")
+            named = not _NO_SUBSET.match(file.stem)
             told = self._of_file[file] = folder if folder.lower() in SUBSETS else file.stem if named else ""
         return told or subset_and_labels(name.replace("\\", "/"))[0]
 

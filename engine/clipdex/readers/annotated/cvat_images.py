@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from pathlib import Path, PurePosixPath
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
+from clipdex.readers.annotated.image_folders import Guesses, ImageFinder
+from clipdex.readers.base import DEFAULT_SUBSET
 from clipdex.readers.elsewhere import Elsewhere
+from clipdex.readers.masks import is_usually_mask
 from clipdex.readers.mounts import may_be_there
+from clipdex.readers.naming import SUBSETS
 
 _FOLDERS = ("images", "frames", "data", "")
+_MOST_NAMES = 1000
 _FRAME = re.compile(r"frame_?0*(\d{1,9})", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}")
 
@@ -29,6 +35,8 @@ class CvatImages:
     ----------
     guessed
         Number of images that were found only without the first folders of their names.
+    guesses
+        Images that are called otherwise here.
     """
 
     def __init__(self, root: Path, xml: PurePosixPath) -> None:
@@ -40,7 +48,10 @@ class CvatImages:
         self._last: dict[str, tuple[str]] = {}
         self._places: dict[str, list[str]] = {}
         self._names: dict[str, dict[str, str]] = {}
+        self._subset_folders: list[str] | None = None
+        self._finders: dict[str, ImageFinder] = {}
         self.guessed = 0
+        self.guesses = Guesses()
 
     def find(self, name: str, subset: str) -> str | None:
         """Return the path of an image relative to the root, or an absolute one; None where there is no such file."""
@@ -57,7 +68,41 @@ class CvatImages:
                     self._last[subset] = (folder,)
                     self.guessed += start > 0
                     return found
-        return None
+        found = self._in_one_subset("/".join(parts)) if parts and not subset else None
+        return found or self._respelled(name, subset)
+
+    def _respelled(self, name: str, subset: str) -> str | None:
+        """Find an image whose name is written otherwise: in letter case, extension, or with escapes of addresses."""
+        if subset not in self._finders:
+            finder = self._finders[subset] = ImageFinder(os.fspath(self._root), self._folders(subset))
+            finder.guesses = self.guesses
+        try:
+            found = self._finders[subset].find(name)
+        except OSError:
+            return None
+        return None if isinstance(found, str) else found.path
+
+    def _in_one_subset(self, name: str) -> str | None:
+        """Find an image without subset in the annotations: in the folder of the only subset that has it."""
+        if self._subset_folders is None:
+            self._subset_folders = [below for folder in self._folders("") for below in self._folders_in(folder)]
+        places = dict.fromkeys(found for folder in self._subset_folders if (found := self._there(folder + name)))
+        return next(iter(places)) if len(places) == 1 else None
+
+    def _folders_in(self, folder: str) -> list[str]:
+        """Return the folders in a folder of images that may be of subsets, with a slash after each."""
+        of_images = folder.rpartition("/")[0].rpartition("/")[2] in _FOLDERS[:-1]
+        found = []
+        try:
+            with os.scandir(os.path.join(self._root, folder)) as entries:  # noqa: PTH118
+                for entry in itertools.islice(entries, _MOST_NAMES):
+                    path = f"{folder}{entry.name}/"
+                    fits = entry.name.lower() in SUBSETS or (of_images and not is_usually_mask(path))
+                    if fits and entry.name[0] != "." and entry.is_dir():
+                        found.append(path)
+        except (OSError, ValueError):
+            return []
+        return sorted(found)
 
     def may_be_there(self, name: str, subset: str) -> bool:
         """Tell whether an image that was not found may be on a disk that is away, or where permission is denied."""
@@ -85,7 +130,11 @@ class CvatImages:
     def _folders(self, subset: str) -> list[str]:
         """Return the folders where images of a subset may be, with a slash after each."""
         if subset not in self._places:
-            below = [name for name in (subset, "", self._stem) if "/" not in name and name != ".."]
+            below = [
+                name
+                for name in (subset, "", self._stem, *(() if subset else (DEFAULT_SUBSET,)))
+                if "/" not in name and name != ".."
+            ]
             places = (beside / folder / name for beside in self._beside for folder in _FOLDERS for name in below)
             paths = dict.fromkeys("" if path == PurePosixPath() else f"{path}/" for path in places)
             self._places[subset] = list(paths)

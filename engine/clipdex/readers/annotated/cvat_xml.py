@@ -11,6 +11,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from clipdex.errors import DatasetError
+from clipdex.readers.annotated.cvat_mending import Mender
 
 _BLOCK = 1 << 16
 # CVAT nests six elements.
@@ -18,6 +19,7 @@ _MOST_NESTED = 100
 # The longest tag that is read: masks are numbers in an attribute.
 _MOST_BYTES_OF_A_TAG = 64 << 20
 _IN_ROOT, _IN_ENTRY = 1, 2
+_MOST_CHARACTERS = 1000
 _LABELLED = ("tag", "box", "polygon", "polyline", "points", "cuboid", "ellipse", "mask", "skeleton")
 
 
@@ -48,7 +50,8 @@ class Problem(NamedTuple):
 def entries(path: Path) -> Iterator[Frame | Track | Problem]:
     """Yield the images and tracks of a file in its order. A subset that ``<meta>`` alone names is that of all.
 
-    A file that is damaged gives what is before the damage.
+    A file that is damaged gives what is before the damage, also of the image that it is in. An ampersand that is not
+    escaped is read as one.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class _Parser:
         self._subset = ""
         self._text: list[str] | None = None
         self._since = 0
+        self._mender = Mender()
         self._expat = expat.ParserCreate()
         self._expat.buffer_text = True
         self._expat.StartElementHandler = self._start
@@ -97,7 +101,11 @@ class _Parser:
         try:
             if self._since > _MOST_BYTES_OF_A_TAG:
                 raise _Refused(f"one tag has more than {_MOST_BYTES_OF_A_TAG >> 20} MiB")
-            self._expat.Parse(data, not data)
+            told = self._mender.replaced
+            block = self._mender.mended(data)
+            if self._mender.replaced and not told:
+                self._problem("from here on it is not all valid UTF-8: other letters are read as those of Windows")
+            self._expat.Parse(block, not data)
             self.ended = not data
         except _Refused as error:
             self._stop(str(error))
@@ -108,6 +116,8 @@ class _Parser:
 
     def _stop(self, reason: str) -> None:
         self.found.append(Problem(reason, self._expat.CurrentLineNumber))
+        if len(self._open) > _IN_ROOT and self._open[_IN_ROOT] in ("image", "track"):
+            self._end_entry(self._open[_IN_ROOT])
         self.ended = True
 
     def _declared(self, *_: object) -> None:
@@ -125,7 +135,7 @@ class _Parser:
             self._labels, self._frames = {}, []
         elif depth == _IN_ENTRY and self._open[_IN_ROOT] == "image":
             # A skeleton has shapes of its own, whose labels are those of its joints.
-            if label := attributes.get("label", "").strip():
+            if label := self._label(tag, attributes):
                 self._labels[label] = None
             elif tag in _LABELLED:
                 self._problem(f"a {tag} without a label")
@@ -134,6 +144,14 @@ class _Parser:
         elif tag == "subset" and self._open[_IN_ROOT:] == ["meta", "task"]:
             self._text = []
         self._open.append(tag)
+
+    def _label(self, tag: str, attributes: dict[str, str]) -> str:
+        """Return the label of an element; of one without end the beginning."""
+        label = attributes.get("label", "").strip()
+        if len(label) > _MOST_CHARACTERS:
+            self._problem(f"the label of a {tag} has {len(label):,} characters, and is cut off")
+            label = f"{label[:_MOST_CHARACTERS]}..."
+        return label
 
     def _shape(self, attributes: dict[str, str]) -> None:
         number = attributes.get("frame", "")
@@ -148,16 +166,19 @@ class _Parser:
         if self._text is not None:
             self._subset, self._text = "".join(self._text).strip(), None
         elif len(self._open) == _IN_ROOT and tag in ("image", "track"):
-            subset = self._entry.get("subset", "").strip() or self._subset
-            if tag == "track":
-                self._track(subset)
-            elif name := self._entry.get("name", "").strip():
-                self.found.append(Frame(name, subset, tuple(self._labels), self._line))
-            else:
-                self.found.append(Problem("an image without a name", self._line))
+            self._end_entry(tag)
+
+    def _end_entry(self, tag: str) -> None:
+        subset = self._entry.get("subset", "").strip() or self._subset
+        if tag == "track":
+            self._track(subset)
+        elif name := self._entry.get("name", "").strip():
+            self.found.append(Frame(name, subset, tuple(self._labels), self._line))
+        else:
+            self.found.append(Problem("an image without a name", self._line))
 
     def _track(self, subset: str) -> None:
-        label = self._entry.get("label", "").strip()
+        label = self._label("track", self._entry)
         if not label:
             self.found.append(Problem("a track without a label", self._line))
         self.found.append(Track(label, subset, tuple(self._frames)))

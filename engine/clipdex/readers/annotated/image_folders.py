@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.elsewhere import ADDRESS, spellings
 from clipdex.readers.mounts import is_away
+from clipdex.wording import counted, shortened
 
 # Anything else is looked at more closely: folders such as ./ and .., backslashes, addresses, other letters than ASCII.
 _PLAIN = re.compile(r"(?!\.{0,2}/)[ -\[\]-~]+", re.ASCII)
@@ -49,7 +50,7 @@ class Guesses:
     fronts
         The folders that names began with and that are not here, with the folder that stands for them.
     respelled
-        Number of images whose names differ in letter case or extension.
+        Number of images whose names differ in letter case, extension, escapes of addresses or blanks around them.
     example
         The first of them: as written, and as it is called here.
     """
@@ -57,6 +58,14 @@ class Guesses:
     fronts: dict[str, str] = field(default_factory=dict)
     respelled: int = 0
     example: tuple[str, str] = ("", "")
+
+    def remark(self) -> str:
+        """Say how many images are called otherwise, without a full stop; empty where none is."""
+        if not self.respelled:
+            return ""
+        written, here = map(shortened, self.example)
+        are = "is" if self.respelled == 1 else "are"
+        return f"{counted(self.respelled, 'image')} {are} called otherwise here, such as {here} for {written}"
 
 
 class ImageFinder:
@@ -156,7 +165,7 @@ class ImageFinder:
             return found
         if places:
             return f"several folders have it, {' and '.join(list(places)[:2])}"
-        found = self._respelled(name, parts)
+        found = self._respelled(name, parts) or self._decoded(name)
         if found is not None:
             return found
         return "addresses are not fetched" if ADDRESS.match(name) else "no such file"
@@ -183,6 +192,23 @@ class ImageFinder:
                     return found
         return None
 
+    def _decoded(self, name: str) -> Found | None:
+        """Look for a name with escapes as in addresses, such as ``a%20b.jpg``, or with blanks around it."""
+        decoded = (unquote(name, errors="surrogateescape") if "%" in name else name).strip()
+        if decoded == name:
+            return None
+        parts = _parts(decoded)
+        found = self._as_written(decoded) or self._with_other_front(decoded, parts)
+        if found is None:
+            return self._respelled(decoded, parts)
+        self._tell_respelled(name, found)
+        return found
+
+    def _tell_respelled(self, name: str, found: Found) -> None:
+        self.guesses.respelled += 1
+        if not self.guesses.example[0]:
+            self.guesses.example = (name, found.path)
+
     def _respelled(self, name: str, parts: list[str]) -> Found | None:
         """Look for an image whose name differs in letter case or extension only."""
         if not parts:
@@ -197,9 +223,7 @@ class ImageFinder:
             actual = there.get(base) or there.get(f"{stem}.")
             found = self._at(posixpath.join(folder, inside, actual)) if actual else None
             if found is not None:
-                self.guesses.respelled += 1
-                if not self.guesses.example[0]:
-                    self.guesses.example = (name, found.path)
+                self._tell_respelled(name, found)
                 return found
         return None
 

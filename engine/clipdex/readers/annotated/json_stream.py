@@ -1,8 +1,8 @@
 """Reading a large JSON file piece by piece: the members of its one object, and their elements, in bounded memory.
 
 It takes what tools write although JSON forbids it: a byte order mark, UTF-16 and UTF-32, commas before a closing
-bracket, line breaks in texts, NaN and Infinity. Bytes that are not valid UTF-8 become lone surrogates, as in names of
-files.
+bracket, line breaks in texts, NaN and Infinity. A number of thousands of digits is a text. Bytes that are not valid
+UTF-8 become lone surrogates, as in names of files.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _MOST_TO_MEND = 1 << 16
 _NEAR_THE_CUT = 16
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 _BLANKS = re.compile(r"[\s\ufeff]*")
+# What editors and file systems leave at the end of a file.
+_AT_THE_END = re.compile(r"[\s\ufeff\0\x1a]*")
 # All up to the next bracket, or up to a text that is cut off.
 _TO_BRACKET = re.compile(r'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
 _IN_TEXT = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
@@ -31,9 +33,29 @@ _SCALAR = re.compile(r"[^\s,\[\]{}]*+")
 _COMMA_TOO_MANY = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")|,(?=\s*+[\]}])', re.DOTALL)
 _CLOSES = {"[": "]", "{": "}"}
 _REST = "rest"
+# Members of one image, annotation or category, where a list of them is expected.
+_OF_ONE = frozenset(
+    {
+        *("id", "image_id", "category_id", "category_ids", "file_name", "name", "supercategory", "bbox", "area"),
+        *("iscrowd", "segmentation", "segments_info", "caption", "keypoints", "num_keypoints", "width", "height"),
+        *("license", "flickr_url", "coco_url", "date_captured", "skeleton"),
+    }
+)
+NO_OBJECT = "it is no JSON object"
 ENDS_EARLY = "the file ends before its JSON does"
 
 _scan = make_scanner(json.JSONDecoder(strict=False))  # type: ignore[arg-type]
+
+
+def _number(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
+
+
+# Slower, for elements with a number of too many digits.
+_scan_long_numbers = make_scanner(json.JSONDecoder(strict=False, parse_int=_number))  # type: ignore[arg-type]
 
 
 class JsonError(Exception):
@@ -96,19 +118,24 @@ class JsonStream:
         """
         opening = self._next(_BLANKS)
         if opening != "{":
-            raise JsonError("it is no JSON object" if opening else "it is empty")
+            raise JsonError(NO_OBJECT if opening else "it is empty")
         self._at += 1
         while True:
             following = self._next(_BETWEEN)
             if not following:
                 raise JsonError(ENDS_EARLY)
             if following == "}":
+                self._at += 1
                 return
             key = self._key()
             self._untouched = True
             yield key
             if self._untouched:
                 self._skip()
+
+    def following(self) -> str:
+        """After the last member, return the character that follows the object; empty at the end of the file."""
+        return self._next(_AT_THE_END)
 
     def opening(self) -> str:
         """Return the first character of the value of a member."""
@@ -216,10 +243,11 @@ class JsonStream:
         """Read a value, or pass over it where it cannot be read."""
         self._next(_BLANKS)
         self._start = self._at
+        scan = _scan
         while True:
             text, at = self._text, self._at
             try:
-                value, end = _scan(text, at)
+                value, end = scan(text, at)
             except StopIteration as stop:
                 reason, cut = "a value is missing", int(stop.value) + _NEAR_THE_CUT >= len(text)
             except json.JSONDecodeError as error:
@@ -228,7 +256,8 @@ class JsonStream:
             except RecursionError:
                 reason, cut = "it is nested too deeply", False
             except ValueError:
-                reason, cut = "it has a number of too many digits", False
+                scan = _scan_long_numbers
+                continue
             else:
                 # A number near the end of the text may go on.
                 whole = end < len(text) if type(value) is dict else end + _NEAR_THE_CUT < len(text)
@@ -298,6 +327,21 @@ class JsonStream:
             begin = -1
             if not self._more():
                 raise JsonError(ENDS_EARLY)
+
+
+def members_or_one(stream: JsonStream) -> Iterator[tuple[str | None, object]]:
+    """Yield what ``elements`` does; where a list is expected and one of its objects alone is there, that object."""
+    if stream.opening() == "[":
+        yield from stream.elements()
+        return
+    alone: dict[str, object] = {}
+    for key, value in stream.elements():
+        if key in _OF_ONE:
+            alone[key] = value
+        else:
+            yield key, value
+    if alone:
+        yield None, alone
 
 
 def flat_object(**values: str) -> re.Pattern[str]:

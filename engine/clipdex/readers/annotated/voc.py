@@ -19,6 +19,7 @@ from clipdex.readers.annotated.voc_matching import Matching
 from clipdex.readers.annotated.voc_xml import Annotation, read_annotation, read_labels
 from clipdex.readers.base import AWAY, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.files import media_of
+from clipdex.readers.masks import is_usually_mask
 from clipdex.wording import counted
 
 UNLISTED = "unlisted"
@@ -205,9 +206,18 @@ class _Reading:
         remarks = self._reader.remarks
         if self._hidden and not self._unlisted:
             remarks.append("All images are items, because annotations or lists cannot be read.")
-        elif count:
+            return
+        example = ""
+        if count:
+            count = 0
+            for number, name in self._catalogue.left_out():
+                place = self._places[number]
+                if not is_usually_mask(place.ids + name):
+                    count += 1
+                    example = example or place.path + name
+        if count:
             has, is_ = ("has", "is") if count == 1 else ("have", "are")
             remarks.append(
-                f"{counted(count, 'image')} {has} no XML file and {is_} in no list, and {is_} left out; "
-                f"--option {UNLISTED}=yes takes all images."
+                f"{counted(count, 'image')} {has} no XML file and {is_} in no list, and {is_} left out, such as "
+                f"{example}; --option {UNLISTED}=yes takes all images."
             )

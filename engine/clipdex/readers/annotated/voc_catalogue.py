@@ -151,10 +151,13 @@ class Catalogue:
         """Tell whether an image is without a file of annotations."""
         return bool(self._one(f"SELECT 1 FROM image WHERE NOT {_HAS_ANNOTATION.format('image')} LIMIT 1"))
 
-    def add_lines(self, lines: Iterable[Line]) -> None:
-        """Add lines of lists."""
+    def add_lines(self, lines: Iterable[Line]) -> int:
+        """Add lines of lists; return how many there are."""
+        count = 0
         for batch in _batches(lines):
+            count += len(batch)
             self._database.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?)", batch)
+        return count
 
     def add_classes(self, classes: Iterable[tuple[int, str, str]]) -> None:
         """Add labels by key, of images without a file of annotations."""
@@ -308,6 +311,13 @@ class Catalogue:
     def images(self) -> int:
         """Return how many images there are."""
         return int(str(self._one("SELECT COUNT(*) FROM image")))
+
+    def left_out(self) -> Iterator[tuple[int, str]]:
+        """Yield folder and name of the images that are no items, by path."""
+        yield from self._database.execute(
+            f"SELECT folder, name FROM image WHERE listed IS NULL AND NOT {_HAS_ANNOTATION.format('image')} "
+            "ORDER BY number"
+        )
 
     def described(self) -> Iterator[list[Described]]:
         """Yield the items in item order, each once for every file of annotations that it has."""

@@ -36,7 +36,9 @@ def _of_dataset(layout: Layout, folder: str) -> str | None:
     inside = {name.lower(): name for name in _folders(layout, folder)}
     for kind in sorted(ANNOTATION_FOLDERS & inside.keys()):
         base = f"{folder}{inside[kind]}"
-        found = _of_voc(layout, [f"{base}/*.xml", f"{base}/*/*.xml", f"{base}/*/*/*.xml", f"{base}/*/*"])
+        found = _of_voc(
+            layout, [f"{base}/*.xml", f"{base}/*.XML", f"{base}/*/*.xml", f"{base}/*/*/*.xml", f"{base}/*/*"]
+        )
         if found:
             return f"it has {found}"
     if "jpegimages" not in inside:

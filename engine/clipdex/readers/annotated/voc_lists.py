@@ -164,11 +164,15 @@ class ListReading:
 
     def read(self, lists: list[ImageList]) -> None:
         """Add the lines of lists to the catalogue; those about classes are read where they say more than the others."""
-        plain = {(one.base, one.subset) for one in lists if not one.label}
         labels = any(one.label for one in lists) and self._catalogue.lacks_annotations()
-        for one in lists:
-            if not one.label or (one.base, one.subset) not in plain:
-                self._catalogue.add_lines(line for line, _ in self._lines(one))
+        # Of a subset whose own lists have no line, those about classes tell the images.
+        plain: set[tuple[str, str]] = set()
+        for one in sorted(lists, key=lambda one: bool(one.label)):
+            whole = (one.base, one.subset)
+            if (not one.label or whole not in plain) and self._catalogue.add_lines(
+                line for line, _ in self._lines(one)
+            ):
+                plain |= set() if one.label else {whole}
         if labels:
             for one in lists:
                 if one.label and one.subset.lower() not in _UNIONS:
