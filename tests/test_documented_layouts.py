@@ -193,6 +193,21 @@ YOLO = {
         Tree({"images/train/a.jpg": IMAGE, "labels/train/a.txt": CAT}, {"train/a.jpg": "0"}),
         Tree({"train/images/a.jpg": IMAGE, "train/labels/a.txt": CAT}, {"train/a.jpg": "0"}),
     ],
+    "`images_train` and `labels_train`, `train_images` and `train_labels`, `train/img` and `train/txt`": [
+        Tree({f"{images}/a.jpg": IMAGE, f"{labels}/a.txt": CAT}, {"train/a.jpg": "0"})
+        for images, labels in (
+            ("images_train", "labels_train"),
+            ("train_images", "train_labels"),
+            ("train/img", "train/txt"),
+        )
+    ],
+    "the dataset in the only folder of the one you name, as an archive unpacks": [
+        Tree({f"pets/{name}": text for name, text in {"data.yaml": USUAL, **TWO}.items()}, BOTH)
+    ],
+    "`masks` beside `images`, with the same names in it": [
+        Tree({"images/a.jpg": IMAGE, "labels/a.txt": CAT, "masks/a.png": IMAGE}, {"default/a.jpg": "0"}),
+        Tree({**ROBOFLOW_YOLO, "train/masks/a.png": IMAGE}, BOTH),
+    ],
     "labels beside the images": [
         Tree({"train/a.jpg": IMAGE, "train/a.txt": CAT, "classes.txt": "cat\ndog\n"}, {"train/a.jpg": "cat"})
     ],
