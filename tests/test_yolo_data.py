@@ -137,6 +137,34 @@ def test_aliases_of_long_texts_and_very_many_keys_take_no_long_time(kind, tmp_pa
     assert time.process_time() - before < 3
 
 
+MERGED = {
+    "of the document": "base: &base\n  names: [cat, dog]\n<<: *base\ntrain: images/train\nval: images/val\n",
+    "of a list": "a: &a {names: [cat, dog]}\nb: &b {names: [x], val: images/val}\n<<: [*a, *b]\ntrain: images/train\n",
+    "of the names": USUAL.replace("[cat, dog]", "{<<: {0: cat, 1: x}, 1: dog}"),
+    "behind what it may not replace": USUAL + "<<: {names: [x, y]}\n",
+}
+
+
+@pytest.mark.parametrize("kind", MERGED)
+def test_merge_keys_are_read(kind, tmp_path):
+    read = Read(write(tmp_path, {"data.yaml": MERGED[kind], **TWO}))
+    assert (read.items, read.problems) == ({"train/a.jpg": ["cat"], "val/b.jpg": ["dog"]}, [])
+
+
+@pytest.mark.parametrize("value", ["cat", "*nothing", "[[a]]", "~"])
+def test_a_merge_key_that_stands_for_no_mapping_is_named_and_loses_no_other_key(value, tmp_path):
+    read = Read(write(tmp_path, {"data.yaml": f"extra:\n  <<: {value}\n{USUAL}", **TWO}))
+    assert read.items == {"train/a.jpg": ["cat"], "val/b.jpg": ["dog"]}
+    assert read.problems == ["data.yaml: the merge key << stands for no mapping that can be read"]
+
+
+def test_merge_keys_that_stand_for_very_much_are_given_up_soon():
+    many = "a: &a {" + ", ".join(f"k{n}: 1" for n in range(5000)) + "}\n"
+    read, problems = read_yaml(many + "m: {l: [" + "{<<: *a}, " * 5000 + "]}\n")
+    assert "the merge key << stands for no mapping that can be read" in [one.reason for one in problems]
+    assert (len(read["a"]), "m" in read) == (5000, False)
+
+
 def test_more_places_than_are_looked_for_are_counted_in_a_sentence(tmp_path):
     folders = ", ".join(f"images/{number}" for number in range(1200))
     read = Read(write(tmp_path, {"data.yaml": f"test: []\ntrain: [images/val, {folders}]\nnames: [cat, dog]\n", **TWO}))
