@@ -181,6 +181,16 @@ YOLO = {
         )
         for where in ("images/train", "[images/train]", "train.txt", "images/train/*.jpg")
     ],
+    "`train: {images: images/train, labels: boxes/train}`": [
+        Tree(
+            {
+                "data.yaml": f"train: {{images: images/train, labels: boxes/train}}\n{NAMES}",
+                "images/train/a.jpg": IMAGE,
+                "boxes/train/a.txt": DOG,
+            },
+            {"train/a.jpg": "dog"},
+        )
+    ],
     "`path:` or `train:` of another machine, `../train/images` of Roboflow": [
         Tree({"data.yaml": f"path: /gone/ds\n{USUAL}", **TWO}, BOTH),
         Tree({"data.yaml": f"train: C:\\gone\\images\\train\nval: /gone/images/val\n{NAMES}", **TWO}, BOTH),

@@ -54,11 +54,26 @@ def test_a_byte_order_mark_and_json_are_read(text, tmp_path):
     ("written", "label"),
     [
         *((text, text) for text in ("no", "Yes", "on", "010", "1.0", "~", "2024-01-01", "猫")),
-        *(("'a, b'", "a, b"), ('"\\ud83d\\ude00"', "\U0001f600"), ('"\\ud83d"', "\ufffd"), ("x" * 999, "x" * 200)),
+        *(("'a, b'", "a, b"), ('"\\ud83d\\ude00"', "\U0001f600"), ('"\\ud83d"', "\ufffd")),
     ],
 )
 def test_a_name_stays_the_text_that_is_written(written, label, tmp_path):
     assert labels_of(tmp_path, CAT, f"names: [{written}]\n") == ([label], [])
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["x" * 200, "y" * 250], "a class has a name of more than 200 characters, class 1: the rest was cut"),
+        (["x" * 201, "y" * 999], "2 classes have names of more than 200 characters, such as class 0: the rest was cut"),
+    ],
+)
+def test_names_that_are_too_long_are_cut_and_counted(names, said, tmp_path):
+    cut = ["x" * 200, "y" * 200]
+    assert labels_of(tmp_path / "a", CAT + DOG, f"names: [{', '.join(names)}]\n") == (cut, [f"data.yaml: {said}"])
+    read = Read(write(tmp_path / "b", {"classes.txt": "\n".join(names), "a.jpg": "", "a.txt": CAT + DOG}))
+    assert (read.items["default/a.jpg"], read.problems) == (cut, [f"classes.txt: {said}"])
+    assert read.reader.annotation_problems.count == sum(len(name) > 200 for name in names)
 
 
 def test_a_name_that_is_empty_or_no_text_leaves_the_number(tmp_path):

@@ -102,7 +102,7 @@ class _Reading:
             raise no_images(reader.location, " ".join(self._places.remarks[:1]))
         problems = reader.annotation_problems
         reads = LabelReader(description.names, problems, self._root)
-        self._files = LabelFiles(self._root, reads, problems, LabelFolders(self._places.home))
+        self._files = LabelFiles(self._root, reads, problems, LabelFolders(self._places.home, self._places.labels))
         self._listed = PathSet()
         self._masks = MaskFiles(Layout(Path(self._places.home)))
 
