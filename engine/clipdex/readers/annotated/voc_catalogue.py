@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from clipdex.readers.annotated.voc_folders import Place, composed, stem_of
-from clipdex.readers.annotated.voc_pairs import UNION_RANK, Pairs
+from clipdex.readers.annotated.voc_pairs import UNION_RANK, Paired, Pairs
 from clipdex.readers.base import ReadItem
 
 _BATCH = 10_000
@@ -391,14 +391,12 @@ class Catalogue:
             return len(self._pairs)
         return int(str(self._one("SELECT COUNT(*) FROM image")))
 
+    def paired(self) -> Iterator[Paired] | None:
+        """Return the items in item order where keys alone joined them; otherwise None, and ``described`` has them."""
+        return None if self._pairs is None or self._order is None else self._pairs.items(self._order)
+
     def described(self) -> Iterator[list[Described]]:
         """Yield the items in item order, each once for every file of annotations that it has."""
-        if self._pairs is not None and self._order is not None:
-            for number, place, name, stem, subset, size, mtime_ns, folder in self._pairs.items(self._order):
-                said = None if folder is None else f"{stem}.xml", None
-                image = number, place.number, name, place.family, stem, place.ids + name, subset, size, mtime_ns
-                yield [Described(*image, folder, *said)]
-            return
         rows = self._database.execute(
             "SELECT image.number, image.folder, image.name, image.family, image.stem, id, "
             "COALESCE(listed, subset) AS part, size, mtime, annotation.folder, annotation.name, said "

@@ -18,7 +18,8 @@ from clipdex.readers.folder import FolderReader
 _Found = Callable[[str, str], None]
 _FoundImage = Callable[[str, str, int, int], None]
 # Quicker to look up than the extension of a name is to be taken out.
-_USUAL_ENDS = (".jpg", ".JPG", ".png", ".jpeg", ".JPEG")
+_USUAL_ENDS = frozenset({".jpg", ".JPG", ".png"})
+_XML = ".xml"
 
 
 class DatasetFolder(FolderReader):
@@ -45,7 +46,10 @@ class DatasetFolder(FolderReader):
 
     def _file(self, entry: os.DirEntry[str], item_id: str) -> Sequence[ReadItem | UnreadableItem]:
         name = entry.name
-        if name.endswith(_USUAL_ENDS):
+        end = name[-4:]
+        if end == _XML:
+            return self._of_annotations(entry, item_id)
+        if end in _USUAL_ENDS:
             try:
                 status = entry.stat()
             except OSError:
@@ -53,8 +57,8 @@ class DatasetFolder(FolderReader):
             if stat.S_ISREG(status.st_mode):
                 self._image(item_id[: -len(name)], name, status.st_size, status.st_mtime_ns)
                 return ()
-        suffix = ".xml" if name.endswith(".xml") else suffix_of(name)
-        if suffix == ".xml" or (not suffix and _is_for_annotations(item_id)):
+        suffix = suffix_of(name)
+        if suffix == _XML or (not suffix and _is_for_annotations(item_id)):
             return self._of_annotations(entry, item_id)
         if suffix == ".txt" and is_list(item_id):
             self._image_list(item_id)

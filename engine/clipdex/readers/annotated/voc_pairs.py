@@ -18,6 +18,10 @@ UNION_RANK = 1000
 _SUFFIX = ".xml"
 _NONE = -1
 
+# An item: folder, name, subset, size and time of its image, and the path of its annotations below the root; empty where
+# there are none.
+Paired = tuple[Place, str, str, int, int, str]
+
 
 class Pairs:
     """Images of different keys, files of annotations called as the stem of their key, and the subsets of the images.
@@ -161,8 +165,8 @@ class Pairs:
             return None
         return array("i", (number for _, _, number in keys))
 
-    def items(self, order: Sequence[int]) -> Iterator[tuple[int, Place, str, str, str, int, int, int | None]]:
-        """Yield the items: number, folder, name, stem, subset, size, time, and number of the folder of annotations."""
+    def items(self, order: Sequence[int]) -> Iterator[Paired]:
+        """Yield the items."""
         names, stems, folders, sizes, times = self._names, self._stems, self._folders, self._sizes, self._times
         for number in order:
             place = self._places[folders[number]]
@@ -173,7 +177,8 @@ class Pairs:
                 if annotated is None:
                     continue
                 subset = place.subset
-            yield number, place, names[number], stem, subset, sizes[number], times[number], annotated
+            annotation = "" if annotated is None else f"{self._places[annotated].path}{stem}{_SUFFIX}"
+            yield place, names[number], subset, sizes[number], times[number], annotation
 
     def _subset(self, number: int, place: Place) -> str | None:
         """Return the subset that makes an item of an image even without annotations."""
