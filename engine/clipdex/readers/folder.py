@@ -154,7 +154,7 @@ class FolderReader(Reader):
             yield UnreadableItem(prefix.rstrip("/") or ".", "it is an empty mount point", AWAY, unseen=True)
             return
         # Sorting folders by their name with the slash makes the ids below come out in their own order.
-        for name, entry in sorted(map(_with_slash, visible), key=operator.itemgetter(0)):
+        for name, entry in sorted(_with_slashes(visible), key=operator.itemgetter(0)):
             is_folder = name[-1] == "/"
             if not name.isascii() and not _is_utf8(name):
                 if is_folder or suffix_of(name) in IMAGE_SUFFIXES:
@@ -255,12 +255,19 @@ def _leads_to_nothing(link: os.DirEntry[str]) -> bool:
     return False
 
 
-def _with_slash(entry: os.DirEntry[str]) -> tuple[str, os.DirEntry[str]]:
-    """Return the name of an entry, with a slash after that of a folder, and the entry."""
+def _with_slashes(entries: list[os.DirEntry[str]]) -> list[tuple[str, os.DirEntry[str]]]:
+    """Return the name of each entry, with a slash after that of a folder, and the entry."""
     try:
-        return (f"{entry.name}/" if entry.is_dir() else entry.name), entry
+        return [(f"{entry.name}/" if entry.is_dir() else entry.name, entry) for entry in entries]
     except OSError:
-        return entry.name, entry
+        return [(f"{entry.name}/" if _is_folder(entry) else entry.name, entry) for entry in entries]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_utf8(name: str) -> bool:

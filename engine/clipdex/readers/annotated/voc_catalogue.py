@@ -135,7 +135,7 @@ class Catalogue:
         if self._pairs is None:
             self._flush()
             self._make_joinable()
-        elif not self._pairs.all_have_images():
+        elif not self._pairs.join():
             self._open()
 
     @property

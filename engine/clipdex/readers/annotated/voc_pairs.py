@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
-from clipdex.readers.annotated.voc_folders import Place, stem_of
+from clipdex.readers.annotated.voc_folders import Place, composed, stem_of
 
 # Lists of this rank or a higher one are unions of others, such as trainval.
 UNION_RANK = 1000
@@ -46,12 +46,13 @@ class Pairs:
         self._numbers: dict[int, dict[str, int]] = defaultdict(dict)
         self._annotated: dict[int, dict[str, int]] = defaultdict(dict)
         self._annotations = 0
-        # By the number of an image.
+        # By the number of an image; of the joined ones, the folder of the annotations.
         self._names: list[str] = []
         self._stems: list[str] = []
         self._folders = array("i")
         self._sizes = array("q")
         self._times = array("q")
+        self._joined = array("i")
         # The number of a subset whose list has the image, also among the lists of one task alone.
         self._listed = array("i")
         self._of_task = array("i")
@@ -70,9 +71,8 @@ class Pairs:
             self._enter(place)
         stem = stem_of(name)
         number = len(self._names)
-        if stem in self._numbers_here or place.aside or number >= self.most:
+        if place.aside or number >= self.most or self._numbers_here.setdefault(stem, number) != number:
             return False
-        self._numbers_here[stem] = number
         self._names.append(name)
         self._stems.append(stem)
         self._folders.append(place.number)
@@ -84,10 +84,13 @@ class Pairs:
         """Add a file of annotations; return whether it could be."""
         if place is not self._place:
             self._enter(place)
-        stem = stem_of(name)
-        if stem in self._annotated_here or name != stem + _SUFFIX or self._annotations >= self.most:
+        usual = name[-len(_SUFFIX) :] == _SUFFIX and (name.isascii() or composed(name) == name)
+        if not usual or self._annotations >= self.most:
             return False
-        self._annotated_here[stem] = place.number
+        before = len(self._annotated_here)
+        self._annotated_here.setdefault(name[: -len(_SUFFIX)], place.number)
+        if len(self._annotated_here) == before:
+            return False
         self._annotations += 1
         return True
 
@@ -95,9 +98,15 @@ class Pairs:
         self._place = self._places[place.number] = place
         self._numbers_here, self._annotated_here = self._numbers[place.family], self._annotated[place.family]
 
-    def all_have_images(self) -> bool:
-        """Tell whether each file of annotations has an image."""
-        return all(stems.keys() <= self._numbers[family].keys() for family, stems in self._annotated.items())
+    def join(self) -> bool:
+        """Join all files of annotations with their images; return whether each has one."""
+        self._joined = array("i", [_NONE]) * len(self)
+        for family, annotated in self._annotated.items():
+            for number, folder in zip(map(self._numbers[family].get, annotated), annotated.values(), strict=True):
+                if number is None:
+                    return False
+                self._joined[number] = folder
+        return True
 
     def lack_annotations(self) -> bool:
         """Tell whether an image is without a file of annotations, where each of these has an image."""
@@ -157,8 +166,8 @@ class Pairs:
         if self._folders.count(self._folders[0] if self._folders else 0) == len(self):
             return range(len(self))
         keys = []
-        for number, (place, name, stem, _, _, subset) in enumerate(self.images()):
-            if subset is not None or stem in self._annotated[place.family]:
+        for number, (place, name, _, _, _, subset) in enumerate(self.images()):
+            if subset is not None or self._joined[number] != _NONE:
                 keys.append((place.ids + name, place.subset if subset is None else subset, number))
         keys.sort()
         if any(one[:2] == other[:2] for one, other in itertools.pairwise(keys)):
@@ -167,17 +176,16 @@ class Pairs:
 
     def items(self, order: Sequence[int]) -> Iterator[Paired]:
         """Yield the items."""
-        names, stems, folders, sizes, times = self._names, self._stems, self._folders, self._sizes, self._times
+        names, folders, sizes, times, joined = self._names, self._folders, self._sizes, self._times, self._joined
         for number in order:
             place = self._places[folders[number]]
-            stem = stems[number]
-            annotated = self._annotated[place.family].get(stem)
+            folder = joined[number]
             subset = self._subset(number, place)
             if subset is None:
-                if annotated is None:
+                if folder == _NONE:
                     continue
                 subset = place.subset
-            annotation = "" if annotated is None else f"{self._places[annotated].path}{stem}{_SUFFIX}"
+            annotation = "" if folder == _NONE else f"{self._places[folder].path}{self._stems[number]}{_SUFFIX}"
             yield place, names[number], subset, sizes[number], times[number], annotation
 
     def _subset(self, number: int, place: Place) -> str | None:
