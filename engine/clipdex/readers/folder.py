@@ -154,7 +154,11 @@ class FolderReader(Reader):
             yield UnreadableItem(prefix.rstrip("/") or ".", "it is an empty mount point", AWAY, unseen=True)
             return
         # Sorting folders by their name with the slash makes the ids below come out in their own order.
-        for name, entry in sorted(_with_slashes(visible), key=operator.itemgetter(0)):
+        left = sorted(_with_slashes(visible), key=operator.itemgetter(0), reverse=True)
+        del listed, visible
+        while left:
+            # Entries are let go one by one, because readers may keep something of each.
+            name, entry = left.pop()
             is_folder = name[-1] == "/"
             if not name.isascii() and not _is_utf8(name):
                 if is_folder or suffix_of(name) in IMAGE_SUFFIXES:
