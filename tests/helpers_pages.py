@@ -15,6 +15,8 @@ from helpers_engine import REPOSITORY
 CLONE = "/home/you/clipdex"  # where the pages have the repository
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
 _COUNTS = re.compile(r"\b(added|unchanged|images?|items?|groups?|hits?|files?|segments?|photos)\b")
+# What a build says every few seconds; a slow machine gets to it.
+_PROGRESS = re.compile(r".*: ([\d,]+ of [\d,]+ images, .*|[\d,]+ files found)")
 _TIMES = re.compile(r"\d+\.\d+ s(, \d+ images/s)?(?=; model)")
 
 
@@ -54,7 +56,8 @@ def perform(command: str, capfd, monkeypatch) -> tuple[list[str], list[str]]:
         printed = capfd.readouterr()
         failed = command.startswith("clipdex project run") and "not as recorded" in printed.out
         assert code == failed, printed.err
-        return printed.out.splitlines(), printed.err.splitlines()
+        said = [line for line in printed.err.splitlines() if not _PROGRESS.fullmatch(line)]
+        return printed.out.splitlines(), said
     else:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = {**os.environ, "PATH": path}

@@ -256,3 +256,19 @@ def test_a_dataset_whose_name_is_no_utf8_can_be_used(cli, odd, tmp_path):
     assert cli("save", "-o", tmp_path / "again").code == 0
     assert cli("info", root, "--index", index).code == 0
     assert cli("info", root, "--index", index, "--json").json[0]["items"] == 6
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_build_that_empties_an_index_says_so_and_so_does_the_dry_run(cli, tmp_path, number):
+    root = make_folder(tmp_path / "data", *(f"{at}.png" for at in range(number)))
+    assert cli("build", root).code == 0
+    for image in root.glob("*.png"):
+        image.unlink()
+    images = "1 image" if number == 1 else "3 images"
+    emptied = f"clipdex: no image in {root} could be indexed: its index loses {images} and is empty.\n"
+    for words in (["--dry-run"], []):
+        done = cli("build", root, "--prune", *words)
+        assert (done.code, done.err) == (1, emptied)
+    assert cli("build", root, "--prune").err == f"clipdex: no image in {root} could be indexed.\n"
+    asked = cli("query", root, "--text", "a dog")
+    assert (asked.code, asked.err) == (0, "No hits: the index of data has no images.\n")

@@ -281,7 +281,13 @@ def test_table(cli, leaky, other):
     assert [word for word in done.out.decode().split() if word in ("kept", "identical", "near")] == [
         *("kept", "identical", "near", "kept", "identical", "kept", "near"),
     ]
-    assert "7 of 8 images in 3 groups within 16 bits, 2 across subsets, 1 across datasets." in done.err
+    said = "7 of 8 images in 3 groups within 16 bits; groups across subsets: 2, across datasets: 1."
+    assert said in done.err
+
+
+def test_the_summary_of_groups_across_subsets_says_so_once(cli, leaky):
+    done = cli("duplicates", leaky, "--across", "subsets", "--quiet")
+    assert done.err.splitlines()[0] == "3 of 6 images in 1 group across subsets within 16 bits."
 
 
 def test_json_is_that_of_the_documentation(cli, leaky):

@@ -9,7 +9,12 @@ import pytest
 
 from helpers_engine import REPOSITORY
 
-SCRIPTS = {"make_small_coco.py": "annotations/instances_val2017.json", "make_small_yolo.py": "data.yaml"}
+SCRIPTS = {
+    "make_small_coco.py": "annotations/instances_val2017.json",
+    "make_small_cvat.py": "annotations.xml",
+    "make_small_voc.py": "ImageSets/Main/val.txt",
+    "make_small_yolo.py": "data.yaml",
+}
 
 
 def make(script, *words):
@@ -35,7 +40,7 @@ def test_a_second_run_says_that_the_dataset_exists_and_changes_nothing(script, t
 @pytest.mark.parametrize("content", ["", "null", "{}", '{"info": {}}'])
 def test_another_dataset_is_refused_with_a_sentence_and_kept(script, content, tmp_path):
     other = tmp_path / SCRIPTS[script]
-    other.parent.mkdir(exist_ok=True)
+    other.parent.mkdir(parents=True, exist_ok=True)
     other.write_text(content, encoding="utf-8")
     before = files(tmp_path)
     done = make(script, tmp_path)

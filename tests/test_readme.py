@@ -46,6 +46,12 @@ def test_pages_show_what_the_commands_print(name, request, capfd, monkeypatch):
         assert not wrong or not pages.differences(err + out, shown, clone), f"{command}: {wrong}"
 
 
+def test_a_slow_machine_prints_what_the_pages_show(clone, capfd, monkeypatch):
+    monkeypatch.setattr("clipdex_cli.progress._SECONDS_BETWEEN_LINES", 0.0)
+    out, err = pages.perform("clipdex build examples/photos/plants", capfd, monkeypatch)
+    assert (len(out), len(err)) == (0, 1), err
+
+
 def test_the_tour_has_all_that_a_newcomer_needs():
     commands = [command for command, _ in pages.steps(README)]
     assert len(commands) >= 5

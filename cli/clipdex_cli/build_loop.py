@@ -83,7 +83,7 @@ def build_all(
             exit_code = 1
         elif report.items == 0:
             _say_passed_over(report)
-            click.echo(f"clipdex: {none_indexed(report.root)}", err=True)
+            click.echo(f"clipdex: {none_indexed(report)}", err=True)
             exit_code = 1
         elif not quiet and (news or not only_news):
             _say_passed_over(report)
@@ -170,9 +170,10 @@ def none_seen(root: Path, known: int) -> str:
     return f"no image of {root} can be looked at now: its index of {counted(known, 'image')} is kept."
 
 
-def none_indexed(root: Path) -> str:
-    """Say that the index of a dataset has no image."""
-    return f"no image in {root} could be indexed."
+def none_indexed(of: BuildReport | BuildPlan) -> str:
+    """Say that the index of a dataset has no image, and how many it had."""
+    lost = f": its index loses {counted(of.removed, 'image')} and is empty" if of.removed else ""
+    return f"no image in {of.root} could be indexed{lost}."
 
 
 def outcomes(of: BuildReport | BuildPlan, damaged: int = 0) -> list[str]:

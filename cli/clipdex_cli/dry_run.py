@@ -65,7 +65,7 @@ def plan_all(
 def _complaint(plan: BuildPlan) -> str:
     """Return what a build says that runs, and fails all the same."""
     if not plan.items:
-        return none_indexed(plan.root)
+        return none_indexed(plan)
     return none_seen(plan.root, plan.items) if plan.items == plan.kept else ""
 
 

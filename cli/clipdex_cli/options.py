@@ -22,7 +22,7 @@ INDEX = click.option(
     "--index",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Use the index in DIR instead of the one in TARGET/.clipdex.",
+    help="Folder of the index. [default: .clipdex in a folder, FILE.clipdex beside a file]",
 )
 FORMAT = click.option(
     "--format",
@@ -65,13 +65,13 @@ PRECISION = click.option(
 PRUNE = click.option(
     "--prune",
     is_flag=True,
-    help="Drop what is gone even where that is all of a folder, or more than half of the index. Without --prune, such "
-    "a build stops: a disk may be away.",
+    help="Drop what is gone even where that is all of a folder, more than half of the index, or all of it. Without "
+    "--prune, such a build stops: a disk may be away.",
 )
 DRY_RUN = click.option(
     "--dry-run",
     is_flag=True,
-    help="Say what the build would do, and write nothing. Exit code: 0 when it would run, 1 when it would stop.",
+    help="Say what the build would do, and write nothing. Exit code: 0 when it would run and see an image, else 1.",
 )
 DRY_RUN_LIMIT = click.option(
     "--limit",

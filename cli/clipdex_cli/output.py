@@ -126,6 +126,8 @@ def warn(result: Result) -> None:
             click.echo(
                 f"No hits: no image in the index of {names} passes the filter ({'; '.join(filtered)}).", err=True
             )
+        elif not any(dataset.items for dataset in result.datasets):
+            click.echo(f"No hits: the index of {names} has no images.", err=True)
         else:
             click.echo(f"No hits: there is no other image in the index of {names}.", err=True)
     for sentence in result.warnings:

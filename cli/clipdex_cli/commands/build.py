@@ -54,17 +54,19 @@ def command(
     To list what clipdex can read: clipdex formats. In a project, a TARGET may be the name of a source; without one,
     all sources are built.
 
-    The index is beside the dataset. A second build hashes only what is new or changed, and drops what is gone. A build
-    saves its work every 30 seconds and on Ctrl-C; the same command continues it.
+    The index of a folder is .clipdex in it; that of a file is FILE.clipdex beside it. A second build hashes only what
+    is new or changed, and drops what is gone. A build saves its work every 30 seconds and on Ctrl-C; the same command
+    continues it.
 
     Where a folder in TARGET has an index, or a folder above it, the build takes over its hash keys of unchanged files.
     The model and the precision must be the same. --rebuild hashes everything.
 
-    Files that cannot be read do not stop a build. It names them, and those that are damaged, and lists all of them in
+    A build goes on after files that cannot be read or are damaged. It names the first of them, and lists all in
     failed.json in the index.
 
-    A build that sees no image keeps the index. One that would drop all of a folder, or more than half of the index,
-    stops before it changes anything: a disk may be away. --prune drops them. --dry-run says what would happen.
+    Where there is no image any more, or where all of a folder or more than half of the index is gone, a build stops
+    before it changes anything: a disk may be away. With --prune, it drops what is gone. --dry-run says what would
+    happen.
 
     Exit code: 0 when each TARGET has an image in its index and the build saw one, else 1.
     """

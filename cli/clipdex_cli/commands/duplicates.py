@@ -260,14 +260,15 @@ def _has_other_copies(group: DuplicateGroup) -> bool:
 def _summary(result: DuplicatesResult) -> str:
     images = sum(dataset.items for dataset in result.datasets)
     within = "of identical files" if result.identical else f"within {counted(result.max_distance, 'bit')}"
-    text = f"{result.total_items:,} of {counted(images, 'image')} in {counted(result.total_groups, 'group')} {within}"
-    crossing = [
-        f"{count:,} across {what}"
+    groups = counted(result.total_groups, "group") + (f" across {result.across}" if result.across else "")
+    text = f"{result.total_items:,} of {counted(images, 'image')} in {groups} {within}"
+    crossing = ", ".join(
+        f"across {what}: {count:,}"
         for what, count in (("subsets", result.total_across_subsets), ("datasets", result.total_across_datasets))
-        if count
-    ]
+        if count and what != result.across
+    )
     shown = f" (the first {len(result.groups):,} shown)" if len(result.groups) < result.total_groups else ""
-    return f"{text}{shown}{''.join(f', {part}' for part in crossing)}."
+    return f"{text}{shown}{f'; groups {crossing}' if crossing else ''}."
 
 
 def _notes(result: DuplicatesResult) -> Iterator[str]:
