@@ -170,3 +170,23 @@ def test_reading_begins_before_the_list_is_read_to_its_end(reader_class, root):
         # A hole that reads as zeros: to hold it would take more memory than there is.
         os.truncate(file.fileno(), 1 << 40)
     assert next(reader_class(path).read()).id == "a.png"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_lists_and_tables_of_windows_are_read_in_its_encodings(root, encoding):
+    names = ["a.png", "c d.png", "train/cat/b.png"]
+    make_folder(root, "\u0a0a\u010a\u0a01.png")
+    names.append("\u0a0a\u010a\u0a01.png")
+    listed_ones = read(PathListReader, root / "l.txt", "\r\n".join(names).encode(encoding))
+    assert [item.id for item in listed_ones] == names
+    table = "path,label\n" + "".join(f"{name},cat\n" for name in names)
+    assert set(good(read(CsvReader, root / "l.csv", table.encode(encoding)))) == set(names)
+    assert PathListReader.detect(root / "l.txt") == "it names images, such as a.png"
+
+
+def test_a_line_of_utf_16_that_is_too_long_or_cut_off_is_named(root, monkeypatch):
+    found = read(PathListReader, root / "l.txt", "a.png\nb\u00e9.pn".encode("utf-16") + b"g")
+    assert [getattr(item, "reason", "") for item in found] == ["", "it is not valid UTF-8"]
+    monkeypatch.setattr(listed, "MAX_LINE_BYTES", 64)
+    with pytest.raises(DatasetError, match="line 2: it is longer than 64 bytes"):
+        read(PathListReader, root / "l.txt", ("a.png\n" + "x" * 40).encode("utf-16"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from clipdex.readers.annotated.yaml_text import read_yaml
@@ -27,6 +29,7 @@ NAMES = {
     "indented with tabs": "names:\n\t0: cat\n\t1: dog",
     "after another key that is broken": 'path: "C:\\data\\new"\nnames: [cat, dog]',
     "before another key that is broken": "names: [cat, dog]\nmore: [a, b",
+    "key in capital letters": "NAMES: [cat, dog]",
     "twice": "names: [x]\nnames: [cat, dog]",
     "with a carriage return": "names:\r\n- cat\r\n- dog\r\n",
 }
@@ -114,6 +117,38 @@ def test_aliases_that_would_take_all_memory_do_not(tmp_path):
     levels = "a0: &a0 [x, x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 40))
     read = Read(write(tmp_path, {"data.yaml": f"{levels}train: *a39\nloop: &loop [*loop]\n{USUAL}{names}", **TWO}))
     assert read.items == {"train/a.jpg": ["0"], "val/b.jpg": ["dog"]}
+
+
+LONG = "x: &x '" + " " * 300_000 + "1'\n"
+HEAVY = {
+    "names": f"{LONG}train: images\nnames: [{', '.join(['*x'] * 20_000)}]\n",
+    "names by their numbers": f"{LONG}train: images\nnames: {{{', '.join(f'a{n}: *x' for n in range(20_000))}}}\n",
+    "places": f"{LONG}train: [images, {', '.join(['*x'] * 20_000)}]\nnames: [cat]\n",
+    "keys": f"train: images\nx: &x [{'a, ' * 1000}]\n" + "".join(f"k{n}: *x\n" for n in range(20_000)),
+    "keys that name nothing": "train: images\n" + "".join(f"k{n}: a{n}\n" for n in range(50_000)),
+}
+
+
+@pytest.mark.parametrize("kind", HEAVY)
+def test_aliases_of_long_texts_and_very_many_keys_take_no_long_time(kind, tmp_path):
+    root = write(tmp_path, {"data.yaml": HEAVY[kind], "images/a.jpg": "", "labels/a.txt": CAT})
+    before = time.process_time()
+    assert set(Read(root).items) == {"train/a.jpg"}
+    assert time.process_time() - before < 3
+
+
+def test_more_places_than_are_looked_for_are_counted_in_a_sentence(tmp_path):
+    folders = ", ".join(f"images/{number}" for number in range(1200))
+    read = Read(write(tmp_path, {"data.yaml": f"test: []\ntrain: [images/val, {folders}]\nnames: [cat, dog]\n", **TWO}))
+    assert set(read.items) == {"train/b.jpg"}
+    assert read.problems == ["data.yaml: it names more than 1,000 places: what is behind train was not read"]
+
+
+def test_names_in_mappings_are_read_and_an_id_that_is_no_number_is_named(tmp_path):
+    assert labels_of(tmp_path / "a", DOG, "names: {0: {name: cat}, 1: {name: dog, color: red}}\n") == (["dog"], [])
+    labels, problems = labels_of(tmp_path / "b", DOG, "names: [{id: [0], name: cat}, {id: 1, name: dog}]\n")
+    assert labels == ["dog"]
+    assert problems == ["data.yaml: names: 'the id in entry 0' is no number of a class"]
 
 
 def test_a_file_that_is_too_large_is_read_as_far_as_it_goes(tmp_path):

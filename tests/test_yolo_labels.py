@@ -65,8 +65,16 @@ def test_lines_of_any_kind_give_their_class(kind, tmp_path):
         assert found == (EXPECTED.get(kind, ["dog"]), [])
 
 
-def test_labels_in_utf_16_are_read(tmp_path):
-    assert labels_of(tmp_path, "1 0.5 0.5 0.2 0.2\n".encode("utf-16")) == (["dog"], [])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_labels_in_utf_16_are_read(encoding, tmp_path):
+    assert labels_of(tmp_path, "1 0.5 0.5 0.2 0.2\n".encode(encoding)) == (["dog"], [])
+
+
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_labels_are_read_whole_where_a_share_returns_less_than_it_was_asked_for(at_once, tmp_path, monkeypatch):
+    real = os.read
+    monkeypatch.setattr(os, "read", lambda handle, most: real(handle, min(most, at_once)))
+    assert labels_of(tmp_path, CAT * 100 + DOG) == (["cat", "dog"], [])
 
 
 NAMED = {
@@ -180,3 +188,47 @@ def test_names_of_files_in_another_spelling_of_unicode_are_found(tmp_path):
     files = {"images/train/a.jpg": "", f"images/train/{composed}.jpg": "", f"labels/train/{decomposed}.txt": DOG}
     read = Read(write(tmp_path, {"data.yaml": USUAL, **files}))
     assert (read.items[f"train/{composed}.jpg"], read.problems) == (["dog"], [])
+
+
+def test_files_of_labels_whose_names_differ_in_case_are_found_and_counted(tmp_path):
+    files = {"images/train/IMG_1.JPG": "", "labels/train/img_1.txt": CAT, "labels/train/C.TXT": DOG}
+    files |= {"images/train/c.jpg": "", "images/train/Mixed.png": "", "labels/train/mIXED.txt": CAT}
+    read = Read(write(tmp_path, {"data.yaml": USUAL, **files}))
+    assert read.items == {"train/IMG_1.JPG": ["cat"], "train/c.jpg": ["dog"], "train/Mixed.png": ["cat"]}
+    assert read.problems == []
+    said = "labels of 3 images are in files whose names have letters of another case, such as labels/train/img_1.txt."
+    assert said in read.remarks
+
+
+def test_labels_beside_their_images_may_differ_in_case_too(tmp_path):
+    files = {"train/IMG_1.JPG": "", "train/img_1.TXT": CAT, "train/gone.TXT": DOG}
+    read = Read(write(tmp_path, {"data.yaml": f"train: train\n{NAMES}", **files}))
+    assert read.items == {"train/IMG_1.JPG": ["cat"]}
+    assert read.problems == ["train/gone.TXT: there is no image for these labels"]
+
+
+def test_labels_of_another_image_are_not_taken_because_of_letters_of_another_case(tmp_path):
+    files = {"images/train/A.jpg": "", "images/train/a.jpg": "", "labels/train/a.txt": CAT}
+    read = Read(write(tmp_path, {"data.yaml": USUAL, **files}))
+    assert read.items == {"train/A.jpg": [], "train/a.jpg": ["cat"]}
+    assert "another case" not in read.remarks
+
+
+def test_a_file_called_as_the_image_with_its_extension_has_its_labels(tmp_path):
+    files = {"images/train/a.jpg": "", "labels/train/a.jpg.txt": CAT, "images/train/b.rf.1.jpg": ""}
+    read = Read(write(tmp_path, {"data.yaml": USUAL, **files, "labels/train/b.rf.1.txt": DOG}))
+    assert (read.items, read.problems) == ({"train/a.jpg": ["cat"], "train/b.rf.1.jpg": ["dog"]}, [])
+
+
+def test_folders_of_labels_whose_names_differ_in_case_are_found_and_counted(tmp_path):
+    files = {"images/train/a.jpg": "", "LABELS/Train/a.txt": CAT, "images/val/b.jpg": "", "LABELS/VAL/b.txt": DOG}
+    read = Read(write(tmp_path, {"data.yaml": USUAL, **files}))
+    assert (read.items, read.problems) == ({"train/a.jpg": ["cat"], "val/b.jpg": ["dog"]}, [])
+    said = "labels of 2 images are in files whose names have letters of another case, such as LABELS/Train/a.txt."
+    assert said in read.remarks
+
+
+def test_the_labels_of_another_folder_of_images_are_not_taken_because_of_letters_of_another_case(tmp_path):
+    files = {"images/Train/a.jpg": "", "images/train/a.jpg": "", "labels/train/a.txt": CAT}
+    read = Read(write(tmp_path, {"data.yaml": f"train: images/train\ntest: images/Train\n{NAMES}", **files}))
+    assert read.items == {"test/a.jpg": [], "train/a.jpg": ["cat"]}

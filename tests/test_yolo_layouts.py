@@ -53,6 +53,17 @@ LAYOUTS = {
         "data.yaml": "train: train.txt\nval: val.txt\n" + NAMES,
         **{"train.txt": "/gone/ds/images/train/a.jpg\n", "val.txt": "D:\\ds\\images\\val\\b.jpg\n", **TWO},
     },
+    "lists in UTF-16": {
+        "data.yaml": "train: train.txt\nval: val.txt\n" + NAMES,
+        "train.txt": "images/train/a.jpg\r\n".encode("utf-16"),
+        "val.txt": "images/val/b.jpg".encode("utf-16-le"),
+        **TWO,
+    },
+    "lists in UTF-16 without YAML": {
+        **{"classes.txt": "cat\ndog\n".encode("utf-16"), **TWO},
+        "train.txt": "images/train/a.jpg\r\n".encode("utf-16"),
+        "val.txt": "images/val/b.jpg".encode("utf-16-le"),
+    },
     "lists beside their images": {
         "data.yaml": "train: lists/train.txt\nval: lists/val.txt\n" + NAMES,
         **{"lists/train.txt": "./a.jpg\n", "lists/val.txt": "./b.jpg\n", "lists/a.jpg": "", "lists/b.jpg": ""},
@@ -90,6 +101,22 @@ LAYOUTS = {
     },
     "lists and labels without YAML": {"classes.txt": "cat\ndog", "train.txt": "images/train/a.jpg", **TWO}
     | {"val.txt": "images/val/b.jpg"},
+    "a folder of the archive": {"ds/data.yaml": USUAL, **{f"ds/{name}": text for name, text in TWO.items()}},
+    "folders of the archive, without YAML": {
+        **{"up/ds/classes.txt": "cat\ndog\n", "README.md": "hello"},
+        **{f"up/ds/{name}": text for name, text in TWO.items()},
+    },
+    "YAML in a folder beside": {"config/my.yaml": USUAL.replace(": images", ": ../images"), **TWO},
+    "images_train": {"classes.txt": "cat\ndog\n", **moved(("s/", "s_"))},
+    "images_train with YAML": {"data.yaml": USUAL.replace("images/", "images_"), **moved(("s/", "s_"))},
+    "train_images": {
+        "classes.txt": "cat\ndog\n",
+        **{"train_images/a.jpg": "", "train_labels/a.txt": CAT, "val_images/b.jpg": "", "val_labels/b.txt": DOG},
+    },
+    "train/img and train/txt": {
+        "classes.txt": "cat\ndog\n",
+        **{"train/img/a.jpg": "", "train/txt/a.txt": CAT, "val/img/b.jpg": "", "val/txt/b.txt": DOG},
+    },
     "images/train without YAML": {"classes.txt": "cat\ndog\n", **TWO},
     "train/images without YAML": {"classes.txt": "cat\ndog\n", **ROBOFLOW},
     "Roboflow for Darknet": {
@@ -164,7 +191,55 @@ def test_images_of_one_name_in_several_places_of_a_list_all_stay(tmp_path):
     files = {"images/a.jpg": "", "other/images/a.jpg": "", "other/labels/a.txt": DOG, "labels/a.txt": CAT}
     files |= {"data.yaml": f"train: train.txt\n{NAMES}", "train.txt": "images/a.jpg\nother/images/a.jpg\n"}
     read = Read(write(tmp_path, files))
-    assert read.items == {"train/a.jpg": ["cat"], "train/images/a.jpg": ["dog"]}
+    assert read.items == {"train/a.jpg": ["cat"], "train/other/images/a.jpg": ["dog"]}
+
+
+def test_every_image_keeps_an_id_of_its_own_where_many_have_one_name(tmp_path):
+    files = {f"{folder}/images/a.jpg": "" for folder in "pqr"} | {"p/images/q/images/a.jpg": ""}
+    for places in ("[p/images, q/images, r/images]", "train.txt"):
+        lines = "p/images/a.jpg\np/images/q/images/a.jpg\nq/images/a.jpg\nr/images/a.jpg\n"
+        root = write(tmp_path / places[0], {"data.yaml": f"train: {places}\n{NAMES}", "train.txt": lines, **files})
+        read = Read(root)
+        assert read.failed == {}
+        assert sorted(read.media.values()) == sorted(files)
+        assert {"train/a.jpg", "train/r/images/a.jpg"} < set(read.items)
+        assert Read(root).media == read.media
+
+
+def test_an_id_that_is_the_path_of_another_image_costs_no_image(tmp_path):
+    files = {"data.yaml": f"train: [p/images, q/images]\n{NAMES}"}
+    files |= {"p/images/q/images/a.jpg": "", "p/images/a.jpg": "", "q/images/a.jpg": ""}
+    read = Read(write(tmp_path, files))
+    assert (len(read.items), read.failed) == (3, {})
+    assert read.media["train/q/images/a (2).jpg"] == "q/images/a.jpg"
+
+
+MASKS = {
+    "beside": ({"images/a.jpg": "", "labels/a.txt": CAT, "masks/a.png": ""}, "masks/a.png"),
+    "by subset": (TWO | {"masks/train/a.png": ""}, "masks/train/a.png"),
+    "in the subset": (ROBOFLOW | {"train/masks/a.png": ""}, "train/masks/a.png"),
+    "with YAML": ({"data.yaml": USUAL, **TWO, "masks/train/a.png": "", "masks/val/b.png": ""}, "masks/train/a.png"),
+    "among the images of a subset": (
+        {"data.yaml": f"train: train\n{NAMES}", **ROBOFLOW, "train/masks/a.png": ""},
+        "train/masks/a.png",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_masks_are_no_items_where_the_layout_says_so_and_they_are_counted(name, tmp_path):
+    files, first = MASKS[name]
+    read = Read(write(tmp_path, files))
+    assert not any("mask" in path for path in read.media.values())
+    count = sum("masks/" in path for path in files)
+    said = f"left out as {'a mask: 1 image' if count == 1 else f'masks: {count} images'}, such as {first}, because"
+    assert said in read.remarks
+    assert "in no subset" not in read.remarks
+
+
+def test_folders_called_masks_without_pairs_are_images(tmp_path):
+    read = Read(write(tmp_path, {**TWO, "masks/venice.jpg": ""}))
+    assert set(read.items) == {"train/a.jpg", "val/b.jpg", "default/masks/venice.jpg"}
 
 
 def test_what_a_list_names_and_is_not_there_is_named_with_its_line(tmp_path):
@@ -270,3 +345,27 @@ def test_a_folder_that_cannot_be_read_keeps_its_items_in_an_index(tmp_path, monk
         ".": "images/val: the folder cannot be read: Permission denied",
         "x": "images/train: the folder cannot be read: Permission denied",
     }
+
+
+def test_what_is_beside_very_many_images_and_labels_is_found(tmp_path):
+    root = write(tmp_path, {"zz.names": "cat\n", "zz/labels.txt": "", "train/a.jpg": "", "train/a.txt": CAT})
+    for number in range(2100):
+        (root / f"{number}.txt").touch()
+        (root / f"{number}.jpg").touch()
+    reader = YoloReader(root)
+    items = {f"{item.subset}/{item.id}": item.labels for item in reader.read()}
+    assert len(items) == 2101
+    assert items["train/a.jpg"] == ("cat",)
+
+
+def test_labels_in_folders_where_none_are_looked_for_are_named(tmp_path):
+    write(tmp_path, {"data.yaml": USUAL, **TWO, "bboxes/train/a.txt": DOG, "notes/a.txt": "notes"})
+    said = (
+        "bboxes/train/a.txt looks like labels, and was not read: those of images/a.jpg are looked for in labels/a.txt."
+    )
+    assert said in Read(tmp_path).remarks
+    (tmp_path / "labels").rename(tmp_path / "store")
+    (tmp_path / "labels").symlink_to("store")
+    shutil.rmtree(tmp_path / "bboxes")
+    read = Read(tmp_path)
+    assert (read.items, read.remarks) == (BOTH, "")

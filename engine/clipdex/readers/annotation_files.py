@@ -37,6 +37,8 @@ _LABEL_COLUMN = re.compile(
 )
 # A line of YOLO, of DOTA or of MOT: a row of numbers, perhaps with a class before or after them.
 _NUMBERS = re.compile(r"(?:[\w-]+[ \t,])?(?:-?\d+(?:\.\d+)?(?:e-?\d+)?[ \t,]+){3,}-?\d+(?:\.\d+)?[ \t,\w-]*")
+# A line of an image and its boxes: a.jpg 50,100,150,200,0 30,50,200,120,3
+_WITH_BOXES = re.compile(r"\.(?:jpe?g|png|bmp|tiff?)(?:[ \t]+-?\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?){3,})+$", re.IGNORECASE)
 _NAMES = re.compile(r"(?m)^\s*(?:names|nc|classes|path|train)\s*:")
 # In an archive, where only names are looked at.
 _MEMBER = re.compile(
@@ -55,7 +57,7 @@ def annotation_file(layout: Layout) -> str:
     for folder in itertools.islice(_folders(layout), _MOST_FOLDERS):
         above = f"{folder}/" if folder else ""
         entries = [entry.name for entry in layout.entries(folder)]
-        images = {name.rpartition(".")[0] for name in entries if suffix_of(name) in IMAGE_SUFFIXES}
+        images = _stems_of_images(layout, folder)
         looked_at: dict[str, int] = {}
         # Those that are called as annotations are first.
         for name in sorted(entries, key=lambda name: (not _NAMED.fullmatch(name), name)):
@@ -67,7 +69,9 @@ def annotation_file(layout: Layout) -> str:
             if suffix not in _LOOKS:
                 continue
             looked_at[suffix] = looked_at.get(suffix, 0) + 1
-            paired = name.rpartition(".")[0] in images or _NAMED.fullmatch(folder.rpartition("/")[2]) is not None
+            paired = (
+                name.rpartition(".")[0].lower() in images or _NAMED.fullmatch(folder.rpartition("/")[2]) is not None
+            )
             if _LOOKS[suffix](layout.start(above + name), _NAMED.fullmatch(name) is not None, paired):
                 return above + name
     return ""
@@ -83,6 +87,14 @@ def _folders(layout: Layout) -> Iterator[str]:
     for pattern in ("*", "*/*"):
         found = layout.find(pattern)
         yield from sorted(found, key=lambda path: not _NAMED.fullmatch(path.rpartition("/")[2]))
+
+
+def _stems_of_images(layout: Layout, folder: str) -> set[str]:
+    """Return the names of the images in a folder and in those beside it, without extensions and in lower case."""
+    above = folder.rpartition("/")[0]
+    beside = [f"{above}/{entry.name}".lstrip("/") for entry in layout.entries(above)] if folder else []
+    names = (entry.name for one in (folder, *beside[:_MOST_FOLDERS]) for entry in layout.entries(one))
+    return {name.rpartition(".")[0].lower() for name in names if suffix_of(name) in IMAGE_SUFFIXES}
 
 
 def _json(text: str, named: bool, paired: bool) -> bool:
@@ -111,6 +123,8 @@ def _text(text: str, named: bool, paired: bool) -> bool:
     rows = [line for line in lines if _NUMBERS.fullmatch(line)]
     # The last line may be cut off.
     if (paired or named) and rows and len(rows) >= len([line for line in lines if line]) - 2:
+        return True
+    if any(_WITH_BOXES.search(line) for line in lines):
         return True
     return named and any(re.search(r"\.(?:jpe?g|png|bmp|tiff?)\s+\S", line, re.IGNORECASE) for line in lines)
 

@@ -164,6 +164,15 @@ class Reader(ABC):
         pattern, or not exist.
         """
 
+    @classmethod
+    def hint(cls, location: Path) -> str:
+        """Return a sentence on a dataset in this format near a folder that is none itself; empty where none is known.
+
+        It is told where the folder is read as one of images, and says what lies there and what to type. Only formats of
+        clipdex are asked.
+        """
+        return ""
+
     @classmethod  # noqa: B027 - most need nothing
     def check_installed(cls) -> None:
         """Check that the packages that this format needs are installed.

@@ -255,7 +255,9 @@ def _as_folder(location: Path, *, hinted: bool, refused: bool) -> tuple[Mapping[
         )
     if hinted:
         return options, said
-    if refused:
+    if hint := hint_of(location):
+        said.append(f"{location} is read as a folder of images. {hint}")
+    elif refused:
         said.append(f"{location} is read as a folder of images; {_NAME_IT}.")
     elif unread := annotation_file(layout):
         said.append(
@@ -263,6 +265,11 @@ def _as_folder(location: Path, *, hinted: bool, refused: bool) -> tuple[Mapping[
             f"clipdex found; {_NAME_IT}."
         )
     return options, said
+
+
+def hint_of(location: Path) -> str:
+    """Return a sentence on a dataset near a folder that is of no known format; empty where none is known."""
+    return next((hint for name in _registry.core.known() if (hint := reader_class(name).hint(location))), "")
 
 
 def _meant_as(location: Path) -> str:

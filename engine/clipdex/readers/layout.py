@@ -5,7 +5,10 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import os
+from collections.abc import Collection
 from pathlib import Path
+
+from clipdex.readers.encodings import text_bytes
 
 # Of a folder no more names are looked at, of what a pattern matches no more paths, and of a file no more bytes.
 _MOST_NAMES = 2000
@@ -14,10 +17,19 @@ _MOST_BYTES = 4096
 
 
 class Layout:
-    """The files and folders below a location, listed when they are needed; empty where they cannot be read."""
+    """The files and folders below a location, listed when they are needed; empty where they cannot be read.
 
-    def __init__(self, location: Path) -> None:
+    Parameters
+    ----------
+    location
+        The folder, or the file.
+    without
+        Extensions, in lower case, of files that are not listed, so that very many of them hide nothing else.
+    """
+
+    def __init__(self, location: Path, without: Collection[str] = ()) -> None:
         self.location = location
+        self._without = without
         self._listed: dict[str, list[os.DirEntry[str]]] = {}
 
     def entries(self, folder: str = "") -> list[os.DirEntry[str]]:
@@ -25,12 +37,16 @@ class Layout:
         if folder not in self._listed:
             try:
                 with os.scandir(self.location / folder) as entries:
-                    first = itertools.islice(entries, _MOST_NAMES)
+                    wanted = entries if not self._without else filter(self._is_listed, entries)
+                    first = itertools.islice(wanted, _MOST_NAMES)
                     listed = [entry for entry in first if not entry.name.startswith(".")]
             except (OSError, ValueError):
                 listed = []
             self._listed[folder] = sorted(listed, key=lambda entry: entry.name)
         return self._listed[folder]
+
+    def _is_listed(self, entry: os.DirEntry[str]) -> bool:
+        return os.path.splitext(entry.name)[1].lower() not in self._without  # noqa: PTH122 - for each name
 
     def has(self, path: str) -> bool:
         """Tell whether there is something at a path."""
@@ -57,12 +73,12 @@ class Layout:
             return True
 
     def start(self, path: str) -> str:
-        """Return the beginning of a file, as text."""
+        """Return the beginning of a file, as text, without a byte order mark."""
         try:
             target = self.location / path if path else self.location
             if not target.is_file():
                 return ""
             with target.open("rb") as handle:
-                return handle.read(_MOST_BYTES).decode("utf-8", "replace")
+                return text_bytes(handle.read(_MOST_BYTES)).decode("utf-8", "replace")
         except (OSError, ValueError):
             return ""

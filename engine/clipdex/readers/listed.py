@@ -6,16 +6,17 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from clipdex.errors import DatasetError, DatasetNotFound
 from clipdex.readers.base import DEFAULT_SUBSET, MISSING, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.elsewhere import ADDRESS, Elsewhere
+from clipdex.readers.encodings import encoding_of
 from clipdex.readers.files import item_of_file, relative_to
 from clipdex.readers.naming import subset_and_labels
 
 MAX_LINE_BYTES = 1 << 20
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_NEWLINES = {"utf-8": b"\n", "utf-16-le": b"\n\0", "utf-16-be": b"\0\n"}
 
 
 class Row(NamedTuple):
@@ -97,7 +98,7 @@ class ListedReader(Reader):
 
 
 def lines(path: Path) -> Iterator[tuple[int, str | None]]:
-    """Yield the lines of a text file with their numbers; None for one that is not valid UTF-8.
+    """Yield the lines of a text file in UTF-8 or UTF-16 with their numbers; None for one that is not valid.
 
     Raises
     ------
@@ -106,19 +107,47 @@ def lines(path: Path) -> Iterator[tuple[int, str | None]]:
     """
     try:
         with path.open("rb") as handle:
+            encoding = encoding_of(handle.read(2))
+            handle.seek(0)
             number = 0
-            while line := handle.readline(MAX_LINE_BYTES + 1):
+            while line := _line(handle, _NEWLINES[encoding]):
                 number += 1
                 if len(line) > MAX_LINE_BYTES:
                     raise DatasetError(f"{path}, line {number}: it is longer than {MAX_LINE_BYTES:,} bytes.")
-                if number == 1:
-                    line = line.removeprefix(_BYTE_ORDER_MARK)
                 try:
-                    yield number, line.decode("utf-8")
+                    text = line.decode(encoding)
                 except UnicodeDecodeError:
                     yield number, None
+                else:
+                    yield number, text.removeprefix("\ufeff") if number == 1 else text
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _line(handle: IO[bytes], newline: bytes) -> bytes:
+    """Return the next line of a file, or what is left of it; a little more than ``MAX_LINE_BYTES`` at most.
+
+    Parameters
+    ----------
+    handle
+        The file.
+    newline
+        The end of a line in its encoding: two bytes where it is UTF-16.
+    """
+    line = handle.readline(MAX_LINE_BYTES + 1)
+    if len(newline) == 1:
+        return line
+    # A byte of another character may be that of the end of a line.
+    while line and len(line) <= MAX_LINE_BYTES:
+        if newline[0] and line.endswith(b"\n") and len(line) % 2:
+            line += handle.read(1)
+        if line.endswith(newline) and len(line) % 2 == 0:
+            break
+        more = handle.readline(MAX_LINE_BYTES + 1 - len(line))
+        if not more:
+            break
+        line += more
+    return line
 
 
 NOT_UTF8 = "it is not valid UTF-8"

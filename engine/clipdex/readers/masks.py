@@ -130,12 +130,14 @@ def _pair(layout: Layout, above: str) -> Masks | None:
         called = _MASKS.fullmatch(masks)
         if called is None:
             continue
-        for images in {*_IMAGES, called["images"].lower()} & by_lower.keys() - {masks.lower()}:
-            files = [entry.name for entry in layout.entries(above + masks) if suffix_of(entry.name) in IMAGE_SUFFIXES]
-            beside = f"{above}{by_lower[images]}/"
-            if files and all(_has_image(layout, beside, name) for name in files[:_LOOKED_AT]):
-                why = f"the files in {above}{masks} are called as those in {beside.rstrip('/')}"
-                return Masks("images with masks", why, (masks,))
+        for images in sorted({*_IMAGES, called["images"].lower()} & by_lower.keys() - {masks.lower()}):
+            inside = [entry.name for entry in layout.entries(above + masks) if _is_folder(entry)]
+            for folder in ("", *(f"/{name}" for name in inside[:_LOOKED_AT])):
+                of_masks, beside = f"{above}{masks}{folder}", f"{above}{by_lower[images]}{folder}"
+                files = [entry.name for entry in layout.entries(of_masks) if suffix_of(entry.name) in IMAGE_SUFFIXES]
+                if files and all(_has_image(layout, f"{beside}/", name) for name in files[:_LOOKED_AT]):
+                    why = f"the files in {of_masks} are called as those in {beside}"
+                    return Masks("images with masks", why, (masks,))
     return None
 
 

@@ -14,7 +14,7 @@ from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetEmpty, DatasetError, DatasetNotFound, ExtraMissing
 from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there, is_url, quoted
 from clipdex.readers.base import AWAY, NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.formats import FOLDER, GLOB, Choice, choose, format_name, reader_class
+from clipdex.readers.formats import FOLDER, GLOB, Choice, choose, format_name, hint_of, reader_class
 from clipdex.readers.layout import Layout
 from clipdex.readers.passing_over import said
 from clipdex.wording import type_of
@@ -220,4 +220,5 @@ def _tried_in_vain(reader: Reader) -> str:
     layout = Layout(reader.location)
     archives = [name for pattern in ("*.zip", "*.tar", "*.tar.*", "*.tgz") for name in layout.find(pattern)]
     hint = f" Its archive is a dataset: clipdex build {quoted(reader.location / archives[0])}" if archives else ""
-    return f" It is of no known format either (tried: {', '.join(reader.tried)}).{hint}"
+    near = hint_of(reader.location)
+    return f" It is of no known format either (tried: {', '.join(reader.tried)}).{hint}{f' {near}' if near else ''}"

@@ -8,6 +8,7 @@ import stat
 # Of larger files the beginning is read.
 MOST_BYTES = 16 << 20
 _USUAL_BYTES = 1 << 13
+_MOST_AT_ONCE = 1 << 20
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -27,20 +28,12 @@ def read_start(path: str, most: int = MOST_BYTES) -> bytes | None:
         data = os.read(handle, min(_USUAL_BYTES, most))
         if not data and not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError("it is not a regular file")
-        if len(data) < _USUAL_BYTES:
-            return data
+        # A share may return less than it was asked for although more follows: only nothing is the end.
         blocks = [data]
         left = most - len(data)
-        while left > 0 and (data := os.read(handle, left)):
+        while left > 0 and (data := os.read(handle, min(left, _MOST_AT_ONCE))):
             blocks.append(data)
             left -= len(data)
-        return b"".join(blocks)
+        return blocks[0] if len(blocks) == 1 else b"".join(blocks)
     finally:
         os.close(handle)
-
-
-def text_bytes(data: bytes) -> bytes:
-    """Return a text as UTF-8 without a byte order mark, where it begins with one of UTF-8 or UTF-16."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace").encode()
-    return data.removeprefix(b"\xef\xbb\xbf")

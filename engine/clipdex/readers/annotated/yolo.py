@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +11,25 @@ from typing import ClassVar
 
 from clipdex.errors import DatasetNotFound
 from clipdex.media.locators import MEMBER
+from clipdex.paths import quoted
 from clipdex.readers.annotated.path_set import PathSet
 from clipdex.readers.annotated.yolo_data import YAML_SUFFIXES, Description, describe, no_images
-from clipdex.readers.annotated.yolo_detection import evidence
-from clipdex.readers.annotated.yolo_label_files import LabelFiles, SubsetLabels
+from clipdex.readers.annotated.yolo_detection import dataset_folder, evidence, hint, names_above
+from clipdex.readers.annotated.yolo_label_files import LabelFiles, LabelFolders, SubsetLabels
 from clipdex.readers.annotated.yolo_labels import LabelReader
 from clipdex.readers.annotated.yolo_lists import ListedImages
+from clipdex.readers.annotated.yolo_names import IMAGE_FOLDER
 from clipdex.readers.annotated.yolo_places import FOLDER, Place, Places, is_in, relative
-from clipdex.readers.annotated.yolo_rest import ImagesBelow, images_in_no_subset, labels_without_image
+from clipdex.readers.annotated.yolo_rest import (
+    ImagesBelow,
+    MaskFiles,
+    images_in_no_subset,
+    labels_elsewhere,
+    labels_without_image,
+)
 from clipdex.readers.base import NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.globs import GlobReader
+from clipdex.readers.layout import Layout
 from clipdex.readers.naming import shown
 from clipdex.readers.ordering import sorted_items
 from clipdex.wording import counted
@@ -64,10 +74,17 @@ class YoloReader(Reader):
         """Take folders with a file that names classes and images, or with files of labels; and such a file."""
         return evidence(location)
 
+    @classmethod
+    def hint(cls, location: Path) -> str:
+        """Tell of datasets of YOLO in the folder, and of one that the folder is a part of."""
+        return hint(location)
+
     def read(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items, in item order; in bounded memory where subsets are folders."""
         self.forget_findings()
-        description = describe(self.location, self.options.get("data", ""), self.annotation_problems)
+        wanted = self.options.get("data", "")
+        folder = "" if wanted else dataset_folder(self.location)
+        description = describe(self.location, wanted, self.annotation_problems, folder)
         yield from _Reading(self, description).items()
 
 
@@ -84,8 +101,10 @@ class _Reading:
         if not self._places.places:
             raise no_images(reader.location, " ".join(self._places.remarks[:1]))
         problems = reader.annotation_problems
-        self._files = LabelFiles(self._root, LabelReader(description.names, problems, self._root), problems)
+        reads = LabelReader(description.names, problems, self._root)
+        self._files = LabelFiles(self._root, reads, problems, LabelFolders(self._places.home))
         self._listed = PathSet()
+        self._masks = MaskFiles(Layout(Path(self._places.home)))
 
     def items(self) -> Iterator[ReadItem | UnreadableItem]:
         """Yield the items."""
@@ -94,7 +113,9 @@ class _Reading:
         groups: dict[str, list[Place]] = {}
         for place in self._places.places:
             groups.setdefault(place.subset, []).append(place)
-        subsets = [_Subset(reader, places, self._files, self._listed, self._places) for places in groups.values()]
+        subsets = [
+            _Subset(reader, places, self._files, self._listed, self._places, self._masks) for places in groups.values()
+        ]
         streams = [subset.items() for subset in subsets]
         if all(subset.is_in_order for subset in subsets):
             yield from streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_order)
@@ -107,10 +128,26 @@ class _Reading:
                     f"no file of labels was found for the {counted(subset.count, 'image')} of {subset.name}."
                 )
         if labelled and not self._description.names:
-            reader.remarks.append("no names of classes were found: numbers are the labels.")
+            above = names_above(reader.root)
+            there = f" {above} names classes: clipdex build {quoted(above.parent)} reads them." if above else ""
+            reader.remarks.append(f"no names of classes were found: numbers are the labels.{there}")
         if self._whole:
             self._tell_rest()
-        for path in labels_without_image(self._files):
+        if self._masks.count:
+            reader.remarks.append(self._masks.remark)
+        files = self._files
+        if files.other_case:
+            reader.remarks.append(
+                f"labels of {counted(files.other_case, 'image')} are in files whose names have letters of another "
+                f"case, such as {shown(relative(files.first_of_other_case, self._root))}."
+            )
+        elsewhere = labels_elsewhere(Layout(Path(self._places.home)), files) if self._whole else ""
+        if elsewhere:
+            path = shown(relative(f"{self._places.home}/{elsewhere}", self._root))
+            reader.remarks.append(
+                f"{path} looks like labels, and was not read: those of images/a.jpg are looked for in labels/a.txt."
+            )
+        for path in labels_without_image(files):
             reader.annotation_problems.add(shown(relative(path, self._root)), "there is no image for these labels")
 
     def _tell_rest(self) -> None:
@@ -119,7 +156,9 @@ class _Reading:
         rest = ImagesBelow(self._root, (*places, *self._files.used))
         count, first = 0, ""
         for path in images_in_no_subset(rest, self._listed):
-            first = first or relative(path, self._root)
+            if self._masks.takes(inner := relative(path, self._root)):
+                continue
+            first = first or inner
             count += 1
             self._files.note(path)
         self._reader.passed_over.update(rest.passed_over)
@@ -151,7 +190,13 @@ class _Subset:
     """
 
     def __init__(
-        self, reader: YoloReader, places: Sequence[Place], files: LabelFiles, listed: PathSet, found: Places
+        self,
+        reader: YoloReader,
+        places: Sequence[Place],
+        files: LabelFiles,
+        listed: PathSet,
+        found: Places,
+        masks: MaskFiles,
     ) -> None:
         self._reader = reader
         self._root = reader.root.as_posix()
@@ -159,6 +204,7 @@ class _Subset:
         self._lists = [place for place in places if place.is_listed]
         self._finder = found.finder
         self._listed = listed
+        self._masks = masks
         # An id of one folder is there once.
         self._ids = _Ids() if len(places) > 1 or self._lists else None
         self.name = places[0].subset
@@ -181,11 +227,14 @@ class _Subset:
         start = f"{base}/"
         below = relative(start, self._root)
         labels_of = self.labels.of
+        takes = self._masks.takes if self._masks.are_known else None
         for found in walker.read():
             if isinstance(found, UnreadableItem):
                 yield self._left_out(found, base)
                 continue
             item_id = found.id
+            if takes is not None and takes(item_id, below):
+                continue
             inner, _, name = item_id.rpartition("/")
             labels = labels_of(start + inner if inner else base, name, base)
             media = below + item_id
@@ -237,12 +286,22 @@ class _Ids:
         self._taken: set[int] = set()
 
     def unused(self, item_id: str, path: str) -> str:
-        """Return an id that no item has yet: the one given, or one with more of the path."""
-        found = item_id
-        parts = path.strip("/").split("/")
-        for count in range(item_id.count("/") + 2, len(parts) + 1):
-            if hash(found) not in self._taken:
-                break
-            found = "/".join(parts[-count:])
+        """Return an id that no item has yet: the one given, or one with more of the path.
+
+        Of the path, a folder is added together with those behind it that are called as folders of images are all over
+        the dataset. Where the whole path is taken, a number is added.
+        """
+        found = next(one for one in _ids(item_id, path) if hash(one) not in self._taken)
         self._taken.add(hash(found))
         return found
+
+
+def _ids(item_id: str, path: str) -> Iterator[str]:
+    yield item_id
+    parts = path.strip("/").split("/")
+    for start in range(len(parts) - item_id.count("/") - 2, -1, -1):
+        if start == 0 or not IMAGE_FOLDER.fullmatch(parts[start]):
+            yield "/".join(parts[start:])
+    stem, dot, suffix = "/".join(parts).rpartition(".")
+    for number in itertools.count(2):
+        yield f"{stem} ({number}){dot}{suffix}"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clipdex.errors import DatasetError
-from clipdex.media.kinds import suffix_of
+from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import quoted
-from clipdex.readers.annotated.small_files import read_start, text_bytes
+from clipdex.readers.annotated.small_files import read_start
 from clipdex.readers.annotated.yaml_text import read_yaml
 from clipdex.readers.annotations import AnnotationProblems
+from clipdex.readers.encodings import text_bytes
 from clipdex.readers.layout import Layout
 from clipdex.readers.naming import SUBSETS, shown
 
@@ -33,6 +35,8 @@ _NAMES = (
     ),
 )
 NAME_FILES = frozenset({"classes.txt", "predefined_classes.txt"})
+# What there may be very many of in one folder.
+BESIDE = IMAGE_SUFFIXES | {".txt"}
 _KEYS_OF_NAMES = ("names", "class_names", "classes")
 _NO_VALUE = ("", "~", "null", "Null", "NULL", "None")
 # Longer names of classes are cut.
@@ -71,6 +75,8 @@ class Description:
         The same of keys that may be something else: they are subsets if there are images.
     path
         The folder that the others start from, as it is written; empty where it does not say.
+    folder
+        The folder of the dataset relative to the root; empty for the root itself.
     """
 
     file: str = ""
@@ -78,6 +84,7 @@ class Description:
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     path: str = ""
+    folder: str = ""
 
     @property
     def says_something(self) -> bool:
@@ -85,7 +92,7 @@ class Description:
         return bool(self.names or self.splits)
 
 
-def describe(location: Path, wanted: str, problems: AnnotationProblems) -> Description:
+def describe(location: Path, wanted: str, problems: AnnotationProblems, folder: str = "") -> Description:
     """Return what a dataset says of itself.
 
     Parameters
@@ -96,6 +103,8 @@ def describe(location: Path, wanted: str, problems: AnnotationProblems) -> Descr
         Name of the file in the folder; empty where the user named none.
     problems
         What is told of what cannot be read.
+    folder
+        The folder in it that the dataset is in, relative to it; empty where it is the folder itself.
 
     Raises
     ------
@@ -111,7 +120,7 @@ def describe(location: Path, wanted: str, problems: AnnotationProblems) -> Descr
         if not found.says_something and not found.others and not problems.count:
             raise no_images(root / name)
     else:
-        found = _chosen(root, problems)
+        found = replace(_chosen(root, folder, problems), folder=folder)
     return found if found.names else _with_names(root, found, problems)
 
 
@@ -122,16 +131,18 @@ def no_images(file: Path, why: str = "") -> DatasetError:
     )
 
 
-def _chosen(root: Path, problems: AnnotationProblems) -> Description:
-    """Return what the YAML file of a folder says; without one, Darknet's."""
-    own = {name: AnnotationProblems() for name in description_files(Layout(root))}
+def _chosen(root: Path, folder: str, problems: AnnotationProblems) -> Description:
+    """Return what the YAML file of a folder below the root says; without one, Darknet's."""
+    above = f"{folder}/" if folder else ""
+    layout = Layout(root / folder, BESIDE)
+    own = {above + name: AnnotationProblems() for name in description_files(layout)}
     read = [read_description(root, name, own[name]) for name in own]
     saying = [one for one in read if one.says_something]
     usual = [one for one in saying if _is_usual(one.file)]
     whole = [one for one in saying if one.names and one.splits]
     chosen = usual[:1] or whole or saying
     if not chosen:
-        for path in darknet_files(Layout(root)):
+        for path in (above + name for name in darknet_files(layout)):
             own[path] = AnnotationProblems()
             found = read_description(root, path, own[path])
             if found.says_something:
@@ -152,7 +163,7 @@ def _chosen(root: Path, problems: AnnotationProblems) -> Description:
 
 
 def _is_usual(file: str) -> bool:
-    return os.path.splitext(file.lower())[0] in _USUAL_FILES  # noqa: PTH122
+    return os.path.splitext(os.path.basename(file.lower()))[0] in _USUAL_FILES  # noqa: PTH119, PTH122
 
 
 def description_files(layout: Layout) -> list[str]:
@@ -168,6 +179,11 @@ def description_files(layout: Layout) -> list[str]:
 def darknet_files(layout: Layout) -> list[str]:
     """Return the paths of Darknet's files in a folder, the likeliest first."""
     return list(dict.fromkeys(path for pattern in _DARKNET for path in layout.find(pattern)))[:_MOST_FILES]
+
+
+def name_files(layout: Layout) -> list[str]:
+    """Return the paths of the files in a folder that have names of classes and nothing else."""
+    return list(dict.fromkeys(path for pattern in _NAMES for path in layout.find(pattern)))
 
 
 def read_description(root: Path, file: str, problems: AnnotationProblems) -> Description:
@@ -189,6 +205,8 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
             problems.add(file, one.reason, one.line)
     else:
         values = {key: value.strip() for key, value in _DARKNET_LINE.findall(text)}
+    # Keys may be written with capital letters; the usual spelling counts.
+    values = {**{key.lower(): values[key] for key in values if key.lower() in _OTHER_KEYS}, **values}
     names: dict[int, str] = {}
     for key in _KEYS_OF_NAMES:
         if values.get(key) not in (None, *_NO_VALUE):
@@ -196,15 +214,20 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
             break
     splits: dict[str, tuple[str, ...]] = {}
     others: dict[str, tuple[str, ...]] = {}
-    for key, value in values.items():
-        places = tuple(_places(value))
-        if key.lower() in SUBSETS:
-            if places:
-                splits[_sound(key)] = places
-            elif value not in (*_NO_VALUE, []):
-                problems.add(file, f"{key} names no folder, list or pattern of images")
-        elif places and key.strip() and len(key) <= MOST_NAME and key.lower() not in _OTHER_KEYS:
-            others[_sound(key)] = places
+    left = _MOST_PLACES
+    for key, value in sorted(values.items(), key=lambda pair: pair[0].lower() not in SUBSETS):
+        is_subset = key.lower() in SUBSETS
+        if not is_subset and (not key.strip() or len(key) > MOST_NAME or key.lower() in _OTHER_KEYS):
+            continue
+        places = tuple(itertools.islice(_places(value), left))
+        left -= len(places)
+        if places:
+            (splits if is_subset else others)[_sound(key)] = places
+        elif is_subset and left and value not in (*_NO_VALUE, []):
+            problems.add(file, f"{key} names no folder, list or pattern of images")
+        if not left:
+            problems.add(file, f"it names more than {_MOST_PLACES:,} places: what is behind {key} was not read")
+            break
     path = values.get("path", "")
     usable = isinstance(path, str) and path not in _NO_VALUE and len(path) <= _MOST_TEXT
     return Description(file, names, splits, others, path if usable else "")
@@ -234,8 +257,8 @@ def _text_of(path: Path, file: str, problems: AnnotationProblems) -> str:
 def _places(value: object) -> Iterator[str]:
     """Yield the texts of a value that is a text or a list of them."""
     several = value if isinstance(value, list) else [value]
-    for one in several[:_MOST_PLACES]:
-        if isinstance(one, str) and one.strip() not in _NO_VALUE and len(one) <= _MOST_TEXT and "\0" not in one:
+    for one in several:
+        if isinstance(one, str) and len(one) <= _MOST_TEXT and "\0" not in one and one.strip() not in _NO_VALUE:
             yield one.strip()
 
 
@@ -255,6 +278,8 @@ def _names(root: Path, value: object, file: str, problems: AnnotationProblems) -
     names: dict[int, str] = {}
     for key, name in value.items():
         number = _number(key)
+        if isinstance(name, dict):
+            name = name.get("name", name)
         if number is None or not isinstance(name, str):
             # What a value is made of may be shared so often that nobody can write it out.
             wrong = (
@@ -263,7 +288,7 @@ def _names(root: Path, value: object, file: str, problems: AnnotationProblems) -
                 else f"the name of class {number} is no text"
             )
             problems.add(file, f"names: {wrong}")
-        elif sound := _sound(name.strip()):
+        elif sound := _sound(name):
             names[number] = sound
     return names
 
@@ -275,7 +300,8 @@ def _of_objects(several: list[object]) -> dict[object, object]:
         if not isinstance(one, dict):
             return {}
         if "name" in one:
-            names[one.get("id", number)] = one["name"]
+            key = one.get("id", number)
+            names[f"the id in entry {number}" if isinstance(key, list | dict) else key] = one["name"]
         elif len(one) == 1:
             names.update(one)
     return names
@@ -284,13 +310,17 @@ def _of_objects(several: list[object]) -> dict[object, object]:
 def _number(value: object) -> int | None:
     if isinstance(value, int):
         return value
-    match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+    match = _NUMBER.fullmatch(value) if isinstance(value, str) and len(value) <= MOST_NAME else None
     return int(match[1]) if match else None
 
 
 def _sound(name: str) -> str:
-    """Return a name as an index can keep it: without half characters, and not too long."""
-    return name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")[:MOST_NAME]
+    """Return a name as an index can keep it: without half characters and white space around it, and not too long.
+
+    Only the beginning of the name is looked at, because aliases may name a long one many times.
+    """
+    start = name[:_MOST_TEXT].strip()[:MOST_NAME]
+    return start.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _list_of_names(root: Path, text: str, file: str) -> str:
@@ -317,14 +347,14 @@ def _lines(root: Path, file: str, problems: AnnotationProblems) -> dict[int, str
 
 def _with_names(root: Path, found: Description, problems: AnnotationProblems) -> Description:
     """Return a description with the names of a file of names, where it has none itself."""
-    layout = Layout(root)
     first: dict[int, str] = {}
     first_file = ""
-    for path in dict.fromkeys(path for pattern in _NAMES for path in layout.find(pattern)):
+    above = f"{found.folder}/" if found.folder else ""
+    for path in (above + name for name in name_files(Layout(root / found.folder, BESIDE))):
         names = _lines(root, path, problems) if (root / path).is_file() else {}
         if names and first and names != first:
             problems.add(path, f"its classes are not those of {first_file}: numbers are the labels")
             return found
         if names and not first:
             first, first_file = names, path
-    return Description(found.file, first, found.splits, found.others, found.path)
+    return replace(found, names=first)

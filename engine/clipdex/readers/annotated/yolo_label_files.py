@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import unicodedata
 
+from clipdex.media.kinds import IMAGE_SUFFIXES
 from clipdex.readers.annotated.path_set import PathSet
 from clipdex.readers.annotated.small_files import read_start
 from clipdex.readers.annotated.yolo_labels import LabelReader
-from clipdex.readers.annotated.yolo_places import IMAGE_FOLDER, LABEL_FOLDERS, relative
+from clipdex.readers.annotated.yolo_names import IMAGE_FOLDER, LABEL_FOLDERS, label_folders
+from clipdex.readers.annotated.yolo_places import relative
 from clipdex.readers.annotations import AnnotationProblems
 
 SUFFIX = ".txt"
 _MOST_FOLDERS_KEPT = 10_000
+_IMAGE_ENDS = sorted({end for suffix in IMAGE_SUFFIXES for end in (suffix, suffix.upper())})
 
 
 class LabelFolders:
@@ -22,17 +25,25 @@ class LabelFolders:
     ----------
     root
         The dataset.
+
+    Attributes
+    ----------
+    of_other_case
+        The folders that were found although their names have letters of another case than those of the images.
     """
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._there: dict[str, bool] = {}
+        self._names: dict[str, dict[str, str]] = {}
+        self.of_other_case: set[str] = set()
 
     def of(self, folder: str, base: str, subset: str) -> tuple[str, ...]:
         """Return the folders that exist, the likeliest first.
 
-        First comes the rule of Ultralytics, ``labels`` instead of the last ``images`` of the path; then the folder of
-        the images itself; then folders called ``labels`` beside or below the folder of the subset.
+        First comes the rule of Ultralytics, ``labels`` instead of the last ``images`` of the path; then the same where
+        that is only a part of a name, as in ``images_train``; then the folder of the images itself; then folders called
+        ``labels`` beside or below the folder of the subset.
 
         Parameters
         ----------
@@ -44,11 +55,14 @@ class LabelFolders:
             Name of the subset.
         """
         below = folder[len(base) :].strip("/")
-        candidates = []
         parts = folder.split("/")
-        at = next((n for n in range(len(parts) - 1, -1, -1) if IMAGE_FOLDER.fullmatch(parts[n])), None)
-        if at is not None:
-            candidates += ["/".join([*parts[:at], name, *parts[at + 1 :]]) for name in LABEL_FOLDERS]
+        candidates = []
+        usual = [n for n, part in enumerate(parts) if IMAGE_FOLDER.fullmatch(part)]
+        others = [n for n, part in enumerate(parts) if n not in usual and any(label_folders(part))]
+        for at in (*usual[-1:], *others[-1:]):
+            candidates += ["/".join([*parts[:at], name, *parts[at + 1 :]]) for name in label_folders(parts[at])]
+        if not any(map(self._is_there, candidates)):
+            candidates += [found for at in usual[-1:] if (found := self._other_case(parts, at))]
         candidates.append(folder)
         above, _, last = base.rpartition("/")
         for name in LABEL_FOLDERS:
@@ -57,12 +71,104 @@ class LabelFolders:
             candidates.append(f"{self._root}/{name}/{below}")
         return tuple(name for name in dict.fromkeys(name.rstrip("/") for name in candidates) if self._is_there(name))
 
+    def _other_case(self, parts: list[str], at: int) -> str:
+        """Return the folder of labels that differs in case alone; empty where it is of another folder of images.
+
+        Parameters
+        ----------
+        parts
+            The parts of the path of the folder of images.
+        at
+            Number of the part that is ``images``.
+        """
+        found = "/".join(parts[:at])
+        if found != self._root and not found.startswith(f"{self._root}/"):
+            return ""
+        for part in ("labels", *parts[at + 1 :]):
+            name = self._folders_in(found).get(part.lower(), "")
+            if not name:
+                return ""
+            found = f"{found}/{name}"
+        inner = found.split("/")[at + 1 :]
+        if inner != parts[at + 1 :] and self._is_there("/".join([*parts[: at + 1], *inner])):
+            return ""
+        self.of_other_case.add(found)
+        return found
+
+    def _folders_in(self, folder: str) -> dict[str, str]:
+        """Return the names of the folders in a folder by their names in lower case."""
+        if folder not in self._names:
+            if len(self._names) > _MOST_FOLDERS_KEPT:
+                self._names.clear()
+            try:
+                with os.scandir(folder) as entries:
+                    names = sorted(entry.name for entry in entries if entry.is_dir())
+            except OSError:
+                names = []
+            self._names[folder] = {name.lower(): name for name in names}
+        return self._names[folder]
+
     def _is_there(self, folder: str) -> bool:
         if folder not in self._there:
             if len(self._there) > _MOST_FOLDERS_KEPT:
                 self._there.clear()
             self._there[folder] = os.path.isdir(folder)  # noqa: PTH112 - texts all over
         return self._there[folder]
+
+
+class OtherNames:
+    """Finds files of labels that are not quite called as their image: letters of another case, or its extension too.
+
+    Of a folder of labels, the hashes of all names are kept, and the names with capital letters.
+    """
+
+    def __init__(self) -> None:
+        self._listed: dict[str, tuple[PathSet, dict[str, str]]] = {}
+
+    def forget(self) -> None:
+        """Forget the folders that were listed."""
+        self._listed.clear()
+
+    def of(self, start: str, stem: str, image: str) -> list[str]:
+        """Return the names that a file of labels of an image has, or may have, but for the usual one.
+
+        Parameters
+        ----------
+        start
+            The folder of the labels, with a slash after it.
+        stem, image
+            Name of the image, without and with its extension.
+        """
+        if start not in self._listed:
+            self._listed[start] = self._names(start)
+        there, odd = self._listed[start]
+        wanted = [_plain(image + SUFFIX), _plain(stem + SUFFIX)]
+        absent = there.absent(wanted)
+        found = [image + SUFFIX] if wanted[0] not in absent else []
+        if wanted[1] not in absent:
+            found += [name for name in (odd.get(wanted[1], ""), wanted[1]) if name]
+        return found
+
+    def _names(self, folder: str) -> tuple[PathSet, dict[str, str]]:
+        there = PathSet()
+        odd: dict[str, str] = {}
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name[-len(SUFFIX) :].lower() != SUFFIX:
+                        continue
+                    plain = _plain(name)
+                    there.add(plain)
+                    if plain != name:
+                        odd[plain] = min(name, odd.get(plain, name))
+        except OSError:
+            pass
+        return there, odd
+
+
+def _plain(name: str) -> str:
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 class LabelFiles:
@@ -76,6 +182,8 @@ class LabelFiles:
         What reads what is in a file.
     problems
         What is told of files that cannot be read.
+    found
+        What finds the folders of the files.
 
     Attributes
     ----------
@@ -87,9 +195,13 @@ class LabelFiles:
         The folders of images with files of labels beside the images; they end in a slash.
     used
         The other folders that files of labels were found in; they end in a slash.
+    other_case
+        How many images have a file of labels whose name has letters of another case.
+    first_of_other_case
+        Absolute path of the first of those files.
     """
 
-    def __init__(self, root: str, reader: LabelReader, problems: AnnotationProblems) -> None:
+    def __init__(self, root: str, reader: LabelReader, problems: AnnotationProblems, found: LabelFolders) -> None:
         self.root = root
         self.reader = reader
         self.problems = problems
@@ -97,7 +209,14 @@ class LabelFiles:
         self.folders: set[str] = set()
         self.beside: set[str] = set()
         self.used: set[str] = set()
-        self.found = LabelFolders(root)
+        self.other_case = 0
+        self.first_of_other_case = ""
+        self.found = found
+
+    def note_other_case(self, path: str) -> None:
+        """Note that a file, or its folder, has letters of another case than its image."""
+        self.other_case += 1
+        self.first_of_other_case = self.first_of_other_case or path
 
     def note(self, path: str) -> None:
         """Note an image of which the labels are not read, by its absolute path."""
@@ -128,6 +247,7 @@ class SubsetLabels:
         self._subset = subset
         self._add = files.of_images.add
         self._folder = ""
+        self._other_names = OtherNames()
         # Folders with a slash, whether corners come first in their files, and where to note that one was there.
         self._candidates: list[tuple[str, bool, set[str]]] = []
         self.read = 0
@@ -152,12 +272,36 @@ class SubsetLabels:
             if found is not None:
                 self._add(path)
                 used.add(start)
+                if start[:-1] in self._files.found.of_other_case:
+                    self._files.note_other_case(path)
                 return found
+        return self._of_other_name(stem, name)
+
+    def _of_other_name(self, stem: str, image: str) -> tuple[str, ...]:
+        """Return the labels in a file called as the image with its extension, or with letters of another case.
+
+        A file that is of another image is not taken.
+        """
+        for start, corners_first, used in self._candidates:
+            for name in self._other_names.of(start, stem, image):
+                other = name[: -len(SUFFIX)]
+                is_own = other in (stem, image)
+                if not is_own and any(os.path.lexists(f"{self._folder}/{other}{end}") for end in _IMAGE_ENDS):
+                    continue
+                path = start + name
+                found = self._read(path, other, corners_first=corners_first)
+                if found is not None:
+                    self._add(path)
+                    used.add(start)
+                    if other != image:
+                        self._files.note_other_case(path)
+                    return found
         return ()
 
     def _enter(self, folder: str, base: str) -> None:
         files = self._files
         self._folder = folder
+        self._other_names.forget()
         folders = files.found.of(folder, base, self._subset)
         files.folders.update(one for one in folders if one != folder)
         self._candidates = [

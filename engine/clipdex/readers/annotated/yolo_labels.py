@@ -7,10 +7,11 @@ import math
 import re
 from collections.abc import Collection, Mapping
 
-from clipdex.readers.annotated.small_files import MOST_BYTES, text_bytes
+from clipdex.readers.annotated.small_files import MOST_BYTES
 from clipdex.readers.annotated.yolo_data import MOST_NAME
 from clipdex.readers.annotated.yolo_places import relative
 from clipdex.readers.annotations import AnnotationProblems
+from clipdex.readers.encodings import text_bytes
 
 # What lines of numbers are made of.
 _OF_NUMBERS = b"0123456789.+-eE"

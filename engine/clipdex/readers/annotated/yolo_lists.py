@@ -14,15 +14,8 @@ import numpy as np
 
 from clipdex.errors import DatasetError
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
-from clipdex.readers.annotated.yolo_places import (
-    IMAGE,
-    IMAGE_FOLDER,
-    Finder,
-    Place,
-    join,
-    relative,
-    subset_of,
-)
+from clipdex.readers.annotated.yolo_names import IMAGE_FOLDER, subset_of
+from clipdex.readers.annotated.yolo_places import IMAGE, Finder, Place, join, relative
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.base import MISSING, ReadItem, UnreadableItem
 from clipdex.readers.elsewhere import ADDRESS, spellings

@@ -15,7 +15,15 @@ from pathlib import Path
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import before_wildcards, is_pattern
-from clipdex.readers.annotated.yolo_data import Description
+from clipdex.readers.annotated.yolo_data import BESIDE, Description
+from clipdex.readers.annotated.yolo_names import (
+    IMAGE_FOLDER,
+    is_label_folder,
+    is_subset,
+    speaks_of_subset,
+    subset_of,
+    subset_of_images,
+)
 from clipdex.readers.base import DEFAULT_SUBSET
 from clipdex.readers.elsewhere import ADDRESS, spellings
 from clipdex.readers.folder import count_images
@@ -29,12 +37,6 @@ IMAGE = "image"
 # How many files are looked at to tell whether there are images in a folder.
 _MOST_LOOKED_AT = 5000
 _MOST_PARTS = 64
-_SUBSET = re.compile(
-    r"(?i)(train|training|trainval|val|valid|validation|minival|test|testing|test-dev|dev|eval)[-_]?\d*"
-)
-LABEL_FOLDERS = ("labels", "labelTxt", "Labels", "label", "annotations", "Annotations")
-IMAGE_FOLDER = re.compile(r"(?i)images|jpegimages|imgs?")
-_OF_DARKNET = re.compile(r"(?i)obj_(\w+?)_data")
 _ALIKE = (("val", "valid", "validation"), ("train", "training"), ("test", "testing"))
 _LIST_SUFFIXES = (".txt", ".lst", ".list")
 
@@ -93,11 +95,15 @@ class Places:
         Sentences on what was not found or found elsewhere.
     finder
         What finds the images of lists.
+    home
+        Absolute path of the folder of the dataset: the root, or one in it.
     """
 
     def __init__(self, root: Path, description: Description, *, whole: bool) -> None:
         self.remarks: list[str] = []
         self._description = description
+        home = root / description.folder
+        self.home = home.as_posix()
         finder = Finder(root, description)
         self.finder = finder
         places = [
@@ -110,7 +116,7 @@ class Places:
             places += [place for text in texts if (place := _other(finder, subset, text)) is not None]
         self.places = _each_once(places)
         if whole:
-            self._add_unnamed(root)
+            self._add_unnamed(root, home)
 
     def _find(self, finder: Finder, subset: str, text: str, root: Path) -> Place | None:
         """Return the place that a text of the description means, and remark on what was guessed."""
@@ -125,17 +131,17 @@ class Places:
             self.remarks.append(f"{file} names {text[:200]!r} for {subset}, which is not there: {there} is read.")
         return _place(subset, path)
 
-    def _add_unnamed(self, root: Path) -> None:
+    def _add_unnamed(self, root: Path, home: Path) -> None:
         """Add folders with the usual names of subsets that the description does not name."""
-        found = by_layout(root)
+        found = by_layout(home)
         if not self.places:
             self.places = found
             return
         if any(place.is_listed for place in self.places):
             return  # what a list leaves out is left out on purpose
         for place in found:
-            named = any(_overlap(place.path, one.folder) or _alike(place, one) for one in self.places)
-            if place.subset != DEFAULT_SUBSET and not named and _has_images(place.path):
+            named = any(overlap(place.path, one.folder) or _alike(place, one) for one in self.places)
+            if place.subset != DEFAULT_SUBSET and not named and has_images(place.path):
                 self.places.append(place)
                 self.remarks.append(
                     f"{self._description.file} does not name {os.path.relpath(place.path, root)}: "
@@ -160,8 +166,8 @@ class Finder:
     """
 
     def __init__(self, root: Path, description: Description) -> None:
-        start = root.as_posix()
-        own = os.path.dirname(os.path.join(start, description.file))  # noqa: PTH118, PTH120
+        start = (root / description.folder).as_posix()
+        own = (root / description.file).parent.as_posix() if description.file else start
         self._root = start
         # Darknet starts in a folder above, and calls the folder of the dataset data/.
         self._of_darknet = description.file.endswith(".data")
@@ -255,11 +261,12 @@ def _other(finder: Finder, subset: str, text: str) -> Place | None:
         return None
     place = _place(subset, path)
     if place.kind == LIST:
-        return place if suffix_of(path) in _LIST_SUFFIXES and _SUBSET.search(subset) else None
-    return place if place.kind == FOLDER and _has_images(path) else None
+        return place if suffix_of(path) in _LIST_SUFFIXES and speaks_of_subset(subset) else None
+    return place if place.kind == FOLDER and has_images(path) else None
 
 
-def _has_images(folder: str) -> bool:
+def has_images(folder: str) -> bool:
+    """Tell at a glance whether there are images in a folder."""
     return count_images(Path(folder), _MOST_LOOKED_AT)[0] > 0
 
 
@@ -269,7 +276,8 @@ def _alike(one: Place, other: Place) -> bool:
     return len(names) == 1 or any(names.issubset(group) for group in _ALIKE)
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Tell whether one of two paths is the other, or in it."""
     return is_in(one, other) or is_in(other, one)
 
 
@@ -298,13 +306,13 @@ def _each_once(places: list[Place]) -> list[Place]:
 def by_layout(root: Path) -> list[Place]:
     """Return the places of images of a dataset that names none: all that is below its root.
 
-    ``images/train`` and ``train/images`` are the subset ``train``; lists of images called so are one, too. Everything
-    else is the subset ``default``.
+    ``images/train``, ``train/images`` and ``images_train`` are the subset ``train``; lists of images called so are one,
+    too. Everything else is the subset ``default``.
     """
-    layout = Layout(root)
-    lists = _lists(layout)
+    lists = _lists(Layout(root))
     if lists:
         return lists
+    layout = Layout(root, BESIDE)
     folders = {entry.name: (root / entry.name).as_posix() for entry in layout.entries() if _is_folder(entry)}
     places: list[Place] = []
     for name, path in folders.items():
@@ -319,6 +327,8 @@ def by_layout(root: Path) -> list[Place]:
             ]
             places += inner
             places.append(Place(DEFAULT_SUBSET, FOLDER, path))
+        elif subset := subset_of_images(name):
+            places.append(Place(subset, FOLDER, path))
     places.append(Place(DEFAULT_SUBSET, FOLDER, root.as_posix()))
     return [replace(one, without=_inner(one, places)) for one in places]
 
@@ -327,19 +337,11 @@ def _inner(place: Place, places: Sequence[Place]) -> tuple[str, ...]:
     return tuple(one.path for one in places if one.path != place.path and is_in(one.path, place.path))
 
 
-def subset_of(name: str) -> str:
-    """Return the subset that a folder of this name is of; empty where it is of none."""
-    darknet = _OF_DARKNET.fullmatch(name)
-    if darknet:
-        return darknet[1]
-    return name if _SUBSET.fullmatch(name) else ""
-
-
 def _images_in(folder: str) -> str:
     """Return the folder of images in the folder of a subset, where it has nothing beside but labels; or the folder."""
     images = ""
     for entry in Layout(Path(folder)).entries():
-        if entry.name.lower() == "images" and _is_folder(entry):
+        if not images and IMAGE_FOLDER.fullmatch(entry.name) and _is_folder(entry):
             images = f"{folder}/{entry.name}"
         elif suffix_of(entry.name) in IMAGE_SUFFIXES or _is_folder(entry):
             return folder
@@ -353,7 +355,7 @@ def _lists(layout: Layout) -> list[Place]:
         for path in layout.find(pattern):
             stem = path.rpartition("/")[2][: -len(".txt")]
             first = next((line.strip() for line in layout.start(path).splitlines() if line.strip()), "")
-            if _SUBSET.fullmatch(stem) and suffix_of(first) in IMAGE_SUFFIXES:
+            if is_subset(stem) and suffix_of(first) in IMAGE_SUFFIXES:
                 found.append(Place(stem, LIST, (layout.location / path).as_posix()))
         if found:
             return found
@@ -362,6 +364,6 @@ def _lists(layout: Layout) -> list[Place]:
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_dir() and not is_system_folder(entry.name) and entry.name not in LABEL_FOLDERS
+        return entry.is_dir() and not is_system_folder(entry.name) and not is_label_folder(entry.name)
     except OSError:
         return False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,13 +14,18 @@ from clipdex.readers.annotated.small_files import read_start
 from clipdex.readers.annotated.yolo_data import NAME_FILES
 from clipdex.readers.annotated.yolo_label_files import SUFFIX, LabelFiles
 from clipdex.readers.annotated.yolo_labels import looks_like_labels
-from clipdex.readers.annotated.yolo_places import LABEL_FOLDERS
+from clipdex.readers.annotated.yolo_names import is_label_folder
+from clipdex.readers.annotated.yolo_places import is_in, relative
 from clipdex.readers.base import ReadItem
 from clipdex.readers.folder import FolderReader
-from clipdex.readers.naming import is_system_folder
+from clipdex.readers.layout import Layout
+from clipdex.readers.masks import known_masks
+from clipdex.readers.naming import is_system_folder, shown
+from clipdex.wording import counted
 
 _BATCH = 10_000
 _MOST_BYTES = 4096
+_ELSEWHERE = tuple(f"{above}*{SUFFIX}" for above in ("", "*/", "*/*/", "*/*/*/"))
 
 
 class ImagesBelow(FolderReader):
@@ -45,6 +52,55 @@ class ImagesBelow(FolderReader):
         return folder not in self._without
 
 
+class MaskFiles:
+    """The images of a dataset that are no items because its layout says that they are masks.
+
+    Parameters
+    ----------
+    layout
+        The folder of the dataset.
+
+    Attributes
+    ----------
+    are_known
+        Whether the layout says so of any.
+    count
+        How many were met.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._known = known_masks(layout)
+        self.are_known = self._known is not None
+        self._matches = [re.compile(fnmatch.translate(name)).match for name in self._known.names] if self._known else []
+        self.count = 0
+        self._first = ""
+
+    def takes(self, path: str, above: str = "") -> bool:
+        """Tell whether an image is a mask, and count it.
+
+        Parameters
+        ----------
+        path
+            Its path in a folder that is no folder of masks.
+        above
+            The path of that folder, with a slash after it, for the remark.
+        """
+        if not any(matches(part) for part in path.split("/") for matches in self._matches):
+            return False
+        self.count += 1
+        self._first = self._first or above + path
+        return True
+
+    @property
+    def remark(self) -> str:
+        """A sentence on the masks that were met."""
+        why = self._known.why if self._known else ""
+        return (
+            f"left out as {'a mask' if self.count == 1 else 'masks'}: {counted(self.count, 'image')}, such as "
+            f"{shown(self._first)}, because {why}. --format folder reads all images."
+        )
+
+
 def images_in_no_subset(rest: ImagesBelow, listed: PathSet) -> Iterator[str]:
     """Yield the absolute paths of images that are in no subset.
 
@@ -69,21 +125,51 @@ def labels_without_image(files: LabelFiles) -> Iterator[str]:
     folders of images with labels beside the images.
     """
     of_images = files.of_images
-    used = {_name(_top(folder)) for folder in files.used}
-    tops = {_top(folder) for folder in files.folders}
+    used = {_name(_top(folder, files.root)) for folder in files.used}
+    tops = {_top(folder, files.root) for folder in files.folders}
     for top in sorted(top for top in tops if not used or _name(top) in used):
         for folder, names in _below(top):
             for path in sorted(of_images.absent([f"{folder}/{name}" for name in names])):
                 if _name(path).lower() not in NAME_FILES and _holds_labels(path, empty=True):
                     yield path
     for folder in sorted(files.beside):
-        yield from _beside_nothing(folder.rstrip("/"))
+        beside = list(_beside_nothing(folder.rstrip("/")))
+        yield from of_images.absent(beside) if beside else ()
 
 
-def _top(folder: str) -> str:
-    parts = folder.split("/")
-    at = max((n for n, part in enumerate(parts) if part in LABEL_FOLDERS), default=len(parts))
-    return "/".join(parts[: at + 1])
+def labels_elsewhere(layout: Layout, files: LabelFiles) -> str:
+    """Return the path of a file that looks like labels, in a folder where none are looked for; empty without one.
+
+    Only the first files of a few folders are looked at.
+
+    Parameters
+    ----------
+    layout
+        The folder of the dataset.
+    files
+        The files of labels that were read.
+    """
+    start = layout.location.as_posix()
+    tops = {_top(folder, files.root) for folder in (*files.folders, *(one.rstrip("/") for one in files.used))}
+    known = {*tops, *map(os.path.realpath, tops)}
+    beside = {folder.rstrip("/") for folder in files.beside}
+    for pattern in _ELSEWHERE:
+        for path in layout.find(pattern):
+            whole = f"{start}/{path}"
+            folder = whole.rpartition("/")[0]
+            if folder in beside or any(is_in(folder, one) for one in known):
+                continue
+            if looks_like_labels(layout.start(path).encode()) and files.of_images.absent([whole]):
+                return path
+    return ""
+
+
+def _top(folder: str, root: str) -> str:
+    """Return the folder of labels that a folder is in, or the folder where it is in none of the dataset."""
+    inner = relative(folder, root)
+    parts = inner.split("/")
+    at = max((n for n, part in enumerate(parts) if is_label_folder(part)), default=len(parts))
+    return folder[: len(folder) - len(inner)] + "/".join(parts[: at + 1])
 
 
 def _name(folder: str) -> str:
