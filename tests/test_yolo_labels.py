@@ -6,7 +6,9 @@ import os
 
 import pytest
 
+from clipdex.readers.annotated import yolo_label_files
 from clipdex.readers.annotated.small_files import MOST_BYTES
+from clipdex.readers.annotated.yolo_label_files import OtherNames
 from helpers_yolo import CAT, DOG, NAMES, TWO, USUAL, Read, labels_of, write
 
 READ = {
@@ -232,3 +234,31 @@ def test_the_labels_of_another_folder_of_images_are_not_taken_because_of_letters
     files = {"images/Train/a.jpg": "", "images/train/a.jpg": "", "labels/train/a.txt": CAT}
     read = Read(write(tmp_path, {"data.yaml": f"train: images/train\ntest: images/Train\n{NAMES}", **files}))
     assert read.items == {"test/a.jpg": [], "train/a.jpg": ["cat"]}
+
+
+def test_each_folder_of_labels_is_listed_once_though_a_list_goes_from_one_to_another(tmp_path, monkeypatch):
+    images = [f"images/{folder}/{number}.jpg" for number in range(10) for folder in ("one", "two")]
+    files = dict.fromkeys(images, "") | {"labels/one/A.txt": CAT, "labels/two/B.txt": CAT}
+    root = write(tmp_path, {"data.yaml": f"train: train.txt\n{NAMES}", "train.txt": "\n".join(images), **files})
+    listed: list[str] = []
+    names = OtherNames._names
+    monkeypatch.setattr(OtherNames, "_names", lambda self, folder: (listed.append(folder), names(self, folder))[1])
+    assert len(Read(root).items) == 20
+    assert listed
+    assert len(listed) == len(set(listed))
+
+
+def test_folders_of_labels_are_listed_again_where_too_many_names_would_be_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(yolo_label_files, "_MOST_NAMES_KEPT", 1)
+    images = [f"images/{folder}/{name}.jpg" for name in "abc" for folder in ("one", "two")]
+    labels = {f"labels/{folder}/{name}.txt": CAT for name in "ABC" for folder in ("one", "two")}
+    files = {"data.yaml": f"train: train.txt\n{NAMES}", "train.txt": "\n".join(images), **dict.fromkeys(images, "")}
+    assert set(map(tuple, Read(write(tmp_path, files | labels)).items.values())) == {("cat",)}
+
+
+def test_labels_without_an_image_are_named_in_the_order_of_their_folders(tmp_path):
+    inner = [f"{number:02}" for number in (7, 2, 9, 4, 1, 8, 3, 6, 5, 0)]
+    read = Read(write(tmp_path, {"data.yaml": USUAL, **TWO, **{f"labels/train/{one}/gone.txt": CAT for one in inner}}))
+    assert [problem.partition(":")[0] for problem in read.problems] == [
+        f"labels/train/{one}/gone.txt" for one in sorted(inner)
+    ]

@@ -16,6 +16,7 @@ from clipdex.readers.annotations import AnnotationProblems
 
 SUFFIX = ".txt"
 _MOST_FOLDERS_KEPT = 10_000
+_MOST_NAMES_KEPT = 1_000_000
 _IMAGE_ENDS = sorted({end for suffix in IMAGE_SUFFIXES for end in (suffix, suffix.upper())})
 
 
@@ -123,15 +124,13 @@ class LabelFolders:
 class OtherNames:
     """Finds files of labels that are not quite called as their image: letters of another case, or its extension too.
 
-    Of a folder of labels, the hashes of all names are kept, and the names with capital letters.
+    Of a folder of labels, the hashes of all names are kept, and the names with capital letters. A list may go from one
+    folder to another with each image, so that all folders are kept, until they have too many such names.
     """
 
     def __init__(self) -> None:
         self._listed: dict[str, tuple[PathSet, dict[str, str]]] = {}
-
-    def forget(self) -> None:
-        """Forget the folders that were listed."""
-        self._listed.clear()
+        self._names_kept = 0
 
     def of(self, start: str, stem: str, image: str) -> list[str]:
         """Return the names that a file of labels of an image has, or may have, but for the usual one.
@@ -144,7 +143,11 @@ class OtherNames:
             Name of the image, without and with its extension.
         """
         if start not in self._listed:
+            if len(self._listed) > _MOST_FOLDERS_KEPT or self._names_kept > _MOST_NAMES_KEPT:
+                self._listed.clear()
+                self._names_kept = 0
             self._listed[start] = self._names(start)
+            self._names_kept += len(self._listed[start][1])
         there, odd = self._listed[start]
         wanted = [_plain(image + SUFFIX), _plain(stem + SUFFIX)]
         absent = there.absent(wanted)
@@ -305,7 +308,6 @@ class SubsetLabels:
     def _enter(self, folder: str, base: str) -> None:
         files = self._files
         self._folder = folder
-        self._other_names.forget()
         folders = files.found.of(folder, base, self._subset)
         files.folders.update(one for one in folders if one != folder)
         self._candidates = [

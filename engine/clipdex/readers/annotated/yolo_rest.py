@@ -181,7 +181,7 @@ def _below(top: str) -> Iterator[tuple[str, list[str]]]:
     folders = [top]
     while folders:
         folder = folders.pop()
-        names = []
+        names, inner = [], []
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
@@ -191,9 +191,10 @@ def _below(top: str) -> Iterator[tuple[str, list[str]]]:
                     if name.endswith(SUFFIX) or name.lower().endswith(SUFFIX):
                         names.append(name)
                     elif entry.is_dir(follow_symlinks=False) and not is_system_folder(name):
-                        folders.append(f"{folder}/{name}")
+                        inner.append(f"{folder}/{name}")
         except OSError:
             continue
+        folders += sorted(inner, reverse=True)
         yield folder, names
 
 
