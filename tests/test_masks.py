@@ -95,6 +95,13 @@ def test_an_index_remembers_that_masks_are_left_out(cli, tmp_path):
     assert "4 unchanged" in cli("build", root).err
 
 
+@pytest.mark.parametrize("name", ["a[1]", "a,b", " a, b"])
+def test_masks_are_left_out_by_names_that_stand_for_nothing_else(tmp_path, name):
+    images = [f"{name}/0.png", "a/0.png", "a1_masks/1.png"]
+    root = make_folder(tmp_path / "data", *images, f"{name}_masks/0.png")
+    assert ids(root) == sorted(images)
+
+
 def test_a_user_names_what_is_left_out(tmp_path):
     root = make_folder(tmp_path / "data", "a.jpg", "a_raw.jpg", "old/b.jpg", "new/old/c.jpg", "older/d.jpg")
     report = build(root, format="folder", options={"skip": "old, *_raw.*"})

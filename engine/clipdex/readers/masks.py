@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from typing import NamedTuple
@@ -88,6 +89,8 @@ _LOSSLESS = frozenset({".png", ".bmp", ".gif", ".tif", ".tiff"})
 _ENDS = re.compile(r"(?:[_-](?:masks?|seg|segmentation|L|gt|label|labelIds|groundtruth))?$", re.IGNORECASE)
 _OF_IMAGES = (".jpg", ".png", ".jpeg", ".JPG", ".PNG", ".tif", ".bmp", ".webp")
 _LOOKED_AT = 5
+# What separates names from each other where a user writes them, in place of which they have a wildcard.
+_AMBIGUOUS = re.compile(r"^\s|,")
 _FOLDER = re.compile(
     r"(?:^|/)(?:[^/]*annot(?:ations?)?|[^/]*masks?|[^/]*labels?|gt(?:Fine|Coarse)?\w*|ground_?truth|Segmentation\w*"
     r"|instances?|panoptic\w*|semantic\w*|semseg|instseg|trimaps|depth\w*|disparity|scribbles)/",
@@ -137,7 +140,7 @@ def _pair(layout: Layout, above: str) -> Masks | None:
                 files = [entry.name for entry in layout.entries(of_masks) if suffix_of(entry.name) in IMAGE_SUFFIXES]
                 if files and all(_has_image(layout, f"{beside}/", name) for name in files[:_LOOKED_AT]):
                     why = f"the files in {of_masks} are called as those in {beside}"
-                    return Masks("images with masks", why, (masks,))
+                    return Masks("images with masks", why, (_AMBIGUOUS.sub("?", glob.escape(masks)),))
     return None
 
 
