@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -190,3 +191,11 @@ def test_a_line_of_utf_16_that_is_too_long_or_cut_off_is_named(root, monkeypatch
     monkeypatch.setattr(listed, "MAX_LINE_BYTES", 64)
     with pytest.raises(DatasetError, match="line 2: it is longer than 64 bytes"):
         read(PathListReader, root / "l.txt", ("a.png\n" + "x" * 40).encode("utf-16"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_line_of_utf_16_with_very_many_bytes_of_line_ends_is_read_in_seconds(root, encoding):
+    (root / "l.txt").write_bytes(("\ufeff" + "\u0a0a" * 250_000).encode(encoding))
+    begin = time.process_time()
+    assert [len(text) for _, text in listed.lines(root / "l.txt")] == [250_000]
+    assert time.process_time() - begin < 4

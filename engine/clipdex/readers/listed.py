@@ -124,7 +124,7 @@ def lines(path: Path) -> Iterator[tuple[int, str | None]]:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _line(handle: IO[bytes], newline: bytes) -> bytes:
+def _line(handle: IO[bytes], newline: bytes) -> bytes | bytearray:
     """Return the next line of a file, or what is left of it; a little more than ``MAX_LINE_BYTES`` at most.
 
     Parameters
@@ -134,10 +134,11 @@ def _line(handle: IO[bytes], newline: bytes) -> bytes:
     newline
         The end of a line in its encoding: two bytes where it is UTF-16.
     """
-    line = handle.readline(MAX_LINE_BYTES + 1)
+    start = handle.readline(MAX_LINE_BYTES + 1)
     if len(newline) == 1:
-        return line
-    # A byte of another character may be that of the end of a line.
+        return start
+    # A byte of another character may be that of the end of a line. There may be very many of them.
+    line = bytearray(start)
     while line and len(line) <= MAX_LINE_BYTES:
         if newline[0] and line.endswith(b"\n") and len(line) % 2:
             line += handle.read(1)
