@@ -229,6 +229,14 @@ def test_an_image_of_several_subsets_is_one_item_of_the_first(tmp_path):
     assert reader.remarks == ["1 image is in lists of several subsets: the first of train, val and test counts."]
 
 
+def test_images_of_several_subsets_are_counted_once_each_and_names_of_no_image_are_not(tmp_path):
+    files = {"JPEGImages/a.jpg": "", "Annotations/a.xml": ("cat",)}
+    lists = {f"ImageSets/Main/{subset}.txt": "A\ngone\n" for subset in ("train", "val")}
+    items, failed, reader = reading(voc(tmp_path, files | lists))
+    assert (items, list(failed)) == ({"train/a.jpg": ("cat",)}, ["gone"])
+    assert reader.remarks == ["1 image is in lists of several subsets: the first of train, val and test counts."]
+
+
 def test_images_without_annotations_and_lists_are_counted_and_taken_if_asked_for(tmp_path):
     files = {"JPEGImages/a.jpg": "", "Annotations/a.xml": ("cat",), "JPEGImages/b.jpg": "", "JPEGImages/c.jpg": ""}
     masks = {"SegmentationClass/a.png": "", "masks/b.png": "", "JPEGImages/c_mask.png": ""}

@@ -350,8 +350,8 @@ class Catalogue:
             f"(SELECT subset FROM line WHERE {_SAME_KEY.format('image')} ORDER BY rank LIMIT 1)"
         )
         several = self._one(
-            "SELECT COUNT(*) FROM (SELECT DISTINCT family, stem FROM (SELECT family, stem FROM line WHERE rank < ? "
-            "GROUP BY family, stem, rank / 100 HAVING MIN(subset) <> MAX(subset)))",
+            "SELECT COUNT(*) FROM image WHERE (family, stem) IN (SELECT family, stem FROM line WHERE rank < ? "
+            "GROUP BY family, stem, rank / 100 HAVING MIN(subset) <> MAX(subset))",
             (UNION_RANK,),
         )
         return int(str(several))
