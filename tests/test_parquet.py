@@ -220,3 +220,12 @@ def test_rows_that_only_name_files_are_items_of_these(tmp_path):
         make_folder(folder, "a.png")
         (found,) = find_duplicates(target, max_distance=512).groups
         assert sorted(item.path for item in found.items) == [str(folder / "a.png"), str(folder / "b.png")]
+
+
+def test_a_file_outside_may_be_in_a_folder_that_looks_like_an_archive(tmp_path):
+    make_folder(tmp_path / "data!", "a.png")
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    images = pa.array([{"bytes": None, "path": "data!/a.png"}], kind)
+    pq.write_table(pa.table({"image": images}), tmp_path / "t.parquet")
+    report = build(tmp_path / "t.parquet")
+    assert (report.added, report.failed) == (1, ())

@@ -121,7 +121,8 @@ class ParquetReader(Reader):
             When there is none, or it cannot be read.
         """
         file, inside, member = item.media.rpartition(MEMBER)
-        if not inside:
+        # The folder of a file outside may be called as if it were an archive.
+        if not inside or (file and suffix_of(file) != _SUFFIX):
             return super().open(item)
         try:
             return self._kept.get(self.root / file if file else self.location, ParquetContainer).open(member)
