@@ -191,6 +191,18 @@ YOLO = {
             {"train/a.jpg": "dog"},
         )
     ],
+    "`train: [{images: one, labels: first}, {images: two, labels: second}]`": [
+        Tree(
+            {
+                "data.yaml": f"train: [{{images: one, labels: first}}, {{images: two, labels: second}}]\n{NAMES}",
+                "one/a.jpg": IMAGE,
+                "first/a.txt": DOG,
+                "two/a.jpg": IMAGE,
+                "second/a.txt": CAT,
+            },
+            {"train/a.jpg": "dog", "train/two/a.jpg": "cat"},
+        )
+    ],
     "`path:` or `train:` of another machine, `../train/images` of Roboflow": [
         Tree({"data.yaml": f"path: /gone/ds\n{USUAL}", **TWO}, BOTH),
         Tree({"data.yaml": f"train: C:\\gone\\images\\train\nval: /gone/images/val\n{NAMES}", **TWO}, BOTH),

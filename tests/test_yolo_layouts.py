@@ -386,6 +386,44 @@ def test_a_subset_that_is_a_mapping_names_its_images_and_its_labels(kind, tmp_pa
     assert "names no folder" not in "".join(read.problems)
 
 
+PAIRS = {
+    "a mapping for each": "train: [{images: one, labels: first}, {images: two, labels: second}]\n",
+    "as many labels as images": "train: {images: [one, two], labels: [first, second]}\n",
+}
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_labels_that_are_named_beside_some_images_of_a_subset_are_of_these(kind, tmp_path):
+    files = {
+        "one/a.jpg": "",
+        "first/a.txt": CAT,
+        "two/a.jpg": "",
+        "second/a.txt": DOG,
+        "two/b.jpg": "",
+        "first/b.txt": CAT,
+    }
+    read = Read(write(tmp_path, {"data.yaml": PAIRS[kind] + NAMES, **files}))
+    assert read.items == {"train/a.jpg": ["cat"], "train/two/a.jpg": ["dog"], "train/b.jpg": []}
+
+
+def test_labels_that_are_named_for_one_folder_of_images_are_not_of_another(tmp_path):
+    files = {"one/a.jpg": "", "first/a.txt": CAT, "two/a.jpg": ""}
+    read = Read(write(tmp_path, {"data.yaml": f"train: [{{images: one, labels: first}}, two]\n{NAMES}", **files}))
+    assert read.items == {"train/a.jpg": ["cat"], "train/two/a.jpg": []}
+
+
+def test_labels_that_are_named_beside_a_list_are_of_its_images(tmp_path):
+    files = {"one/a.jpg": "", "first/a.txt": CAT, "train.txt": "one/a.jpg\n"}
+    read = Read(write(tmp_path, {"data.yaml": f"train: {{images: train.txt, labels: first}}\n{NAMES}", **files}))
+    assert read.items == {"train/a.jpg": ["cat"]}
+
+
+def test_labels_that_are_named_for_several_folders_of_images_are_of_all(tmp_path):
+    files = {"one/a.jpg": "", "first/a.txt": CAT, "two/b.jpg": "", "first/b.txt": DOG}
+    read = Read(write(tmp_path, {"data.yaml": f"train: {{images: [one, two], labels: first}}\n{NAMES}", **files}))
+    assert read.items == {"train/a.jpg": ["cat"], "train/b.jpg": ["dog"]}
+
+
 def test_a_mapping_whose_labels_are_not_there_says_so(tmp_path):
     files = {"data.yaml": f"train: {{images: images/train, labels: gone}}\nval: {{images: images/val}}\n{NAMES}", **TWO}
     read = Read(write(tmp_path, files))

@@ -80,7 +80,8 @@ class Description:
     folder
         The folder of the dataset relative to the root; empty for the root itself.
     labels
-        Where the labels of a subset are, as it is written, where that is said.
+        Where the labels of a subset are, where that is said: images, and labels of these, as it is written. The images
+        are an empty text where the labels are named without any.
     """
 
     file: str = ""
@@ -89,7 +90,7 @@ class Description:
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     path: str = ""
     folder: str = ""
-    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     @property
     def says_something(self) -> bool:
@@ -219,7 +220,7 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
             break
     splits: dict[str, tuple[str, ...]] = {}
     others: dict[str, tuple[str, ...]] = {}
-    labels: dict[str, tuple[str, ...]] = {}
+    labels: dict[str, tuple[tuple[str, str], ...]] = {}
     left = _MOST_PLACES
     for key, value in sorted(values.items(), key=lambda pair: pair[0].lower() not in SUBSETS):
         is_subset = key.lower() in SUBSETS
@@ -229,7 +230,7 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
         places = tuple(itertools.islice(_places(images), left))
         left -= len(places)
         if places and of_labels:
-            labels[_sound(key)] = tuple(itertools.islice(_places(of_labels), _MOST_PLACES))
+            labels[_sound(key)] = tuple(of_labels)
         if places:
             (splits if is_subset else others)[_sound(key)] = places
         elif is_subset and left and value not in (*_NO_VALUE, []):
@@ -263,17 +264,30 @@ def _text_of(path: Path, file: str, problems: AnnotationProblems) -> str:
         return data.decode("utf-8", "replace")
 
 
-def _images_and_labels(value: object) -> tuple[object, list[object]]:
-    """Return what a subset says of its images and of its labels, where it is a mapping or a list with some."""
+def _images_and_labels(value: object) -> tuple[object, list[tuple[str, str]]]:
+    """Return what a subset says of its images, and of the labels of these, where it is a mapping or a list with some.
+
+    In a mapping with as many labels as images, each has its own; otherwise all labels are of all images.
+    """
     several = value if isinstance(value, list) else [value]
+    if not any(isinstance(one, dict) for one in several):
+        return value, []
     images: list[object] = []
-    labels: list[object] = []
+    pairs: list[tuple[str, str]] = []
     # Aliases may name a large mapping or list many times.
-    entries = (entry for one in several for entry in (one.items() if isinstance(one, dict) else [("images", one)]))
-    for key, inner in itertools.islice(entries, _MOST_PLACES + 1):
-        found = images if _KEY_OF_IMAGES.fullmatch(key) else labels if is_label_folder(key) else []
-        found += inner[: _MOST_PLACES + 1] if isinstance(inner, list) else [inner]
-    return (images, labels) if any(isinstance(one, dict) for one in several) else (value, [])
+    left = _MOST_PLACES + 1
+    for one in several[:left]:
+        own: list[object] = []
+        labels: list[object] = []
+        for key, inner in itertools.islice(one.items() if isinstance(one, dict) else [("images", one)], left):
+            left -= 1
+            found = own if _KEY_OF_IMAGES.fullmatch(key) else labels if is_label_folder(key) else []
+            found += inner[: _MOST_PLACES + 1] if isinstance(inner, list) else [inner]
+        images += own[: _MOST_PLACES + 1]
+        texts = list(_places(own)) or [""], list(_places(labels))
+        paired = zip(*texts, strict=True) if len(texts[0]) == len(texts[1]) else itertools.product(*texts)
+        pairs += itertools.islice(paired, _MOST_PLACES - len(pairs))
+    return images, pairs
 
 
 def _places(value: object) -> Iterator[str]:

@@ -11,7 +11,7 @@ from clipdex.readers.annotated.path_set import PathSet
 from clipdex.readers.annotated.small_files import read_start
 from clipdex.readers.annotated.yolo_labels import LabelReader
 from clipdex.readers.annotated.yolo_names import IMAGE_FOLDER, LABEL_FOLDERS, label_folders
-from clipdex.readers.annotated.yolo_places import relative
+from clipdex.readers.annotated.yolo_places import is_in, relative
 from clipdex.readers.annotations import AnnotationProblems
 
 SUFFIX = ".txt"
@@ -28,7 +28,8 @@ class LabelFolders:
     root
         The dataset.
     named
-        Absolute paths of the folders that are named for the labels of a subset.
+        Absolute paths of folders of images of a subset, and of the folders that are named for their labels. The former
+        are empty where the labels are of all images of the subset that no other labels are named for.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class LabelFolders:
         The folders that were found although their names have letters of another case than those of the images.
     """
 
-    def __init__(self, root: str, named: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(self, root: str, named: Mapping[str, Sequence[tuple[str, str]]] | None = None) -> None:
         self._root = root
         self._named = named or {}
         self._there: dict[str, bool] = {}
@@ -46,9 +47,10 @@ class LabelFolders:
     def of(self, folder: str, base: str, subset: str) -> tuple[str, ...]:
         """Return the folders that exist, the likeliest first.
 
-        First come those that are named for the subset; then the rule of Ultralytics, ``labels`` instead of the last
-        ``images`` of the path; then the same where that is only a part of a name, as in ``images_train``; then the
-        folder of the images itself; then folders called ``labels`` beside or below the folder of the subset.
+        First come those that are named for the images, or else for the subset; then the rule of Ultralytics, ``labels``
+        instead of the last ``images`` of the path; then the same where that is only a part of a name, as in
+        ``images_train``; then the folder of the images itself; then folders called ``labels`` beside or below the
+        folder of the subset.
 
         Parameters
         ----------
@@ -61,7 +63,9 @@ class LabelFolders:
         """
         below = folder[len(base) :].strip("/")
         parts = folder.split("/")
-        candidates = [f"{name}/{below}" for name in self._named.get(subset, ())]
+        named = self._named.get(subset, ())
+        own = [labels for images, labels in named if images and is_in(folder, images)]
+        candidates = [f"{labels}/{below}" for labels in own or [labels for images, labels in named if not images]]
         usual = [n for n, part in enumerate(parts) if IMAGE_FOLDER.fullmatch(part)]
         others = [n for n, part in enumerate(parts) if n not in usual and any(label_folders(part))]
         for at in (*usual[-1:], *others[-1:]):

@@ -98,7 +98,8 @@ class Places:
     home
         Absolute path of the folder of the dataset: the root, or one in it.
     labels
-        Absolute paths of the folders that the description names for the labels of a subset.
+        Absolute paths of folders of images of a subset, and of the folders that the description names for their labels.
+        The former are empty where it names labels alone, or images that are in no folder of their own, as in a list.
     """
 
     def __init__(self, root: Path, description: Description, *, whole: bool) -> None:
@@ -117,7 +118,7 @@ class Places:
         for subset, texts in description.others.items():
             places += [place for text in texts if (place := _other(finder, subset, text)) is not None]
         self.places = _each_once(places)
-        self.labels = {subset: self._find_labels(subset, texts) for subset, texts in description.labels.items()}
+        self.labels = {subset: self._find_labels(subset, pairs) for subset, pairs in description.labels.items()}
         if whole:
             self._add_unnamed(root, home)
 
@@ -134,14 +135,15 @@ class Places:
             self.remarks.append(f"{file} names {text[:200]!r} for {subset}, which is not there: {there} is read.")
         return _place(subset, path)
 
-    def _find_labels(self, subset: str, texts: Sequence[str]) -> tuple[str, ...]:
+    def _find_labels(self, subset: str, pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Return the folders that the description names for the labels of a subset, and remark on those not there."""
-        found = [self.finder.find(text)[0] for text in texts]
-        for text, path in zip(texts, found, strict=True):
-            if not os.path.isdir(path):  # noqa: PTH112
+        found = {text: self.finder.find(text)[0] if text else "" for pair in pairs for text in pair}
+        there = {text: path if os.path.isdir(path) else "" for text, path in found.items()}  # noqa: PTH112
+        for text in dict.fromkeys(labels for _, labels in pairs):
+            if not there[text]:
                 what = f"{self._description.file} names {text[:200]!r} for the labels of {subset}"
                 self.remarks.append(f"{what}: there is no such folder.")
-        return tuple(path for path in found if os.path.isdir(path))  # noqa: PTH112
+        return tuple((there[images], there[labels]) for images, labels in pairs if there[labels])
 
     def _add_unnamed(self, root: Path, home: Path) -> None:
         """Add folders with the usual names of subsets that the description does not name."""
