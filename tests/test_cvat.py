@@ -399,3 +399,16 @@ def test_an_index_that_datumaro_made_is_taken_over_without_hashing(tmp_path, mon
     assert (report.added, report.changed, report.renamed) == (0, 0, 2)
     with Explorer(tmp_path) as explorer:
         assert explorer.item("a").id == "a.png"
+
+
+def test_images_in_folders_of_subsets_are_found_beside_very_many_files(tmp_path):
+    write(tmp_path / "annotations.xml", image("a.png", "cat"), image("b.png", "dog"))
+    make_folder(tmp_path / "images", "train/a.png", "val/b.png")
+    for number in range(2000):
+        (tmp_path / f"images/{number}.txt").touch()
+    reader = CvatReader(tmp_path)
+    assert items(reader) == {
+        "a.png": ("train", ("cat",), "images/train/a.png"),
+        "b.png": ("val", ("dog",), "images/val/b.png"),
+    }
+    assert failures(reader) == {}

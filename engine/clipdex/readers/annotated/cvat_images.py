@@ -16,7 +16,7 @@ from clipdex.readers.mounts import may_be_there
 from clipdex.readers.naming import SUBSETS
 
 _FOLDERS = ("images", "frames", "data", "")
-_MOST_NAMES = 1000
+_MOST_FOLDERS = 1000
 _FRAME = re.compile(r"frame_?0*(\d{1,9})", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|[\\/]{2}")
 
@@ -95,10 +95,10 @@ class CvatImages:
         found = []
         try:
             with os.scandir(os.path.join(self._root, folder)) as entries:  # noqa: PTH118
-                for entry in itertools.islice(entries, _MOST_NAMES):
-                    path = f"{folder}{entry.name}/"
-                    fits = entry.name.lower() in SUBSETS or (of_images and not is_usually_mask(path))
-                    if fits and entry.name[0] != "." and entry.is_dir():
+                folders = (entry.name for entry in entries if entry.name[0] != "." and entry.is_dir())
+                for name in itertools.islice(folders, _MOST_FOLDERS):
+                    path = f"{folder}{name}/"
+                    if name.lower() in SUBSETS or (of_images and not is_usually_mask(path)):
                         found.append(path)
         except (OSError, ValueError):
             return []
