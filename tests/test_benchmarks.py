@@ -34,7 +34,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
     ],
     "draft": [("margin", 6), ("margin", 6)],
     "duplicates": [("distance", 2), ("distance", 4), ("keys in a series", 1), ("hashing", 2)],
-    "formats": [("way", 7), ("way", 2), ("way", 2)],
+    "formats": [("way", 7), ("way", 2), ("way", 2), ("way", 2)],
     "incremental": [("way", 3)],
     "merging": [
         ("one text, one image, first 20", 4),
@@ -128,7 +128,7 @@ def test_each_benchmark_prints_all_its_tables(script: str, run_tiny: Callable[..
 @pytest.mark.parametrize(
     ("script", "parts", "packages", "expected"),
     [
-        ("formats", [], ["datumaro"], [("way", 2), ("way", 2), ("way", 2)]),
+        ("formats", [], ["datumaro"], [("way", 2)] * 4),
         ("models", ["--parts", "bits"], ["torch"], [("model and precision", 1)] if WITH_BF16 else []),
         ("models", ["--parts", "rate"], ["nncf", "onnxruntime"], [("way", 3 if WITH_BF16 else 2)]),
     ],

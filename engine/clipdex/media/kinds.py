@@ -54,6 +54,9 @@ NOT_READ = frozenset(
         *("pdf", "djvu"),
     )
 )
+_USUAL_SUFFIXES = {end: end.lower() for end in (".jpg", ".JPG", ".png", ".PNG", ".xml", ".txt")}
+# The characters before the dot of a name that is no extension, and an empty text.
+_NO_NAME = "/\\."
 # How many bytes ``looks_like_image`` needs.
 START = 12
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
@@ -61,6 +64,10 @@ _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM
 
 def suffix_of(path: str) -> str:
     """Return the extension of a path, with its dot, in lower case; empty where it has none."""
+    # Nearly all paths end in one of a few. What is before the dot tells whether it begins an extension.
+    usual = _USUAL_SUFFIXES.get(path[-4:])
+    if usual and path[-5:-4] not in _NO_NAME:
+        return usual
     return os.path.splitext(path)[1].lower()  # noqa: PTH122 - millions of them: no Path object for each
 
 

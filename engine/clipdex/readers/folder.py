@@ -10,11 +10,12 @@ import errno
 import fnmatch
 import hashlib
 import marshal
+import operator
 import os
 import re
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -153,16 +154,19 @@ class FolderReader(Reader):
             yield UnreadableItem(prefix.rstrip("/") or ".", "it is an empty mount point", AWAY, unseen=True)
             return
         # Sorting folders by their name with the slash makes the ids below come out in their own order.
-        for name, entry in sorted((entry.name + "/" if _is_folder(entry) else entry.name, entry) for entry in visible):
-            try:
-                name.encode()
-            except UnicodeEncodeError:
-                if name.endswith("/") or suffix_of(name) in IMAGE_SUFFIXES:
+        left = sorted(_with_slashes(visible), key=operator.itemgetter(0), reverse=True)
+        del listed, visible
+        while left:
+            # Entries are let go one by one, because readers may keep something of each.
+            name, entry = left.pop()
+            is_folder = name[-1] == "/"
+            if not name.isascii() and not _is_utf8(name):
+                if is_folder or suffix_of(name) in IMAGE_SUFFIXES:
                     yield UnreadableItem(shown(prefix + name), "the name is not valid UTF-8; rename it")
                 continue
-            if self._skipped and self._skips(entry.name, is_folder=name.endswith("/")):
+            if self._skipped and self._skips(entry.name, is_folder=is_folder):
                 continue
-            if not name.endswith("/"):
+            if not is_folder:
                 yield from self._file(entry, prefix + name)
             elif is_system_folder(entry.name):
                 if self._enters(prefix + name):
@@ -190,32 +194,28 @@ class FolderReader(Reader):
         self._followed.add(identity)
         return True
 
-    def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterable[ReadItem | UnreadableItem]:
+    def _file(self, entry: os.DirEntry[str], item_id: str) -> Sequence[ReadItem | UnreadableItem]:
+        """Return the item of a file, if it is one."""
         suffix = suffix_of(entry.name)
         if suffix not in IMAGE_SUFFIXES and entry.is_symlink() and _leads_to_nothing(entry):
-            yield UnreadableItem(item_id, "the link leads to nothing", AWAY, unseen=True)
-            return
+            return (UnreadableItem(item_id, "the link leads to nothing", AWAY, unseen=True),)
         if suffix and suffix not in IMAGE_SUFFIXES:
             if suffix in NOT_READ and self._wants(item_id):
                 self.passed_over[suffix] += 1
-            return
+            return ()
         try:
             status = entry.stat()
             if not stat.S_ISREG(status.st_mode):
-                if suffix:
-                    yield UnreadableItem(item_id, "not a regular file")
-                return
+                return (UnreadableItem(item_id, "not a regular file"),) if suffix else ()
             if not suffix and not looks_like_image(_start(entry.path)):
-                return
+                return ()
         except OSError as error:
             unseen = may_be_there(entry.path, error)
-            if suffix or unseen:
-                # Without an extension, it may be no image, and is no news before an index turns out to have it.
-                kind = UNREADABLE if suffix else AWAY
-                yield UnreadableItem(item_id, f"cannot be read: {error.strerror or error}", kind, unseen)
-            return
-        subset, labels = subset_and_labels(item_id)
-        yield ReadItem(item_id, subset, labels, size=status.st_size, mtime_ns=status.st_mtime_ns)
+            # Without an extension, it may be no image, and is no news before an index turns out to have it.
+            kind = UNREADABLE if suffix else AWAY
+            failed = UnreadableItem(item_id, f"cannot be read: {error.strerror or error}", kind, unseen)
+            return (failed,) if suffix or unseen else ()
+        return (ReadItem(item_id, *subset_and_labels(item_id), status.st_size, status.st_mtime_ns),)
 
 
 def count_images(folder: Path, most: int = 20_000) -> tuple[int, bool]:
@@ -259,11 +259,27 @@ def _leads_to_nothing(link: os.DirEntry[str]) -> bool:
     return False
 
 
+def _with_slashes(entries: list[os.DirEntry[str]]) -> list[tuple[str, os.DirEntry[str]]]:
+    """Return the name of each entry, with a slash after that of a folder, and the entry."""
+    try:
+        return [(f"{entry.name}/" if entry.is_dir() else entry.name, entry) for entry in entries]
+    except OSError:
+        return [(f"{entry.name}/" if _is_folder(entry) else entry.name, entry) for entry in entries]
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _start(path: str) -> bytes:

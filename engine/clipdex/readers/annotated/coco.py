@@ -262,7 +262,7 @@ class _Unlisted(FolderReader):
     listed: Sequence[Mapping[str, int]] = ()
     prefix = ""
 
-    def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterable[ReadItem | UnreadableItem]:
+    def _file(self, entry: os.DirEntry[str], item_id: str) -> Sequence[ReadItem | UnreadableItem]:
         path = self.prefix + item_id
         return () if any(path in paths for paths in self.listed) else super()._file(entry, item_id)
 

@@ -16,6 +16,7 @@ from clipdex.readers.annotated.voc_files import DatasetFolder
 from clipdex.readers.annotated.voc_folders import ANNOTATION_FOLDERS, LIST_FOLDER, Places
 from clipdex.readers.annotated.voc_lists import ListReading, image_lists
 from clipdex.readers.annotated.voc_matching import Matching
+from clipdex.readers.annotated.voc_pairs import Paired
 from clipdex.readers.annotated.voc_xml import Annotation, read_annotation, read_labels
 from clipdex.readers.base import AWAY, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.files import media_of
@@ -111,8 +112,9 @@ class _Reading:
         self._catalogue.separate_ids(self._places.paths())
         count = 0
         self._has_twins = self._catalogue.has_twins()
-        for same in self._catalogue.described():
-            yield self._item(same)
+        paired = self._catalogue.paired()
+        for item in map(self._item, self._catalogue.described()) if paired is None else self._paired(paired):
+            yield item
             count += 1
         self._remark_left_out(self._catalogue.images() - count)
 
@@ -151,11 +153,21 @@ class _Reading:
         reason = item.reason if item_id == item.id else f"{item.id}: {item.reason}"
         yield UnreadableItem(item_id or ".", reason, item.kind, unseen=True)
 
+    def _paired(self, found: Iterator[Paired]) -> Iterator[ReadItem]:
+        """Yield the items of images that have one file of annotations or none."""
+        prefix = self._prefix
+        for place, name, subset, size, mtime_ns, annotation in found:
+            labels = read_labels(prefix + annotation) if annotation else ()
+            if isinstance(labels, Annotation):
+                self._note(annotation, labels)
+                labels = tuple(labels.labels)
+            item_id = place.ids + name
+            yield ReadItem(item_id, subset, labels, size, mtime_ns, _media(place.path + name, item_id))
+
     def _item(self, same: list[Described]) -> ReadItem:
         """Return the item of an image, with the labels of all of its annotations."""
         image = same[0]
-        path = self._places[image.folder].path + image.name
-        media = "" if path == image.id else path if path[0] not in "!/" else media_of(path, path, image.id)
+        media = _media(self._places[image.folder].path + image.name, image.id)
         return ReadItem(image.id, image.subset, self._labels(image, same), image.size, image.mtime_ns, media)
 
     def _labels(self, image: Described, same: list[Described]) -> tuple[str, ...]:
@@ -163,10 +175,10 @@ class _Reading:
             return self._catalogue.classes(image.family, image.stem)
         twins = self._catalogue.twins(image) if self._has_twins else []
         if len(same) == 1 and image.said is None and not twins:
-            found = read_labels(self._path_of(image))
+            found = read_labels(self._prefix + self._path_of(image))
             if isinstance(found, tuple):
                 return found
-            self._note(image, found)
+            self._note(self._path_of(image), found)
             return tuple(found.labels)
         labels: dict[str, None] = {}
         for one in same:
@@ -179,21 +191,20 @@ class _Reading:
             filename, names = json.loads(one.said)
             labels = dict.fromkeys(names)
         else:
-            found = read_annotation(self._path_of(one))
+            found = read_annotation(self._prefix + self._path_of(one))
             if not twins or twins[0] == (one.folder, one.name):
-                self._note(one, found)
+                self._note(self._path_of(one), found)
             filename, labels = found.filename, found.labels
         named = loosely(filename.replace("\\", "/").rpartition("/")[2])
         is_of_another = loosely(one.name) != named and any(loosely(name) == named for _, name in twins)
         return {} if is_of_another else labels
 
     def _path_of(self, one: Described) -> str:
-        folder = self._places[one.annotation_folder or 0].path
-        return f"{self._prefix}{folder}{one.annotation_name}"
+        return f"{self._places[one.annotation_folder or 0].path}{one.annotation_name}"
 
-    def _note(self, one: Described, found: Annotation) -> None:
+    def _note(self, path: str, found: Annotation) -> None:
         for reason, line in found.problems:
-            self._problems.add(f"{self._places[one.annotation_folder or 0].path}{one.annotation_name}", reason, line)
+            self._problems.add(path, reason, line)
 
     def _remark_several(self, count: int) -> None:
         if count:
@@ -221,3 +232,7 @@ class _Reading:
                 f"{counted(count, 'image')} {has} no XML file and {is_} in no list, and {is_} left out, such as "
                 f"{example}; --option {UNLISTED}=yes takes all images."
             )
+
+
+def _media(path: str, item_id: str) -> str:
+    return "" if path == item_id else path if path[0] not in "!/" else media_of(path, path, item_id)

@@ -1,7 +1,8 @@
-"""The files of a Pascal VOC dataset in a temporary database, which joins images, annotations and lines of lists.
+"""The files of a Pascal VOC dataset: joins images, annotations and lines of lists.
 
-All three have a key: the number of the family of their folder, and their name without extension. The database keeps on
-disk what does not fit its cache.
+All three have a key: the number of the family of their folder, and their name without extension. What is not joined by
+that alone, or is too much for memory, is joined by a temporary database, which keeps on disk what does not fit its
+cache.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import itertools
 import json
 import operator
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from clipdex.readers.annotated.voc_folders import Place, composed, stem_of
+from clipdex.readers.annotated.voc_pairs import UNION_RANK, Paired, Pairs
 from clipdex.readers.base import ReadItem
 
 _BATCH = 10_000
@@ -27,8 +29,8 @@ CREATE TABLE line(list TEXT, number INTEGER, rank INTEGER, subset TEXT, family I
 CREATE TABLE class(family INTEGER, stem TEXT, label TEXT);
 BEGIN;
 """
-_ADD_IMAGE = """INSERT INTO image(folder, name, family, stem, id, subset, size, mtime, aside)
-    VALUES (?,?,?,?,?,?,?,?,?)"""
+_ADD_IMAGE = """INSERT INTO image(folder, name, family, stem, id, subset, size, mtime, aside, listed)
+    VALUES (?,?,?,?,?,?,?,?,?,?)"""
 _ADD_ANNOTATION = "INSERT INTO annotation(folder, name, family, stem, said) VALUES (?,?,?,?,?)"
 _SAME_KEY = "family = {0}.family AND stem = {0}.stem"
 _HAS_IMAGE = f"EXISTS (SELECT 1 FROM image WHERE {_SAME_KEY})"
@@ -93,28 +95,69 @@ class Catalogue:
     """The files of one dataset. Add all of them, then call ``settle`` before anything is asked."""
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(_TABLES)
+        # Empty as soon as the database is open.
+        self._pairs: Pairs | None = Pairs()
+        self._opened: sqlite3.Connection | None = None
         self._images: list[tuple[object, ...]] = []
         self._annotations: list[tuple[object, ...]] = []
+        self._settled = False
         self._loose = False
+        self._order: Sequence[int] | None = None
 
     def close(self) -> None:
         """Delete the database."""
-        self._database.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def add_image(self, place: Place, name: str, size: int, mtime_ns: int) -> None:
         """Add an image, in the order of paths."""
-        number, _, _, family, ids, subset, aside = place
-        self._images.append((number, name, family, stem_of(name), ids + name, subset, size, mtime_ns, aside))
+        if self._pairs is not None:
+            if self._pairs.add_image(place, name, size, mtime_ns):
+                return
+            self._open()
+        self._images.append(_image_row(place, name, stem_of(name), size, mtime_ns))
         if len(self._images) >= _BATCH:
             self._flush()
 
     def add_annotation(self, place: Place, name: str) -> None:
         """Add a file of annotations, in the order of paths."""
-        self._annotations.append((place.number, name, place.family, stem_of(name), None))
+        if self._pairs is not None:
+            if self._pairs.add_annotation(place, name):
+                return
+            self._open()
+        self._annotations.append(_annotation_row(place, name, stem_of(name)))
         if len(self._annotations) >= _BATCH:
             self._flush()
+
+    def settle(self) -> None:
+        """Make what was added ready to be joined; images that are masks of annotations are dropped."""
+        self._settled = True
+        if self._pairs is None:
+            self._flush()
+            self._make_joinable()
+        elif not self._pairs.join():
+            self._open()
+
+    @property
+    def _database(self) -> sqlite3.Connection:
+        return self._open() if self._opened is None else self._opened
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the database, and put into it what was kept in memory."""
+        opened = self._opened = sqlite3.connect("", isolation_level=None)
+        opened.executescript(_TABLES)
+        pairs, self._pairs = self._pairs, None
+        if pairs is not None:
+            for batch in _batches(
+                _image_row(place, name, stem, size, mtime_ns, listed)
+                for place, name, stem, size, mtime_ns, listed in pairs.images()
+            ):
+                opened.executemany(_ADD_IMAGE, batch)
+            for batch in _batches(_annotation_row(*one) for one in pairs.annotations()):
+                opened.executemany(_ADD_ANNOTATION, batch)
+        if self._settled:
+            self._make_joinable()
+        return opened
 
     def _flush(self) -> None:
         self._database.executemany(_ADD_IMAGE, self._images)
@@ -122,9 +165,7 @@ class Catalogue:
         self._images.clear()
         self._annotations.clear()
 
-    def settle(self) -> None:
-        """Make what was added ready to be joined; images that are masks of annotations are dropped."""
-        self._flush()
+    def _make_joinable(self) -> None:
         self._database.execute("CREATE INDEX annotation_key ON annotation(family, stem)")
         self._database.execute("CREATE INDEX image_key ON image(family, stem)")
         if self._one("SELECT 1 FROM image WHERE aside LIMIT 1"):
@@ -149,15 +190,34 @@ class Catalogue:
 
     def lacks_annotations(self) -> bool:
         """Tell whether an image is without a file of annotations."""
+        if self._pairs is not None:
+            return self._pairs.lack_annotations()
         return bool(self._one(f"SELECT 1 FROM image WHERE NOT {_HAS_ANNOTATION.format('image')} LIMIT 1"))
 
-    def add_lines(self, lines: Iterable[Line]) -> int:
-        """Add lines of lists; return how many there are."""
-        count = 0
+    def add_names(self, lists: Iterable[tuple[int, int, str, Iterable[str]]]) -> bool:
+        """Add lists that name the stems of images alone, and all of them of images that are there.
+
+        Parameters
+        ----------
+        lists
+            Family, rank, subset and stems of each list, in the order of ranks.
+
+        Returns
+        -------
+        Whether they were added. Nothing of them is where one of them has anything else.
+        """
+        pairs = self._pairs
+        if pairs is None:
+            return False
+        if all(pairs.add_names(*one) for one in lists):
+            return True
+        pairs.forget_names()
+        return False
+
+    def add_lines(self, lines: Iterable[Line]) -> None:
+        """Add lines of lists."""
         for batch in _batches(lines):
-            count += len(batch)
             self._database.executemany("INSERT INTO line VALUES (?,?,?,?,?,?,?,?)", batch)
-        return count
 
     def add_classes(self, classes: Iterable[tuple[int, str, str]]) -> None:
         """Add labels by key, of images without a file of annotations."""
@@ -175,11 +235,15 @@ class Catalogue:
 
     def classes(self, family: int, stem: str) -> tuple[str, ...]:
         """Return the labels that lists give the images of a key."""
+        if self._pairs is not None:
+            return ()
         found = self._database.execute("SELECT label FROM class WHERE family = ? AND stem = ?", (family, stem))
         return tuple(dict.fromkeys(label for (label,) in found))
 
     def annotations_without_image(self) -> list[tuple[int, int, str, int, str]]:
         """Return number, folder, name and key of the files of annotations that no image belongs to."""
+        if self._pairs is not None:
+            return []
         return self._database.execute(
             f"SELECT number, folder, name, family, stem FROM annotation WHERE NOT {_HAS_IMAGE.format('annotation')} "
             "ORDER BY number"
@@ -187,6 +251,8 @@ class Catalogue:
 
     def lines_without_image(self) -> list[Line]:
         """Return the first line of each name that is that of no image and of no file of annotations."""
+        if self._pairs is not None:
+            return []
         return [
             Line(*row)
             for row in self._database.execute(
@@ -240,7 +306,7 @@ class Catalogue:
         """Add an image outside of the folder of the dataset, by its absolute path, and return its key."""
         stem = path
         if not self.has_image(place.family, stem):
-            row = (place.number, path, place.family, stem, item.id, item.subset, item.size, item.mtime_ns, False)
+            row = (place.number, path, place.family, stem, item.id, item.subset, item.size, item.mtime_ns, False, None)
             self._database.execute(_ADD_IMAGE, row)
         return place.family, stem
 
@@ -257,10 +323,15 @@ class Catalogue:
 
     def take_all(self) -> None:
         """Make items of all images."""
+        if self._pairs is not None:
+            self._pairs.take_all()
+            return
         self._database.execute("UPDATE image SET listed = subset WHERE listed IS NULL")
 
     def take_subsets(self) -> int:
         """Give the images of lists their subsets; return how many images are in several of them."""
+        if self._pairs is not None:
+            return self._pairs.take_subsets()
         if not self._one("SELECT 1 FROM line LIMIT 1"):
             return 0
         self._database.execute(
@@ -276,6 +347,8 @@ class Catalogue:
 
     def has_twins(self) -> bool:
         """Tell whether several images have one key."""
+        if self._pairs is not None:
+            return False
         return bool(self._one("SELECT 1 FROM image GROUP BY family, stem HAVING COUNT(*) > 1 LIMIT 1"))
 
     def twins(self, image: Described) -> list[tuple[int, str]]:
@@ -293,6 +366,10 @@ class Catalogue:
         paths
             Number and path of each folder.
         """
+        if self._pairs is not None:
+            self._order = self._pairs.order()
+            if self._order is not None:
+                return
         if not self._one("SELECT 1 FROM image WHERE folder <> (SELECT folder FROM image LIMIT 1) LIMIT 1"):
             return
         self._database.execute("CREATE TEMP TABLE folder(number INTEGER PRIMARY KEY, path TEXT)")
@@ -310,6 +387,8 @@ class Catalogue:
 
     def images(self) -> int:
         """Return how many images there are."""
+        if self._pairs is not None:
+            return len(self._pairs)
         return int(str(self._one("SELECT COUNT(*) FROM image")))
 
     def left_out(self) -> Iterator[tuple[int, str]]:
@@ -318,6 +397,10 @@ class Catalogue:
             f"SELECT folder, name FROM image WHERE listed IS NULL AND NOT {_HAS_ANNOTATION.format('image')} "
             "ORDER BY number"
         )
+
+    def paired(self) -> Iterator[Paired] | None:
+        """Return the items in item order where keys alone joined them; otherwise None, and ``described`` has them."""
+        return None if self._pairs is None or self._order is None else self._pairs.items(self._order)
 
     def described(self) -> Iterator[list[Described]]:
         """Yield the items in item order, each once for every file of annotations that it has."""
@@ -332,8 +415,15 @@ class Catalogue:
             yield list(map(Described._make, same))
 
 
-# Lists of this rank or a higher one are unions of others, such as trainval.
-UNION_RANK = 1000
+def _image_row(
+    place: Place, name: str, stem: str, size: int, mtime_ns: int, listed: str | None = None
+) -> tuple[object, ...]:
+    number, _, _, family, ids, subset, aside = place
+    return number, name, family, stem, ids + name, subset, size, mtime_ns, aside, listed
+
+
+def _annotation_row(place: Place, name: str, stem: str) -> tuple[object, ...]:
+    return place.number, name, place.family, stem, None
 
 
 def loosely(name: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from clipdex.media.kinds import suffix_of
@@ -19,7 +18,8 @@ from clipdex.readers.folder import FolderReader
 _Found = Callable[[str, str], None]
 _FoundImage = Callable[[str, str, int, int], None]
 # Quicker to look up than the extension of a name is to be taken out.
-_USUAL_ENDS = (".jpg", ".JPG", ".png", ".jpeg", ".JPEG")
+_USUAL_ENDS = frozenset({".jpg", ".JPG", ".png"})
+_XML = ".xml"
 
 
 class DatasetFolder(FolderReader):
@@ -44,9 +44,12 @@ class DatasetFolder(FolderReader):
     def _enters(self, folder: str) -> bool:
         return not holds_masks(folder[:-1].rpartition("/")[2])
 
-    def _file(self, entry: os.DirEntry[str], item_id: str) -> Iterable[ReadItem | UnreadableItem]:
+    def _file(self, entry: os.DirEntry[str], item_id: str) -> Sequence[ReadItem | UnreadableItem]:
         name = entry.name
-        if name.endswith(_USUAL_ENDS):
+        end = name[-4:]
+        if end == _XML:
+            return self._of_annotations(entry, item_id)
+        if end in _USUAL_ENDS:
             try:
                 status = entry.stat()
             except OSError:
@@ -54,28 +57,33 @@ class DatasetFolder(FolderReader):
             if stat.S_ISREG(status.st_mode):
                 self._image(item_id[: -len(name)], name, status.st_size, status.st_mtime_ns)
                 return ()
-        suffix = ".xml" if name.endswith(".xml") else suffix_of(name)
-        if suffix == ".xml" or (not suffix and _is_for_annotations(item_id)):
+        suffix = suffix_of(name)
+        if suffix == _XML or (not suffix and _is_for_annotations(item_id)):
             return self._of_annotations(entry, item_id)
         if suffix == ".txt" and is_list(item_id):
             self._image_list(item_id)
             return ()
         return self._other(entry, item_id)
 
-    def _of_annotations(self, entry: os.DirEntry[str], path: str) -> Iterable[UnreadableItem]:
+    def _of_annotations(self, entry: os.DirEntry[str], path: str) -> Sequence[UnreadableItem]:
         # Opening something else, such as a pipe, could wait for ever.
-        with contextlib.suppress(OSError):
-            if entry.is_file():
-                self._annotation(path[: -len(entry.name)], entry.name)
-                return ()
-        return (UnreadableItem(path, "not a regular file"),)
+        try:
+            is_file = entry.is_file()
+        except OSError:
+            is_file = False
+        if not is_file:
+            return (UnreadableItem(path, "not a regular file"),)
+        self._annotation(path[: -len(entry.name)], entry.name)
+        return ()
 
-    def _other(self, entry: os.DirEntry[str], item_id: str) -> Iterator[UnreadableItem]:
+    def _other(self, entry: os.DirEntry[str], item_id: str) -> Sequence[UnreadableItem]:
+        failed = []
         for item in super()._file(entry, item_id):
             if isinstance(item, UnreadableItem):
-                yield item
+                failed.append(item)
             else:
                 self._image(item_id[: -len(entry.name)], entry.name, item.size, item.mtime_ns)
+        return failed
 
 
 def _is_for_annotations(path: str) -> bool:

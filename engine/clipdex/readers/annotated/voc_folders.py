@@ -115,5 +115,5 @@ def composed(name: str) -> str:
 
 def stem_of(name: str) -> str:
     """Return the name of a file without its extension, as the keys of images and annotations have it."""
-    stem, dot, _ = composed(name).rpartition(".")
-    return stem if dot and stem else composed(name)
+    name = name if name.isascii() else composed(name)
+    return name.rpartition(".")[0] or name

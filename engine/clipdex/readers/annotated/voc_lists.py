@@ -11,14 +11,16 @@ import itertools
 import ntpath
 import posixpath
 import re
+import string
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from clipdex.errors import DatasetError
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
-from clipdex.readers.annotated.voc_catalogue import UNION_RANK, Catalogue, Line
+from clipdex.readers.annotated.voc_catalogue import Catalogue, Line
 from clipdex.readers.annotated.voc_folders import ANNOTATION_FOLDERS, LIST_FOLDER, Place, Places, stem_of
+from clipdex.readers.annotated.voc_pairs import UNION_RANK
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.listed import NOT_UTF8, lines
 from clipdex.readers.naming import SUBSETS
@@ -28,6 +30,8 @@ _SUBSETS_FIRST = ("train", "training", "val", "valid", "validation", "test", "te
 _TASKS_FIRST = ("Main", "Segmentation", "Layout", "Action")
 # Nearly all lines are a name without extension, and need no second look.
 _PLAIN = re.compile(r"([A-Za-z0-9_-]{1,200})\r?\n?")
+_PLAIN_BYTES = string.ascii_letters.encode() + string.digits.encode() + b"_-\n"
+_BLOCK = 1 << 20
 _NUMBER = re.compile(r"-?\d{1,9}")
 _MOST_CHARACTERS = 4096
 _SUFFIXES = IMAGE_SUFFIXES | {".xml"}
@@ -133,6 +137,13 @@ def _has_numbers(path: Path) -> bool:
     return False
 
 
+def _has_lines(path: Path) -> bool:
+    """Tell whether a list has a line that is not blank."""
+    with contextlib.suppress(DatasetError):
+        return any(text is None or text.strip() for _, text in lines(path))
+    return False
+
+
 def _rank_of(path: str, subset: str, label: str) -> int:
     task = posixpath.basename(posixpath.dirname(path))
     rank = 100 * _rank(task, _TASKS_FIRST) + 10 * bool(label) + _rank(subset.lower(), _SUBSETS_FIRST)
@@ -141,6 +152,18 @@ def _rank_of(path: str, subset: str, label: str) -> int:
 
 def _rank(name: str, first: tuple[str, ...]) -> int:
     return first.index(name) if name in first else len(first)
+
+
+def _plain_names(path: Path) -> Iterator[list[str]]:
+    """Yield the lines of a list, many at a time; an empty one where a line is anything but a name without extension."""
+    try:
+        with path.open("rb") as handle:
+            while block := handle.read(_BLOCK):
+                block = (block + handle.readline(_BLOCK)).replace(b"\r\n", b"\n")
+                plain = not block.translate(None, _PLAIN_BYTES)
+                yield block.decode().split() if plain else [""]
+    except OSError:
+        yield [""]
 
 
 class ListReading:
@@ -166,13 +189,12 @@ class ListReading:
         """Add the lines of lists to the catalogue; those about classes are read where they say more than the others."""
         labels = any(one.label for one in lists) and self._catalogue.lacks_annotations()
         # Of a subset whose own lists have no line, those about classes tell the images.
-        plain: set[tuple[str, str]] = set()
-        for one in sorted(lists, key=lambda one: bool(one.label)):
-            whole = (one.base, one.subset)
-            if (not one.label or whole not in plain) and self._catalogue.add_lines(
-                line for line, _ in self._lines(one)
-            ):
-                plain |= set() if one.label else {whole}
+        plain = {(one.base, one.subset) for one in lists if not one.label and _has_lines(self._root / one.path)}
+        of_subsets = [one for one in lists if not one.label or (one.base, one.subset) not in plain]
+        if not labels and self._catalogue.add_names(map(self._names, of_subsets)):
+            return
+        for one in of_subsets:
+            self._catalogue.add_lines(line for line, _ in self._lines(one))
         if labels:
             for one in lists:
                 if one.label and one.subset.lower() not in _UNIONS:
@@ -180,6 +202,11 @@ class ListReading:
                         (line.family, line.stem, one.label) for line, number in self._lines(one) if number == 1
                     )
         self._catalogue.settle_lines()
+
+    def _names(self, one: ImageList) -> tuple[int, int, str, Iterator[str]]:
+        """Return family, rank and subset of a list, and the names in it; one of them is that of no image if need be."""
+        names = itertools.chain.from_iterable(_plain_names(self._root / one.path))
+        return self._places.of(one.base).family, one.rank, one.subset, names
 
     def _lines(self, one: ImageList) -> Iterator[tuple[Line, int]]:
         """Yield the lines of a list, and the last of the numbers in each; 1 where there is none."""

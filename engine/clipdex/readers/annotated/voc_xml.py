@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import functools
 import io
 import os
 import re
@@ -28,6 +29,7 @@ _MOST_BYTES = 16 << 20
 _MOST_DEPTH = 200
 _MOST_ELEMENTS = 100_000
 _MOST_CHARACTERS = 1000
+_MOST_NAMES_KEPT = 1000
 _OF_THE_IMAGE = frozenset({"filename", "folder", "path"})
 _NAMES = ("name", "label", "class")
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
@@ -224,20 +226,27 @@ def read_labels(path: str) -> tuple[str, ...] | Annotation:
 
 def usual_labels(data: bytes) -> tuple[str, ...] | None:
     """Return the labels of a file in the usual form; None for any other file."""
-    if not _USUAL_START.match(data) or not data.endswith(_USUAL_ENDS) or b"&" in data or b"<!" in data:
+    start = _USUAL_START.match(data)
+    # A single byte is found several times as quickly as two.
+    if start is None or not data.endswith(_USUAL_ENDS) or b"&" in data or (b"!" in data and b"<!" in data):
+        return None
+    if data.find(b"?", start.end()) >= 0 and data.rfind(b"<?") > 0:
         return None
     found = _USUAL_OBJECT.findall(data)
-    count = len(found)
-    if not count or data.lower().count(b"object") != 2 * count or data.rfind(b"<?") > 0:
+    if not found or data.lower().count(b"object") != 2 * len(found):
         return None
+    labels = tuple(dict.fromkeys(map(_usual_name, found)))
+    return labels if all(labels) else None
+
+
+@functools.lru_cache(_MOST_NAMES_KEPT)
+def _usual_name(name: bytes) -> str:
+    """Return a name of an object that needs no second look; empty for any other one."""
     try:
-        labels = tuple([name.decode() for name in dict.fromkeys(map(bytes.strip, found))])
+        label = name.strip().decode()
     except UnicodeDecodeError:
-        return None
-    for label in labels:
-        if not 0 < len(label) <= _MOST_CHARACTERS or not label.isprintable() or label.strip() != label:
-            return None
-    return labels
+        return ""
+    return label if len(label) <= _MOST_CHARACTERS and label.isprintable() and label.strip() == label else ""
 
 
 def read_annotation(path: str) -> Annotation:
