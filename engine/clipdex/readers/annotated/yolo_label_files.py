@@ -12,6 +12,7 @@ from clipdex.readers.annotated.yolo_labels import LabelReader
 from clipdex.readers.annotated.yolo_names import IMAGE_FOLDER, LABEL_FOLDERS, label_folders
 from clipdex.readers.annotated.yolo_places import relative
 from clipdex.readers.annotations import AnnotationProblems
+from clipdex.readers.naming import comparable
 
 SUFFIX = ".txt"
 _MOST_FOLDERS_KEPT = 10_000
@@ -142,7 +143,7 @@ class OtherNames:
         if start not in self._listed:
             self._listed[start] = self._names(start)
         there, odd = self._listed[start]
-        wanted = [_plain(image + SUFFIX), _plain(stem + SUFFIX)]
+        wanted = [comparable(image + SUFFIX), comparable(stem + SUFFIX)]
         absent = there.absent(wanted)
         found = [image + SUFFIX] if wanted[0] not in absent else []
         if wanted[1] not in absent:
@@ -158,17 +159,13 @@ class OtherNames:
                     name = entry.name
                     if name[-len(SUFFIX) :].lower() != SUFFIX:
                         continue
-                    plain = _plain(name)
+                    plain = comparable(name)
                     there.add(plain)
                     if plain != name:
                         odd[plain] = min(name, odd.get(plain, name))
         except OSError:
             pass
         return there, odd
-
-
-def _plain(name: str) -> str:
-    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 class LabelFiles:
