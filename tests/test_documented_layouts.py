@@ -181,6 +181,16 @@ YOLO = {
         )
         for where in ("images/train", "[images/train]", "train.txt", "images/train/*.jpg")
     ],
+    "`train: {images: images/train, labels: boxes/train}`": [
+        Tree(
+            {
+                "data.yaml": f"train: {{images: images/train, labels: boxes/train}}\n{NAMES}",
+                "images/train/a.jpg": IMAGE,
+                "boxes/train/a.txt": DOG,
+            },
+            {"train/a.jpg": "dog"},
+        )
+    ],
     "`path:` or `train:` of another machine, `../train/images` of Roboflow": [
         Tree({"data.yaml": f"path: /gone/ds\n{USUAL}", **TWO}, BOTH),
         Tree({"data.yaml": f"train: C:\\gone\\images\\train\nval: /gone/images/val\n{NAMES}", **TWO}, BOTH),
@@ -192,6 +202,21 @@ YOLO = {
     "`images/train` and `labels/train`, or `train/images` and `train/labels`": [
         Tree({"images/train/a.jpg": IMAGE, "labels/train/a.txt": CAT}, {"train/a.jpg": "0"}),
         Tree({"train/images/a.jpg": IMAGE, "train/labels/a.txt": CAT}, {"train/a.jpg": "0"}),
+    ],
+    "`images_train` and `labels_train`, `train_images` and `train_labels`, `train/img` and `train/txt`": [
+        Tree({f"{images}/a.jpg": IMAGE, f"{labels}/a.txt": CAT}, {"train/a.jpg": "0"})
+        for images, labels in (
+            ("images_train", "labels_train"),
+            ("train_images", "train_labels"),
+            ("train/img", "train/txt"),
+        )
+    ],
+    "the dataset in the only folder of the one you name, as an archive unpacks": [
+        Tree({f"pets/{name}": text for name, text in {"data.yaml": USUAL, **TWO}.items()}, BOTH)
+    ],
+    "`masks` beside `images`, with the same names in it": [
+        Tree({"images/a.jpg": IMAGE, "labels/a.txt": CAT, "masks/a.png": IMAGE}, {"default/a.jpg": "0"}),
+        Tree({**ROBOFLOW_YOLO, "train/masks/a.png": IMAGE}, BOTH),
     ],
     "labels beside the images": [
         Tree({"train/a.jpg": IMAGE, "train/a.txt": CAT, "classes.txt": "cat\ndog\n"}, {"train/a.jpg": "cat"})

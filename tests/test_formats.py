@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clipdex import Explorer, build, save_result
-from clipdex.errors import DatasetError, DatasetNotFound
+from clipdex.errors import DatasetError, DatasetNotFound, ExtraMissing
 from clipdex.media.decoding import load_image
 from clipdex.readers import formats
 from clipdex.readers.sources import locate, open_reader
@@ -203,6 +203,39 @@ def test_unknown_format_is_answered_with_the_nearest_name(cli, tmp_path):
     done = cli("build", tmp_path / "data", "--format", "fodler")
     assert done.code == 1
     assert "Did you mean folder?" in done.err
+
+
+OF_OTHER_TOOLS = {
+    "yolo": ["ultralytics", "yolov5", "YOLOv8", "yolo-ultralytics", "yolo_ultralytics", "darknet", "yolo_obb"],
+    "voc": ["pascal_voc", "pascal", "PascalVOC", "voc2012"],
+    "coco": ["coco_json", "ms-coco", "coco2017", "coco_detection", "lvis"],
+    "folder": ["imagefolder", "image_folder", "image_directory", "images", "ImageClassificationDirectoryTree", "dir"],
+    "parquet": ["huggingface"],
+    "tar": ["webdataset", "tar.gz"],
+}
+
+
+@pytest.mark.parametrize(
+    ("own", "called"), [(own, called) for own, names in OF_OTHER_TOOLS.items() for called in names]
+)
+def test_a_name_of_another_tool_is_answered_with_the_format_of_clipdex(own, called):
+    with pytest.raises(DatasetError, match=rf"there is no format .*Did you mean {own}\?"):
+        formats.reader_class(called)
+
+
+def test_a_slip_in_a_name_of_datumaro_is_answered_with_it_first():
+    with pytest.raises(DatasetError, match=r"Did you mean roboflow_voc or voc\?"):
+        formats.reader_class("robflow_voc")
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [("voc_detection", "voc"), ("coco_instances", "coco"), ("imagenet", "folder"), ("datumaro:yolo", "yolo")],
+)
+def test_a_format_that_needs_a_package_names_the_one_that_needs_none(name, own, monkeypatch):
+    monkeypatch.setattr("clipdex.readers.datumaro.formats.reader_class", _needs_datumaro)
+    with pytest.raises(ExtraMissing, match=rf"pip install.*\. clipdex reads {own} without it: --format {own}\.$"):
+        formats.reader_class(name)
 
 
 def test_formats_are_listed_with_their_origin_and_options(cli):

@@ -1,5 +1,6 @@
 """What README and the documentation show is what happens."""
 
+import fnmatch
 import re
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from clipdex_cli.main import run
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FORMAT = (ROOT / "docs" / "reference" / "index-format.md").read_text(encoding="utf-8")
+IGNORED = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()]
 SHOWN = {str(page.relative_to(ROOT)): page for page in pages.pages() if pages.steps(page.read_text(encoding="utf-8"))}
 
 
@@ -44,6 +46,9 @@ def test_pages_show_what_the_commands_print(name, request, capfd, monkeypatch):
         # A terminal shows both; commands print what they say about an answer before or after it.
         wrong = pages.differences(out + err, shown, clone)
         assert not wrong or not pages.differences(err + out, shown, clone), f"{command}: {wrong}"
+    # "state" is that of the fixture; the user's own is outside of the clone.
+    left = {entry.name for entry in clone.iterdir()} - {"examples", "state"}
+    assert [name for name in left if not any(fnmatch.fnmatch(name, pattern) for pattern in IGNORED)] == []
 
 
 def test_a_slow_machine_prints_what_the_pages_show(clone, capfd, monkeypatch):

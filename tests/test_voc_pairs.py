@@ -38,8 +38,8 @@ USUAL = [
 ODD = [
     f"{base}{folder}{name}"
     for base in BASES
-    for folder in ("JPEGImages/", "Annotations/", "")
-    for name in ("a.png", "a.jpg", "B.xml", "a.XML", "b.xml", "a.txt")
+    for folder in ("JPEGImages/", "Annotations/", "masks/", "")
+    for name in ("a.png", "a.jpg", "a_mask.png", "B.xml", "a.XML", "b.xml", "a.txt")
 ]
 LISTS = [
     f"{base}ImageSets/{name}.txt"

@@ -245,7 +245,29 @@ def test_images_without_annotations_and_lists_are_counted_and_taken_if_asked_for
     assert reader.remarks == []
     with pytest.raises(DatasetError, match="is yes or no, and not 'perhaps'"):
         VocReader(root, {"unlisted": "perhaps"})
-    assert reading(voc(root, masks))[2].remarks == [remark]
+    left_out = (
+        "2 images are left out as masks, such as JPEGImages/c_mask.png, because of folder or name; --format folder"
+    )
+    voc(root, masks)
+    assert reading(root)[2].remarks == [f"{left_out} reads all images.", remark]
+    items, _, reader = reading(root, unlisted="yes")
+    assert items == {"default/a.jpg": ("cat",), "default/b.jpg": (), "default/c.jpg": ()}
+    assert reader.remarks == [f"{left_out} reads all images."]
+
+
+def test_masks_of_subsets_are_no_items_and_images_with_annotations_are_whatever_they_are_called(tmp_path):
+    files = {"JPEGImages/train/a.jpg": "", "Annotations/train/a.xml": ("cat",), "masks/train/a_2.png": ""}
+    files |= {"JPEGImages/train/b_mask.png": "", "Annotations/train/b_mask.xml": ("dog",), "instances/images/c.jpg": ""}
+    root = voc(tmp_path, files)
+    read = {"train/a.jpg": ("cat",), "train/b_mask.png": ("dog",)}
+    items, _, reader = reading(root)
+    assert items == read
+    assert "1 image is left out as a mask, such as masks/train/a_2.png" in reader.remarks[0]
+    assert (
+        "1 image has no XML file and is in no list, and is left out, such as instances/images/c.jpg"
+        in reader.remarks[1]
+    )
+    assert reading(root, unlisted="yes")[0] == {**read, "default/c.jpg": ()}
 
 
 def test_annotations_and_lines_without_image_are_named(tmp_path):
@@ -286,9 +308,19 @@ def test_the_name_of_the_annotation_goes_before_the_image_that_it_names(tmp_path
         "annotations/b.xml": annotation("dog", filename="b.jpg"),
         "annotations/c.xml": annotation("bird", filename="b.jpg"),
     }
-    items, failed, _ = reading(voc(tmp_path, files))
-    assert items == {"default/a.jpg": ("cat",), "default/b.jpg": ("dog",)}
-    assert failed == {"b.jpg": "there is no image for annotations/c.xml, which names b.jpg"}
+    items, failed, reader = reading(voc(tmp_path, files))
+    assert (items, failed) == ({"default/a.jpg": ("cat",), "default/b.jpg": ("dog",)}, {})
+    reason = "its image, images/b.jpg, has another XML file, which is read instead: annotations/b.xml"
+    assert problems(reader) == [("annotations/c.xml", reason)]
+
+
+def test_of_two_annotations_that_name_one_image_the_second_is_told_which_is_read(tmp_path):
+    files = {"images/a.jpg": "", "annotations/a.xml": ("cat",), "images/b.jpg": ""}
+    files |= {f"annotations/{number}.xml": annotation("dog", filename="b.jpg") for number in (1, 2)}
+    items, failed, reader = reading(voc(tmp_path, files))
+    assert (items, failed) == ({"default/a.jpg": ("cat",), "default/b.jpg": ("dog",)}, {})
+    reason = "its image, images/b.jpg, has another XML file, which is read instead: annotations/1.xml"
+    assert problems(reader) == [("annotations/2.xml", reason)]
 
 
 def test_of_two_images_of_one_stem_the_annotation_names_one_or_belongs_to_both(tmp_path):

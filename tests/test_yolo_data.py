@@ -54,11 +54,26 @@ def test_a_byte_order_mark_and_json_are_read(text, tmp_path):
     ("written", "label"),
     [
         *((text, text) for text in ("no", "Yes", "on", "010", "1.0", "~", "2024-01-01", "猫")),
-        *(("'a, b'", "a, b"), ('"\\ud83d\\ude00"', "\U0001f600"), ('"\\ud83d"', "\ufffd"), ("x" * 999, "x" * 200)),
+        *(("'a, b'", "a, b"), ('"\\ud83d\\ude00"', "\U0001f600"), ('"\\ud83d"', "\ufffd")),
     ],
 )
 def test_a_name_stays_the_text_that_is_written(written, label, tmp_path):
     assert labels_of(tmp_path, CAT, f"names: [{written}]\n") == ([label], [])
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["x" * 200, "y" * 250], "a class has a name of more than 200 characters, class 1: the rest was cut"),
+        (["x" * 201, "y" * 999], "2 classes have names of more than 200 characters, such as class 0: the rest was cut"),
+    ],
+)
+def test_names_that_are_too_long_are_cut_and_counted(names, said, tmp_path):
+    cut = ["x" * 200, "y" * 200]
+    assert labels_of(tmp_path / "a", CAT + DOG, f"names: [{', '.join(names)}]\n") == (cut, [f"data.yaml: {said}"])
+    read = Read(write(tmp_path / "b", {"classes.txt": "\n".join(names), "a.jpg": "", "a.txt": CAT + DOG}))
+    assert (read.items["default/a.jpg"], read.problems) == (cut, [f"classes.txt: {said}"])
+    assert read.reader.annotation_problems.count == sum(len(name) > 200 for name in names)
 
 
 def test_a_name_that_is_empty_or_no_text_leaves_the_number(tmp_path):
@@ -135,6 +150,34 @@ def test_aliases_of_long_texts_and_very_many_keys_take_no_long_time(kind, tmp_pa
     before = time.process_time()
     assert set(Read(root).items) == {"train/a.jpg"}
     assert time.process_time() - before < 3
+
+
+MERGED = {
+    "of the document": "base: &base\n  names: [cat, dog]\n<<: *base\ntrain: images/train\nval: images/val\n",
+    "of a list": "a: &a {names: [cat, dog]}\nb: &b {names: [x], val: images/val}\n<<: [*a, *b]\ntrain: images/train\n",
+    "of the names": USUAL.replace("[cat, dog]", "{<<: {0: cat, 1: x}, 1: dog}"),
+    "behind what it may not replace": USUAL + "<<: {names: [x, y]}\n",
+}
+
+
+@pytest.mark.parametrize("kind", MERGED)
+def test_merge_keys_are_read(kind, tmp_path):
+    read = Read(write(tmp_path, {"data.yaml": MERGED[kind], **TWO}))
+    assert (read.items, read.problems) == ({"train/a.jpg": ["cat"], "val/b.jpg": ["dog"]}, [])
+
+
+@pytest.mark.parametrize("value", ["cat", "*nothing", "[[a]]", "~"])
+def test_a_merge_key_that_stands_for_no_mapping_is_named_and_loses_no_other_key(value, tmp_path):
+    read = Read(write(tmp_path, {"data.yaml": f"extra:\n  <<: {value}\n{USUAL}", **TWO}))
+    assert read.items == {"train/a.jpg": ["cat"], "val/b.jpg": ["dog"]}
+    assert read.problems == ["data.yaml: the merge key << stands for no mapping that can be read"]
+
+
+def test_merge_keys_that_stand_for_very_much_are_given_up_soon():
+    many = "a: &a {" + ", ".join(f"k{n}: 1" for n in range(5000)) + "}\n"
+    read, problems = read_yaml(many + "m: {l: [" + "{<<: *a}, " * 5000 + "]}\n")
+    assert "the merge key << stands for no mapping that can be read" in [one.reason for one in problems]
+    assert (len(read["a"]), "m" in read) == (5000, False)
 
 
 def test_more_places_than_are_looked_for_are_counted_in_a_sentence(tmp_path):

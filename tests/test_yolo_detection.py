@@ -159,6 +159,35 @@ def test_a_folder_says_which_datasets_are_in_it_and_what_to_type(tmp_path):
     )
 
 
+def test_datasets_that_are_read_as_one_are_named_with_what_to_type(tmp_path):
+    root = write(tmp_path / "both", LEFT["several datasets"])
+    read = Read(root)
+    assert read.items == {"default/one/images/a.jpg": ["0"], "default/two/images/a.jpg": ["0"]}
+    said = (
+        "one, two in it are datasets of YOLO with their own names of classes and subsets, which were not read: to read "
+        f"them, build each of them: clipdex build {root / 'one'} {root / 'two'}"
+    )
+    assert said in read.remarks
+    root = write(tmp_path / "one", LEFT["a dataset beside images"])
+    assert "ds in it is a dataset of YOLO with its own names of classes and subsets" in Read(root).remarks
+    assert "of YOLO" not in Read(root / "ds").remarks
+
+
+def test_folders_of_classes_are_told_how_to_become_labels(tmp_path):
+    files = {"data.yaml": f"train: train\nval: val\n{NAMES}", "train/cat/a.jpg": "", "val/dog/b.jpg": ""}
+    root = write(tmp_path / "classes", files)
+    said = (
+        "if the folders of images, such as cat, are their classes: clipdex build --rebuild --format folder "
+        f"{root} reads them as labels."
+    )
+    assert said in Read(root).remarks
+    assert (
+        "--format folder"
+        not in Read(write(tmp_path / "flat", {"data.yaml": USUAL, **dict(list(TWO.items())[:2])})).remarks
+    )
+    assert "--format folder" not in Read(write(root, {"train/cat/a.txt": CAT})).remarks
+
+
 @pytest.mark.parametrize("described", [True, False])
 @pytest.mark.parametrize("inner", ["images", "images/train"])
 def test_a_folder_in_a_dataset_says_where_its_labels_are(inner, described, tmp_path):

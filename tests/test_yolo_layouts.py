@@ -369,3 +369,25 @@ def test_labels_in_folders_where_none_are_looked_for_are_named(tmp_path):
     shutil.rmtree(tmp_path / "bboxes")
     read = Read(tmp_path)
     assert (read.items, read.remarks) == (BOTH, "")
+
+
+MAPPINGS = {
+    "images and labels": "train: {images: images/train, labels: boxes/first}\n"
+    "val: {images: [images/val], labels: [boxes]}\n",
+    "a list": "train: [{img: images/train, txt: boxes/first}]\nval:\n- images/val\n- {labels: /gone/ds/boxes}\n",
+}
+
+
+@pytest.mark.parametrize("kind", MAPPINGS)
+def test_a_subset_that_is_a_mapping_names_its_images_and_its_labels(kind, tmp_path):
+    files = {**TWO, "boxes/first/a.txt": DOG, "boxes/b.txt": CAT}
+    read = Read(write(tmp_path, {"data.yaml": MAPPINGS[kind] + NAMES, **files}))
+    assert read.items == {"train/a.jpg": ["dog"], "val/b.jpg": ["cat"]}
+    assert "names no folder" not in "".join(read.problems)
+
+
+def test_a_mapping_whose_labels_are_not_there_says_so(tmp_path):
+    files = {"data.yaml": f"train: {{images: images/train, labels: gone}}\nval: {{images: images/val}}\n{NAMES}", **TWO}
+    read = Read(write(tmp_path, files))
+    assert read.items == BOTH
+    assert read.remarks == "data.yaml names 'gone' for the labels of train: there is no such folder."

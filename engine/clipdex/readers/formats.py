@@ -7,6 +7,7 @@ others is imported only for a format that is not one of clipdex, and to find the
 from __future__ import annotations
 
 import difflib
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,21 @@ from clipdex.readers.providers import Core, Datumaro, Folder, Installed, Provide
 FOLDER = "folder"
 GLOB = "glob"
 _NAME_IT = "to name its format, build it with --rebuild --format NAME (clipdex formats lists them)"
+# What other tools call the formats of clipdex.
+_CALLED = {
+    "yolo": re.compile(r".*(?:yolo|ultralytics|darknet).*"),
+    "voc": re.compile(r".*voc.*|pascal.*"),
+    "coco": re.compile(r".*coco.*|lvis.*"),
+    "cvat": re.compile(r".*cvat.*"),
+    FOLDER: re.compile(r"image_?(?:folder|dir)\w*|images?|imagenet(?!_txt)\w*|image_?class.*|director(?:y|ies)|dirs?"),
+    "list": re.compile(r"te?xt"),
+    "csv": re.compile(r"tsv"),
+    "jsonl": re.compile(r"ndjson|json_?lines"),
+    "parquet": re.compile(r"hf|hugging_?face"),
+    "tar": re.compile(r"tgz|tar[._]\w+|web_?dataset|wds"),
+}
+# Names of formats that are more alike are meant, although other tools call one of clipdex so.
+_MUCH_ALIKE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +157,21 @@ def reader_class(name: str) -> type[Reader]:
     if name in _registry.core.known():
         return _registry.core.reader_class(name)
     providers = _registry.providers()
+    own = next((own for own, called in _CALLED.items() if called.fullmatch(name.removeprefix(Datumaro.PREFIX))), "")
     for provider in providers:
         if name in provider.known():
-            return provider.reader_class(name)
+            try:
+                return provider.reader_class(name)
+            except ExtraMissing as error:
+                if not own:
+                    raise
+                raise ExtraMissing(f"{error.message} clipdex reads {own} without it: --format {own}.") from error
     names = [known for provider in providers for known in provider.known()]
-    near = difflib.get_close_matches(name, names, n=3)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=_MUCH_ALIKE if own else 0.6)
+    meant = list(dict.fromkeys([*near, own] if own else near))
     raise DatasetError(
         f"there is no format {name!r}. "
-        + (f"Did you mean {' or '.join(near)}? " if near else "")
+        + (f"Did you mean {' or '.join(meant)}? " if meant else "")
         + "clipdex formats lists what there is."
     )
 

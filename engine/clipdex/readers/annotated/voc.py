@@ -13,7 +13,7 @@ from clipdex.errors import DatasetError, DatasetNotFound
 from clipdex.readers.annotated.voc_catalogue import Catalogue, Described, loosely
 from clipdex.readers.annotated.voc_detection import evidence
 from clipdex.readers.annotated.voc_files import DatasetFolder
-from clipdex.readers.annotated.voc_folders import ANNOTATION_FOLDERS, LIST_FOLDER, Places
+from clipdex.readers.annotated.voc_folders import ANNOTATION_FOLDERS, LIST_FOLDER, Places, below_images
 from clipdex.readers.annotated.voc_lists import ListReading, image_lists
 from clipdex.readers.annotated.voc_matching import Matching
 from clipdex.readers.annotated.voc_pairs import Paired
@@ -39,7 +39,7 @@ class VocReader(Reader):
     location
         The folder.
     options
-        ``unlisted``: whether images without annotations that are in no list are items, too.
+        ``unlisted``: whether images without annotations that are in no list, and are no masks, are items, too.
 
     Raises
     ------
@@ -52,7 +52,7 @@ class VocReader(Reader):
     format = "voc"
     about = "Pascal VOC: an XML file for each image, beside it or in Annotations"
     option_names: ClassVar[Mapping[str, str]] = {
-        UNLISTED: "yes: also the images that have no XML file and are in no list (default: no)"
+        UNLISTED: "yes: also the images that have no XML file and are in no list, but no masks (default: no)"
     }
     in_order = True
 
@@ -107,8 +107,10 @@ class _Reading:
         yield from matching.annotations()
         yield from matching.lines({one.path for one in lists if one.sure})
         self._remark_several(self._catalogue.take_subsets())
-        if self._unlisted or self._hidden:
+        if self._hidden:
             self._catalogue.take_all()
+        elif self._unlisted:
+            self._catalogue.take_all(self._is_mask)
         self._catalogue.separate_ids(self._places.paths())
         count = 0
         self._has_twins = self._catalogue.has_twins()
@@ -215,23 +217,34 @@ class _Reading:
 
     def _remark_left_out(self, count: int) -> None:
         remarks = self._reader.remarks
-        if self._hidden and not self._unlisted:
+        if self._hidden:
             remarks.append("All images are items, because annotations or lists cannot be read.")
             return
-        example = ""
-        if count:
-            count = 0
-            for number, name in self._catalogue.left_out():
-                place = self._places[number]
-                if not is_usually_mask(place.ids + name):
-                    count += 1
-                    example = example or place.path + name
+        masks, example, mask = 0, "", ""
+        for number, name in self._catalogue.left_out() if count else ():
+            path = self._places[number].path + name
+            if self._is_mask(number, name):
+                masks += 1
+                mask = mask or path
+            else:
+                example = example or path
+        count -= masks
+        if masks:
+            remarks.append(
+                f"{counted(masks, 'image')} {'is' if masks == 1 else 'are'} left out as "
+                f"{'a mask' if masks == 1 else 'masks'}, such as {mask}, because of folder or name; --format folder "
+                "reads all images."
+            )
         if count:
             has, is_ = ("has", "is") if count == 1 else ("have", "are")
             remarks.append(
                 f"{counted(count, 'image')} {has} no XML file and {is_} in no list, and {is_} left out, such as "
-                f"{example}; --option {UNLISTED}=yes takes all images."
+                f"{example}; --option {UNLISTED}=yes takes {'it' if count == 1 else 'them'} in."
             )
+
+    def _is_mask(self, folder: int, name: str) -> bool:
+        """Tell whether an image without an annotation that is in no list is a mask, by its folders and its name."""
+        return is_usually_mask(below_images(self._places[folder].path + name))
 
 
 def _media(path: str, item_id: str) -> str:

@@ -11,7 +11,7 @@ import itertools
 import json
 import operator
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from clipdex.readers.annotated.voc_folders import Place, composed, stem_of
@@ -278,6 +278,16 @@ class Catalogue:
             )
         ]
 
+    def first_of(self, family: int, stem: str) -> tuple[tuple[int, str], tuple[int, str]]:
+        """Return folder and name of the first image, and of the first file of annotations, of a key that has both."""
+        image, annotation = (
+            self._database.execute(
+                f"SELECT folder, name FROM {table} WHERE family = ? AND stem = ? ORDER BY number", (family, stem)
+            ).fetchone()
+            for table in ("image", "annotation")
+        )
+        return image, annotation
+
     def give_annotation(self, number: int, keys: Iterable[tuple[int, str]], said: tuple[str, list[str]]) -> None:
         """Let a file of annotations belong to the images of other keys than its own.
 
@@ -321,12 +331,13 @@ class Catalogue:
             "INSERT INTO class SELECT ?3, ?4, label FROM class WHERE family = ?1 AND stem = ?2", (*old, *new)
         )
 
-    def take_all(self) -> None:
-        """Make items of all images."""
+    def take_all(self, without: Callable[[int, str], bool] = lambda *_: False) -> None:
+        """Make items of all images, without those for whose folder and name ``without`` holds."""
         if self._pairs is not None:
-            self._pairs.take_all()
+            self._pairs.take_all(without)
             return
-        self._database.execute("UPDATE image SET listed = subset WHERE listed IS NULL")
+        self._database.create_function("without", 2, without, deterministic=True)
+        self._database.execute("UPDATE image SET listed = subset WHERE listed IS NULL AND NOT without(folder, name)")
 
     def take_subsets(self) -> int:
         """Give the images of lists their subsets; return how many images are in several of them."""

@@ -103,6 +103,13 @@ def is_subset(folder: str) -> bool:
     return folder.lower() in SUBSETS
 
 
+def below_images(path: str) -> str:
+    """Return the part of a path that is below its last folder of images; the path where it is in none."""
+    names = path.split("/")
+    last = max((number for number, name in enumerate(names[:-1]) if name.lower() in IMAGE_FOLDERS), default=-1)
+    return "/".join(names[last + 1 :])
+
+
 def holds_masks(folder: str) -> bool:
     """Tell whether a folder of this name holds the masks of a segmentation."""
     return _MASKS.match(folder) is not None

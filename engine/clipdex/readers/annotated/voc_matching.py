@@ -56,6 +56,9 @@ class Matching:
             keys = self._keys_of_images(place, stem, found)
             if keys:
                 self._catalogue.give_annotation(number, keys, (found.filename, list(found.labels)))
+            elif taken := self._keys_of_images(place, stem, found, with_annotation=True):
+                image, own = (f"{self._places[at].path}{name}" for at, name in self._catalogue.first_of(*taken[0]))
+                self._problems.add(path, f"its image, {image}, has another XML file, which is read instead: {own}")
             else:
                 missing = posixpath.basename(_slashes(found.filename)) or stem
                 named = f", which names {found.filename}" if found.filename else ""
@@ -82,14 +85,22 @@ class Matching:
             else:
                 self._problems.add(line.list, f"there is no image {line.name}", line.number)
 
-    def _keys_of_images(self, place: Place, stem: str, found: Annotation) -> list[tuple[int, str]]:
-        """Return the keys of the images that an annotation is of; it has none of its own key."""
+    def _keys_of_images(
+        self, place: Place, stem: str, found: Annotation, *, with_annotation: bool = False
+    ) -> list[tuple[int, str]]:
+        """Return the keys of the images that an annotation is of; it has none of its own key.
+
+        ``with_annotation`` tells whether the images may have annotations of their own; all of them have, where none was
+        found without.
+        """
         hint = _slashes(found.path) or posixpath.join(_slashes(found.folder), _slashes(found.filename))
         names = [stem, *(posixpath.basename(_slashes(text)) for text in (found.filename, found.path))]
         for name in dict.fromkeys(filter(None, names)):
-            keys = self._keys(place, name if name == stem else stem_of(name), hint, with_annotation=False)
+            keys = self._keys(place, name if name == stem else stem_of(name), hint, with_annotation=with_annotation)
             if keys:
                 return keys
+        if with_annotation:
+            return []
         for text in filter(None, (found.filename, found.path)):
             key = self._outside(place, text)
             if key:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from clipdex.readers.annotated.voc_folders import Place, composed, stem_of
@@ -60,7 +60,8 @@ class Pairs:
         self._several: set[int] = set()
         self._subsets: dict[str, int] = {}
         self._listed_subsets: list[str] | None = None
-        self._takes_all = False
+        # Of which images without annotations, by folder and name, no items are made; None where of none items are.
+        self._without: Callable[[int, str], bool] | None = None
 
     def __len__(self) -> int:
         return len(self._names)
@@ -144,9 +145,9 @@ class Pairs:
         self._listed_subsets = list(self._subsets) if self._listed else None
         return len(self._several)
 
-    def take_all(self) -> None:
-        """Make items of all images."""
-        self._takes_all = True
+    def take_all(self, without: Callable[[int, str], bool]) -> None:
+        """Make items of all images, without those for whose folder and name ``without`` holds."""
+        self._without = without
 
     def images(self) -> Iterator[tuple[Place, str, str, int, int, str | None]]:
         """Yield folder, name, stem, size, time and listed subset of the images, in the order of paths."""
@@ -192,4 +193,5 @@ class Pairs:
         """Return the subset that makes an item of an image even without annotations."""
         if self._listed_subsets is not None and (own := self._listed[number]) != _NONE:
             return self._listed_subsets[own]
-        return place.subset if self._takes_all else None
+        without = self._without
+        return None if without is None or without(place.number, self._names[number]) else place.subset

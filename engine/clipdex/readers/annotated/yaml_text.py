@@ -24,8 +24,17 @@ class YamlProblem(NamedTuple):
     reason: str
 
 
-class _TooMuch(ValueError):
-    """The text is nested too deep, or has too many values."""
+class _Unusable(ValueError):
+    """The text is nested too deep, has too many values, or a merge key that stands for nothing."""
+
+
+class _Merge(NamedTuple):
+    """The key ``<<``, which stands for the entries of other mappings."""
+
+    text: str
+
+
+_MERGE = _Merge("<<")
 
 
 def read_yaml(text: str) -> tuple[dict[str, Any], list[YamlProblem]]:
@@ -102,7 +111,7 @@ def _parsed(text: str) -> object:
         reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be parsed"
         raise _Broken(f"it is not valid YAML: {reason}", mark.line if mark is not None else None) from error
     except RecursionError as error:
-        raise _TooMuch("it is nested too deep") from error
+        raise _Unusable("it is nested too deep") from error
 
 
 class _Composer:
@@ -115,21 +124,24 @@ class _Composer:
         self._anchors: dict[str, object] = {}
         self._done = False
         self._value: object = None
+        # How many entries merge keys stood for.
+        self._merged = 0
 
     def compose(self, events: Iterator[Any]) -> object:
         """Return the value of the first document."""
         for number, event in enumerate(events):
             if number > _MOST_NODES:
-                raise _TooMuch(f"it has more than {_MOST_NODES:,} values")
+                raise _Unusable(f"it has more than {_MOST_NODES:,} values")
             kind = type(event).__name__
             if kind == "ScalarEvent":
-                self._add(event.value, event.anchor)
+                is_merge = event.value == _MERGE.text and event.implicit[0]
+                self._add(_MERGE if is_merge and self._waits_for_key() else event.value, event.anchor)
             elif kind == "AliasEvent":
                 # What an alias stands for is shared and not copied, so that it takes no memory.
                 self._add(self._anchors.get(event.anchor, ""), None)
             elif kind in ("SequenceStartEvent", "MappingStartEvent"):
                 if len(self._open) == _MOST_DEPTH:
-                    raise _TooMuch("it is nested too deep")
+                    raise _Unusable("it is nested too deep")
                 self._open.append(([] if kind[0] == "S" else {}, event.anchor))
                 self._keys.append(None)
             elif kind in ("SequenceEndEvent", "MappingEndEvent"):
@@ -138,6 +150,20 @@ class _Composer:
             if self._done:
                 break
         return self._value
+
+    def _waits_for_key(self) -> bool:
+        return bool(self._open) and isinstance(self._open[-1][0], dict) and self._keys[-1] is None
+
+    def _merge(self, container: dict[str, Any], value: object) -> None:
+        """Add what a merge key stands for: a mapping, or a list of them. What the container has itself stays."""
+        for one in value if isinstance(value, list) else [value]:
+            if not isinstance(one, dict):
+                raise _Unusable(f"the merge key {_MERGE.text} stands for no mapping that can be read")
+            self._merged += len(one)
+            if self._merged > _MOST_NODES:
+                raise _Unusable(f"its merge keys stand for more than {_MOST_NODES:,} values")
+            for key, inner in one.items():
+                container.setdefault(key, inner)
 
     def _add(self, value: object, anchor: str | None) -> None:
         if anchor is not None:
@@ -150,9 +176,11 @@ class _Composer:
         if isinstance(container, list):
             container.append(value)
         elif self._keys[-1] is None:
-            self._keys[-1] = value if isinstance(value, str) else ()
+            self._keys[-1] = value if isinstance(value, str | _Merge) else ()
         else:
             key = self._keys[-1]
             self._keys[-1] = None
             if isinstance(key, str):
                 container[key] = value
+            elif isinstance(key, _Merge):
+                self._merge(container, value)

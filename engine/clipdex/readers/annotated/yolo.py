@@ -14,7 +14,7 @@ from clipdex.media.locators import MEMBER
 from clipdex.paths import quoted
 from clipdex.readers.annotated.path_set import PathSet
 from clipdex.readers.annotated.yolo_data import YAML_SUFFIXES, Description, describe, no_images
-from clipdex.readers.annotated.yolo_detection import dataset_folder, evidence, hint, names_above
+from clipdex.readers.annotated.yolo_detection import dataset_folder, evidence, hint, names_above, read_as_one
 from clipdex.readers.annotated.yolo_label_files import LabelFiles, LabelFolders, SubsetLabels
 from clipdex.readers.annotated.yolo_labels import LabelReader
 from clipdex.readers.annotated.yolo_lists import ListedImages
@@ -102,7 +102,7 @@ class _Reading:
             raise no_images(reader.location, " ".join(self._places.remarks[:1]))
         problems = reader.annotation_problems
         reads = LabelReader(description.names, problems, self._root)
-        self._files = LabelFiles(self._root, reads, problems, LabelFolders(self._places.home))
+        self._files = LabelFiles(self._root, reads, problems, LabelFolders(self._places.home, self._places.labels))
         self._listed = PathSet()
         self._masks = MaskFiles(Layout(Path(self._places.home)))
 
@@ -127,6 +127,13 @@ class _Reading:
                 reader.remarks.append(
                     f"no file of labels was found for the {counted(subset.count, 'image')} of {subset.name}."
                 )
+        if not labelled and (folder := next((one.inner_folder for one in subsets if one.inner_folder), "")):
+            reader.remarks.append(
+                f"if the folders of images, such as {shown(folder)}, are their classes: clipdex build --rebuild "
+                f"--format folder {quoted(reader.root)} reads them as labels."
+            )
+        if self._whole and not self._description.file and (below := read_as_one(reader.location)):
+            reader.remarks.append(below)
         if labelled and not self._description.names:
             above = names_above(reader.root)
             there = f" {above} names classes: clipdex build {quoted(above.parent)} reads them." if above else ""
@@ -187,6 +194,8 @@ class _Subset:
         Number of images so far.
     is_in_order
         Whether the items come in item order.
+    inner_folder
+        The first folder in those of the subset that has images; empty where none has.
     """
 
     def __init__(
@@ -210,6 +219,7 @@ class _Subset:
         self.name = places[0].subset
         self.labels = SubsetLabels(files, self.name)
         self.count = 0
+        self.inner_folder = ""
         self.is_in_order = len(self._folders) == 1 and not self._lists
 
     def items(self) -> Iterator[ReadItem | UnreadableItem]:
@@ -236,6 +246,8 @@ class _Subset:
             if takes is not None and takes(item_id, below):
                 continue
             inner, _, name = item_id.rpartition("/")
+            if inner and not self.inner_folder:
+                self.inner_folder = inner
             labels = labels_of(start + inner if inner else base, name, base)
             media = below + item_id
             if not is_folder:

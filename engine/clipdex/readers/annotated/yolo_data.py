@@ -14,6 +14,7 @@ from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import quoted
 from clipdex.readers.annotated.small_files import read_start
 from clipdex.readers.annotated.yaml_text import read_yaml
+from clipdex.readers.annotated.yolo_names import is_label_folder
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.encodings import text_bytes
 from clipdex.readers.layout import Layout
@@ -38,6 +39,7 @@ NAME_FILES = frozenset({"classes.txt", "predefined_classes.txt"})
 # What there may be very many of in one folder.
 BESIDE = IMAGE_SUFFIXES | {".txt"}
 _KEYS_OF_NAMES = ("names", "class_names", "classes")
+_KEY_OF_IMAGES = re.compile(r"(?i)images?|imgs?|path|dir|folder")
 _NO_VALUE = ("", "~", "null", "Null", "NULL", "None")
 # Longer names of classes are cut.
 MOST_NAME = 200
@@ -77,6 +79,8 @@ class Description:
         The folder that the others start from, as it is written; empty where it does not say.
     folder
         The folder of the dataset relative to the root; empty for the root itself.
+    labels
+        Where the labels of a subset are, as it is written, where that is said.
     """
 
     file: str = ""
@@ -85,6 +89,7 @@ class Description:
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     path: str = ""
     folder: str = ""
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def says_something(self) -> bool:
@@ -214,13 +219,17 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
             break
     splits: dict[str, tuple[str, ...]] = {}
     others: dict[str, tuple[str, ...]] = {}
+    labels: dict[str, tuple[str, ...]] = {}
     left = _MOST_PLACES
     for key, value in sorted(values.items(), key=lambda pair: pair[0].lower() not in SUBSETS):
         is_subset = key.lower() in SUBSETS
         if not is_subset and (not key.strip() or len(key) > MOST_NAME or key.lower() in _OTHER_KEYS):
             continue
-        places = tuple(itertools.islice(_places(value), left))
+        images, of_labels = _images_and_labels(value) if is_subset else (value, [])
+        places = tuple(itertools.islice(_places(images), left))
         left -= len(places)
+        if places and of_labels:
+            labels[_sound(key)] = tuple(itertools.islice(_places(of_labels), _MOST_PLACES))
         if places:
             (splits if is_subset else others)[_sound(key)] = places
         elif is_subset and left and value not in (*_NO_VALUE, []):
@@ -230,7 +239,7 @@ def read_description(root: Path, file: str, problems: AnnotationProblems) -> Des
             break
     path = values.get("path", "")
     usable = isinstance(path, str) and path not in _NO_VALUE and len(path) <= _MOST_TEXT
-    return Description(file, names, splits, others, path if usable else "")
+    return Description(file, names, splits, others, path if usable else "", labels=labels)
 
 
 def _text_of(path: Path, file: str, problems: AnnotationProblems) -> str:
@@ -252,6 +261,19 @@ def _text_of(path: Path, file: str, problems: AnnotationProblems) -> str:
         line = data.count(b"\n", 0, error.start) + 1
         problems.add(file, "it is not valid UTF-8: letters were replaced", line)
         return data.decode("utf-8", "replace")
+
+
+def _images_and_labels(value: object) -> tuple[object, list[object]]:
+    """Return what a subset says of its images and of its labels, where it is a mapping or a list with some."""
+    several = value if isinstance(value, list) else [value]
+    images: list[object] = []
+    labels: list[object] = []
+    # Aliases may name a large mapping or list many times.
+    entries = (entry for one in several for entry in (one.items() if isinstance(one, dict) else [("images", one)]))
+    for key, inner in itertools.islice(entries, _MOST_PLACES + 1):
+        found = images if _KEY_OF_IMAGES.fullmatch(key) else labels if is_label_folder(key) else []
+        found += inner[: _MOST_PLACES + 1] if isinstance(inner, list) else [inner]
+    return (images, labels) if any(isinstance(one, dict) for one in several) else (value, [])
 
 
 def _places(value: object) -> Iterator[str]:
@@ -288,9 +310,9 @@ def _names(root: Path, value: object, file: str, problems: AnnotationProblems) -
                 else f"the name of class {number} is no text"
             )
             problems.add(file, f"names: {wrong}")
-        elif sound := _sound(name):
-            names[number] = sound
-    return names
+        else:
+            names[number] = name
+    return _sound_names(names, file, problems)
 
 
 def _of_objects(several: list[object]) -> dict[object, object]:
@@ -323,6 +345,16 @@ def _sound(name: str) -> str:
     return start.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def _sound_names(names: Mapping[int, str], file: str, problems: AnnotationProblems) -> dict[int, str]:
+    """Return names as an index can keep them, without those that are empty, and tell how many were cut."""
+    cut = [number for number, name in names.items() if len(name[:_MOST_TEXT].strip()) > MOST_NAME]
+    if cut:
+        has = "a class has a name" if len(cut) == 1 else f"{len(cut):,} classes have names"
+        which = f"class {cut[0]}" if len(cut) == 1 else f"such as class {cut[0]}"
+        problems.add(file, f"{has} of more than {MOST_NAME} characters, {which}: the rest was cut", count=len(cut))
+    return {number: sound for number, name in names.items() if (sound := _sound(name))}
+
+
 def _list_of_names(root: Path, text: str, file: str) -> str:
     """Return the path of the file of names that a text names, relative to the root; empty where it names none."""
     name = text.strip().replace("\\", "/")
@@ -342,7 +374,7 @@ def _list_of_names(root: Path, text: str, file: str) -> str:
 def _lines(root: Path, file: str, problems: AnnotationProblems) -> dict[int, str]:
     """Return the names in a file that has one in each line."""
     lines = _text_of(root / file, file, problems).splitlines()
-    return {number: _sound(line.strip()) for number, line in enumerate(lines) if line.strip()}
+    return _sound_names({number: line for number, line in enumerate(lines) if line.strip()}, file, problems)
 
 
 def _with_names(root: Path, found: Description, problems: AnnotationProblems) -> Description:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
@@ -143,16 +143,32 @@ def hint(location: Path) -> str:
     """Return a sentence on datasets in a folder that is none, or on one that it is a part of; empty without one."""
     below = _described_below(location)
     if below:
-        names = ", ".join(below[:_MOST_SHOWN]) + (", and more" if len(below) > _MOST_SHOWN else "")
-        what = "is a dataset" if len(below) == 1 else "are datasets"
         which = "it" if len(below) == 1 else "each of them"
         one = quoted(location / below[0])
-        return f"But {names} in it {what} of YOLO: to read labels, build {which}: clipdex build {one}"
+        return f"But {_are_datasets(below)} of YOLO: to read labels, build {which}: clipdex build {one}"
     for above in location.parents[:_MOST_DEPTH]:
         file = _names_part(above, location)
         if file:
             return f"But it is a part of a dataset of YOLO ({file}): to read labels: clipdex build {quoted(above)}"
     return ""
+
+
+def read_as_one(location: Path) -> str:
+    """Return a sentence on the datasets in a folder that was read as one of them; empty where there are none."""
+    below = _described_below(location)
+    if not below:
+        return ""
+    theirs, which = ("its own", "it") if len(below) == 1 else ("their own", "each of them")
+    commands = " ".join(quoted(location / name) for name in below[:_MOST_SHOWN])
+    return (
+        f"{_are_datasets(below)} of YOLO with {theirs} names of classes and subsets, which were not read: to read "
+        f"them, build {which}: clipdex build {commands}"
+    )
+
+
+def _are_datasets(names: Sequence[str]) -> str:
+    shown_names = ", ".join(names[:_MOST_SHOWN]) + (", and more" if len(names) > _MOST_SHOWN else "")
+    return f"{shown_names} in it {'is a dataset' if len(names) == 1 else 'are datasets'}"
 
 
 def names_above(root: Path) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Mapping, Sequence
 
 from clipdex.media.kinds import IMAGE_SUFFIXES
 from clipdex.readers.annotated.path_set import PathSet
@@ -26,6 +27,8 @@ class LabelFolders:
     ----------
     root
         The dataset.
+    named
+        Absolute paths of the folders that are named for the labels of a subset.
 
     Attributes
     ----------
@@ -33,8 +36,9 @@ class LabelFolders:
         The folders that were found although their names have letters of another case than those of the images.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, named: Mapping[str, Sequence[str]] | None = None) -> None:
         self._root = root
+        self._named = named or {}
         self._there: dict[str, bool] = {}
         self._names: dict[str, dict[str, str]] = {}
         self.of_other_case: set[str] = set()
@@ -42,9 +46,9 @@ class LabelFolders:
     def of(self, folder: str, base: str, subset: str) -> tuple[str, ...]:
         """Return the folders that exist, the likeliest first.
 
-        First comes the rule of Ultralytics, ``labels`` instead of the last ``images`` of the path; then the same where
-        that is only a part of a name, as in ``images_train``; then the folder of the images itself; then folders called
-        ``labels`` beside or below the folder of the subset.
+        First come those that are named for the subset; then the rule of Ultralytics, ``labels`` instead of the last
+        ``images`` of the path; then the same where that is only a part of a name, as in ``images_train``; then the
+        folder of the images itself; then folders called ``labels`` beside or below the folder of the subset.
 
         Parameters
         ----------
@@ -57,7 +61,7 @@ class LabelFolders:
         """
         below = folder[len(base) :].strip("/")
         parts = folder.split("/")
-        candidates = []
+        candidates = [f"{name}/{below}" for name in self._named.get(subset, ())]
         usual = [n for n, part in enumerate(parts) if IMAGE_FOLDER.fullmatch(part)]
         others = [n for n, part in enumerate(parts) if n not in usual and any(label_folders(part))]
         for at in (*usual[-1:], *others[-1:]):

@@ -97,6 +97,8 @@ class Places:
         What finds the images of lists.
     home
         Absolute path of the folder of the dataset: the root, or one in it.
+    labels
+        Absolute paths of the folders that the description names for the labels of a subset.
     """
 
     def __init__(self, root: Path, description: Description, *, whole: bool) -> None:
@@ -115,6 +117,7 @@ class Places:
         for subset, texts in description.others.items():
             places += [place for text in texts if (place := _other(finder, subset, text)) is not None]
         self.places = _each_once(places)
+        self.labels = {subset: self._find_labels(subset, texts) for subset, texts in description.labels.items()}
         if whole:
             self._add_unnamed(root, home)
 
@@ -130,6 +133,15 @@ class Places:
             there = relative(path, root.as_posix())
             self.remarks.append(f"{file} names {text[:200]!r} for {subset}, which is not there: {there} is read.")
         return _place(subset, path)
+
+    def _find_labels(self, subset: str, texts: Sequence[str]) -> tuple[str, ...]:
+        """Return the folders that the description names for the labels of a subset, and remark on those not there."""
+        found = [self.finder.find(text)[0] for text in texts]
+        for text, path in zip(texts, found, strict=True):
+            if not os.path.isdir(path):  # noqa: PTH112
+                what = f"{self._description.file} names {text[:200]!r} for the labels of {subset}"
+                self.remarks.append(f"{what}: there is no such folder.")
+        return tuple(path for path in found if os.path.isdir(path))  # noqa: PTH112
 
     def _add_unnamed(self, root: Path, home: Path) -> None:
         """Add folders with the usual names of subsets that the description does not name."""
