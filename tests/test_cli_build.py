@@ -272,3 +272,10 @@ def test_a_build_that_empties_an_index_says_so_and_so_does_the_dry_run(cli, tmp_
     assert cli("build", root, "--prune").err == f"clipdex: no image in {root} could be indexed.\n"
     asked = cli("query", root, "--text", "a dog")
     assert (asked.code, asked.err) == (0, "No hits: the index of data has no images.\n")
+
+
+def test_a_link_that_leads_to_nothing_is_said_to_be_one(cli, tmp_path):
+    (tmp_path / "data").symlink_to(tmp_path / "gone")
+    done = cli("build", tmp_path / "data")
+    assert done.code == 1
+    assert f"data' is a link that leads to nothing: {tmp_path / 'gone'}" in done.err

@@ -141,6 +141,8 @@ def test_letters_with_accents_may_be_composed_or_not(tmp_path, here):
     root = dataset(tmp_path / "ds", body([{"id": 1, "file_name": other}]))
     make_folder(root / "train", name)
     assert Read(root).items == {f"train/{name}": "cat"}
+    (root / "train" / name).rename(root / "train" / f"{name[:-4].upper()}.JPG")
+    assert list(Read(root).items) == [f"train/{name[:-4].upper()}.JPG"]
 
 
 def test_only_an_address_is_said_and_the_image_is_here(tmp_path):

@@ -45,12 +45,36 @@ IDENTITY = "Anno/identity_CelebA.txt"
         (("RGB", "SemSeg", "Depth"), ["synthia_al"]),
         (("RGBLeft", "GTLeft", "DepthLeft"), ["synthia_sf"]),
         (("train/images", "train/instances/a.png"), ["mots"]),
+        (("train/images", "train/instances/0002/1.png"), ["mots"]),
         (("training/street/a.jpg", "training/street/a_seg.png", "training/street/a_atr.txt"), ["ade20k2017"]),
         (("street/a.jpg", "street/a_seg.png"), []),
     ],
 )
 def test_layouts_that_are_alike_are_told_apart(tmp_path, names, expected):
     assert sorted(evidence(with_files(tmp_path / "data", *names))) == expected
+
+
+OLD_DATUMARO = '{"info": {}, "categories": {"label": {"labels": []}}, "items": []}'
+STARTS = {
+    "annotations/default.json": (OLD_DATUMARO, ["datumaro"]),
+    "annotations/coco.json": ('{"info": {}, "categories": [{"id": 1}], "images": []}', []),
+    "pets-export.csv": ('"image","xmin","ymin","xmax","ymax","label"\n"a.jpg",1,1,5,5,"cat"\n', ["vott_csv"]),
+    "sales-export.csv": ("product,label\n1,2\n", []),
+    "train/gt_img_1.txt": ("377,117,463,117,465,130,378,130,Genaxis Theatre\n", ["icdar_text_localization"]),
+    "train/gt_img_2.txt": ('38, 43, 920, 215, "Tiredness"\n', ["icdar_text_localization"]),
+    "train/gt_notes.txt": ("nothing of the kind\n", []),
+    "train/gt.txt": ('word_1.png, "Tiredness"\n', ["icdar_word_recognition"]),
+    "video/gt.txt": ("1,1,912,484,97,109,0,7,1\n", []),
+    "Annotations/users/me/a.xml": ("<annotation><object><deleted>0</deleted></object></annotation>", ["label_me"]),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_files_of_annotations_are_told_by_their_beginnings(tmp_path, name):
+    text, expected = STARTS[name]
+    root = with_files(tmp_path / "data", name)
+    (root / name).write_text(text)
+    assert sorted(evidence(root)) == expected
 
 
 def test_ade20k_of_2020_is_told(tmp_path):

@@ -270,3 +270,19 @@ def test_heic_without_its_extra_names_the_command_that_installs_it():
     jpeg = io.BytesIO(saved(picture(1)))
     require_decoder(jpeg)
     assert jpeg.tell() == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "git lfs pull"),
+        (b"\xef\xbb\xbf\r\n<!DOCTYPE html>\n<html><body>404</body></html>", "a web page"),
+        (b"<HTML><head></head></HTML>", "a web page"),
+        (b"<html5-like", "not an image in a format that can be read"),
+        (b"hello", "not an image in a format that can be read"),
+    ],
+)
+def test_what_lies_in_the_place_of_an_image_is_named(content, said):
+    with pytest.raises(ImageError, match=said):
+        decode(io.BytesIO(content))
+    assert image_format(io.BytesIO(content)) is None

@@ -92,15 +92,23 @@ UNREAD = {
     "labels/b.txt": "0 0.5 0.5 0.2 0.2\n",
     "list_attr_celeba.txt": "2\nSmiling Young\na.jpg 1 -1\n",
     "boxes.csv": "filename,width,height,class,xmin,ymin,xmax,ymax\na.png,1,1,cat,0,0,1,1\n",
-    "train.csv": "image_id,label\na.png,3\n",
+    "image_train.csv": "image_id,label\na.png,3\n",
     "train.tfrecord": "x",
+    "samples.json": '{"samples": [{"filepath": "a.png", "ground_truth": {"label": "cat"}}]}',
+    "train.csv": "id,label\nb,cat\n",  # a competition: names of images without extensions
+    "Data_Entry.csv": "Image Index,Finding Labels\nb.png,Hernia\n",
+    "made.csv": "cat,1,1,5,5,b.png,48,40\n",  # MakeSense: no header
+    "train/clip/gt/gt.txt": "1,1,912,484,97,109,0,7,1\n",
+    "annotated/users/me/b.xml": "<annotation><filename>b.png</filename></annotation>",
+    "gt_b.txt": "1,1,10,1,10,10,1,10,hello\n",
+    "gt.txt": 'b.png, "Tiredness"\n',
 }
 
 
 @pytest.mark.parametrize("name", UNREAD)
 def test_annotations_beside_images_that_nothing_reads_are_named(tmp_path, name):
     root = make_folder(tmp_path / "data", "a.png", "x/b.png")
-    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
     (root / name).write_text(UNREAD[name])
     (notice,) = chosen(root).notices
     assert f"its annotations are not: {name} is of no format" in notice
@@ -123,6 +131,10 @@ ORDINARY = {
     "config.yaml": "train: true\nlr: 0.1\n",
     "settings.json": '{"labels": true, "annotations": 1}',
     "label.txt": "cat\ndog\n",
+    "prices.csv": "id,price\n7,3\n",
+    "sample_submission.csv": "id,label\nb,0\n",
+    "sizes.csv": "name,width\nab,3\n",
+    "gt_notes.txt": "1 2 3 4 5\n",
 }
 
 

@@ -34,11 +34,13 @@ LAYOUTS = {
     ),
     "SYNTHIA": (["RGB/a.png"], ["GT/LABELS/a.png", "GT/COLOR/a.png", "Depth/a.png"]),
     "MOTS": (["train/images/a.png"], ["train/instances/a.png"]),
+    "MOTS by video": (["train/images/0002/1.png"], ["train/instances/0002/1.png"]),
     "KITTI": (["training/image_2/a.png"], ["training/semantic/a.png", "training/instance/a.png"]),
     "CamVid": (["train/a.png", "val/b.png"], ["trainannot/a.png", "valannot/b.png"]),
     "images with masks": (["images/a.jpg", "images/b.jpg"], ["masks/a.png", "masks/b_mask.png"]),
     "masks by subset": (["train/images/a.jpg"], ["train/labels/a.png"]),
     "train and train_masks": (["train/a.jpg"], ["train_masks/a_mask.gif"]),
+    "masks beside the images": (["train/a.jpg", "valid/b.jpg"], ["train/a_mask.png", "valid/b_mask.png"]),
 }
 
 
@@ -74,6 +76,7 @@ def test_masks_of_known_layouts_are_left_out_and_that_is_said(tmp_path, name):
         ["images/a.jpg", "labels/other.png"],
         ["images/a.jpg", "masks/a.jpg"],  # masks lose nothing, so these are photographs
         ["carnival/a_seg.png", "carnival/b.png"],
+        ["carnival/a_mask.png", "carnival/a.png", "carnival/my_mask.png"],
         ["annotations/d.png", "images/e.png"],
         ["GT/a.png", "Ferrari/b.png"],
         ["segmentation/a.jpg", "instances/b.jpg"],
@@ -81,6 +84,14 @@ def test_masks_of_known_layouts_are_left_out_and_that_is_said(tmp_path, name):
 )
 def test_ordinary_folders_have_no_masks(tmp_path, names):
     assert known_masks(Layout(make_folder(tmp_path / "data", *names))) is None
+
+
+def test_labels_and_instances_of_mapillary_vistas_are_both_masks(tmp_path):
+    root = make_folder(tmp_path / "data", "training/images/a.jpg", "training/instances/a.png", "training/labels/a.png")
+    (root / "config.json").write_text("{}")
+    masks = known_masks(Layout(root))
+    assert masks is not None
+    assert masks.layout == "Mapillary Vistas"
 
 
 def test_an_index_remembers_that_masks_are_left_out(cli, tmp_path):

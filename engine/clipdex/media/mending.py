@@ -39,6 +39,20 @@ _TURNING = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 _registering = threading.Lock()
 
 
+# What lies in the place of images that were not downloaded.
+_START_OF_TEXT = 128
+_STAND_INS = (
+    (
+        re.compile(rb"version https://git-lfs\.github\.com/"),
+        "a pointer of Git LFS, not the image itself; to download the images: git lfs pull",
+    ),
+    (
+        re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html)(?=[\s>])", re.IGNORECASE),
+        "a web page, not an image; its download may have failed",
+    ),
+)
+
+
 class Mended(NamedTuple):
     """What to decode instead, and what is wrong with the image, as the end of a sentence; empty where nothing is."""
 
@@ -52,12 +66,12 @@ def mended(file: IO[bytes]) -> Mended | None:
     Raises
     ------
     ImageError
-        When the file is empty.
+        When the file is empty, or of a kind that often lies in the place of an image.
     ImageNeedsExtra
         When the image is HEIC, and the extra that reads it is not installed.
     """
     file.seek(0)
-    start = file.read(_START)
+    start = file.read(_START_OF_TEXT)
     if not start:
         raise ImageError("the file is empty")
     if start.startswith(_PNG):
@@ -66,6 +80,8 @@ def mended(file: IO[bytes]) -> Mended | None:
         return _ended(file)
     if _is_heif(start) and _register_heif():
         return Mended(file)
+    if (stand_in := next((said for known, said in _STAND_INS if known.match(start)), None)) is not None:
+        raise ImageError(stand_in)
     return None
 
 

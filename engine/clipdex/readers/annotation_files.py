@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.layout import Layout
@@ -13,10 +13,12 @@ from clipdex.readers.layout import Layout
 _MOST_FOLDERS = 30
 _MOST_FILES = 5
 # Beside photographs as programs leave them there: they describe photographs, and label nothing.
-_OTHERS = re.compile(r"(?:metadata|package|tsconfig|settings|readme|license|manifest|requirements)\b.*", re.IGNORECASE)
+_OTHERS = re.compile(
+    r"(?:metadata|sample_submission|package|tsconfig|settings|readme|license|manifest|requirements)\b.*", re.IGNORECASE
+)
 _NAMED = re.compile(
     r".*(?:annotation|annots?\b|labels?\b|label_?txt|bbox|instances_|groundtruth|ground_truth|via_|list_attr|identity_)"
-    r".*|gt\.[a-z]+|obj\.data|(?:train|val|valid|validation|test)\.json",
+    r".*|gt\.[a-z]+|obj\.data|samples\.json|(?:train|val|valid|validation|test)\.json",
     re.IGNORECASE,
 )
 _JSON_KEYS = re.compile(
@@ -33,12 +35,16 @@ _IMAGE_COLUMN = re.compile(
     r"\b(?:image|img|file|path|photo|picture)[ _]?(?:id|name|path|file|s)?\b|filename", re.IGNORECASE
 )
 _LABEL_COLUMN = re.compile(
-    r"\b(?:labels?|class(?:es|_?id|_?name)?|category(?:_?id)?|target|breed|species)\b", re.IGNORECASE
+    r"\b(?:labels?|class(?:es|_?id|_?name)?|category(?:_?id)?|target|breed|species|diagnosis|findings?)\b",
+    re.IGNORECASE,
 )
 # A line of YOLO, of DOTA or of MOT: a row of numbers, perhaps with a class before or after them.
 _NUMBERS = re.compile(r"(?:[\w-]+[ \t,])?(?:-?\d+(?:\.\d+)?(?:e-?\d+)?[ \t,]+){3,}-?\d+(?:\.\d+)?[ \t,\w-]*")
 # A line of an image and its boxes: a.jpg 50,100,150,200,0 30,50,200,120,3
 _WITH_BOXES = re.compile(r"\.(?:jpe?g|png|bmp|tiff?)(?:[ \t]+-?\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?){3,})+$", re.IGNORECASE)
+_OF_IMAGE = re.compile(r"^gt_|_gt$", re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_LEAST_NUMBERS = 4
 _NAMES = re.compile(r"(?m)^\s*(?:names|nc|classes|path|train)\s*:")
 # In an archive, where only names are looked at.
 _MEMBER = re.compile(
@@ -70,10 +76,13 @@ def annotation_file(layout: Layout) -> str:
             if suffix not in _LOOKS:
                 continue
             looked_at[suffix] = looked_at.get(suffix, 0) + 1
+            stem = name.rpartition(".")[0].lower()
             paired = (
-                name.rpartition(".")[0].lower() in images or _NAMED.fullmatch(folder.rpartition("/")[2]) is not None
+                stem in images
+                or _OF_IMAGE.sub("", stem) in images
+                or _NAMED.fullmatch(folder.rpartition("/")[2]) is not None
             )
-            if _LOOKS[suffix](layout.start(above + name), _NAMED.fullmatch(name) is not None, paired):
+            if _LOOKS[suffix](layout.start(above + name), _NAMED.fullmatch(name) is not None, paired, images):
                 return above + name
     return ""
 
@@ -85,20 +94,22 @@ def is_annotation_member(path: str) -> bool:
 
 def _folders(layout: Layout) -> Iterator[str]:
     yield ""
-    for pattern in ("*", "*/*"):
+    for pattern in ("*", "*/*", "*/*/*"):
         found = layout.find(pattern)
         yield from sorted(found, key=lambda path: not _NAMED.fullmatch(path.rpartition("/")[2]))
 
 
 def _stems_of_images(layout: Layout, folder: str) -> set[str]:
-    """Return the names of the images in a folder and in those beside it, without extensions and in lower case."""
+    """Return the names of the images in a folder and in those beside and in it, without extensions, in lower case."""
     above = folder.rpartition("/")[0]
     beside = [f"{above}/{entry.name}".lstrip("/") for entry in layout.entries(above)] if folder else []
-    names = (entry.name for one in (folder, *beside[:_MOST_FOLDERS]) for entry in layout.entries(one))
+    inside = layout.find(f"{folder}/*".lstrip("/"))
+    folders = (folder, *beside[:_MOST_FOLDERS], *inside[:_MOST_FOLDERS])
+    names = (entry.name for one in folders for entry in layout.entries(one))
     return {name.rpartition(".")[0].lower() for name in names if suffix_of(name) in IMAGE_SUFFIXES}
 
 
-def _json(text: str, named: bool, paired: bool) -> bool:
+def _json(text: str, named: bool, paired: bool, images: Collection[str]) -> bool:
     text = text.strip("\ufeff\0 \t\r\n")
     # An empty file, or one with comments, should have been one of annotations as well.
     if named and (not text or text.startswith(("//", "/*"))):
@@ -110,22 +121,37 @@ def _json(text: str, named: bool, paired: bool) -> bool:
     return paired and _JSON_LABELS.search(text) is not None
 
 
-def _xml(text: str, named: bool, paired: bool) -> bool:
+def _xml(text: str, named: bool, paired: bool, images: Collection[str]) -> bool:
     return _XML.search(text) is not None or (named and not text.strip())
 
 
-def _table(text: str, named: bool, paired: bool) -> bool:
+def _table(text: str, named: bool, paired: bool, images: Collection[str]) -> bool:
     if named and not text.strip():
         return True
     header = text.partition("\n")[0]
     if not re.search(r"[,;\t|]", header):
         return False
-    return _IMAGE_COLUMN.search(header) is not None and (
-        _BOX.search(header) is not None or _LABEL_COLUMN.search(header) is not None or named
+    rows = [
+        [cell.strip().strip('"') for cell in re.split(r"[,;\t|]", line)] for line in text.splitlines()[:_MOST_FILES]
+    ]
+    if any(_is_name(cell, images) for cell in rows[0]):
+        # There is no header, and what is beside the name of an image is a word, or a box.
+        others = [cell for cell in rows[0] if cell and not _is_name(cell, images)]
+        numbers = [cell for cell in others if _NUMBER.fullmatch(cell)]
+        return len(numbers) < len(others) or len(numbers) >= _LEAST_NUMBERS
+    has_images = _IMAGE_COLUMN.search(header) is not None or any(
+        _is_name(cell, images) or cell.lower() in images for row in rows[1:] for cell in row
     )
+    return has_images and (_BOX.search(header) is not None or _LABEL_COLUMN.search(header) is not None or named)
 
 
-def _text(text: str, named: bool, paired: bool) -> bool:
+def _is_name(cell: str, images: Collection[str]) -> bool:
+    """Tell whether a cell of a table is the name or the path of one of the images, which are without extensions."""
+    name = cell.replace("\\", "/").rpartition("/")[2].lower()
+    return suffix_of(name) in IMAGE_SUFFIXES and name.rpartition(".")[0] in images
+
+
+def _text(text: str, named: bool, paired: bool, images: Collection[str]) -> bool:
     lines = [line.strip() for line in text.splitlines()[:_MOST_FILES]]
     rows = [line for line in lines if _NUMBERS.fullmatch(line)]
     # The last line may be cut off.
@@ -133,10 +159,10 @@ def _text(text: str, named: bool, paired: bool) -> bool:
         return True
     if any(_WITH_BOXES.search(line) for line in lines):
         return True
-    return named and any(re.search(r"\.(?:jpe?g|png|bmp|tiff?)\s+\S", line, re.IGNORECASE) for line in lines)
+    return named and any(re.search(r"\.(?:jpe?g|png|bmp|tiff?)[\s,]+\S", line, re.IGNORECASE) for line in lines)
 
 
-def _yaml(text: str, named: bool, paired: bool) -> bool:
+def _yaml(text: str, named: bool, paired: bool, images: Collection[str]) -> bool:
     return len({found.strip() for found in _NAMES.findall(text)}) >= 2
 
 

@@ -56,14 +56,19 @@ _LAYOUTS = (
         ("GT*", "Depth*", "SemSeg*", "InstSeg*"),
     ),
     _Known(
-        "MOTS",
-        (("*/images", "*/instances/*.png"), ("images", "instances/*.png"), ("instances/*/*.png",)),
-        ("instances",),
-    ),
-    _Known(
         "Mapillary Vistas",
         (("config*.json", "*/images", "*/labels"), ("config*.json", "*/images", "*/v*/labels")),
         ("labels", "instances", "panoptic"),
+    ),
+    _Known(
+        "MOTS",
+        (
+            ("*/images", "*/instances/*.png"),
+            ("*/images", "*/instances/*/*.png"),
+            ("images", "instances/*.png"),
+            ("instances/*/*.png",),
+        ),
+        ("instances",),
     ),
     _Known(
         "KITTI",
@@ -79,6 +84,8 @@ _LAYOUTS = (
 # Masks of ADE20K lie beside their image, in folders of scenes.
 _BESIDE = tuple(f"{'*/' * depth}*_seg.png" for depth in range(6))
 _ADE20K = ("*_seg.png", "*_parts_*.png", "instance_*.png")
+# Others have all of their masks beside the images, as Roboflow exports them.
+_ALL_BESIDE = ("*_mask.png", "*/*_mask.png", "*/*/*_mask.png")
 _IMAGES = frozenset({"images", "image", "imgs", "img", "rgb", "input", "inputs", "jpegimages"})
 _MASKS = re.compile(
     r"(?P<images>.*?)[_-]?"
@@ -116,9 +123,12 @@ def known_masks(layout: Layout) -> Masks | None:
                 return Masks(known.name, f"it has {' and '.join(found)}", known.masks)
     for pattern in _BESIDE:
         for path in layout.find(pattern)[:_LOOKED_AT]:
-            folder, _, name = path.rpartition("/")
-            if _has_image(layout, f"{folder}/" if folder else "", name, itself=False):
+            if _is_beside(layout, path):
                 return Masks("ADE20K", f"it has {path} beside its image", _ADE20K)
+    for pattern in _ALL_BESIDE:
+        found = layout.find(pattern)[:_LOOKED_AT]
+        if found and all(_is_beside(layout, path) for path in found):
+            return Masks("images with masks", f"it has {found[0]} beside its image", ("*_mask.png",))
     for folder in ("", *layout.find("*"), *layout.find("*/*")):
         if (pair := _pair(layout, f"{folder}/" if folder else "")) is not None:
             return pair
@@ -142,6 +152,12 @@ def _pair(layout: Layout, above: str) -> Masks | None:
                     why = f"the files in {of_masks} are called as those in {beside}"
                     return Masks("images with masks", why, (_AMBIGUOUS.sub("?", glob.escape(masks)),))
     return None
+
+
+def _is_beside(layout: Layout, mask: str) -> bool:
+    """Tell whether the image that a mask belongs to is in the same folder."""
+    folder, _, name = mask.rpartition("/")
+    return _has_image(layout, f"{folder}/" if folder else "", name, itself=False)
 
 
 def _has_image(layout: Layout, folder: str, mask: str, *, itself: bool = True) -> bool:

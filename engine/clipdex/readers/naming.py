@@ -6,6 +6,7 @@ One rule for everything that is laid out as folders: folders, patterns, archives
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from clipdex.readers.base import DEFAULT_SUBSET
 
@@ -45,6 +46,11 @@ def subset_and_labels(path: str) -> tuple[str, tuple[str, ...]]:
     subset = folders[0] if folders and folders[0] in SUBSETS else DEFAULT_SUBSET
     labelled = len(folders) > (subset != DEFAULT_SUBSET)
     return subset, (folders[-1],) if labelled else ()
+
+
+def comparable(name: str) -> str:
+    """Return what a name has in common with those that differ from it in letter case and Unicode spelling only."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 def shown(name: str) -> str:

@@ -94,7 +94,9 @@ def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_O
         return Source(_absolute(expanded(named["path"])), format_name(named["format"]), options)
     if is_pattern(os.fspath(target)):
         return Source(_absolute(path), GLOB if format == AUTO else format, options)
-    raise DatasetNotFound(f"the dataset {os.fspath(target)!r} does not exist.")
+    is_link = os.path.islink(path)  # noqa: PTH114 - Path's fails where a name is too long
+    what = f"is a link that leads to nothing: {os.path.realpath(path)}" if is_link else "does not exist"
+    raise DatasetNotFound(f"the dataset {os.fspath(target)!r} {what}.")
 
 
 def _no_target(target: object) -> str:

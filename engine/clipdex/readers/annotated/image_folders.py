@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.elsewhere import ADDRESS, spellings
 from clipdex.readers.mounts import is_away
+from clipdex.readers.naming import comparable
 from clipdex.wording import counted, shortened
 
 # Anything else is looked at more closely: folders such as ./ and .., backslashes, addresses, other letters than ASCII.
@@ -210,11 +211,11 @@ class ImageFinder:
             self.guesses.example = (name, found.path)
 
     def _respelled(self, name: str, parts: list[str]) -> Found | None:
-        """Look for an image whose name differs in letter case or extension only."""
+        """Look for an image whose name differs in letter case, Unicode spelling or extension only."""
         if not parts:
             return None
         inside = "/".join(parts[:-1])
-        base = parts[-1].casefold()
+        base = comparable(parts[-1])
         stem = posixpath.splitext(base)[0] if suffix_of(base) in IMAGE_SUFFIXES else base
         for folder in self._folders:
             there = self._names(folder + inside)
@@ -238,7 +239,7 @@ class ImageFinder:
                             names.clear()
                             break
                         if suffix_of(entry.name) in IMAGE_SUFFIXES:
-                            small = entry.name.casefold()
+                            small = comparable(entry.name)
                             for key in (small, f"{posixpath.splitext(small)[0]}."):
                                 names[key] = "" if key in names else entry.name
             except (OSError, ValueError):

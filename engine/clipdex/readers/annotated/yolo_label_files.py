@@ -13,6 +13,7 @@ from clipdex.readers.annotated.yolo_labels import LabelReader
 from clipdex.readers.annotated.yolo_names import IMAGE_FOLDER, LABEL_FOLDERS, label_folders
 from clipdex.readers.annotated.yolo_places import is_in, relative
 from clipdex.readers.annotations import AnnotationProblems
+from clipdex.readers.naming import comparable
 
 SUFFIX = ".txt"
 _MOST_FOLDERS_KEPT = 10_000
@@ -153,7 +154,7 @@ class OtherNames:
             self._listed[start] = self._names(start)
             self._names_kept += len(self._listed[start][1])
         there, odd = self._listed[start]
-        wanted = [_plain(image + SUFFIX), _plain(stem + SUFFIX)]
+        wanted = [comparable(image + SUFFIX), comparable(stem + SUFFIX)]
         absent = there.absent(wanted)
         found = [image + SUFFIX] if wanted[0] not in absent else []
         if wanted[1] not in absent:
@@ -169,17 +170,13 @@ class OtherNames:
                     name = entry.name
                     if name[-len(SUFFIX) :].lower() != SUFFIX:
                         continue
-                    plain = _plain(name)
+                    plain = comparable(name)
                     there.add(plain)
                     if plain != name:
                         odd[plain] = min(name, odd.get(plain, name))
         except OSError:
             pass
         return there, odd
-
-
-def _plain(name: str) -> str:
-    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 class LabelFiles:

@@ -76,7 +76,8 @@ def _zips_alone(layout: Layout) -> str | None:
     return f"it has {entries[0].name}" if has_images else None
 
 
-_DATUMARO_JSON = r'^\s*\{\s*"(dm_format_version|infos|media_type|categories"\s*:\s*\{)'
+# The first versions, and CVAT's exports in this format, begin with "info", as COCO does; COCO's categories are a list.
+_DATUMARO_JSON = r'^\s*\{\s*("info"\s*:\s*\{[^{}]*\}\s*,\s*)?"(dm_format_version|infos|media_type|categories"\s*:\s*\{)'
 _KITTI_DETECTION = _files(f"{_SUBSET}/image_2", f"{_SUBSET}/label_2/*.txt")
 _CELEBA = _any(_files("Anno/identity_CelebA.txt"), _files("Anno/list_attr_celeba.txt"))
 _ALIGNED = "Img/img_align_celeba"
@@ -101,6 +102,8 @@ _TESTS: dict[str, _Test] = {
     "cityscapes": _files("leftImg8bit", "gtFine"),
     "datumaro": _files("annotations/*.json", starts=_DATUMARO_JSON),
     "datumaro_binary": _files("annotations/*.datum"),
+    "icdar_text_localization": _files(f"{_SUBSET}/gt_*.txt", starts=r"^(-?\d+(,\s*|\s+)){4,8}\S"),
+    "icdar_word_recognition": _files(f"{_SUBSET}/gt.txt", starts=r"^\S+\.(png|jpe?g), "),
     "image_zip": _zips_alone,
     "kitti_detection": _KITTI_DETECTION,
     "kitti_segmentation": _without(
@@ -109,7 +112,7 @@ _TESTS: dict[str, _Test] = {
     "label_me": _any(
         *(
             _files(pattern, starts=r"<annotation>[\s\S]*<(sourceAnnotation|deleted|submittedBy|verified)>")
-            for pattern in ("*.xml", "Annotations/*.xml", "Annotations/*/*.xml", "*/*.xml")
+            for pattern in ("*.xml", "Annotations/*.xml", "Annotations/*/*.xml", "Annotations/*/*/*.xml", "*/*.xml")
         )
     ),
     "lfw": _any(_files("annotations/pairs.txt"), _files(f"{_SUBSET}/annotations/pairs.txt")),
@@ -122,7 +125,11 @@ _TESTS: dict[str, _Test] = {
     "mot_seq": _files("gt/gt.txt"),
     "mots": _without(
         "config*.json",
-        _any(_files("images", "instances/*.png"), _files(f"{_SUBSET}/images", f"{_SUBSET}/instances/*.png")),
+        _any(
+            _files("images", "instances/*.png"),
+            _files(f"{_SUBSET}/images", f"{_SUBSET}/instances/*.png"),
+            _files(f"{_SUBSET}/images", f"{_SUBSET}/instances/*/*.png"),
+        ),
     ),
     "open_images": _any(
         _files("annotations/*class-descriptions*.csv"), _files("annotations/*-annotations-human-imagelabels*.csv")
@@ -133,6 +140,7 @@ _TESTS: dict[str, _Test] = {
     "synthia_rand": _files("RGB", "GTTXT", "GT"),
     "synthia_sf": _files("RGBLeft", "GTLeft"),
     "vgg_face2": _files("bb_landmark/loose_bb_*.csv"),
+    "vott_csv": _files("*-export.csv", starts=r'^"?image"?,"?xmin'),
     "wider_face": _files("wider_face_split/wider_face_*.txt"),
 }
 # Of a single file.
