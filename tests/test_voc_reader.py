@@ -465,3 +465,12 @@ def test_an_index_of_items_without_extensions_is_taken_over_without_hashing(tmp_
 
 def without_extension(item):
     return item._replace(id=item.id.rpartition(".")[0], media=item.media or item.id)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_place_of_a_list_is_named_and_not_waited_for(tmp_path):
+    root = voc(tmp_path, {"JPEGImages/a.jpg": "", "Annotations/a.xml": ("cat",), "ImageSets/Main/val.txt": "a\n"})
+    os.mkfifo(root / "ImageSets/Main/train.txt")
+    items, _, reader = reading(root)
+    assert items == {"val/a.jpg": ("cat",)}
+    assert problems(reader) == [("ImageSets/Main/train.txt", "cannot be read: not a regular file.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -429,3 +430,12 @@ def test_a_mapping_whose_labels_are_not_there_says_so(tmp_path):
     read = Read(write(tmp_path, files))
     assert read.items == BOTH
     assert read.remarks == "data.yaml names 'gone' for the labels of train: there is no such folder."
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_the_place_of_a_list_is_named_and_not_waited_for(tmp_path):
+    write(tmp_path, {"data.yaml": f"train: train.txt\nval: images/val\n{NAMES}", **TWO})
+    os.mkfifo(tmp_path / "train.txt")
+    read = Read(tmp_path)
+    assert read.items == {"val/b.jpg": ["dog"]}
+    assert any("train.txt" in said and "not a regular file" in said for said in read.problems)

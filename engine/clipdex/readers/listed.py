@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from clipdex.errors import DatasetError, DatasetNotFound
+from clipdex.errors import DatasetError, DatasetNotFound, ImageError
+from clipdex.media.files import open_regular
 from clipdex.readers.base import DEFAULT_SUBSET, MISSING, NO_OPTIONS, Reader, ReadItem, UnreadableItem
 from clipdex.readers.elsewhere import ADDRESS, Elsewhere
 from clipdex.readers.encodings import encoding_of
@@ -106,7 +107,7 @@ def lines(path: Path) -> Iterator[tuple[int, str | None]]:
         When the file cannot be read, or a line is longer than ``MAX_LINE_BYTES``.
     """
     try:
-        with path.open("rb") as handle:
+        with open_regular(path) as handle:
             encoding = encoding_of(handle.read(2))
             handle.seek(0)
             number = 0
@@ -120,8 +121,9 @@ def lines(path: Path) -> Iterator[tuple[int, str | None]]:
                     yield number, None
                 else:
                     yield number, text.removeprefix("\ufeff") if number == 1 else text
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (OSError, ImageError) as error:
+        reason = str(error) if isinstance(error, ImageError) else error.strerror or error
+        raise DatasetError(f"{path} cannot be read: {str(reason).removeprefix('cannot be read: ')}.") from error
 
 
 def _line(handle: IO[bytes], newline: bytes) -> bytes | bytearray:

@@ -16,7 +16,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from clipdex.errors import DatasetError
+from clipdex.errors import DatasetError, ImageError
+from clipdex.media.files import open_regular
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.readers.annotated.voc_catalogue import Catalogue, Line
 from clipdex.readers.annotated.voc_folders import ANNOTATION_FOLDERS, LIST_FOLDER, Place, Places, stem_of
@@ -157,12 +158,12 @@ def _rank(name: str, first: tuple[str, ...]) -> int:
 def _plain_names(path: Path) -> Iterator[list[str]]:
     """Yield the lines of a list, many at a time; an empty one where a line is anything but a name without extension."""
     try:
-        with path.open("rb") as handle:
+        with open_regular(path) as handle:
             while block := handle.read(_BLOCK):
                 block = (block + handle.readline(_BLOCK)).replace(b"\r\n", b"\n")
                 plain = not block.translate(None, _PLAIN_BYTES)
                 yield block.decode().split() if plain else [""]
-    except OSError:
+    except (OSError, ImageError):
         yield [""]
 
 
