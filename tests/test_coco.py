@@ -472,11 +472,11 @@ def test_images_that_no_file_names_are_counted_and_can_be_taken_in(tmp_path):
     )
     read = Read(root)
     assert read.items == FOUND
-    how = "--option unlisted=yes takes them in."
+    how = "--option unlisted=yes takes it in."
     assert sorted(read.remarks) == [
         f"1 image in test2017/ is in no annotation file, such as e.jpg; {how}",
         f"1 image in the folder of the dataset is in no annotation file, such as f.jpg; {how}",
-        f"2 images in train/ are in no annotation file, such as d.jpg; {how}",
+        "2 images in train/ are in no annotation file, such as d.jpg; --option unlisted=yes takes them in.",
     ]
     assert read.reader.passed_over == {"@eaDir/": 1}
     read = Read(root, unlisted="yes")

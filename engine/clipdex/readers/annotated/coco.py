@@ -232,20 +232,24 @@ class CocoReader(Reader):
         return ReadItem(item_id, name, (), item.size, item.mtime_ns, as_media(path, item_id))
 
     def _tell_unlisted(self, left: Counter[str], examples: Mapping[str, str]) -> None:
-        how = f"--option {UNLISTED}=yes takes them in"
         for number, (folder, count) in enumerate(left.most_common()):
             if number == _REMARKS:
                 rest = left.total() - sum(some for _, some in left.most_common(_REMARKS))
                 are = "is" if rest == 1 else "are"
                 self.remarks.append(
-                    f"{counted(rest, 'more image')} in other folders {are} in no annotation file; {how}."
+                    f"{counted(rest, 'more image')} in other folders {are} in no annotation file; {_taken_in(rest)}."
                 )
                 return
             where = folder or "the folder of the dataset"
             are = "is" if count == 1 else "are"
             self.remarks.append(
-                f"{counted(count, 'image')} in {where} {are} in no annotation file, such as {examples[folder]}; {how}."
+                f"{counted(count, 'image')} in {where} {are} in no annotation file, such as {examples[folder]}; "
+                f"{_taken_in(count)}."
             )
+
+
+def _taken_in(count: int) -> str:
+    return f"--option {UNLISTED}=yes takes {'it' if count == 1 else 'them'} in"
 
 
 class _Unlisted(FolderReader):
