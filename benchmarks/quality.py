@@ -1,4 +1,4 @@
-"""How good are the hash keys of a model? Precision of retrieval on folders of class folders.
+"""How good are the hash keys of a model? Precision of retrieval on folders of class folders, and on labelled datasets.
 
 Text to image: the query is ``--template`` with the class name (the folder's, underscores as spaces); a hit is right
 when it is of that class. Image to image: every image asks for the others. Four ways of comparing are shown side by
@@ -7,6 +7,10 @@ side: ``hamming`` (what clipdex does), ``float`` (cosine of the centred embeddin
 same for the candidates by Hamming distance only, ten for each hit that is asked for).
 
 P@k is the mean share of right ones among the first k. Where a class has fewer than k images it cannot reach 1.
+
+Where images have several labels (YOLO, COCO, Pascal VOC), the measure is the average precision: the mean, over the
+images that have the label, of the share of right ones among all that come no later. It is printed for each class of at
+least three images, and as the mean over the classes. ``chance`` is the share of images that have the label.
 
     python benchmarks/quality.py FOLDER... [--model MODEL]
 """
@@ -21,28 +25,35 @@ import numpy.typing as npt
 
 from clipdex.encoder import Encoder, find_model, prepare
 from clipdex.media.decoding import load_image
-from clipdex.readers import FolderReader, ReadItem
+from clipdex.readers import ReadItem
+from clipdex.readers.sources import locate, open_reader
 from clipdex.search.ranking import CANDIDATES
 from common import add_folders, class_folders, parse, show_command, show_table
 
 Floats = npt.NDArray[np.float32]
+Labels = list[tuple[str, ...]]
 CUTS = (1, 10, 100)
+# Average precision of fewer images is chance.
+LEAST = 3
+WAYS = ("hamming", "float", "asymmetric", "rescored")
+# What rescoring of the default answer looks at.
+RESCORED = 50 * CANDIDATES
 
 
-def embed_folder(folder: Path, encoder: Encoder) -> tuple[Floats, npt.NDArray[np.str_]]:
-    """Return the centred embeddings of the images of a folder, float32 ``[n, d]``, and the class of each."""
-    reader = FolderReader(folder)
-    items = [item for item in reader.read() if isinstance(item, ReadItem) and item.labels]
+def embed_folder(folder: Path, encoder: Encoder) -> tuple[Floats, Labels]:
+    """Return the centred embeddings of the images of a dataset, float32 ``[n, d]``, and the labels of each."""
+    reader = open_reader(locate(folder))
+    items = [item for item in reader.read() if isinstance(item, ReadItem)]
     settings = encoder.model.image
     pixels = (
         (
             None,
-            prepare(load_image(reader.root / item.id, settings.background), settings),
+            prepare(load_image(reader.root / (item.media or item.id), settings.background), settings),
         )
         for item in items
     )
     embeddings = np.stack([embedding for _, embedding in encoder.image_embeddings(pixels)])
-    return embeddings - encoder.image_centre, np.array([item.labels[0] for item in items])
+    return embeddings - encoder.image_centre, [item.labels for item in items]
 
 
 def embed_classes(names: list[str], template: str, encoder: Encoder) -> Floats:
@@ -105,6 +116,38 @@ def compare(
     return [[title, name, *(f"{score[cut]:.3f}" for cut in CUTS)] for name, score in scores.items()]
 
 
+def average_precision(order: npt.NDArray[np.intp], shown: npt.NDArray[np.bool_]) -> float:
+    """Return the average precision of images in ``order``, of which those in ``shown`` are right."""
+    right = shown[order]
+    return float((np.cumsum(right) / np.arange(1, len(right) + 1))[right].mean())
+
+
+def orders(query: Floats, stored: Floats) -> dict[str, npt.NDArray[np.intp]]:
+    """Return all images in the order of each way of comparing, for one query."""
+    similarities = {
+        "hamming": signs(stored) @ signs(query),
+        "float": unit(stored) @ unit(query),
+        "asymmetric": signs(stored) @ unit(query),
+    }
+    found = {way: np.argsort(-similarity, kind="stable") for way, similarity in similarities.items()}
+    first, rest = np.split(found["hamming"], [RESCORED])
+    again = first[np.argsort(-similarities["asymmetric"][first], kind="stable")]
+    return {**found, "rescored": np.concatenate([again, rest])}
+
+
+def average_precisions(title: str, names: list[str], texts: Floats, stored: Floats, labels: Labels) -> list[list[str]]:
+    """Return rows of the table: average precision of each class by each way of comparing, after their means."""
+    rows = []
+    for name, text in zip(names, texts, strict=True):
+        shown = np.array([name in image for image in labels])
+        if shown.sum() >= LEAST:
+            precisions = [average_precision(order, shown) for order in orders(text, stored).values()]
+            rows.append((name, [*precisions, float(shown.mean())]))
+    means = np.mean([values for _, values in rows], axis=0).tolist()
+    named = [(f"{title}: mean of {len(rows)} class{'es' * (len(rows) != 1)}", means), *rows]
+    return [[name, *(f"{value:.3f}" for value in values)] for name, values in named]
+
+
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,17 +157,24 @@ def main() -> None:
     arguments = parse(parser)
     show_command()
     encoder = Encoder(find_model(arguments.model), many=True)
+    title = f"{encoder.model.name}, {encoder.model.embedding_size} bits"
     rows: list[list[str]] = []
     with class_folders(arguments.folders) as folders:
         for folder in folders:
-            stored, classes = embed_folder(folder, encoder)
-            names = sorted(set(classes))
+            stored, labels = embed_folder(folder, encoder)
+            names = sorted({label for image in labels for label in image})
             texts = embed_classes(names, arguments.template, encoder)
+            if any(len(image) > 1 for image in labels):
+                table = average_precisions(folder.name, names, texts, stored, labels)
+                show_table([f"{title}, average precision", *WAYS, "chance"], table)
+                continue
+            labelled = [number for number, image in enumerate(labels) if image]
+            stored, classes = stored[labelled], np.array([labels[number][0] for number in labelled])
             rows += compare(f"{folder.name}, text to image", texts, stored, np.array(names), classes)
             if len(classes) >= 2 * len(names):
                 rows += compare(f"{folder.name}, image to image", stored, stored, classes, classes)
-    title = f"{encoder.model.name}, {encoder.model.embedding_size} bits"
-    show_table([title, "compared by", *(f"P@{cut}" for cut in CUTS)], rows)
+    if rows:
+        show_table([title, "compared by", *(f"P@{cut}" for cut in CUTS)], rows)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
         ("stage of the image query", 11),
     ],
     "quality": [("starter, 512 bits", 8)],
+    "questions": [("question, starter", 2)],
     "search": [
         ("way", 7 if WITH_USEARCH else 6),
         ("way", 5 if WITH_USEARCH else 4),
@@ -149,3 +150,24 @@ def test_packages_that_are_not_installed_are_named_and_not_compared(
     for package in packages:
         assert f"{package} is not installed, and not compared." in text
     assert [(table.header[0], len(table.rows)) for table in tables(text)] == expected
+
+
+def test_quality_gives_average_precisions_where_images_have_several_labels(
+    tmp_path: Path, run_tiny: Callable[..., str]
+):
+    (tmp_path / "data.yaml").write_text("train: images/train\nnames: [dog, cat, animal]\n", encoding="utf-8")
+    shown = {"german-shepherd": "02", "dogs-at-the-window": "02", "chelsea-the-cat": "12", "sea": ""}
+    for name, labels in shown.items():
+        (photo,) = (REPOSITORY / "examples" / "photos").rglob(f"{name}.jpg")
+        image, text = (
+            tmp_path / kind / "train" / f"{name}{end}" for kind, end in (("images", ".jpg"), ("labels", ".txt"))
+        )
+        for path in (image, text):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(photo.read_bytes())
+        text.write_text("".join(f"{label} 0.5 0.5 1 1\n" for label in labels), encoding="utf-8")
+    (table,) = tables(run_tiny("quality", str(tmp_path)))
+    # Dogs and cats are on too few images. All animals come before the sea.
+    assert [row[0] for row in table.rows] == [f"{tmp_path.name}: mean of 1 class", "animal"]
+    assert table.header[1:] == ["hamming", "float", "asymmetric", "rescored", "chance"]
+    assert table.rows[1][1:] == ["1.000", "1.000", "1.000", "1.000", "0.750"]
