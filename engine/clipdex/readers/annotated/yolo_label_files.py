@@ -256,8 +256,9 @@ class SubsetLabels:
         self._add = files.of_images.add
         self._folder = ""
         self._other_names = OtherNames()
-        # Folders with a slash, whether corners come first in their files, and where to note that one was there.
-        self._candidates: list[tuple[str, bool, set[str]]] = []
+        # Folders with a slash, whether corners come first in their files, where to note that one was there, and whether
+        # the letters of the folder are of another case.
+        self._candidates: list[tuple[str, bool, set[str], bool]] = []
         self.read = 0
 
     def of(self, folder: str, name: str, base: str) -> tuple[str, ...]:
@@ -274,13 +275,13 @@ class SubsetLabels:
             self._enter(folder, base)
         cut = name.rfind(".")
         stem = name[:cut] if cut > 0 else name
-        for start, corners_first, used in self._candidates:
+        for start, corners_first, used, is_of_other_case in self._candidates:
             path = f"{start}{stem}.txt"
             found = self._read(path, stem, corners_first=corners_first)
             if found is not None:
                 self._add(path)
                 used.add(start)
-                if start[:-1] in self._files.found.of_other_case:
+                if is_of_other_case:
                     self._files.note_other_case(path)
                 return found
         return self._of_other_name(stem, name)
@@ -290,7 +291,7 @@ class SubsetLabels:
 
         A file that is of another image is not taken.
         """
-        for start, corners_first, used in self._candidates:
+        for start, corners_first, used, _ in self._candidates:
             for name in self._other_names.of(start, stem, image):
                 other = name[: -len(SUFFIX)]
                 is_own = other in (stem, image)
@@ -312,7 +313,13 @@ class SubsetLabels:
         folders = files.found.of(folder, base, self._subset)
         files.folders.update(one for one in folders if one != folder)
         self._candidates = [
-            (f"{one}/", "labelTxt" in one.split("/"), files.beside if one == folder else files.used) for one in folders
+            (
+                f"{one}/",
+                "labelTxt" in one.split("/"),
+                files.beside if one == folder else files.used,
+                one in files.found.of_other_case,
+            )
+            for one in folders
         ]
 
     def _read(self, path: str, stem: str, *, corners_first: bool) -> tuple[str, ...] | None:
