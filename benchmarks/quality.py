@@ -40,7 +40,7 @@ WAYS = ("hamming", "float", "asymmetric", "rescored")
 RESCORED = 50 * CANDIDATES
 
 
-def embed_folder(folder: Path, encoder: Encoder) -> tuple[Floats, Labels]:
+def embed_dataset(folder: Path, encoder: Encoder) -> tuple[Floats, Labels]:
     """Return the centred embeddings of the images of a dataset, float32 ``[n, d]``, and the labels of each."""
     reader = open_reader(locate(folder))
     items = [item for item in reader.read() if isinstance(item, ReadItem)]
@@ -54,6 +54,17 @@ def embed_folder(folder: Path, encoder: Encoder) -> tuple[Floats, Labels]:
     )
     embeddings = np.stack([embedding for _, embedding in encoder.image_embeddings(pixels)])
     return embeddings - encoder.image_centre, [item.labels for item in items]
+
+
+def with_classes(embeddings: Floats, labels: Labels) -> tuple[Floats, npt.NDArray[np.str_]]:
+    """Return the embeddings of the images that have a label, and the first label of each."""
+    labelled = [number for number, image in enumerate(labels) if image]
+    return embeddings[labelled], np.array([labels[number][0] for number in labelled])
+
+
+def embed_folder(folder: Path, encoder: Encoder) -> tuple[Floats, npt.NDArray[np.str_]]:
+    """Return the centred embeddings of a folder of class folders, float32 ``[n, d]``, and the class of each."""
+    return with_classes(*embed_dataset(folder, encoder))
 
 
 def embed_classes(names: list[str], template: str, encoder: Encoder) -> Floats:
@@ -161,15 +172,14 @@ def main() -> None:
     rows: list[list[str]] = []
     with class_folders(arguments.folders) as folders:
         for folder in folders:
-            stored, labels = embed_folder(folder, encoder)
+            stored, labels = embed_dataset(folder, encoder)
             names = sorted({label for image in labels for label in image})
             texts = embed_classes(names, arguments.template, encoder)
             if any(len(image) > 1 for image in labels):
                 table = average_precisions(folder.name, names, texts, stored, labels)
                 show_table([f"{title}, average precision", *WAYS, "chance"], table)
                 continue
-            labelled = [number for number, image in enumerate(labels) if image]
-            stored, classes = stored[labelled], np.array([labels[number][0] for number in labelled])
+            stored, classes = with_classes(stored, labels)
             rows += compare(f"{folder.name}, text to image", texts, stored, np.array(names), classes)
             if len(classes) >= 2 * len(names):
                 rows += compare(f"{folder.name}, image to image", stored, stored, classes, classes)

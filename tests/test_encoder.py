@@ -133,19 +133,6 @@ def test_texts_find_what_they_name(encoder):
     assert bits("dog", "puppy") < bits("dog", "sailing boat")
 
 
-def test_a_tower_that_was_compiled_before_gives_the_same_keys(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    texts = ["a person", "people playing music", "a dog", "a city at night"]
-    keys = []
-    for _ in range(2):
-        encoder = Encoder(find_model(None))
-        keys.append(
-            [encoder.text_key(text).key.tobytes() for text in texts] + [encoder.image_key(picture(0)).tobytes()]
-        )
-    assert list(tmp_path.rglob("*.blob"))
-    assert keys[0] == keys[1]
-
-
 class CountingModel(Model):
     """A model that notes which of its files are checked."""
 
