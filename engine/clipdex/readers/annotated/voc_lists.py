@@ -190,7 +190,12 @@ class ListReading:
         """Add the lines of lists to the catalogue; those about classes are read where they say more than the others."""
         labels = any(one.label for one in lists) and self._catalogue.lacks_annotations()
         # Of a subset whose own lists have no line, those about classes tell the images.
-        plain = {(one.base, one.subset) for one in lists if not one.label and _has_lines(self._root / one.path)}
+        of_classes = {(one.base, one.subset) for one in lists if one.label}
+        plain = {
+            (one.base, one.subset)
+            for one in lists
+            if not one.label and (one.base, one.subset) in of_classes and _has_lines(self._root / one.path)
+        }
         of_subsets = [one for one in lists if not one.label or (one.base, one.subset) not in plain]
         if not labels and self._catalogue.add_names(map(self._names, of_subsets)):
             return
