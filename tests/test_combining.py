@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from clipdex_indexes import Index
+from clipdex_indexes import Index, Snapshot
 from clipdex_indexes.combining import count_in, search_combined
 from clipdex_indexes.kernels import costs
 from clipdex_indexes.kernels.costs import Group, count_distances, lowest
@@ -161,6 +161,7 @@ def test_removed_and_unselected_items_of_an_index_are_left_out(tmp_path):
         selections = [[np.arange(len(index.segments[0])) % 2 > 0, None]]
         parts = [SimpleNamespace(keys=one.keys, live=mask) for one, mask in zip(index.segments, live, strict=True)]
         opened = SimpleNamespace(segments=parts, rows=index.rows)
+        opened.selected = lambda masks: Snapshot.selected(opened, masks)
         by_item = {item: location for location, item in items.items()}
 
         def kept(_, item):

@@ -94,12 +94,9 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         raise click.UsageError(f"-k is {given['topk']}, and must be at least 1.")
     if given["no_prompt"] and given["prompt_ensemble"]:
         raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
-    from clipdex import ImageQuery, ItemFilter, ItemQuery, SearchRequest, TextQuery
+    from clipdex import ImageQuery, ItemQuery, SearchRequest, TextQuery
 
-    try:
-        wanted = ItemFilter(**{name: given[name] for name in ItemFilter.__slots__})
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    wanted = options.filter_of(given)
 
     @functools.cache
     def sent() -> ImageQuery:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from clipdex.defaults import MAX_PIXELS, SAVED_NAMES
 from clipdex_cli import completing
+
+if TYPE_CHECKING:
+    from clipdex import ItemFilter
 
 TARGETS = click.argument(
     "targets",
@@ -174,6 +177,22 @@ def filters(command: Any) -> Any:  # noqa: ANN401
                 shell_complete=values,
             )(command)
     return command
+
+
+def filter_of(given: Mapping[str, Any]) -> ItemFilter:
+    """Return the filter of a command that has the options of ``filters``.
+
+    Raises
+    ------
+    UsageError
+        When a pattern cannot be read.
+    """
+    from clipdex import ItemFilter
+
+    try:
+        return ItemFilter(**{name: given[name] for name in ItemFilter.__slots__})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def one_index(targets: tuple[str, ...], index: Path | None) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clipdex.search.duplicates import find_duplicates
     from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.explorer import Explorer
+    from clipdex.search.facets import Facets
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
     from clipdex.search.result import Hit, Result, read_result
@@ -53,6 +54,7 @@ _LAZY = {
     "ImageQuery": "search.queries",
     "ItemQuery": "search.queries",
     "ItemFilter": "search.filtering",
+    "Facets": "search.facets",
     "SearchRequest": "search.request",
     "Result": "search.result",
     "Hit": "search.result",
@@ -72,6 +74,7 @@ __all__ = [
     "ItemQuery",
     "ItemFilter",
     "SearchRequest",
+    "Facets",
     "Result",
     "Hit",
     "read_result",

@@ -19,10 +19,11 @@ from typing import NamedTuple, TypeVar
 
 from clipdex_indexes.arrays import Bools, Keys, Masks
 from clipdex_indexes.errors import IndexCorrupt
+from clipdex_indexes.storage.columns import TableCounts, summed
 from clipdex_indexes.storage.files import require_utf8
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.storage.segment import Segment
-from clipdex_indexes.storage.table import ItemRow, TableCounts, TableReader
+from clipdex_indexes.storage.table import ItemRow, TableReader
 from clipdex_indexes.storage.verifying import require_whole
 
 _ATTEMPTS = 5
@@ -163,15 +164,31 @@ class Snapshot:
         """
         require_whole(self.folder / SEGMENTS_FOLDER, self.segments[segment].stamp)
 
-    def counts(self) -> TableCounts:
-        """Count the items of each subset and of each label."""
-        total = TableCounts({}, {})
-        for segment in self.segments:
-            counts = segment.table.counts()
-            for into, part in ((total.subsets, counts.subsets), (total.labels, counts.labels)):
-                for name, count in part.items():
-                    into[name] = into.get(name, 0) + count
-        return total
+    def selected(self, masks: Masks | None = None) -> list[Bools | None]:
+        """Return for each segment the items that a mask selects and that are not removed, bool ``[items]``.
+
+        None stands for all items of a segment, and for all segments.
+        """
+        lives = [segment.live for segment in self.segments]
+        if masks is None:
+            return lives
+        return [
+            live if mask is None else mask if live is None else mask & live
+            for mask, live in zip(masks, lives, strict=True)
+        ]
+
+    def counts(self, masks: Masks | None = None) -> TableCounts:
+        """Count the items of each subset and of each label.
+
+        Parameters
+        ----------
+        masks
+            For each segment the items that count, bool ``[items]``; None for all.
+        """
+        return summed(
+            segment.columns.count(selected)
+            for segment, selected in zip(self.segments, self.selected(masks), strict=True)
+        )
 
     def size_on_disk(self) -> int:
         """Return the bytes of all segment files."""

@@ -21,6 +21,7 @@ from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_preci
 from clipdex.errors import ModelMismatch, QueryError
 from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
+from clipdex.search.facets import Facets, facets_of
 from clipdex.search.filtering import selections_of
 from clipdex.search.finding import find_item
 from clipdex.search.queries import (
@@ -306,6 +307,22 @@ class Explorer:
             merged=found.merged,
             missing=not dataset.has_media(path),
         )
+
+    def facets(self, filter: ItemFilter | None = None) -> Facets:
+        """Count the items of each label, subset and dataset, exactly.
+
+        Parameters
+        ----------
+        filter
+            The items that count; None for all.
+
+        Raises
+        ------
+        QueryError
+            When the filter has an unknown name.
+        """
+        self._require_open()
+        return facets_of(self.datasets, selections_of(self.datasets, filter))
 
     def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:
         """Return one item.

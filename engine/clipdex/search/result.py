@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import ANY
 from clipdex.errors import IndexCorrupt, OutputError, QueryError
+from clipdex.search.facets import Facets, facets_of_hits
 from clipdex.search.request import SearchRequest
 from clipdex.wording import shown, with_article
 from clipdex_indexes import valid_item_id
@@ -159,6 +160,10 @@ class Result(Sequence[Hit]):
     def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
     def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
         return self.hits[index]
+
+    def facets(self) -> Facets:
+        """Count the hits of each label, subset and dataset."""
+        return facets_of_hits(self.hits, [dataset.name for dataset in self.datasets])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the documented JSON object."""
