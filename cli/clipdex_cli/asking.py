@@ -199,8 +199,15 @@ def place_of_result(before: Result, targets: tuple[str, ...], project_dir: Path 
     return Resolved(tuple(sources)), index
 
 
-def ask(place: Resolved, request: SearchRequest, settings: Settings, build: BuildSettings | None = None) -> Answer:
-    """Answer a request; with ``build`` bring the indexes up to date first.
+def ask(
+    place: Resolved,
+    request: SearchRequest,
+    settings: Settings,
+    build: BuildSettings | None = None,
+    *,
+    histogram: bool = False,
+) -> Answer:
+    """Answer a request; with ``build`` bring the indexes up to date first, with ``histogram`` count all distances.
 
     Raises
     ------
@@ -231,7 +238,7 @@ def ask(place: Resolved, request: SearchRequest, settings: Settings, build: Buil
             raise click.exceptions.Exit(code)
     with Explorer(*searched, **chosen) as explorer:
         printer.say_parts(dataset.record for dataset in explorer.datasets)
-        result = explorer.search(request)
+        result = explorer.search(request, histogram=histogram)
         printer.warn_unfinished(explorer.datasets)
         if settings.verbose:
             printer.explain(result, explorer.encoder)

@@ -13,6 +13,7 @@ import click
 
 from clipdex.paths import quoted
 from clipdex.wording import counted
+from clipdex_cli.bars import bars_of_distances, bars_of_scores
 from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
@@ -65,6 +66,32 @@ def _show_table(result: Result) -> None:
     if not result.hits:
         return
     write(table(_columns(result), numbers=_NUMBERS, names=("id",)))
+
+
+def show_histogram(result: Result) -> None:
+    """Print how many images are at each distance as bars, and mark where the hits end.
+
+    A list that is merged by rank has bars for each query, and other lists that are not merged by distance have bars for
+    the values that order their hits.
+    """
+    found = result.histogram
+    if found is None:
+        return
+    last = result.hits[-1] if result.hits else None
+    hits = counted(len(result.hits), "hit")
+    if found.scores is not None:
+        # What rescoring orders by is on another scale.
+        cut = last.merged if last is not None and not result.rescored else None
+        write("\n" + bars_of_scores(found.scores.edges, found.scores.counts, cut, f"<- {hits}"))
+    elif result.merge == "rank":
+        for number, (query, counts) in enumerate(zip(result.queries, found.queries, strict=True)):
+            own = [hit.distance for hit in result.hits if hit.query == number]
+            note = f"<- {counted(len(own), 'hit')} within {max(own, default=0)}"
+            title = printable(_short_name(query))
+            write(f"\n{title}\n{bars_of_distances(counts, max(own, default=None), note)}")
+    else:
+        cut = max((hit.distance for hit in result.hits), default=None)
+        write("\n" + bars_of_distances(found.distances, cut, f"<- {hits} within {cut}"))
 
 
 def size(count: int) -> str:

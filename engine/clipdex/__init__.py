@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.explorer import Explorer
     from clipdex.search.facets import Facets
+    from clipdex.search.histogram import Histogram
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
     from clipdex.search.result import Hit, Result, read_result
@@ -55,6 +56,7 @@ _LAZY = {
     "ItemQuery": "search.queries",
     "ItemFilter": "search.filtering",
     "Facets": "search.facets",
+    "Histogram": "search.histogram",
     "SearchRequest": "search.request",
     "Result": "search.result",
     "Hit": "search.result",
@@ -75,6 +77,7 @@ __all__ = [
     "ItemFilter",
     "SearchRequest",
     "Facets",
+    "Histogram",
     "Result",
     "Hit",
     "read_result",

@@ -108,6 +108,11 @@ if TYPE_CHECKING:
 )
 @options.output("Format of what is printed.")
 @click.option(
+    "--histogram",
+    is_flag=True,
+    help="Show how many images are at each distance, too, and where the hits end. With --output table or json.",
+)
+@click.option(
     "--from",
     "from_result",
     metavar="RESULT.json",
@@ -132,6 +137,7 @@ def command(
     /,
     output: str,
     null: bool,
+    histogram: bool,
     save: bool,
     output_dir: Path | None,
     force: bool,
@@ -158,6 +164,8 @@ def command(
     """
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
+    if histogram and output not in ("table", "json"):
+        raise click.UsageError("--histogram goes with --output table or json.")
     settings = Settings.of(question)
     targets, project_dir = question["targets"], question["project_dir"]
     if build is not None:
@@ -176,12 +184,14 @@ def command(
         else:
             place, index = place_of_result(before, targets, project_dir)
             settings = replace(settings, index=index)
-    answer = ask(place, request, settings, build)
+    answer = ask(place, request, settings, build, histogram=histogram)
     from clipdex_cli import output as printer
 
     result = answer.result
     printer.warn(result)
     printer.show(result, output, null=null)
+    if output == "table":
+        printer.show_histogram(result)
     printer.remember(result)
     if stage is not False:
         record(answer, settings, asked_for=stage is True)

@@ -22,8 +22,9 @@ from clipdex.errors import ModelMismatch, QueryError
 from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
 from clipdex.search.facets import Facets, facets_of
-from clipdex.search.filtering import selections_of
+from clipdex.search.filtering import selections_of, without
 from clipdex.search.finding import find_item
+from clipdex.search.histogram import Histogram, histogram_of
 from clipdex.search.queries import (
     DatasetItem,
     ItemQuery,
@@ -39,6 +40,7 @@ from clipdex.search.result import Hit, Result
 from clipdex.search.warning import warnings_of_paths
 from clipdex.wording import type_of
 from clipdex_indexes import ItemFilter, ItemRow, Location
+from clipdex_indexes.arrays import Masks
 from clipdex_indexes.filters import describe
 
 if TYPE_CHECKING:
@@ -240,8 +242,15 @@ class Explorer:
             )
         )
 
-    def search(self, request: SearchRequest) -> Result:
+    def search(self, request: SearchRequest, *, histogram: bool = False) -> Result:
         """Find the items nearest to what a request asks for, exactly; see ``explore_topk``.
+
+        Parameters
+        ----------
+        request
+            What is asked.
+        histogram
+            Whether to count the items at each distance, too: ``Result.histogram``.
 
         Raises
         ------
@@ -251,17 +260,10 @@ class Explorer:
         ModelError
             When the model of the index cannot be used.
         """
-        self._require_open()
-        if not isinstance(request, SearchRequest):
-            raise QueryError(f"search takes a SearchRequest, and this is {type_of(request)}: ask with explore_topk.")
-        resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
-        resolved = [resolver.resolve(query, number) for number, (query, _) in enumerate(request.asked)]
-        asked = [
-            replace(one, negative=negative)
-            for (_, negative), answers in zip(request.asked, resolved, strict=True)
-            for one in answers
-        ]
+        resolved = self._resolved(request)
+        asked = _all_asked(request, resolved)
         items = {one.item for one in asked if one.item is not None}
+        selections = selections_of(self.datasets, request.filter)
         rule, ranked = rank(
             [dataset.index for dataset in self.datasets],
             [one.question for one in asked],
@@ -269,7 +271,7 @@ class Explorer:
             mode=request.merge,
             rescore=request.rescore,
             excluded=items if request.exclude_self else (),
-            selections=selections_of(self.datasets, request.filter),
+            selections=selections,
             max_distance=request.max_distance,
         )
         return Result(
@@ -288,7 +290,38 @@ class Explorer:
                 *warnings_of_paths([query.text for query in request.both if isinstance(query, TextQuery)]),
             ),
             request=_by_ids(request, resolved),
+            histogram=self._histogram(request, asked, selections) if histogram else None,
         )
+
+    def histogram(self, request: SearchRequest) -> Histogram:
+        """Count how many items are at each distance from what a request asks for, exactly.
+
+        Every item that the filter lets through counts, without the queries themselves where the request excludes
+        them. ``topk``, ``rescore`` and the greatest distance change nothing.
+
+        Raises
+        ------
+        QueryError, ModelError
+            As ``search`` does.
+        """
+        asked = _all_asked(request, self._resolved(request))
+        return self._histogram(request, asked, selections_of(self.datasets, request.filter))
+
+    def _resolved(self, request: SearchRequest) -> list[list[Asked]]:
+        """Return for each query of a request, negative ones last, what it asks: several items may have its id."""
+        self._require_open()
+        if not isinstance(request, SearchRequest):
+            raise QueryError(f"this takes a SearchRequest, and was given {type_of(request)}: ask with explore_topk.")
+        resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
+        return [resolver.resolve(query, number) for number, (query, _) in enumerate(request.asked)]
+
+    def _histogram(
+        self, request: SearchRequest, asked: Sequence[Asked], selections: Sequence[Masks] | None
+    ) -> Histogram:
+        if request.exclude_self:
+            selections = without(self.datasets, selections, {one.item for one in asked if one.item is not None})
+        indexes = [dataset.index for dataset in self.datasets]
+        return histogram_of(indexes, [one.question for one in asked], request.merge, selections)
 
     def _hit(self, number: int, found: Ranked) -> Hit:
         dataset, row = self.datasets[found.item.dataset], found.row
@@ -399,6 +432,14 @@ def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> Dataset
     digest = dataset.index.manifest.model.digest
     path = Path(dataset.media(row))
     return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)
+
+
+def _all_asked(request: SearchRequest, resolved: Sequence[Sequence[Asked]]) -> list[Asked]:
+    return [
+        replace(one, negative=negative)
+        for (_, negative), answers in zip(request.asked, resolved, strict=True)
+        for one in answers
+    ]
 
 
 def _by_ids(request: SearchRequest, resolved: Sequence[Sequence[Asked]]) -> SearchRequest:

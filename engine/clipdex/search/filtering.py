@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
 
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import QueryError
 from clipdex.readers.merged import FORMAT as MERGED
 from clipdex.search.finding import nearest_names
+from clipdex.search.merging import ItemKey
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.arrays import Bools, Masks
 from clipdex_indexes.filters import is_among, names_of, select
@@ -30,6 +33,22 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
     return [
         _both(select(dataset.index, wanted or ItemFilter(), dataset.name), dataset.selected) for dataset in datasets
     ]
+
+
+def without(
+    datasets: Sequence[Dataset], selections: Sequence[Masks] | None, items: Iterable[ItemKey]
+) -> list[list[Bools | None]]:
+    """Return selections, as ``selections_of`` makes them, without some items."""
+    left = [list(masks) for masks in (selections or [[None] * len(dataset.index.segments) for dataset in datasets])]
+    for item in items:
+        index = datasets[item.dataset].index
+        location = index.locate(item.id, item.subset)
+        if location is not None:
+            mask = left[item.dataset][location.segment]
+            mask = np.ones(index.segments[location.segment].table.items, np.bool_) if mask is None else mask.copy()
+            mask[location.position] = False
+            left[item.dataset][location.segment] = mask
+    return left
 
 
 def _both(masks: Masks, part: Sequence[Bools] | None) -> Masks:
