@@ -371,12 +371,42 @@ class Explorer:
         )
         return _dataset_item(self.datasets[number], location, row)
 
-    def items(self) -> Iterator[DatasetItem]:
-        """Yield every item with its hash key: dataset by dataset, in item order, in bounded memory."""
+    def items(
+        self, offset: int = 0, limit: int | None = None, *, filter: ItemFilter | None = None
+    ) -> Iterator[DatasetItem]:
+        """Yield items with their hash keys: dataset by dataset, in item order, in bounded memory.
+
+        Parameters
+        ----------
+        offset
+            How many items to pass over, at least 0; they are not read.
+        limit
+            How many items to yield, at most; None for all.
+        filter
+            The items that count; None for all.
+
+        Raises
+        ------
+        QueryError
+            When the filter has an unknown name, or a number is negative.
+        """
         self._require_open()
-        for dataset in self.datasets:
-            for location, row in dataset.items():
+        for name, number in (("offset", offset), ("limit", 0 if limit is None else limit)):
+            if number < 0:
+                raise QueryError(f"{name} is {number}, and must be at least 0.")
+        return self._items(offset, limit, selections_of(self.datasets, filter))
+
+    def _items(self, offset: int, limit: int | None, selections: Sequence[Masks] | None) -> Iterator[DatasetItem]:
+        left = limit
+        for number, dataset in enumerate(self.datasets):
+            masks = None if selections is None else selections[number]
+            for location, row in dataset.index.items(masks, offset=offset, limit=left):
                 yield _dataset_item(dataset, location, row)
+                left = None if left is None else left - 1
+            if left == 0:
+                return
+            if offset:
+                offset = max(0, offset - _count(dataset.index.selected(masks), dataset))
 
     def _check_models(self, model: str | None) -> None:
         require_same_model(self.datasets)
@@ -426,6 +456,13 @@ class Explorer:
         if precision == AUTO:
             precision = nearest_precision(stamp.precision, self._device)
         return Encoder(model, many=many, device=self._device, precision=precision)
+
+
+def _count(selected: Masks, dataset: Dataset) -> int:
+    return sum(
+        segment.table.items if mask is None else int(np.count_nonzero(mask))
+        for mask, segment in zip(selected, dataset.index.segments, strict=True)
+    )
 
 
 def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:

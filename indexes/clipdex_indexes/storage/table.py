@@ -50,6 +50,10 @@ _SELECT_NAMES = (
     "SELECT folder.path, item.name, subset.name FROM item JOIN folder USING (folder) JOIN subset USING (subset) "
     "WHERE item.position = ?"
 )
+_SELECT_SOME_NAMES = (
+    "SELECT item.position, folder.path, item.name, subset.name FROM item "
+    "JOIN folder USING (folder) JOIN subset USING (subset) WHERE item.position IN"
+)
 # A single SELECT of both would read the whole table.
 _SELECT_ENDS = "SELECT (SELECT min(position) FROM item), (SELECT max(position) FROM item)"
 _NO_ID = re.compile(r"\0|(?:^|/)\.{0,2}(?:/|\Z)")
@@ -57,6 +61,8 @@ _ROWS_AT_ONCE = 500
 _KNOWN_LABELS = 10_000
 _POSITIONS_AT_ONCE = 1 << 16
 _ROWS_A_READ = 1024
+# Of a mask, how many rows are looked through at once for the next one that it selects.
+_ROWS_A_SEARCH = 1 << 20
 # Rows of a forged table could share pages and make a small file endless to read: hence these bounds.
 _MAX_TEXT = 1 << 16
 _MAX_SAME_ID = 10_000
@@ -319,32 +325,77 @@ class TableReader:
         folder, name, subset = map(self._text, records[0])
         return f"{folder}/{name}" if folder else name, subset
 
-    def iterate(self, selected: Bools | None = None, begin: str = "") -> Iterator[tuple[int, ItemRow]]:
-        """Yield position and row of all items in item order, reading about a thousand at a time.
+    def positions(self, items: Sequence[tuple[str, str]]) -> Ints:
+        """Return where items are that are named by id and subset, int64 ``[n]``; -1 where the table has no such row.
+
+        All are looked up together by bisection, which reads each row in the middle once. Removed items are found, too.
+        """
+        import numpy as np
+
+        low, high = np.zeros(len(items), np.int64), np.full(len(items), self.items, np.int64)
+        open_ones = np.arange(len(items)) if self.items else np.empty(0, np.int64)
+        while len(open_ones):
+            middle = (low[open_ones] + high[open_ones]) // 2
+            names = self._names_at(np.unique(middle).tolist())
+            pairs = zip(open_ones.tolist(), middle.tolist(), strict=True)
+            before = np.fromiter((names[at] < items[number] for number, at in pairs), np.bool_, len(open_ones))
+            low[open_ones[before]] = middle[before] + 1
+            high[open_ones[~before]] = middle[~before]
+            open_ones = open_ones[low[open_ones] < high[open_ones]]
+        names = self._names_at(np.unique(low[low < self.items]).tolist())
+        return np.array(
+            [at if names.get(at) == tuple(item) else -1 for at, item in zip(low.tolist(), items, strict=True)], np.int64
+        )
+
+    def _names_at(self, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """Return id and subset of the rows at some positions, by position."""
+        names = {}
+        for start in range(0, len(positions), _ROWS_AT_ONCE):
+            part = positions[start : start + _ROWS_AT_ONCE]
+            marks = ",".join("?" * len(part))
+            for position, folder, name, subset in self._query(f"{_SELECT_SOME_NAMES} ({marks})", part):
+                folder, name = self._text(folder), self._text(name)
+                names[position] = (f"{folder}/{name}" if folder else name, self._text(subset))
+        if len(names) != len(positions):
+            raise self.corrupt("rows are missing")
+        return names
+
+    def iterate(
+        self, selected: Bools | None = None, start: int = 0, *, at_once: int | None = None
+    ) -> Iterator[tuple[int, ItemRow]]:
+        """Yield position and row of all items in item order, reading about a thousand rows at a time.
 
         Parameters
         ----------
         selected
             The items to yield, bool ``[items]``; None for all. Where there are none, nothing is read.
-        begin
-            The id to begin with, or the first one after it.
+        start
+            The position to begin with.
+        at_once
+            How many rows to read first, at most, where few are wanted.
         """
-        for start in range(self._first_from(begin) if begin else 0, self.items, _ROWS_A_READ):
-            if selected is not None and not selected[start : start + _ROWS_A_READ].any():
-                continue
+        size = _ROWS_A_READ if at_once is None else max(1, min(at_once, _ROWS_A_READ))
+        while start < self.items:
+            if selected is not None:
+                ahead = selected[start : start + _ROWS_A_SEARCH].argmax()
+                if not selected[start + ahead]:
+                    start += _ROWS_A_SEARCH
+                    continue
+                start += int(ahead)
+            end = min(start + size, self.items)
             records = self._query(
-                f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position",
-                (start, start + _ROWS_A_READ - 1),
+                f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position", (start, end - 1)
             )
-            if len(records) != min(_ROWS_A_READ, self.items - start):
+            if len(records) != end - start:
                 raise self.corrupt("rows are missing")
             rows = self._live_rows(records)
             yield from rows if selected is None else ((at, row) for at, row in rows if selected[at])
+            start, size = end, _ROWS_A_READ
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id, one for each subset that has it."""
         items: list[tuple[int, ItemRow]] = []
-        start = self._first_from(item_id)
+        start = self.first_from(item_id)
         while len(items) < _MAX_SAME_ID:
             end = min(start + _SAME_ID_AT_ONCE, self.items)
             rows = self.rows(range(start, end))
@@ -359,7 +410,7 @@ class TableReader:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
         folder, stem = _split(item_id)
         # The slash follows the point in the order of code points.
-        start, end = self._first_from(f"{item_id}."), self._first_from(f"{item_id}/")
+        start, end = self.first_from(f"{item_id}."), self.first_from(f"{item_id}/")
         records = self._query(
             f"{_SELECT} WHERE item.position >= ? AND item.position < ? AND folder.path = ? "
             "AND instr(substr(item.name, ?), '.') = 0 LIMIT ?",
@@ -367,7 +418,7 @@ class TableReader:
         )
         return [(at, row) for at, row in self._live_rows(records) if row.id.rpartition(".")[0] == item_id]
 
-    def _first_from(self, item_id: str) -> int:
+    def first_from(self, item_id: str) -> int:
         """Return the first position whose id is not before ``item_id``, by bisection: rows are in order of ids."""
         low, high = 0, self.items
         while low < high:
