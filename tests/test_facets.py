@@ -32,6 +32,8 @@ def counted(roots, keep=lambda name, row: True):
         "subsets": dict(Counter(row.subset for _, row in rows)),
         "labels": dict(Counter(label for _, row in rows for label in set(row.labels))),
         "unlabelled": sum(not row.labels for _, row in rows),
+        "tags": {},
+        "problems": [],
     }
 
 

@@ -162,6 +162,7 @@ def filters(command: Any) -> Any:  # noqa: ANN401
     """Add the options that limit what may be found. Their names are the attributes of ``ItemFilter``."""
     kinds = [
         ("label", "L", "items with this label", completing.labels),
+        ("tag", "T", "items with this tag", completing.tags),
         ("subset", "S", "items of this subset", completing.subsets),
         ("path", "GLOB", "items whose id matches, as in 'cats/*' or '**/a.jpg'", None),
         ("dataset", "D", "items of this dataset", completing.datasets),

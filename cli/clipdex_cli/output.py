@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,14 +52,20 @@ def write(text: str, *, errors: str = "surrogateescape") -> None:
     sys.stdout.buffer.flush()
 
 
+def write_json(value: object) -> None:
+    """Print plain values as JSON. A path that is no UTF-8 is escaped, so that the JSON is."""
+    write(json.dumps(value, ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
+
+
 def _show_csv(result: Result) -> None:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     more = _values(result)
-    writer.writerow(["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", *more])
+    tagged = ["tags"] if any(hit.tags for hit in result.hits) else []
+    writer.writerow(["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", *more, *tagged])
     for hit, *values in zip(result.hits, *more.values(), strict=True):
         known = [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
-        writer.writerow([*known, *values])
+        writer.writerow([*known, *values, *([";".join(hit.tags)] if tagged else [])])
     write(stream.getvalue())
 
 
@@ -118,6 +125,8 @@ def _columns(result: Result) -> dict[str, list[str]]:
     if len({hit.subset for hit in hits}) > 1:
         columns["subset"] = [printable(hit.subset) for hit in hits]
     columns["labels"] = [printable(", ".join(hit.labels)) for hit in hits]
+    if any(hit.tags for hit in hits):
+        columns["tags"] = [printable(", ".join(hit.tags)) for hit in hits]
     if any(hit.missing for hit in hits):
         columns["image"] = ["missing" if hit.missing else "" for hit in hits]
     return columns

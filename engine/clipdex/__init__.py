@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
     from clipdex.search.result import Hit, Result, read_result
+    from clipdex.search.tagging import Tag, Tagging
     from clipdex_indexes import ItemFilter
 
 _LAZY = {
@@ -57,6 +58,8 @@ _LAZY = {
     "ItemFilter": "search.filtering",
     "Facets": "search.facets",
     "Histogram": "search.histogram",
+    "Tag": "search.tagging",
+    "Tagging": "search.tagging",
     "SearchRequest": "search.request",
     "Result": "search.result",
     "Hit": "search.result",
@@ -78,6 +81,8 @@ __all__ = [
     "SearchRequest",
     "Facets",
     "Histogram",
+    "Tag",
+    "Tagging",
     "Result",
     "Hit",
     "read_result",

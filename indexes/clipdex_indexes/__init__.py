@@ -33,6 +33,7 @@ from clipdex_indexes.errors import (
     IndexNotFound,
     IndexTooNew,
     IndexWriteFailed,
+    TagsFailure,
 )
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ __all__ = [
     "IndexTooNew",
     "IndexLocked",
     "IndexWriteFailed",
+    "TagsFailure",
 ]
 
 

@@ -41,6 +41,8 @@ class ItemFilter:
         matches any number of parts, and a ``/`` at the end matches everything below a folder. Case matters.
     not_subsets, not_labels, not_paths, not_datasets
         The same, for items that must not be found.
+    tags, not_tags
+        The same for tags, which are beside the index (see ``storage.tags``).
 
     Raises
     ------
@@ -56,6 +58,8 @@ class ItemFilter:
     not_labels: tuple[str, ...] = ()
     not_paths: tuple[str, ...] = ()
     not_datasets: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    not_tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for kind in fields(self):
@@ -86,10 +90,22 @@ def select(index: Snapshot, wanted: ItemFilter, dataset: str = "") -> Masks:
     -------
     Masks
         For each segment bool ``[items]``; None where all pass. Masks say nothing of removed items.
+
+    Raises
+    ------
+    TagsFailure
+        When the filter has tags, and those of the index cannot be read.
     """
     if is_among(dataset, wanted.not_datasets) or (wanted.datasets and not is_among(dataset, wanted.datasets)):
         return [np.zeros(segment.table.items, np.bool_) for segment in index.segments]
-    return [_mask(segment, wanted) for segment in index.segments]
+    masks = [_mask(segment, wanted) for segment in index.segments]
+    if wanted.tags:
+        having = index.tags.masks(index.segments, wanted.tags)
+        masks = [_and(mask, one, len(one)) for mask, one in zip(masks, having, strict=True)]
+    if wanted.not_tags:
+        having = index.tags.masks(index.segments, wanted.not_tags)
+        masks = [_and(mask, ~one, len(one)) for mask, one in zip(masks, having, strict=True)]
+    return masks
 
 
 def select_below(index: Snapshot, path: str, is_below: Callable[[str], bool]) -> list[Bools]:

@@ -26,6 +26,7 @@ from clipdex_indexes.storage.files import require_utf8
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.storage.segment import Segment
 from clipdex_indexes.storage.table import ItemRow, TableReader
+from clipdex_indexes.storage.tagged import Located, Tags, located
 from clipdex_indexes.storage.verifying import require_whole
 
 _ATTEMPTS = 5
@@ -54,6 +55,11 @@ class Snapshot:
     folder
         The index folder.
 
+    Attributes
+    ----------
+    tags
+        The tags of its items, as they are now.
+
     Raises
     ------
     IndexNotFound, IndexTooNew, IndexCorrupt
@@ -64,6 +70,7 @@ class Snapshot:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._state = open_state(folder)
+        self.tags = Tags(folder)
         self._closed = False
 
     def __enter__(self: _Snapshot) -> _Snapshot:
@@ -202,6 +209,40 @@ class Snapshot:
             segment.columns.count(selected)
             for segment, selected in zip(self.segments, self.selected(masks), strict=True)
         )
+
+    def tag_names(self) -> list[str]:
+        """Return the names of the tags that items have, also those that are gone, in order.
+
+        Raises
+        ------
+        TagsFailure
+            When the tags cannot be read.
+        """
+        return self.tags.names(self.segments)
+
+    def tag_counts(self, masks: Masks | None = None) -> dict[str, int]:
+        """Count the items that have each tag, in the order of names; the parameter is that of ``counts``.
+
+        Raises
+        ------
+        TagsFailure
+            When the tags cannot be read.
+        """
+        return self.tags.count(self.segments, self.selected(masks))
+
+    def look_up(self, items: Sequence[tuple[str, str]]) -> Located:
+        """Return where items are that are named by id and subset, and are in item order."""
+        return located(self.segments, items)
+
+    def tagged(self, tag: str) -> Located:
+        """Return the items that have a tag.
+
+        Raises
+        ------
+        TagsFailure
+            When the tags cannot be read.
+        """
+        return self.tags.located(self.segments, tag)
 
     def size_on_disk(self) -> int:
         """Return the bytes of all segment files."""

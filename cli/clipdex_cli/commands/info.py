@@ -11,7 +11,7 @@ from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import UNFINISHED, printable, say_part, size, write
+from clipdex_cli.output import UNFINISHED, printable, say_part, size, write, write_json
 from clipdex_cli.project_targets import PROJECT
 from clipdex_cli.tables import table
 
@@ -29,7 +29,7 @@ _WIDTH = 11
 @options.INDEX
 @PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-@click.option("--facets", is_flag=True, help="Count the images of every label, subset and dataset instead.")
+@click.option("--facets", is_flag=True, help="Count the images of every label, tag, subset and dataset instead.")
 @options.filters
 def command(
     targets: tuple[str, ...],
@@ -66,7 +66,7 @@ def command(
     for info in described:
         say_part(info.root, info.part, f"showing the part {printable(info.part)} of")
     if as_json:
-        _write_json([info.to_dict() for info in described])
+        write_json([info.to_dict() for info in described])
         return 0
     for number, info in enumerate(described):
         if number:
@@ -99,23 +99,22 @@ def command(
 def _show_facets(
     targets: tuple[str, ...], index: Path | None, project_dir: Path | None, wanted: ItemFilter, *, as_json: bool
 ) -> int:
-    from clipdex import Explorer
-    from clipdex_cli.asking import place_of
-    from clipdex_cli.output import say_parts, warn_unfinished
+    from clipdex_cli.asking import opened
+    from clipdex_cli.output import warn_unfinished
 
-    place = place_of(targets, project_dir, index)
-    searched = place.targets or (() if index is not None else (Path(),))
-    with Explorer(*searched, index=index) as explorer:
-        say_parts(dataset.record for dataset in explorer.datasets)
+    with opened(targets, index, project_dir) as explorer:
         facets = explorer.facets(wanted)
         warn_unfinished(explorer.datasets)
+    for problem in facets.problems:
+        click.echo(printable(problem), err=True)
     if as_json:
-        _write_json(facets.to_dict())
+        write_json(facets.to_dict())
         return 0
     rows = [
         *(("dataset", name, count) for name, count in facets.datasets.items()),
         *(("subset", name, count) for name, count in facets.subsets.items()),
         *(("label", name, count) for name, count in facets.labels.items()),
+        *(("tag", name, count) for name, count in facets.tags.items()),
         *([("without label", "", facets.unlabelled)] if facets.unlabelled else []),
     ]
     columns = {
@@ -125,12 +124,6 @@ def _show_facets(
     }
     write(table(columns, numbers=("images",), names=("name",)))
     return 0
-
-
-def _write_json(value: object) -> None:
-    import json
-
-    write(json.dumps(value, ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
 
 
 def _segments(count: int) -> str:

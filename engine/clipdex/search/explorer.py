@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +18,14 @@ from clipdex.datasets.opening import open_datasets
 from clipdex.datasets.provenance import model_of
 from clipdex.defaults import ANY, MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
-from clipdex.errors import ModelMismatch, QueryError
+from clipdex.errors import ModelMismatch, QueryError, TagsFailure
 from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
 from clipdex.search.facets import Facets, facets_of
 from clipdex.search.filtering import selections_of, without
-from clipdex.search.finding import find_item
+from clipdex.search.finding import FoundItem, find_item
 from clipdex.search.histogram import Histogram, histogram_of
+from clipdex.search.merging import ItemKey
 from clipdex.search.queries import (
     DatasetItem,
     ItemQuery,
@@ -37,6 +38,7 @@ from clipdex.search.ranking import Ranked, rank
 from clipdex.search.request import SearchRequest, checked_topk
 from clipdex.search.resolving import Asked, Resolver, by_id
 from clipdex.search.result import Hit, Result
+from clipdex.search.tagging import Item, Tag, Tagging, add_tag, forget_gone, remove_tag, rename_tag, tags_of
 from clipdex.search.warning import warnings_of_paths
 from clipdex.wording import type_of
 from clipdex_indexes import ItemFilter, ItemRow, Location
@@ -274,12 +276,13 @@ class Explorer:
             selections=selections,
             max_distance=request.max_distance,
         )
+        tags, problems = self._tags_of(ranked)
         return Result(
             topk=request.topk,
             merge=rule,
             queries=tuple(replace(one.record, negative=one.negative) for one in asked),
             datasets=tuple(dataset.record for dataset in self.datasets),
-            hits=tuple(self._hit(number, one) for number, one in enumerate(ranked, start=1)),
+            hits=tuple(self._hit(number, one, tags.get(one.item, ())) for number, one in enumerate(ranked, start=1)),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
             filter=describe(request.filter) if request.filter else {},
             max_distance=request.max_distance,
@@ -288,6 +291,7 @@ class Explorer:
             warnings=(
                 *dict.fromkeys(sentence for one in asked for sentence in one.warnings),
                 *warnings_of_paths([query.text for query in request.both if isinstance(query, TextQuery)]),
+                *problems,
             ),
             request=_by_ids(request, resolved),
             histogram=self._histogram(request, asked, selections) if histogram else None,
@@ -323,7 +327,7 @@ class Explorer:
         indexes = [dataset.index for dataset in self.datasets]
         return histogram_of(indexes, [one.question for one in asked], request.merge, selections)
 
-    def _hit(self, number: int, found: Ranked) -> Hit:
+    def _hit(self, number: int, found: Ranked, tags: tuple[str, ...]) -> Hit:
         dataset, row = self.datasets[found.item.dataset], found.row
         path = dataset.media(row)
         return Hit(
@@ -339,6 +343,7 @@ class Explorer:
             score=found.score,
             merged=found.merged,
             missing=not dataset.has_media(path),
+            tags=tags,
         )
 
     def facets(self, filter: ItemFilter | None = None) -> Facets:
@@ -366,10 +371,11 @@ class Explorer:
             When no item, or more than one, has that id.
         """
         self._require_open()
-        number, location, row = find_item(
-            self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)
-        )
-        return _dataset_item(self.datasets[number], location, row)
+        return self.item_at(find_item(self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)))
+
+    def item_at(self, found: FoundItem) -> DatasetItem:
+        """Return an item that was found in the datasets."""
+        return _dataset_item(self.datasets[found.dataset], found.location, found.row)
 
     def items(
         self, offset: int = 0, limit: int | None = None, *, filter: ItemFilter | None = None
@@ -407,6 +413,86 @@ class Explorer:
                 return
             if offset:
                 offset = max(0, offset - _count(dataset.index.selected(masks), dataset))
+
+    def tags(self) -> list[Tag]:
+        """Return the tags of the items, in the order of names, with the items that are gone.
+
+        Raises
+        ------
+        TagsFailure
+            When the tags of a dataset cannot be read.
+        """
+        self._require_open()
+        return tags_of(self.datasets)
+
+    def add_tag(self, name: str, items: Iterable[Item]) -> Tagging:
+        """Give items a tag; whoever opens the index finds it.
+
+        Parameters
+        ----------
+        name
+            1 to 100 printable characters, without spaces at its ends.
+        items
+            Hits, or items of this explorer.
+
+        Raises
+        ------
+        QueryError
+            When the name cannot be that of a tag, or an item is of another dataset.
+        TagsFailure
+            When the tags of a dataset cannot be read or written.
+        """
+        self._require_open()
+        return add_tag(self.datasets, name, items)
+
+    def remove_tag(self, name: str, items: Iterable[Item] | None = None, *, gone: bool = False) -> int:
+        """Take a tag from some items, or from all; return how many had it.
+
+        Parameters
+        ----------
+        name
+            A tag.
+        items
+            Hits, or items of this explorer; None for all items.
+        gone
+            Whether to take it only from the items that are not in an index any more, whatever ``items`` are.
+
+        Raises
+        ------
+        QueryError
+            When no item has the tag, or an item is of another dataset.
+        TagsFailure
+            When the tags of a dataset cannot be read or written.
+        """
+        self._require_open()
+        return forget_gone(self.datasets, name) if gone else remove_tag(self.datasets, name, items)
+
+    def rename_tag(self, name: str, new: str) -> int:
+        """Give the items of a tag another one instead, which others may have already; return how many there are.
+
+        Raises
+        ------
+        QueryError
+            When no item has the tag, or the new name cannot be that of a tag.
+        TagsFailure
+            When the tags of a dataset cannot be read or written.
+        """
+        self._require_open()
+        return rename_tag(self.datasets, name, new)
+
+    def _tags_of(self, found: Sequence[Ranked]) -> tuple[dict[ItemKey, tuple[str, ...]], list[str]]:
+        """Return the tags of ranked items, and why those of a dataset cannot be read: a search goes on without."""
+        tags: dict[ItemKey, tuple[str, ...]] = {}
+        problems = []
+        for number, dataset in enumerate(self.datasets):
+            items = [(one.item.id, one.item.subset) for one in found if one.item.dataset == number]
+            try:
+                known = dataset.index.tags.file.of_items(items)
+            except TagsFailure as error:
+                problems.append(error.message)
+            else:
+                tags.update((ItemKey(number, *item), names) for item, names in known.items())
+        return tags, problems
 
     def _check_models(self, model: str | None) -> None:
         require_same_model(self.datasets)

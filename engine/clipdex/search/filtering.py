@@ -66,6 +66,8 @@ def _require_names(datasets: Sequence[Dataset], wanted: ItemFilter) -> None:
         known_subsets, known_labels = names_of(dataset.index for dataset in datasets)
         _require("subset", subsets, known_subsets)
         _require("label", labels, known_labels)
+    if tags := (*wanted.tags, *wanted.not_tags):
+        _require("tag", tags, {name for dataset in datasets for name in dataset.index.tag_names()})
 
 
 def _parts(datasets: Sequence[Dataset]) -> str:

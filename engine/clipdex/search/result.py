@@ -53,6 +53,8 @@ class Hit:
         The value that orders the hits, lower first; None where distance, score or rank order them.
     missing
         Whether the file was not there when the query was answered.
+    tags
+        The tags that the item had then.
     """
 
     rank: int
@@ -67,6 +69,7 @@ class Hit:
     score: float | None = None
     merged: float | None = None
     missing: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class Result(Sequence[Hit]):
         return self.hits[index]
 
     def facets(self) -> Facets:
-        """Count the hits of each label, subset and dataset."""
+        """Count the hits of each label, subset, dataset and tag."""
         return facets_of_hits(self.hits, [dataset.name for dataset in self.datasets])
 
     def to_dict(self) -> dict[str, Any]:
@@ -207,8 +210,9 @@ def _query_dict(query: QueryRecord) -> dict[str, Any]:
 
 
 def _hit_dict(hit: Hit) -> dict[str, Any]:
-    values = {**plain(hit), "labels": list(hit.labels)}
-    return {name: value for name, value in values.items() if value is not None and (name != "missing" or value)}
+    values = {**plain(hit), "labels": list(hit.labels), "tags": list(hit.tags)}
+    only_set = ("missing", "tags")
+    return {name: value for name, value in values.items() if value is not None and (name not in only_set or value)}
 
 
 def read_result(path: Path) -> Result:
@@ -370,6 +374,7 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
         score=_real_or_none(hit.get("score")),
         merged=_real_or_none(hit.get("merged")),
         missing=bool(hit.get("missing", False)),
+        tags=_all_typed(hit.get("tags", [])),
     )
 
 
