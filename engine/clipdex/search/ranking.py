@@ -181,13 +181,15 @@ def rank(
 def _by_best(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ranked]:
     """Rank by the best distance or the best rank, which the nearest items of each query decide."""
     wanted = k * CANDIDATES if rescore else k
-    found = search(searched.indexes, searched.keys, wanted + len(searched.excluded), searched.selections)
+    nearest = search(searched.indexes, searched.keys, wanted + len(searched.excluded), searched.selections)
+    # Rows of those that are too far need not be read.
+    found = [[one for one in answer if searched.is_near(one.distance)] for answer in nearest]
     at = searched.candidates({(one.index, one.location) for answer in found for one in answer})
     answers = [
         [
             (at[one.index, one.location].item, one.distance)
             for one in answer
-            if (one.index, one.location) in at and searched.is_near(one.distance)
+            if (one.index, one.location) in at
         ][:wanted]
         for answer in found
     ]  # fmt: skip

@@ -88,13 +88,12 @@ class NamedLists:
         self._members = np.array(members, np.int32)  # numbers of the names of each list, one list after the other
         self._sizes = sizes
 
-    def having(self, is_wanted: Callable[[str], bool]) -> list[int]:
-        """Return the numbers of the lists that have a name which is wanted."""
+    def having(self, is_wanted: Callable[[str], bool]) -> Bools:
+        """Return which lists have a name that is wanted, bool ``[lists]``."""
         wanted = np.fromiter(map(is_wanted, self.names), np.bool_, len(self.names))
         has = np.zeros(len(self.numbers), np.bool_)
         has[np.repeat(np.arange(len(self._sizes)), self._sizes)[wanted[self._members]]] = True
-        numbers: list[int] = self.numbers[has].tolist()
-        return numbers
+        return has
 
     def count(self, rows: Ints) -> dict[str, int]:
         """Return how many rows have each name, without names that none has.
@@ -151,6 +150,16 @@ class Columns:
             raise self._table.corrupt("a row has a subset or labels that are not in the table")
         smallest: Ints = places.astype(np.min_scalar_type(max(len(lists.numbers) - 1, 0)))
         return smallest
+
+    def rows_with(self, lists: NamedLists, has: Bools) -> Bools | None:
+        """Return which rows have the lists that are marked, bool ``[items]``; None where rows were not read yet.
+
+        ``lists`` is ``subsets`` or ``labels``, and ``has`` is bool ``[lists]``.
+        """
+        if "_rows" not in self.__dict__:
+            return None
+        selected: Bools = has[self._rows[0 if lists is self.subsets else 1]]
+        return selected
 
     def count(self, selected: Bools | None) -> TableCounts:
         """Count the selected rows, bool ``[items]``; None for all."""
