@@ -24,7 +24,7 @@ from clipdex_web.api import attachment
 from clipdex_web.collection import READY, Collection
 from clipdex_web.equivalents import command_line, json_of, python_of
 from clipdex_web.pictures import MEDIA_TYPE
-from clipdex_web.problems import Refused, status_and_message, title_of
+from clipdex_web.problems import Refused, headers_of, status_and_message, title_of
 from clipdex_web.schema import MOST_HITS, THUMBNAIL
 from clipdex_web.site import Site
 from clipdex_web.state import AWAY, IMAGE, ITEM, ItemName, State
@@ -236,7 +236,8 @@ class Pages:
             **values,
         )
         # A path need not be valid Unicode.
-        return Response(text.encode(errors="backslashreplace"), status, media_type="text/html; charset=utf-8")
+        content = text.encode(errors="backslashreplace")
+        return Response(content, status, headers_of(status), "text/html; charset=utf-8")
 
 
 def _pages_near(page: int, last: int) -> list[int]:

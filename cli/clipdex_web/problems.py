@@ -56,8 +56,9 @@ def title_of(status: int) -> str:
 def problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer of the API."""
     body = {"type": "about:blank", "title": title_of(status), "status": status, "detail": message}
-    return Response(json.dumps(body), status, {**(headers or {}), **_retry(status)}, PROBLEM)
+    return Response(json.dumps(body), status, {**(headers or {}), **headers_of(status)}, PROBLEM)
 
 
-def _retry(status: int) -> dict[str, str]:
+def headers_of(status: int) -> dict[str, str]:
+    """Return the headers that go with a status."""
     return {"Retry-After": "1"} if status == 503 else {}
