@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -147,12 +148,12 @@ class Pages:
 
     async def _upload(self, request: Request) -> Response:
         """Take an image from the form, and go on with the page that asks with it."""
-        async with request.form(max_files=1, max_fields=4, max_part_size=64 << 10) as form:
-            sent = form.get("upload")
-            if not isinstance(sent, UploadFile):
-                raise QueryError("no image was sent: choose one first.")
-            content = await sent.read(MOST_BYTES + 1)
-            before, away = form.get("state", ""), form.get("away", "")
+        try:
+            async with request.form(max_files=1, max_fields=4, max_part_size=64 << 10) as form:
+                sent, before, away = form.get("upload"), form.get("state", ""), form.get("away", "")
+                content = await sent.read(MOST_BYTES + 1) if isinstance(sent, UploadFile) else b""
+        except (FormParserError, HTTPException) as error:
+            raise QueryError("the form cannot be read.") from error
         if not content:
             raise QueryError("no image was sent: choose one first.")
         state = State.of(parse_qsl(before, keep_blank_values=True)) if isinstance(before, str) else State()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import getpass
+import logging
 import os
 import socket
 import stat
@@ -100,6 +101,8 @@ def serve(site: Site, place: Place, say: Callable[[str], None], *, browser: bool
 
 def server_of(app: ASGIApp) -> uvicorn.Server:
     """Return a server that ends at once, also while connections are open."""
+    # It warns of each body that is no form, which is the business of who sent it.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     return uvicorn.Server(
         uvicorn.Config(
             app,

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from clipdex.search.listing import ListedItem
-from clipdex.search.result import Hit, Result
+from clipdex.search.result import Hit, QueryRecord, Result
 from clipdex_web.collection import Collection, name_of
 from clipdex_web.schema import LARGE, THUMBNAIL
 from clipdex_web.state import IMAGE, ITEM, Chip, ItemName, State
 
 _LONGEST_CAPTION = 40
+_UPLOAD = "your image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def tiles_of_hits(result: Result, hits: Sequence[Hit]) -> list[Tile]:
             ItemName(hit.dataset, hit.subset, hit.id),
             hit.labels,
             hit,
-            shortened(result.queries[hit.query].value) if several else "",
+            _said_of(result.queries[hit.query]) if several else "",
         )
         for hit in hits
     ]
@@ -95,14 +96,15 @@ def chip_views(collection: Collection, state: State) -> list[ChipView]:
     ]
 
 
-def shortened(text: str) -> str:
-    """Return a text for a caption; a long one is cut off."""
+def _said_of(query: QueryRecord) -> str:
+    """Return a query for a caption; a long one is cut off."""
+    text = _UPLOAD if query.kind == IMAGE else query.value
     return text if len(text) <= _LONGEST_CAPTION else f"{text[: _LONGEST_CAPTION - 1]}…"
 
 
 def _text_of(chip: Chip) -> str:
     if chip.kind == IMAGE:
-        return "your image"
+        return _UPLOAD
     return chip.item.id if chip.kind == ITEM else chip.value
 
 
