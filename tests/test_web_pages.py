@@ -139,6 +139,14 @@ def test_filters_narrow_what_is_looked_through_and_what_is_found(see, photos):
     assert [box["value"] for box in boxes if "checked" in box] == ["food"]
 
 
+def test_a_page_does_not_wait_for_counts_that_take_long(site, see, monkeypatch):
+    monkeypatch.setattr(site.site.collection, "facets", lambda: None)
+    page = see("/?label=food")
+    assert "being counted" in page.text
+    assert page.all("input", name="label", type="hidden", value="food")
+    assert len(page.shown) == 3
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from clipdex.search.explorer import Explorer
 from clipdex.search.listing import ListedItem, Listing
 from clipdex.search.result import Result
 from clipdex_indexes import ItemFilter
+from clipdex_indexes.filters import names_of
 from clipdex_indexes.storage.table import counts_of
 from clipdex_web.kept import KeptValues
 from clipdex_web.state import ITEM, ItemName, State
@@ -21,6 +23,8 @@ from clipdex_web.uploads import Uploads
 IDLE, LOADING, READY = "idle", "loading", "ready"
 _KEPT_ANSWERS = 32
 _KEPT_LISTINGS = 4
+# Seconds; items of a hundred thousand are counted in a tenth of that.
+_WAIT_FOR_COUNTS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,10 @@ class Collection:
         self._model = IDLE
         self._answers: KeptValues[State, Result] = KeptValues(_KEPT_ANSWERS)
         self._listings: KeptValues[ItemFilter, Listing] = KeptValues(_KEPT_LISTINGS)
-        self._facets: KeptValues[None, Facets] = KeptValues(1)
+        self._counting = threading.Lock()
+        self._facets: Future[Facets] | None = None
+        subsets, _ = names_of(dataset.index for dataset in explorer.datasets)
+        self.several_subsets = len(subsets) > 1
 
     @property
     def model(self) -> str:
@@ -113,9 +120,25 @@ class Collection:
         """
         return self.explorer.listed(*name)
 
-    def facets(self) -> Facets:
-        """Count the items of each label, subset and dataset, of all that is open."""
-        return self._facets.get(None, self._counted)
+    def facets(self) -> Facets | None:
+        """Count the items of each label, subset and dataset, of all that is open.
+
+        They are counted once, in the background. None where that takes longer than a page should wait.
+        """
+        with self._counting:
+            if self._facets is None:
+                self._facets = Future()
+                threading.Thread(target=self._count, args=(self._facets,), name="clipdex-counts", daemon=True).start()
+        try:
+            return self._facets.result(_WAIT_FOR_COUNTS)
+        except TimeoutError:
+            return None
+
+    def _count(self, facets: Future[Facets]) -> None:
+        try:
+            facets.set_result(self._counted())
+        except Exception as error:  # noqa: BLE001 - whoever waits for them raises it
+            facets.set_exception(error)
 
     def _counted(self) -> Facets:
         labels: Counter[str] = Counter()

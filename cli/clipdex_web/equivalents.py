@@ -29,7 +29,7 @@ def _words_of(collection: Collection, state: State) -> list[str]:
     plain = State()
     words = [_option(f"{'not-' if chip.negative else ''}{chip.kind}", _value(collection, chip)) for chip in state.chips]
     subsets = sorted({chip.item.subset for chip in state.chips if chip.kind == ITEM})
-    if subsets and len(collection.facets().subsets) > 1:
+    if subsets and collection.several_subsets:
         words += [_option("query-item-subset", subset) for subset in subsets]
     words += [_option(name.replace("_", "-"), value) for name, value in state.filter_pairs()]
     for name in ("topk", "merge", "max_distance"):

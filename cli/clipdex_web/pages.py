@@ -128,9 +128,11 @@ class Pages:
             **self._equivalents(state),
         )
 
-    def _facets(self, state: State) -> list[dict[str, Any]]:
-        """Return the choices of each kind: those chosen, then those with the most items."""
+    def _facets(self, state: State) -> list[dict[str, Any]] | None:
+        """Return the choices of each kind, those chosen first, then the largest; None until they are counted."""
         facets = self._collection.facets()
+        if facets is None:
+            return None
         kinds = []
         for kind, counts in (("label", facets.labels), ("subset", facets.subsets), ("dataset", facets.datasets)):
             chosen = set(getattr(state.filter, f"{kind}s"))
