@@ -27,10 +27,10 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture(params=["light", "dark"])
-def page(browser, site, request):
+@pytest.fixture
+def page(browser, site):
     """The first page, entered by the address that is printed; complaints of the browser fail the test."""
-    context = browser.new_context(color_scheme=request.param)
+    context = browser.new_context(color_scheme="light")
     context.set_default_timeout(WAIT * 1000)
     page = context.new_page()
     complaints = []
@@ -45,6 +45,13 @@ def page(browser, site, request):
 
 def shown(page):
     return page.locator("[data-tile] img").evaluate_all("images => images.map(image => image.alt)")
+
+
+def test_the_page_is_as_light_or_dark_as_the_system(page):
+    background = "() => getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(background) == "rgb(255, 255, 255)"
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(background) == "rgb(21, 24, 28)"
 
 
 def test_a_text_finds_images_and_the_address_says_so(page, site, photos):
