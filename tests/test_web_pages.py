@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from clipdex import Explorer, build
+from clipdex_web.pages import _moment
 from helpers_engine import PHOTOS, make_folder, picture
 from helpers_web import served
 
@@ -275,6 +276,10 @@ def awkward(tmp_path_factory):
     (outside / "linked.png").write_text("a secret that is no image")
     with served(tmp_path_factory.mktemp("kept"), root) as site, site.client() as client:
         yield client
+
+
+def test_an_index_may_hold_any_time():
+    assert (_moment(0), _moment(10**30)) == ("1970-01-01 00:00:00 UTC", "unknown")
 
 
 def test_markup_in_names_is_text(awkward):

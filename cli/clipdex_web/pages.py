@@ -191,7 +191,7 @@ class Pages:
             tile=Tile(name, item.row.labels),
             item=item,
             there=item.dataset.has_media(item.path),
-            changed=datetime.fromtimestamp(item.row.mtime_ns / 1e9, UTC),
+            changed=_moment(item.row.mtime_ns),
             key=item.dataset.index.key(item.location).tobytes().hex(),
             bits=item.dataset.index.bits,
             neighbours=tiles_of_hits(near, near.hits),
@@ -246,6 +246,14 @@ class Pages:
 def _pages_near(page: int, last: int) -> list[int]:
     """Return the numbers of pages to offer: the first, the last, and those around the one that is shown."""
     return sorted({1, last, *(number for number in range(page - 2, page + 3) if 1 <= number <= last)})
+
+
+def _moment(nanoseconds: int) -> str:
+    """Write a time for people; an index may hold any number."""
+    try:
+        return f"{datetime.fromtimestamp(nanoseconds / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return "unknown"
 
 
 def _bytes(count: int) -> str:

@@ -7,6 +7,7 @@ import errno
 import getpass
 import logging
 import os
+import signal
 import socket
 import stat
 import sys
@@ -90,17 +91,21 @@ def serve(site: Site, place: Place, say: Callable[[str], None], *, browser: bool
             (*place.hosts, *(() if place.is_local else (place.host, socket.gethostname(), socket.getfqdn()))),
             any_address=not place.is_local,
         )
+        server = server_of(app)
+        # From here on Ctrl-C is the end of a server, and no interruption of it.
+        before = signal.signal(signal.SIGINT, server.handle_exit)
         say(address)
         for line in ways_from_elsewhere(place, port):
             say(line)
-        server = server_of(app)
         # Threads that write pages hand the interpreter to the event loop sooner (from 5 ms).
         sys.setswitchinterval(_SWITCH)
         if browser and not os.environ.get("SSH_CONNECTION"):
             with contextlib.suppress(webbrowser.Error, OSError):
                 webbrowser.open(address)
-        with contextlib.suppress(KeyboardInterrupt):
+        try:
             server.run(sockets)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:
