@@ -44,11 +44,11 @@ def main() -> None:
             "histogram, three queries": (one, lambda explorer: explorer.histogram(_request(explorer, queries))),
             "50 hits, one query": (one, lambda explorer: explorer.search(_request(explorer, queries[:1]))),
             "50 hits among the tagged": (one, lambda explorer: explorer.search(_request(explorer, queries[:1], "a"))),
-            "page in the middle": (one, lambda explorer: list(explorer.items(middle, PAGE))),
-            "page in the middle, 10 segments": (ten, lambda explorer: list(explorer.items(middle, PAGE))),
+            "page in the middle": (one, lambda explorer: explorer.listing().page(middle, PAGE)),
+            "page in the middle, 10 segments": (ten, lambda explorer: explorer.listing().page(middle, PAGE)),
             "page of a tenth, 10 segments": (
                 ten,
-                lambda explorer: list(explorer.items(middle // 10, PAGE, filter=folders)),
+                lambda explorer: explorer.listing(folders).page(middle // 10, PAGE),
             ),
         }
         print(f"{arguments.keys:,} keys, {arguments.labels:,} labels, {arguments.tagged:,} tagged items:\n")

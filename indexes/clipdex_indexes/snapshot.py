@@ -12,7 +12,6 @@ and the marks of removed items (one bit an item).
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +20,6 @@ from typing import NamedTuple, TypeVar
 from clipdex_indexes.arrays import Bools, Keys, Masks
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.storage.columns import TableCounts, summed
-from clipdex_indexes.storage.cutting import cut
 from clipdex_indexes.storage.files import require_utf8
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.storage.segment import Segment
@@ -130,9 +128,7 @@ class Snapshot:
         rows = {number: iter(self.segments[number].table.rows(positions)) for number, positions in by_segment.items()}
         return [next(rows[segment]) for segment, _ in locations]
 
-    def items(
-        self, selected: Masks | None = None, begin: str = "", *, offset: int = 0, limit: int | None = None
-    ) -> Iterator[tuple[Location, ItemRow]]:
+    def items(self, selected: Masks | None = None, begin: str = "") -> Iterator[tuple[Location, ItemRow]]:
         """Yield every item, or those selected, with its location, in item order, in bounded memory.
 
         Parameters
@@ -141,22 +137,13 @@ class Snapshot:
             For each segment the items to yield, bool ``[items]``; None for all.
         begin
             The id to begin with, or the first one after it.
-        offset
-            How many of the items to pass over, at least 0. That takes no time to speak of; not beside ``begin``.
-        limit
-            How many items to yield, at most; None for all.
         """
-        if begin:
-            masks: Masks = [None] * len(self.segments) if selected is None else selected
-            starts = [segment.table.first_from(begin) for segment in self.segments]
-        else:
-            masks = self.selected(selected)
-            starts = cut([segment.table for segment in self.segments], masks, offset)
+        masks = [None] * len(self.segments) if selected is None else selected
         streams = [
-            _located_rows(number, segment, mask, start, limit)
-            for number, (segment, mask, start) in enumerate(zip(self.segments, masks, starts, strict=True))
+            _located_rows(number, segment, mask, begin)
+            for number, (segment, mask) in enumerate(zip(self.segments, masks, strict=True))
         ]
-        yield from itertools.islice(heapq.merge(*streams, key=lambda item: item[1][:2]), limit)
+        yield from heapq.merge(*streams, key=lambda item: item[1][:2])
 
     def find(self, item_id: str) -> list[tuple[Location, ItemRow]]:
         """Return the items with this id; when there are none, those with this id plus an extension. In item order."""
@@ -281,8 +268,6 @@ def open_state(folder: Path, before: State | None = None) -> State:
     raise IndexCorrupt(f"a file of the index in {folder} is missing. {rebuild_advice(folder)}")
 
 
-def _located_rows(
-    number: int, segment: Segment, mask: Bools | None, start: int, limit: int | None
-) -> Iterator[tuple[Location, ItemRow]]:
-    for position, row in segment.table.iterate(mask, start, at_once=limit):
+def _located_rows(number: int, segment: Segment, mask: Bools | None, begin: str) -> Iterator[tuple[Location, ItemRow]]:
+    for position, row in segment.table.iterate(mask, begin):
         yield Location(number, position), row

@@ -25,6 +25,7 @@ from clipdex.search.facets import Facets, facets_of
 from clipdex.search.filtering import selections_of, without
 from clipdex.search.finding import FoundItem, find_item
 from clipdex.search.histogram import Histogram, histogram_of
+from clipdex.search.listing import ListedItem, Listing, listed_item
 from clipdex.search.merging import ItemKey
 from clipdex.search.queries import (
     DatasetItem,
@@ -377,42 +378,23 @@ class Explorer:
         """Return an item that was found in the datasets."""
         return _dataset_item(self.datasets[found.dataset], found.location, found.row)
 
-    def items(
-        self, offset: int = 0, limit: int | None = None, *, filter: ItemFilter | None = None
-    ) -> Iterator[DatasetItem]:
-        """Yield items with their hash keys: dataset by dataset, in item order, in bounded memory.
+    def items(self, filter: ItemFilter | None = None) -> Iterator[DatasetItem]:
+        """Yield every item, or those that pass a filter, with its hash key: dataset by dataset, in item order.
 
-        Parameters
-        ----------
-        offset
-            How many items to pass over, at least 0; they are not read.
-        limit
-            How many items to yield, at most; None for all.
-        filter
-            The items that count; None for all.
+        It takes bounded memory. ``listing`` begins at any place.
 
         Raises
         ------
         QueryError
-            When the filter has an unknown name, or a number is negative.
+            When the filter has an unknown name.
         """
         self._require_open()
-        for name, number in (("offset", offset), ("limit", 0 if limit is None else limit)):
-            if number < 0:
-                raise QueryError(f"{name} is {number}, and must be at least 0.")
-        return self._items(offset, limit, selections_of(self.datasets, filter))
+        return self._items(selections_of(self.datasets, filter))
 
-    def _items(self, offset: int, limit: int | None, selections: Sequence[Masks] | None) -> Iterator[DatasetItem]:
-        left = limit
+    def _items(self, selections: Sequence[Masks] | None) -> Iterator[DatasetItem]:
         for number, dataset in enumerate(self.datasets):
-            masks = None if selections is None else selections[number]
-            for location, row in dataset.index.items(masks, offset=offset, limit=left):
+            for location, row in dataset.index.items(None if selections is None else selections[number]):
                 yield _dataset_item(dataset, location, row)
-                left = None if left is None else left - 1
-            if left == 0:
-                return
-            if offset:
-                offset = max(0, offset - _count(dataset.index.selected(masks), dataset))
 
     def tags(self) -> list[Tag]:
         """Return the tags of the items, in the order of names, with the items that are gone.
@@ -494,6 +476,28 @@ class Explorer:
                 tags.update((ItemKey(number, *item), names) for item, names in known.items())
         return tags, problems
 
+    def listing(self, filter: ItemFilter | None = None) -> Listing:
+        """Return the items that pass a filter, to be looked through from any place on.
+
+        Raises
+        ------
+        QueryError
+            When the filter has a name that no dataset, subset or label has.
+        """
+        self._require_open()
+        return Listing(self.datasets, filter)
+
+    def listed(self, dataset: str, subset: str, item_id: str) -> ListedItem:
+        """Return the item with exactly this id, of this subset and dataset; ``item`` finds it by less.
+
+        Raises
+        ------
+        ItemNotFound
+            When there is none.
+        """
+        self._require_open()
+        return listed_item(self.datasets, dataset, subset, item_id)
+
     def _check_models(self, model: str | None) -> None:
         require_same_model(self.datasets)
         first = self.datasets[0]
@@ -517,6 +521,17 @@ class Explorer:
             if self._loaded is None:
                 self._loaded = self._load_encoder()
             return self._loaded
+
+    def load_model(self) -> Encoder:
+        """Load the model now, and return its encoder: the first query with a text or an image need not wait for it.
+
+        Raises
+        ------
+        ModelError
+            When the model of the indexes cannot be used.
+        """
+        self._require_open()
+        return self._the_encoder()
 
     def encoder_for_many(self) -> Encoder:
         """Return an encoder of the model of the indexes that hashes many images, as a build does.
@@ -542,13 +557,6 @@ class Explorer:
         if precision == AUTO:
             precision = nearest_precision(stamp.precision, self._device)
         return Encoder(model, many=many, device=self._device, precision=precision)
-
-
-def _count(selected: Masks, dataset: Dataset) -> int:
-    return sum(
-        segment.table.items if mask is None else int(np.count_nonzero(mask))
-        for mask, segment in zip(selected, dataset.index.segments, strict=True)
-    )
 
 
 def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> DatasetItem:

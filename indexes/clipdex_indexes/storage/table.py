@@ -61,8 +61,6 @@ _ROWS_AT_ONCE = 500
 _KNOWN_LABELS = 10_000
 _POSITIONS_AT_ONCE = 1 << 16
 _ROWS_A_READ = 1024
-# Of a mask, how many rows are looked through at once for the next one that it selects.
-_ROWS_A_SEARCH = 1 << 20
 # Rows of a forged table could share pages and make a small file endless to read: hence these bounds.
 _MAX_TEXT = 1 << 16
 _MAX_SAME_ID = 10_000
@@ -360,42 +358,32 @@ class TableReader:
             raise self.corrupt("rows are missing")
         return names
 
-    def iterate(
-        self, selected: Bools | None = None, start: int = 0, *, at_once: int | None = None
-    ) -> Iterator[tuple[int, ItemRow]]:
-        """Yield position and row of all items in item order, reading about a thousand rows at a time.
+    def iterate(self, selected: Bools | None = None, begin: str = "") -> Iterator[tuple[int, ItemRow]]:
+        """Yield position and row of all items in item order, reading about a thousand at a time.
 
         Parameters
         ----------
         selected
             The items to yield, bool ``[items]``; None for all. Where there are none, nothing is read.
-        start
-            The position to begin with.
-        at_once
-            How many rows to read first, at most, where few are wanted.
+        begin
+            The id to begin with, or the first one after it.
         """
-        size = _ROWS_A_READ if at_once is None else max(1, min(at_once, _ROWS_A_READ))
-        while start < self.items:
-            if selected is not None:
-                ahead = selected[start : start + _ROWS_A_SEARCH].argmax()
-                if not selected[start + ahead]:
-                    start += _ROWS_A_SEARCH
-                    continue
-                start += int(ahead)
-            end = min(start + size, self.items)
+        for start in range(self._first_from(begin) if begin else 0, self.items, _ROWS_A_READ):
+            if selected is not None and not selected[start : start + _ROWS_A_READ].any():
+                continue
             records = self._query(
-                f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position", (start, end - 1)
+                f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position",
+                (start, start + _ROWS_A_READ - 1),
             )
-            if len(records) != end - start:
+            if len(records) != min(_ROWS_A_READ, self.items - start):
                 raise self.corrupt("rows are missing")
             rows = self._live_rows(records)
             yield from rows if selected is None else ((at, row) for at, row in rows if selected[at])
-            start, size = end, _ROWS_A_READ
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id, one for each subset that has it."""
         items: list[tuple[int, ItemRow]] = []
-        start = self.first_from(item_id)
+        start = self._first_from(item_id)
         while len(items) < _MAX_SAME_ID:
             end = min(start + _SAME_ID_AT_ONCE, self.items)
             rows = self.rows(range(start, end))
@@ -410,7 +398,7 @@ class TableReader:
         """Return position and row of the items whose id is ``item_id`` plus one extension."""
         folder, stem = _split(item_id)
         # The slash follows the point in the order of code points.
-        start, end = self.first_from(f"{item_id}."), self.first_from(f"{item_id}/")
+        start, end = self._first_from(f"{item_id}."), self._first_from(f"{item_id}/")
         records = self._query(
             f"{_SELECT} WHERE item.position >= ? AND item.position < ? AND folder.path = ? "
             "AND instr(substr(item.name, ?), '.') = 0 LIMIT ?",
@@ -418,7 +406,7 @@ class TableReader:
         )
         return [(at, row) for at, row in self._live_rows(records) if row.id.rpartition(".")[0] == item_id]
 
-    def first_from(self, item_id: str) -> int:
+    def _first_from(self, item_id: str) -> int:
         """Return the first position whose id is not before ``item_id``, by bisection: rows are in order of ids."""
         low, high = 0, self.items
         while low < high:
