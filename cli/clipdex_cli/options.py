@@ -105,7 +105,15 @@ OUTPUT_DIR = click.option(
     type=click.Path(path_type=Path),
     help="Save to DIR, a new or empty folder. [default: a new folder explore_result]",
 )
-FORCE = click.option("--force", is_flag=True, help="Save to a folder that is not empty. Nothing is replaced.")
+FORCE = click.option(
+    "--force", is_flag=True, help="Save where something is already: beside it, under free names. Nothing is replaced."
+)
+HTML = click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Save a page of small pictures to FILE. It opens without a server, and holds all that it shows.",
+)
 SAVE_AS = click.option(
     "--save-as",
     type=click.Choice(SAVED_NAMES),

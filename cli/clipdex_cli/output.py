@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import click
 
 from clipdex.paths import quoted
 from clipdex.wording import counted
+from clipdex.wording import printable as printable
 from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from clipdex.datasets.record import DatasetRecord
     from clipdex.encoder import Encoder
     from clipdex.report.save import Saved
+    from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.result import QueryRecord
 
 UNFINISHED = "its build was stopped, or is still running"
@@ -107,11 +109,6 @@ def _short_name(query: QueryRecord) -> str:
     return name if len(name) <= _QUERY_WIDTH else name[: _QUERY_WIDTH - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def printable(text: str) -> str:
-    """Show control characters as escapes, so that a name cannot steer a terminal."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
 def warn(result: Result) -> None:
     """Say why there are no hits, and what the result warns of."""
     if not result.hits:
@@ -196,8 +193,24 @@ def say_saved(saved: Saved) -> int:
     """Say where a result was saved and which images are missing. Return the exit code: 1 when all are."""
     images = counted(len(saved.images), "image")
     click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {images}", err=True)
-    for hit in saved.missing[:_MISSING_SHOWN]:
-        click.echo(f"missing: {printable(hit.path)} is not there any more, or is no image", err=True)
-    if len(saved.missing) > _MISSING_SHOWN:
-        click.echo(f"missing: {len(saved.missing) - _MISSING_SHOWN} more", err=True)
+    _say_missing([hit.path for hit in saved.missing])
     return 1 if saved.missing and not saved.images else 0
+
+
+def save_page(result: Result | DuplicatesResult, file: Path, *, force: bool, max_pixels: int) -> int:
+    """Save a page, and say where, how large, and what it does not show. Return the exit code: 1 where no picture is."""
+    from clipdex.report.html_page import save_html
+
+    page = save_html(result, file, force=force, max_pixels=max_pixels)
+    shown = counted(page.shown, "image")
+    shown = f"the first {shown} of {page.total:,}" if page.shown < page.total else shown
+    click.echo(f"Saved to {printable(str(page.file))}: {shown}, {size(page.size)}", err=True)
+    _say_missing([one.path for one in page.missing])
+    return 1 if page.missing and len(page.missing) == page.shown else 0
+
+
+def _say_missing(paths: Sequence[str]) -> None:
+    for path in paths[:_MISSING_SHOWN]:
+        click.echo(f"missing: {printable(path)} is not there any more, or is no image", err=True)
+    if len(paths) > _MISSING_SHOWN:
+        click.echo(f"missing: {len(paths) - _MISSING_SHOWN} more", err=True)

@@ -14,7 +14,7 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, say_parts, write
+from clipdex_cli.output import printable, save_page, say_parts, write
 from clipdex_cli.project_targets import PROJECT, require_index_here, resolve
 from clipdex_cli.tables import table
 
@@ -93,6 +93,7 @@ _WITHHELD = {
     type=click.Path(path_type=Path),
     help="Save to DIR, a new or empty folder. [default: a new folder duplicates_result]",
 )
+@options.HTML
 @options.FORCE
 @options.INDEX
 @PROJECT
@@ -111,6 +112,7 @@ def command(
     null: bool,
     save: bool,
     output_dir: Path | None,
+    html: Path | None,
     force: bool,
     index: Path | None,
     project_dir: Path | None,
@@ -180,17 +182,19 @@ def command(
     _show(result, output, end="\0" if null else "\n")
     for line in (_summary(result), *_notes(result), *(_notes_on_paths(result) if output == "paths" else ())):
         click.echo(line, err=True)
-    if not (save or output_dir is not None or force):
+    to_folder = save or output_dir is not None or (force and html is None)
+    if not to_folder and html is None:
         return 0
     if not result.groups:
         click.echo("No groups, so nothing is saved.", err=True)
-    else:
+        return 0
+    if to_folder:
         from clipdex.report.groups import save_duplicates
 
         saved = save_duplicates(result, output_dir, force=force, max_pixels=max_pixels)
         sheets = f"{counted(len(saved.sheets), 'sheet')} of {counted(saved.drawn, 'group')}"
         click.echo(f"Saved to {saved.folder}: {saved.data.name}, {sheets}", err=True)
-    return 0
+    return 0 if html is None else save_page(result, html, force=force, max_pixels=max_pixels)
 
 
 def _show(result: DuplicatesResult, output: str, end: str) -> None:

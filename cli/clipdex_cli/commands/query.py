@@ -116,6 +116,7 @@ if TYPE_CHECKING:
 )
 @click.option("-s", "--save/--no-save", "save", help="Save a contact sheet, the images and the result as JSON.")
 @options.OUTPUT_DIR
+@options.HTML
 @options.FORCE
 @options.SAVE_AS
 @options.MODEL
@@ -134,6 +135,7 @@ def command(
     null: bool,
     save: bool,
     output_dir: Path | None,
+    html: Path | None,
     force: bool,
     save_as: str | None,
     stage: bool | None,
@@ -185,11 +187,14 @@ def command(
     printer.remember(result)
     if stage is not False:
         record(answer, settings, asked_for=stage is True)
-    if save or output_dir is not None or force or save_as is not None:
+    code = 0
+    if save or output_dir is not None or (force and html is None) or save_as is not None:
         from clipdex.report.save import save_result
 
         if save_as is None:
             save_as = SUBSETS if build is not None and len(result.datasets) == 1 else IDS
         saved = save_result(result, output_dir, force=force, max_pixels=settings.max_pixels, save_as=save_as)
-        return printer.say_saved(saved)
-    return 0
+        code = printer.say_saved(saved)
+    if html is not None:
+        code = max(code, printer.save_page(result, html, force=force, max_pixels=settings.max_pixels))
+    return code
