@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from clipdex.search.duplicates import find_duplicates
     from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.explorer import Explorer
+    from clipdex.search.hit import Hit
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
-    from clipdex.search.result import Hit, Result, read_result
+    from clipdex.search.result import Result, read_result
     from clipdex_indexes import ItemFilter
 
 _LAZY = {
@@ -56,7 +57,7 @@ _LAZY = {
     "ItemFilter": "search.filtering",
     "SearchRequest": "search.request",
     "Result": "search.result",
-    "Hit": "search.result",
+    "Hit": "search.hit",
     "read_result": "search.result",
     "find_duplicates": "search.duplicates",
     "DuplicateSettings": "search.duplicate_settings",

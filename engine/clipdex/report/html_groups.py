@@ -32,8 +32,8 @@ class _Differ(NamedTuple):
     subsets: bool
 
 
-class _Group(NamedTuple):
-    """A group as a page shows it."""
+class Group(NamedTuple):
+    """A group as a page shows it, and a sentence on the items that it does not show."""
 
     number: int
     title: str
@@ -41,16 +41,40 @@ class _Group(NamedTuple):
     left_out: str
 
 
+class ShownGroups(NamedTuple):
+    """Groups as a page shows them, sentences on what is left out, and the items shown, with or without a picture."""
+
+    groups: list[Group]
+    left_out: list[str]
+    items: list[DuplicateItem]
+    missing: tuple[DuplicateItem, ...]
+
+
 def page_of_groups(result: DuplicatesResult, max_pixels: int) -> Page:
     """Return groups of duplicates as a page: the first 12 items of each, up to 400 in all."""
-    groups = _that_fit(result.groups)
+    shown = shown_groups(result, max_pixels, most_pictures=MOST_PICTURES, most_bytes=BYTES_OF_PICTURES)
+    html = render(
+        "groups.html",
+        title=title_of_groups(result),
+        summary=f"{counted(result.total_items, 'image')} of {places(result.datasets)}",
+        left_out=shown.left_out,
+        warnings=[],
+        groups=shown.groups,
+        repeating=repeating(result),
+        facts=[*facts_of(result.datasets), *_facts_of_groups(result)],
+    )
+    return Page(html, len(shown.items), sum(len(group.items) for group in result.groups), shown.missing)
+
+
+def shown_groups(result: DuplicatesResult, max_pixels: int, *, most_pictures: int, most_bytes: int) -> ShownGroups:
+    """Return the first groups, with the first 12 items of each, up to a number of pictures and of their bytes."""
+    groups = _that_fit(result.groups, most_pictures)
     items = [item for group in groups for item in group.items[:_MOST_OF_A_GROUP]]
-    total = sum(len(group.items) for group in result.groups)
     differ = _Differ(len(result.datasets) > 1, len({item.subset for item in items}) > 1)
-    pictures = thumbnails([item.path for item in items], most_bytes=BYTES_OF_PICTURES, max_pixels=max_pixels)
+    pictures = thumbnails([item.path for item in items], most_bytes=most_bytes, max_pixels=max_pixels)
     tiles = iter([_tile_of_item(item, picture, differ) for item, picture in zip(items, pictures, strict=True)])
     shown = [
-        _Group(number, heading_of(group), [next(tiles) for _ in group.items[:_MOST_OF_A_GROUP]], _rest(group))
+        Group(number, _heading(group), [next(tiles) for _ in group.items[:_MOST_OF_A_GROUP]], _rest(group))
         for number, group in enumerate(groups, start=1)
     ]
     left_out = []
@@ -61,18 +85,8 @@ def page_of_groups(result: DuplicatesResult, max_pixels: int) -> Page:
             f"Not counted as duplicates: {counted(result.total_same_file, 'image')} of files that are in the datasets "
             "twice."
         )
-    html = render(
-        "groups.html",
-        title=title_of_groups(result),
-        summary=f"{counted(result.total_items, 'image')} of {places(result.datasets)}",
-        left_out=left_out,
-        warnings=[],
-        groups=shown,
-        repeating=repeating(result),
-        facts=[*facts_of(result.datasets), *_facts_of_groups(result)],
-    )
     missing = tuple(item for item, picture in zip(items, pictures, strict=True) if isinstance(picture, str))
-    return Page(html, len(items), total, missing)
+    return ShownGroups(shown, left_out, items, missing)
 
 
 def title_of_groups(result: DuplicatesResult) -> str:
@@ -82,17 +96,16 @@ def title_of_groups(result: DuplicatesResult) -> str:
     return f"{counted(result.total_groups, 'group')} {within}{across}"
 
 
-def _that_fit(groups: Sequence[DuplicateGroup]) -> Sequence[DuplicateGroup]:
+def _that_fit(groups: Sequence[DuplicateGroup], most: int) -> Sequence[DuplicateGroup]:
     pictures = 0
     for number, group in enumerate(groups):
         pictures += min(len(group.items), _MOST_OF_A_GROUP)
-        if pictures > MOST_PICTURES:
+        if pictures > most:
             return groups[:number]
     return groups
 
 
-def heading_of(group: DuplicateGroup) -> str:
-    """Return what there is to say of a group as a whole."""
+def _heading(group: DuplicateGroup) -> str:
     if group.identical:
         heading = f"{counted(len(group.items), 'image')}, identical files"
     else:

@@ -11,7 +11,8 @@ from clipdex.defaults import ANY
 from clipdex.report.html_templates import Page, Tile, bounded, picture_or_reason, render
 from clipdex.report.repeating import repeating
 from clipdex.report.thumbnails import Thumbnail, thumbnails
-from clipdex.search.result import Hit, QueryRecord, Result
+from clipdex.search.hit import Hit
+from clipdex.search.result import QueryRecord, Result
 from clipdex.wording import counted
 
 # A page of this many pictures has at most 8 MB.

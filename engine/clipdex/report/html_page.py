@@ -14,7 +14,8 @@ from clipdex.report.html_hits import page_of_hits
 from clipdex.report.html_templates import Page
 from clipdex.report.save import free_name
 from clipdex.search.duplicates_result import DuplicateItem, DuplicatesResult
-from clipdex.search.result import Hit, Result
+from clipdex.search.hit import Hit
+from clipdex.search.result import Result
 from clipdex_indexes.storage.files import atomic_write
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clipdex.report.thumbnails import Thumbnail
 from clipdex.search.duplicates_result import DuplicateItem
-from clipdex.search.result import Hit
+from clipdex.search.hit import Hit
 from clipdex.version import VERSION
 from clipdex.wording import printable
 
