@@ -10,6 +10,7 @@ import click
 
 from clipdex.defaults import MAX_PIXELS, SAVED_NAMES
 from clipdex_cli import completing
+from clipdex_cli.terminal_images.terminals import AUTO, KINDS
 
 TARGETS = click.argument(
     "targets",
@@ -98,6 +99,15 @@ def say_waiting(target: str) -> Callable[[str], None]:
     return say
 
 
+PREVIEW = click.option(
+    "--preview",
+    metavar="[=KIND]",
+    is_flag=False,
+    flag_value=AUTO,
+    type=click.Choice(KINDS),
+    help="Show small pictures beside the table, in a terminal that has any. The protocol is found out; "
+    f"--preview=KIND takes one: {', '.join(KINDS)}.",
+)
 OUTPUT_DIR = click.option(
     "-o",
     "--output-dir",

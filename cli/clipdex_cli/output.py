@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from clipdex.defaults import MAX_PIXELS
 from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex.wording import printable as printable
+from clipdex_cli.previews import write_with_pictures
 from clipdex_cli.tables import table
+from clipdex_cli.tables import write as write
+from clipdex_cli.terminal_images.beside import TAKEN
 
 if TYPE_CHECKING:
     from clipdex import Result
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from clipdex.report.save import Saved
     from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.result import QueryRecord
+    from clipdex_cli.terminal_images.terminals import Terminal
 
 UNFINISHED = "its build was stopped, or is still running"
 _MISSING_SHOWN = 3
@@ -31,8 +35,15 @@ _QUERY_WIDTH = 40
 _NUMBERS = ("rank", "distance", "score", "merged")
 
 
-def show(result: Result, output: str, *, null: bool = False) -> None:
-    """Print a result as ``table``, ``json``, ``csv`` or ``paths``."""
+def show(
+    result: Result,
+    output: str,
+    *,
+    null: bool = False,
+    preview: Terminal | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> None:
+    """Print a result as ``table``, ``json``, ``csv`` or ``paths``; a table with pictures where ``preview`` is given."""
     if output == "json":
         # A path that is no UTF-8 is escaped, so that the JSON is.
         write(result.to_json() + "\n", errors="backslashreplace")
@@ -41,15 +52,13 @@ def show(result: Result, output: str, *, null: bool = False) -> None:
     elif output == "paths":
         end = "\0" if null else "\n"
         write("".join(hit.path + end for hit in result.hits))
-    else:
-        _show_table(result)
-
-
-def write(text: str, *, errors: str = "surrogateescape") -> None:
-    """Print to stdout as UTF-8, whatever the locale. A path that is not UTF-8 is printed as its bytes."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", errors=errors))
-    sys.stdout.buffer.flush()
+    elif result.hits:
+        taken = 0 if preview is None else TAKEN
+        text = table(_columns(result), numbers=_NUMBERS, names=("id",), taken=taken)
+        if preview is None:
+            write(text)
+        else:
+            write_with_pictures(text.splitlines(), [hit.path for hit in result.hits], preview, max_pixels)
 
 
 def _show_csv(result: Result) -> None:
@@ -61,12 +70,6 @@ def _show_csv(result: Result) -> None:
         known = [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
         writer.writerow([*known, *values])
     write(stream.getvalue())
-
-
-def _show_table(result: Result) -> None:
-    if not result.hits:
-        return
-    write(table(_columns(result), numbers=_NUMBERS, names=("id",)))
 
 
 def size(count: int) -> str:
