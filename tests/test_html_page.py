@@ -188,7 +188,8 @@ def test_a_hit_without_a_picture_says_why(tmp_path):
     paths = [tmp_path / "none.png", tmp_path / "broken.png", tmp_path / "large.png", "", tmp_path / "fine.png"]
     page = page_of(result_of(paths, ids=list("abcde")), max_pixels=1000)
     read = Page(page.html)
-    assert [hit.id for hit in page.missing] == list("abcd")
+    assert [hit.id for hit, _ in page.missing] == list("abcd")
+    assert [why for _, why in page.missing] == read.texts("span", "none")
     why = [one.attributes["aria-label"] for one in read.all("span", "none")]
     assert [one.partition(": ")[0] for one in why] == [f"No picture of {name}" for name in "abcd"]
     assert "no such file" in why[0]
@@ -394,6 +395,7 @@ def test_a_page_without_any_picture_is_exit_code_1_and_names_files(cli, odd_copy
     assert done.code == 1
     assert "6 images" in done.err
     assert done.err.count("missing: ") == 4
+    assert "loose.png has no picture: no such file" in done.err
 
 
 def test_an_image_from_standard_input_is_in_the_page_of_the_last_result(cli, photos, monkeypatch):

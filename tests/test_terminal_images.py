@@ -52,11 +52,11 @@ def test_inside_tmux_kitty_draws_where_the_text_is():
     number = int(re.search(r",i=(\d+),", drawn.sequence)[1])
     data = base64.b64encode(png(TWO)).decode()
     assert drawn.sequence == (f"\x1bPtmux;\x1b\x1b_Ga=T,U=1,f=100,q=2,i={number},c=2,r=2,m=0;{data}\x1b\x1b\\\x1b\\")
-    colour = f"\x1b[38;2;{number >> 16};{number >> 8 & 255};{number & 255}m"
-    cell = "\U0010eeee"
-    assert drawn.lines == (
-        f"{colour}{cell}\u0305\u0305{cell}\u0305\u030d\x1b[39m",
-        f"{colour}{cell}\u030d\u0305{cell}\u030d\u030d\x1b[39m",
+    cell, highest = "\U0010eeee", kitty._NUMBERS[number >> 24]
+    assert 1 <= number & 0xFFFFFF <= 255
+    assert drawn.lines == tuple(
+        f"\x1b[38;5;{number & 255}m{cell}{row}\u0305{highest}{cell}{row}\u030d{highest}\x1b[39m"
+        for row in ("\u0305", "\u030d")
     )
 
 

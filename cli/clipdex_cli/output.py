@@ -196,7 +196,7 @@ def say_saved(saved: Saved) -> int:
     """Say where a result was saved and which images are missing. Return the exit code: 1 when all are."""
     images = counted(len(saved.images), "image")
     click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {images}", err=True)
-    _say_missing([hit.path for hit in saved.missing])
+    _say_missing([(hit.path, "is not there any more, or is no image") for hit in saved.missing])
     return 1 if saved.missing and not saved.images else 0
 
 
@@ -208,12 +208,13 @@ def save_page(result: Result | DuplicatesResult, file: Path, *, force: bool, max
     shown = counted(page.shown, "image")
     shown = f"the first {shown} of {page.total:,}" if page.shown < page.total else shown
     click.echo(f"Saved to {printable(str(page.file))}: {shown}, {size(page.size)}", err=True)
-    _say_missing([one.path for one in page.missing])
+    _say_missing([(one.path, f"has no picture: {reason}") for one, reason in page.missing])
     return 1 if page.missing and len(page.missing) == page.shown else 0
 
 
-def _say_missing(paths: Sequence[str]) -> None:
-    for path in paths[:_MISSING_SHOWN]:
-        click.echo(f"missing: {printable(path)} is not there any more, or is no image", err=True)
-    if len(paths) > _MISSING_SHOWN:
-        click.echo(f"missing: {len(paths) - _MISSING_SHOWN} more", err=True)
+def _say_missing(missing: Sequence[tuple[str, str]]) -> None:
+    """Name the first images that are missing, each with the end of a sentence on why."""
+    for path, why in missing[:_MISSING_SHOWN]:
+        click.echo(f"missing: {printable(path)} {printable(why)}", err=True)
+    if len(missing) > _MISSING_SHOWN:
+        click.echo(f"missing: {len(missing) - _MISSING_SHOWN} more", err=True)

@@ -30,15 +30,16 @@ def draw(image: Image.Image, columns: int, rows: int, *, multiplexed: bool = Fal
     data = stream.getvalue()
     if not multiplexed:
         return Drawn(columns, rows, "".join(_sent(data, f"a=T,f=100,q=2,C=1,c={columns},r={rows}")))
-    # A number below 2**24, for it is written as a colour; 0 is none.
-    number = zlib.crc32(data) % 0xFFFFFF + 1
-    parts = _sent(data, f"a=T,U=1,f=100,q=2,i={number},c={columns},r={rows}")
+    # The lowest byte of the number is written as one of 256 colours, which tmux changes nowhere; the highest as a third
+    # combining character.
+    lowest, highest = divmod(zlib.crc32(data) % (255 * len(_NUMBERS)), len(_NUMBERS))
+    lowest += 1  # 0 is no picture
+    parts = _sent(data, f"a=T,U=1,f=100,q=2,i={highest << 24 | lowest},c={columns},r={rows}")
     sequence = "".join(passed(part, multiplexed=True) for part in parts)
-    colour = f"\x1b[38;2;{number >> 16};{number >> 8 & 255};{number & 255}m"
-    lines = (
-        colour + "".join(_PLACEHOLDER + _NUMBERS[row] + _NUMBERS[column] for column in range(columns)) + "\x1b[39m"
-        for row in range(rows)
-    )
+    lines = []
+    for row in _NUMBERS[:rows]:
+        cells = "".join(_PLACEHOLDER + row + column + _NUMBERS[highest] for column in _NUMBERS[:columns])
+        lines.append(f"\x1b[38;5;{lowest}m{cells}\x1b[39m")
     return Drawn(columns, rows, sequence, tuple(lines))
 
 

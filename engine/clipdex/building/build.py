@@ -38,7 +38,7 @@ from clipdex.readers.base import ANNOTATION, DAMAGED
 from clipdex.readers.sources import Target, index_folder, locate, open_fitting, open_reader
 from clipdex.showing import notebook_html
 from clipdex.version import WRITER
-from clipdex.wording import counted, shortened
+from clipdex.wording import counted, printable, shortened
 from clipdex_indexes import IndexWriter
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ class BuildReport:
 
     def __repr__(self) -> str:
         counts = f"{self.added:,} added, {self.unchanged:,} unchanged, {len(self.failed):,} failed"
-        return f"<BuildReport: {shortened(str(self.root))}: {counts}; {counted(self.items, 'image')} in the index>"
+        root = shortened(printable(str(self.root)))
+        return f"<BuildReport: {root}: {counts}; {counted(self.items, 'image')} in the index>"
 
     def _repr_html_(self) -> str:
         return notebook_html(self)

@@ -42,12 +42,15 @@ class Group(NamedTuple):
 
 
 class ShownGroups(NamedTuple):
-    """Groups as a page shows them, sentences on what is left out, and the items shown, with or without a picture."""
+    """Groups as a page shows them, and sentences on what is left out.
+
+    The items are those shown; those of them without a picture are missing, each with the reason.
+    """
 
     groups: list[Group]
     left_out: list[str]
     items: list[DuplicateItem]
-    missing: tuple[DuplicateItem, ...]
+    missing: tuple[tuple[DuplicateItem, str], ...]
 
 
 def page_of_groups(result: DuplicatesResult, max_pixels: int) -> Page:
@@ -85,7 +88,7 @@ def shown_groups(result: DuplicatesResult, max_pixels: int, *, most_pictures: in
             f"Not counted as duplicates: {counted(result.total_same_file, 'image')} of files that are in the datasets "
             "twice."
         )
-    missing = tuple(item for item, picture in zip(items, pictures, strict=True) if isinstance(picture, str))
+    missing = tuple((item, picture) for item, picture in zip(items, pictures, strict=True) if isinstance(picture, str))
     return ShownGroups(shown, left_out, items, missing)
 
 

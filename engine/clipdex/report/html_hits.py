@@ -46,7 +46,7 @@ def page_of_hits(result: Result, max_pixels: int) -> Page:
         repeating=repeating(result),
         facts=[*facts_of(result.datasets), *_facts_of_question(result)],
     )
-    missing = tuple(hit for hit, tile in zip(hits, tiles, strict=True) if tile.picture is None)
+    missing = tuple((hit, tile.instead) for hit, tile in zip(hits, tiles, strict=True) if tile.picture is None)
     return Page(html, len(hits), len(result.hits), missing)
 
 

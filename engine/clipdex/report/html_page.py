@@ -32,14 +32,14 @@ class SavedPage:
     shown, total
         How many hits, or items of groups, it shows, and how many there are.
     missing
-        Those shown of which there is no picture.
+        Those shown of which there is no picture, each with the reason.
     """
 
     file: Path
     size: int
     shown: int
     total: int
-    missing: tuple[Hit | DuplicateItem, ...]
+    missing: tuple[tuple[Hit | DuplicateItem, str], ...]
 
 
 def save_html(

@@ -49,12 +49,12 @@ class Tile(NamedTuple):
 
 
 class Page(NamedTuple):
-    """HTML, how many of all hits or items it shows, and those shown of which it has no picture."""
+    """HTML, how many of all hits or items it shows, and those shown without a picture, each with the reason."""
 
     html: str
     shown: int
     total: int
-    missing: tuple[Hit | DuplicateItem, ...]
+    missing: tuple[tuple[Hit | DuplicateItem, str], ...]
 
 
 def bounded(text: str, most: int = 200) -> str:
@@ -84,7 +84,6 @@ def render(name: str, **values: Any) -> str:  # noqa: ANN401
 def _environment() -> Environment:
     # Here, because a query that makes no page does not need it.
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("clipdex.report", _FOLDER),
@@ -93,19 +92,21 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        finalize=lambda value: printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        finalize=_without_control_characters,
     )
-
-    def style(name: str) -> Markup:
-        return Markup(_packaged(name))  # noqa: S704 - a file of this package
 
     def style_hash(name: str) -> str:
         """Return what a content security policy allows a style by."""
         # In a page, a style begins and ends with the end of a line.
         return base64.b64encode(hashlib.sha256(f"\n{_packaged(name)}".encode()).digest()).decode()
 
-    environment.globals.update(style=style, style_hash=style_hash)
+    environment.globals["style_hash"] = style_hash
     return environment
+
+
+def _without_control_characters(value: object) -> object:
+    # What templates have made has this method.
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from clipdex.datasets.record import DatasetRecord
 from clipdex.search.result import SCHEMA, plain
 from clipdex.search.tables import frame
 from clipdex.showing import notebook_html, show
-from clipdex.wording import counted, shortened
+from clipdex.wording import counted, printable, shortened
 
 if TYPE_CHECKING:
     import pandas
@@ -190,7 +190,7 @@ class DuplicatesResult:
 
     def __repr__(self) -> str:
         within = "of identical files" if self.identical else f"within {counted(self.max_distance, 'bit')}"
-        places = shortened(", ".join(dataset.name for dataset in self.datasets))
+        places = shortened(printable(", ".join(dataset.name for dataset in self.datasets)))
         images = counted(self.total_items, "image")
         return f"<DuplicatesResult: {counted(self.total_groups, 'group')} {within}, {images} in {places}>"
 

@@ -38,7 +38,7 @@ from clipdex.search.resolving import Asked, Resolver, by_id
 from clipdex.search.result import Result
 from clipdex.search.warning import warnings_of_paths
 from clipdex.showing import notebook_html
-from clipdex.wording import counted, shortened, type_of
+from clipdex.wording import counted, printable, shortened, type_of
 from clipdex_indexes import ItemFilter, ItemRow, Location
 from clipdex_indexes.filters import describe
 
@@ -143,7 +143,8 @@ class Explorer:
         if self._closed:
             return "<Explorer: closed>"
         names = [f"{dataset.name} ({counted(len(dataset), 'image')})" for dataset in self.datasets]
-        return f"<Explorer: {shortened(', '.join(names))}, model {self.datasets[0].index.manifest.model.name!r}>"
+        model = self.datasets[0].index.manifest.model.name
+        return f"<Explorer: {shortened(printable(', '.join(names)))}, model {model!r}>"
 
     def _repr_html_(self) -> str | None:
         # A notebook shows the text of a closed one.

@@ -18,7 +18,7 @@ from clipdex.search.hit import Hit
 from clipdex.search.request import SearchRequest
 from clipdex.search.tables import frame
 from clipdex.showing import notebook_html, show
-from clipdex.wording import counted, shortened, shown, with_article
+from clipdex.wording import counted, printable, shortened, shown, with_article
 from clipdex_indexes import valid_item_id
 from clipdex_indexes.storage.files import read_bounded
 
@@ -126,7 +126,7 @@ class Result(Sequence[Hit]):
 
     def __repr__(self) -> str:
         asked = ", ".join(f"not {query.value!r}" if query.negative else repr(query.value) for query in self.queries)
-        places = ", ".join(dataset.name for dataset in self.datasets)
+        places = printable(", ".join(dataset.name for dataset in self.datasets))
         nearest = f"; nearest {self.hits[0].id!r} at {counted(self.hits[0].distance, 'bit')}" if self.hits else ""
         return f"<Result: {counted(len(self.hits), 'hit')} for {shortened(asked)} in {shortened(places)}{nearest}>"
 
