@@ -36,6 +36,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
     "duplicates": [("distance", 2), ("distance", 4), ("keys in a series", 1), ("hashing", 2)],
     "formats": [("way", 7), ("way", 2), ("way", 2), ("way", 2)],
     "incremental": [("way", 3)],
+    "looking": [("way", 10)],
     "merging": [
         ("one text, one image, first 20", 4),
         ("two queries of one class, P@20", 15),

@@ -15,7 +15,18 @@ _GROUPS = {
         "from_result",
     ),
     "What may be found": (
-        *("labels", "not_labels", "subsets", "not_subsets", "paths", "not_paths", "datasets", "not_datasets"),
+        *(
+            "labels",
+            "not_labels",
+            "tags",
+            "not_tags",
+            "subsets",
+            "not_subsets",
+            "paths",
+            "not_paths",
+            "datasets",
+            "not_datasets",
+        ),
         "max_distance",
     ),
     "How lists are merged": ("merge", "rescore"),
@@ -23,6 +34,7 @@ _GROUPS = {
         *(
             "output",
             "null",
+            "histogram",
             "preview",
             "save",
             "output_dir",

@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from clipdex.search.duplicates import find_duplicates
     from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.explorer import Explorer
+    from clipdex.search.facets import Facets
+    from clipdex.search.histogram import Histogram
     from clipdex.search.hit import Hit
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
     from clipdex.search.result import Result, read_result
+    from clipdex.search.tagging import Tag, Tagging
     from clipdex_indexes import ItemFilter
 
 _LAZY = {
@@ -55,6 +58,10 @@ _LAZY = {
     "ImageQuery": "search.queries",
     "ItemQuery": "search.queries",
     "ItemFilter": "search.filtering",
+    "Facets": "search.facets",
+    "Histogram": "search.histogram",
+    "Tag": "search.tagging",
+    "Tagging": "search.tagging",
     "SearchRequest": "search.request",
     "Result": "search.result",
     "Hit": "search.hit",
@@ -75,6 +82,10 @@ __all__ = [
     "ItemQuery",
     "ItemFilter",
     "SearchRequest",
+    "Facets",
+    "Histogram",
+    "Tag",
+    "Tagging",
     "Result",
     "Hit",
     "read_result",
