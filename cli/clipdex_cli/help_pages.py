@@ -20,7 +20,7 @@ _GROUPS = {
     ),
     "How lists are merged": ("merge", "rescore"),
     "What is printed and saved": (
-        *("output", "null", "save", "output_dir", "save_as", "force", "stage", "limit", "verbose", "quiet"),
+        *("output", "null", "save", "output_dir", "save_as", "force", "stage", "limit", "verbose", "quiet", "renew"),
     ),
     "Model and device": ("model", "device", "precision"),
     "Datasets and indexes": ("format_name", "format_options", "index", "project_dir", "prune", "wait", "max_pixels"),
