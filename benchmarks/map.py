@@ -5,8 +5,8 @@ process of its own for each way: the time of a first map, of a map with a tenth 
 greatest memory above that before (private memory: mapped keys are not counted).
 
 The neighbours of 500 items on the map are looked at: which share of the 15 nearest are of the same of the thousand, and
-which share of the 15 nearest by their keys are among the 100 nearest on the map. Folders of class folders are real keys,
-hashed by the bundled model; the groups are then their classes.
+which share of the 15 nearest by their keys are among the 100 nearest on the map. Folders of class folders are real
+keys, hashed by the bundled model; the groups are then their classes.
 """
 
 from __future__ import annotations
@@ -44,12 +44,11 @@ def main() -> None:
         measure(Path(arguments.measure[0]), int(arguments.measure[1]), arguments.measure[2])
         return
     show_command()
-    rows = []
+    rows: list[list[object]] = []
     with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-") as scratch:
         for number in arguments.keys:
             keys, groups = clustered(number + number // 10)
-            for way in _WAYS:
-                rows.append(in_a_process(Path(scratch, f"{number}-{way}"), keys, groups, way, number))
+            rows += [in_a_process(Path(scratch, f"{number}-{way}"), keys, groups, way, number) for way in _WAYS]
     header = ["keys, way", "first map, s", "CPU s", "a tenth more, s", "kept, s", "memory, MB"]
     show_table([*header, "15 nearest, same group", "15 nearest keys among 100"], rows)
     if arguments.folders:

@@ -1,8 +1,8 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
 ``build`` makes an index, and ``plan_build`` says what it would do. ``Explorer`` searches it, ``save_result`` saves
-pictures of a ``Result``, ``join`` makes one index of several, ``open_project`` reads a project. Every error is a
-``ClipdexError``; ``clipdex.errors`` lists them.
+pictures of a ``Result`` and ``save_map`` a map, ``join`` makes one index of several, ``open_project`` reads a project.
+Every error is a ``ClipdexError``; ``clipdex.errors`` lists them.
 
 Importing this package is fast: the first call that needs NumPy, FAISS or OpenVINO imports it.
 """
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from clipdex.building.joining import join
     from clipdex.building.settings import BuildSettings
     from clipdex.errors import ClipdexError
+    from clipdex.mapping.dataset_map import DatasetMap
     from clipdex.projects.reading import open_project
+    from clipdex.report.map_saving import save_map
     from clipdex.report.save import save_result
     from clipdex.search.duplicate_settings import DuplicateSettings
     from clipdex.search.duplicates import find_duplicates
@@ -61,6 +63,8 @@ _LAZY = {
     "DuplicateSettings": "search.duplicate_settings",
     "DuplicatesResult": "search.duplicates_result",
     "save_result": "report.save",
+    "DatasetMap": "mapping.dataset_map",
+    "save_map": "report.map_saving",
     "ClipdexError": "errors",
 }
 
@@ -79,6 +83,8 @@ __all__ = [
     "DuplicateSettings",
     "DuplicatesResult",
     "save_result",
+    "DatasetMap",
+    "save_map",
     "build",
     "BuildSettings",
     "BuildEvents",

@@ -101,7 +101,7 @@ def command(
     precision: str,
     **_: Any,  # noqa: ANN401 - the queries, which come in their order
 ) -> int:
-    """Draw a map of datasets: every image has a place, and like images are near each other.
+    """Draw a map on which like images are near each other.
 
     The page opens in a browser without a network: colours by label, subset or dataset, zoom, the id of each image, and
     a list. The places come from the hash keys alone; no image is read but for small pictures of small datasets.

@@ -123,7 +123,7 @@ def _draw_dots(sheet: Image.Image, corner: tuple[int, int], plot: _Plot, at: Dou
                 sums[channel, places] += middle[used] * colours[group, channel]
     inked = np.flatnonzero(counts)
     # A single dot is seen well; a hundred on each other are full.
-    cover = np.clip(0.62 + 0.38 * np.log10(counts[inked]) / 2, 0, 1) if len(inked) else counts[inked]
+    cover = np.clip(0.72 + 0.28 * np.log10(counts[inked]) / 2, 0, 1) if len(inked) else counts[inked]
     picture = np.full((side * height, 3), 255.0)
     picture[inked] = 255 * (1 - cover[:, None]) + cover[:, None] * (sums[:, inked] / counts[inked]).T
     fine = Image.fromarray(picture.reshape(height, side, 3).astype(np.uint8))
