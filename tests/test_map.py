@@ -222,6 +222,7 @@ DAMAGE = {
     "unknown array": forged(lambda header: header["arrays"][0].update(name="../x")),
     "unknown method": forged(lambda header: header.update(method="spell")),
     "a list": lambda content: with_header([1], b""),
+    "of several": forged(lambda header: header.update(indexes=["/elsewhere"])),
     "deep": lambda content: b"clipdex map\n" + (200_000).to_bytes(4, "little") + b"[" * 200_000,
 }
 

@@ -134,9 +134,10 @@ def command(
             warn(result)
         with WorkDisplay("map", quiet=quiet) as display:
             made = explorer.map(renew=renew, progress=display)
+            drawing: dict[str, Any] = {"colour_by": colour_by, "max_pixels": max_pixels, "progress": display}
+            save_map(explorer.datasets, made, saved, result=result, **drawing)
         for sentence in made.notes:
             click.echo(printable(sentence), err=True)
-        save_map(explorer.datasets, made, saved, result=result, colour_by=colour_by, max_pixels=max_pixels)
     how = f"{made.method} of {counted(made.landmarks, 'landmark')}" if made.landmarks else made.method
     names = ", ".join(printable(str(file)) for file in saved)
     click.echo(f"Map of {counted(len(made), 'image')} ({how}). Saved to {names}", err=True)

@@ -153,7 +153,10 @@ def _read(file: IO[bytes], size: int, stamp: Stamp, segments: Mapping[str, int])
         raise TypeError("no object")
     if _number(header["format"]) > FORMAT_VERSION:
         raise Unusable("a later version of clipdex made it")
-    if tuple(header["indexes"]) != stamp.indexes:
+    indexes = header["indexes"]
+    if not isinstance(indexes, list) or (not stamp.indexes and indexes):
+        raise ValueError("no map of one dataset")
+    if tuple(indexes) != stamp.indexes:
         return None
     if (header["model"], header["bits"]) != (stamp.model, stamp.bits):
         raise Unusable("it is of the hash keys of another model")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ PALETTE = (
     *("#b8930b", "#7755cc", "#e76f9c", "#887744", "#44aa88", "#99aa22"),
 )
 GREYS = {OTHERS: "#8b93a1", NONE: "#b9bec7"}
+_ITEMS_A_REPORT = 10_000
 
 Codes = npt.NDArray[np.uint8]
 
@@ -104,7 +105,12 @@ class MapPoints:
 
 
 def points_of(
-    datasets: Sequence[Dataset], dataset_map: DatasetMap, *, most_named: int = 0, result: Result | None = None
+    datasets: Sequence[Dataset],
+    dataset_map: DatasetMap,
+    *,
+    most_named: int = 0,
+    result: Result | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> MapPoints:
     """Read the items of a map.
 
@@ -120,6 +126,8 @@ def points_of(
         Number of items whose names are wanted, at most.
     result
         A query of these datasets, whose hits are shown.
+    progress
+        Called with what is counted, how much is done, and of how much.
     """
     count = len(dataset_map)
     places = np.empty((count, 2), np.float32)
@@ -138,6 +146,8 @@ def points_of(
             if chosen[number]:
                 named.append(Named(number, row.id, row.subset, dataset.name, row.labels, dataset.media(row)))
             number += 1
+            if progress is not None and not number % _ITEMS_A_REPORT:
+                progress("percent of the names read", 100 * number // count, 100)
     colourings = {
         LABEL: _by_labels(list(labels), of_labels),
         SUBSET: _by_names(list(subsets), of_subsets),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from clipdex.datasets.dataset import Dataset
@@ -64,6 +64,7 @@ def save_map(
     result: Result | None = None,
     colour_by: str | None = None,
     max_pixels: int = MAX_PIXELS,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> None:
     """Save a map in one or several files, each whole or not at all.
 
@@ -81,6 +82,8 @@ def save_map(
         ``label``, ``subset`` or ``dataset``; None takes what tells most.
     max_pixels
         Images of more pixels are shown as dots.
+    progress
+        Called with what is counted, how much is done, and of how much.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def save_map(
             keep_out_of_datasets(records, file.parent)
     points = None
     if set(kinds) & {PAGE, PICTURE}:
-        points = points_of(datasets, dataset_map, most_named=MOST_POINTS, result=result)
+        points = points_of(datasets, dataset_map, most_named=MOST_POINTS, result=result, progress=progress)
     for file, kind in zip(files, kinds, strict=True):
         try:
             with atomic_path(file) as temporary:
