@@ -82,10 +82,11 @@ def test_labels_beyond_the_colours_are_one_group(tmp_path):
     assert (colouring.names[-1], colouring.counts[-1]) == (OTHERS, 2)
 
 
-def test_what_is_the_same_for_all_colours_nothing(tmp_path):
+def test_what_is_the_same_for_all_colours_nothing_unless_it_is_asked_for(tmp_path):
     found = points(tmp_path, [row("a.jpg", "train"), row("b.jpg", "val")])
-    assert set(found.colourings) == {"subset"}
-    assert found.coloured_by("label") == "subset"
+    assert found.coloured_by(None) == "subset"
+    assert found.coloured_by("label") == "label"
+    assert found.colourings["label"].names == ("cat",)
 
 
 def test_each_dot_has_the_colour_of_its_group(tmp_path):
@@ -216,6 +217,12 @@ def test_a_picture_is_not_saved_where_a_build_would_take_it_for_an_image(tmp_pat
     with dataset.index, pytest.raises(OutputError, match="part of the dataset"):
         save_map([dataset], DatasetMap((one,), "t-SNE", 1), [tmp_path / "map.png"])
     assert not (tmp_path / "map.png").exists()
+
+
+def test_an_unknown_colouring_is_refused(tmp_path):
+    dataset, one = mapped(tmp_path, [row("a.jpg")])
+    with dataset.index, pytest.raises(OutputError, match="label, subset, dataset"):
+        save_map([dataset], DatasetMap((one,), "t-SNE", 1), [tmp_path / "map.html"], colour_by="size")
 
 
 def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path, monkeypatch):

@@ -81,7 +81,7 @@ class MapPoints:
     places
         float32 ``[n, 2]``: dataset by dataset, in item order.
     colourings
-        By ``label``, ``subset`` or ``dataset``; only those that tell points apart, or the first.
+        By ``label``, ``subset`` and ``dataset``.
     named
         Points that can be looked at, evenly drawn where they are not all.
     asked
@@ -98,10 +98,11 @@ class MapPoints:
     found: tuple[Found, ...]
 
     def coloured_by(self, wanted: str | None) -> str:
-        """Return the colouring that is wanted, or the one that tells most: by dataset, label, subset."""
-        if wanted is not None and wanted in self.colourings:
+        """Return the colouring that is wanted, or the first that tells points apart: by dataset, label, subset."""
+        if wanted is not None:
             return wanted
-        return next(name for name in (DATASET, LABEL, SUBSET) if name in self.colourings)
+        telling = (name for name in (DATASET, LABEL, SUBSET) if len(self.colourings[name].names) > 1)
+        return next(telling, DATASET)
 
 
 def points_of(
@@ -153,12 +154,11 @@ def points_of(
         SUBSET: _by_names(list(subsets), of_subsets),
         DATASET: _by_names([dataset.name for dataset in datasets], of_datasets),
     }
-    useful = {name: one for name, one in colourings.items() if len(one.names) > 1}
     names = ", ".join(dataset.name for dataset in datasets)
     return MapPoints(
         names,
         places,
-        useful or {DATASET: colourings[DATASET]},
+        colourings,
         tuple(named),
         "" if result is None else ", ".join(query.value for query in result.queries),
         () if result is None else tuple(_found(datasets, dataset_map, result)),

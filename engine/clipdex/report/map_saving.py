@@ -14,7 +14,7 @@ from clipdex.mapping.dataset_map import DatasetMap
 from clipdex.paths import expanded, quoted
 from clipdex.report.map_page import MOST_POINTS, map_page
 from clipdex.report.map_picture import draw_map
-from clipdex.report.map_points import points_of
+from clipdex.report.map_points import COLOURINGS, points_of
 from clipdex.report.save import free_name, keep_out_of_datasets
 from clipdex.search.result import Result
 from clipdex_indexes.storage.files import atomic_path
@@ -88,8 +88,10 @@ def save_map(
     Raises
     ------
     OutputError
-        When a file cannot be written, or would be taken for an image of a dataset.
+        When ``colour_by`` is none of these, or a file cannot be written or would be taken for an image of a dataset.
     """
+    if colour_by is not None and colour_by not in COLOURINGS:
+        raise OutputError(f"colour_by is {colour_by!r}, and must be one of {', '.join(COLOURINGS)}.")
     kinds = [file.suffix.lower() for file in files]
     records = [dataset.record for dataset in datasets]
     for file, kind in zip(files, kinds, strict=True):
