@@ -9,7 +9,7 @@ import pytest
 from clipdex import Explorer
 from clipdex.extras import optional
 
-HEAVY = ["openvino", "faiss", "numpy", "PIL", "tokenizers", "rich"]
+HEAVY = ["openvino", "faiss", "numpy", "PIL", "tokenizers", "rich", "starlette", "uvicorn", "jinja2", "clipdex_web"]
 
 
 def imported_by(code: str) -> set[str]:
@@ -44,6 +44,8 @@ def command(*arguments: str) -> str:
         command("project", "--help"),
         command("project", "run", "--help"),
         command("formats", "--help"),
+        command("view", "--help"),
+        command("serve", "--help"),
     ],
 )
 def test_help_and_plain_imports_load_nothing_heavy(code):
@@ -52,7 +54,7 @@ def test_help_and_plain_imports_load_nothing_heavy(code):
 
 def test_an_item_query_loads_no_encoder(photos):
     loaded = imported_by(command("query", str(photos), "--item", "plants/dahlia", "--output", "json"))
-    assert not loaded & {"openvino", "tokenizers", "rich"}
+    assert not loaded & {"openvino", "tokenizers", "rich", "starlette", "uvicorn", "jinja2"}
     assert "faiss" in loaded
 
 
@@ -114,9 +116,9 @@ def test_every_module_can_be_imported_without_the_packages_of_extras():
 import importlib, pkgutil, sys
 names = ["torch", "transformers", "open_clip", "safetensors", "pyarrow", "datumaro", "nncf", "openTSNE"]
 sys.modules.update(dict.fromkeys(names))
-import clipdex, clipdex_cli, clipdex_indexes
-for package in (clipdex, clipdex_cli, clipdex_indexes):
+import clipdex, clipdex_cli, clipdex_indexes, clipdex_web
+for package in (clipdex, clipdex_cli, clipdex_indexes, clipdex_web):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 """
-    assert {"clipdex", "clipdex_cli", "clipdex_indexes"} <= imported_by(code)
+    assert {"clipdex", "clipdex_cli", "clipdex_indexes", "clipdex_web"} <= imported_by(code)

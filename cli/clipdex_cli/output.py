@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,7 +33,9 @@ def show(result: Result, output: str, *, null: bool = False) -> None:
         # A path that is no UTF-8 is escaped, so that the JSON is.
         write(result.to_json() + "\n", errors="backslashreplace")
     elif output == "csv":
-        _show_csv(result)
+        from clipdex.report.rows import csv_of
+
+        write(csv_of(result))
     elif output == "paths":
         end = "\0" if null else "\n"
         write("".join(hit.path + end for hit in result.hits))
@@ -48,17 +48,6 @@ def write(text: str, *, errors: str = "surrogateescape") -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", errors=errors))
     sys.stdout.buffer.flush()
-
-
-def _show_csv(result: Result) -> None:
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    more = _values(result)
-    writer.writerow(["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", *more])
-    for hit, *values in zip(result.hits, *more.values(), strict=True):
-        known = [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
-        writer.writerow([*known, *values])
-    write(stream.getvalue())
 
 
 def _show_table(result: Result) -> None:
@@ -78,9 +67,11 @@ def size(count: int) -> str:
 
 
 def _columns(result: Result) -> dict[str, list[str]]:
+    from clipdex.report.rows import more_values
+
     hits = result.hits
     columns = {"rank": [str(hit.rank) for hit in hits], "distance": [str(hit.distance) for hit in hits]}
-    for name, values in _values(result).items():
+    for name, values in more_values(result).items():
         columns[name] = ["" if value is None else f"{value:.4g}" for value in values]
     if sum(not query.negative for query in result.queries) > 1:
         names = [printable(_short_name(query)) for query in result.queries]
@@ -94,12 +85,6 @@ def _columns(result: Result) -> dict[str, list[str]]:
     if any(hit.missing for hit in hits):
         columns["image"] = ["missing" if hit.missing else "" for hit in hits]
     return columns
-
-
-def _values(result: Result) -> dict[str, list[float | None]]:
-    """Return the values that hits have beside the distance, if any hit has them."""
-    both = {"score": [hit.score for hit in result.hits], "merged": [hit.merged for hit in result.hits]}
-    return {name: values for name, values in both.items() if any(value is not None for value in values)}
 
 
 def _short_name(query: QueryRecord) -> str:

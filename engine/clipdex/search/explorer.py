@@ -23,6 +23,7 @@ from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
 from clipdex.search.filtering import selections_of
 from clipdex.search.finding import find_item
+from clipdex.search.listing import ListedItem, Listing, listed_item
 from clipdex.search.queries import (
     DatasetItem,
     ItemQuery,
@@ -347,6 +348,28 @@ class Explorer:
         self._require_open()
         return map_of(self.datasets, renew=renew, progress=progress)
 
+    def listing(self, filter: ItemFilter | None = None) -> Listing:
+        """Return the items that pass a filter, to be looked through from any place on.
+
+        Raises
+        ------
+        QueryError
+            When the filter has a name that no dataset, subset or label has.
+        """
+        self._require_open()
+        return Listing(self.datasets, filter)
+
+    def listed(self, dataset: str, subset: str, item_id: str) -> ListedItem:
+        """Return the item with exactly this id, of this subset and dataset; ``item`` finds it by less.
+
+        Raises
+        ------
+        ItemNotFound
+            When there is none.
+        """
+        self._require_open()
+        return listed_item(self.datasets, dataset, subset, item_id)
+
     def _check_models(self, model: str | None) -> None:
         require_same_model(self.datasets)
         first = self.datasets[0]
@@ -370,6 +393,17 @@ class Explorer:
             if self._loaded is None:
                 self._loaded = self._load_encoder()
             return self._loaded
+
+    def load_model(self) -> Encoder:
+        """Load the model now, and return its encoder: the first query with a text or an image need not wait for it.
+
+        Raises
+        ------
+        ModelError
+            When the model of the indexes cannot be used.
+        """
+        self._require_open()
+        return self._the_encoder()
 
     def encoder_for_many(self) -> Encoder:
         """Return an encoder of the model of the indexes that hashes many images, as a build does.
