@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, help="folders of class folders, for the second table")
     parser.add_argument(
-        "--keys", type=int, nargs="+", default=[100_000, 1_000_000], metavar="N", help="numbers of keys"
+        "--keys", type=int, nargs="*", default=[100_000, 1_000_000], metavar="N", help="numbers of made-up keys"
     )
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)  # a process of its own
     arguments = parse(parser, keys=[600])
@@ -50,7 +50,8 @@ def main() -> None:
             keys, groups = clustered(number + number // 10)
             rows += [in_a_process(Path(scratch, f"{number}-{way}"), keys, groups, way, number) for way in _WAYS]
     header = ["keys, way", "first map, s", "CPU s", "a tenth more, s", "kept, s", "memory, MB"]
-    show_table([*header, "15 nearest, same group", "15 nearest keys among 100"], rows)
+    if rows:
+        show_table([*header, "15 nearest, same group", "15 nearest keys among 100"], rows)
     if arguments.folders:
         real = [row for folder in arguments.folders for row in of_folder(folder)]
         show_table(["images, way", "15 nearest, same class", "15 nearest keys among 100", "same class, by keys"], real)
