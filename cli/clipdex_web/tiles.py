@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from clipdex.search.hit import Hit
 from clipdex.search.listing import ListedItem
-from clipdex.search.result import Hit, QueryRecord, Result
+from clipdex.search.result import QueryRecord, Result
 from clipdex_web.collection import Collection, name_of
 from clipdex_web.schema import LARGE, THUMBNAIL
 from clipdex_web.state import IMAGE, ITEM, Chip, ItemName, State

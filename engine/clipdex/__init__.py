@@ -1,8 +1,8 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
 ``build`` makes an index, and ``plan_build`` says what it would do. ``Explorer`` searches it, ``save_result`` saves
-pictures of a ``Result`` and ``save_map`` a map, ``join`` makes one index of several, ``open_project`` reads a project.
-Every error is a ``ClipdexError``; ``clipdex.errors`` lists them.
+pictures of a ``Result``, ``save_html`` a page of it, and ``save_map`` a map. ``join`` makes one index of several,
+``open_project`` reads a project. Every error is a ``ClipdexError``; ``clipdex.errors`` lists them.
 
 Importing this package is fast: the first call that needs NumPy, FAISS or OpenVINO imports it.
 """
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
     from clipdex.errors import ClipdexError
     from clipdex.mapping.dataset_map import DatasetMap
     from clipdex.projects.reading import open_project
+    from clipdex.report.html_page import save_html
     from clipdex.report.map_saving import save_map
     from clipdex.report.save import save_result
     from clipdex.search.duplicate_settings import DuplicateSettings
     from clipdex.search.duplicates import find_duplicates
     from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.explorer import Explorer
+    from clipdex.search.hit import Hit
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
-    from clipdex.search.result import Hit, Result, read_result
+    from clipdex.search.result import Result, read_result
     from clipdex_indexes import ItemFilter
 
 _LAZY = {
@@ -57,11 +59,12 @@ _LAZY = {
     "ItemFilter": "search.filtering",
     "SearchRequest": "search.request",
     "Result": "search.result",
-    "Hit": "search.result",
+    "Hit": "search.hit",
     "read_result": "search.result",
     "find_duplicates": "search.duplicates",
     "DuplicateSettings": "search.duplicate_settings",
     "DuplicatesResult": "search.duplicates_result",
+    "save_html": "report.html_page",
     "save_result": "report.save",
     "DatasetMap": "mapping.dataset_map",
     "save_map": "report.map_saving",
@@ -83,6 +86,7 @@ __all__ = [
     "DuplicateSettings",
     "DuplicatesResult",
     "save_result",
+    "save_html",
     "DatasetMap",
     "save_map",
     "build",

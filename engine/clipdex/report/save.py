@@ -26,7 +26,8 @@ from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
 from clipdex.report.query_images import SUFFIXES, own_images, with_files
 from clipdex.report.sheet import draw_sheet
-from clipdex.search.result import Hit, Result
+from clipdex.search.hit import Hit
+from clipdex.search.result import Result
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, atomic_path, atomic_write
 
 DEFAULT_FOLDER = "explore_result"

@@ -23,6 +23,7 @@ from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
 from clipdex.search.filtering import selections_of
 from clipdex.search.finding import find_item
+from clipdex.search.hit import Hit
 from clipdex.search.listing import ListedItem, Listing, listed_item
 from clipdex.search.queries import (
     DatasetItem,
@@ -35,9 +36,10 @@ from clipdex.search.queries import (
 from clipdex.search.ranking import Ranked, rank
 from clipdex.search.request import SearchRequest, checked_topk
 from clipdex.search.resolving import Asked, Resolver, by_id
-from clipdex.search.result import Hit, Result
+from clipdex.search.result import Result
 from clipdex.search.warning import warnings_of_paths
-from clipdex.wording import type_of
+from clipdex.showing import notebook_html
+from clipdex.wording import counted, printable, shortened, type_of
 from clipdex_indexes import ItemFilter, ItemRow, Location
 from clipdex_indexes.filters import describe
 
@@ -140,6 +142,17 @@ class Explorer:
     def __len__(self) -> int:
         return sum(map(len, self.datasets))
 
+    def __repr__(self) -> str:
+        if self._closed:
+            return "<Explorer: closed>"
+        names = [f"{dataset.name} ({counted(len(dataset), 'image')})" for dataset in self.datasets]
+        model = self.datasets[0].index.manifest.model.name
+        return f"<Explorer: {shortened(printable(', '.join(names)))}, model {model!r}>"
+
+    def _repr_html_(self) -> str | None:
+        # A notebook shows the text of a closed one.
+        return None if self._closed else notebook_html(self)
+
     def close(self) -> None:
         """Close the indexes. A closed explorer answers nothing."""
         self._closed = True
@@ -194,8 +207,8 @@ class Explorer:
         Parameters
         ----------
         query
-            A text (``str``), an image (``Path`` or ``PIL.Image.Image``), an item (``DatasetItem`` or ``ItemQuery``), or
-            a list that mixes them.
+            A text (``str``), an image (``Path``, ``PIL.Image.Image``, the ``bytes`` of a file, or an array of pixels as
+            ``ImageQuery`` takes it), an item (``DatasetItem``, ``ItemQuery`` or a ``Hit``), or a list that mixes them.
         topk
             Number of hits; all items where there are fewer. None takes that of the explorer.
         exclude_self

@@ -39,8 +39,8 @@ class SearchRequest:
     Attributes
     ----------
     queries
-        What is searched for, in order; at least one. A single query, a ``str``, a path or a PIL image is taken for a
-        query, as ``Explorer.explore_topk`` does.
+        What is searched for, in order; at least one. A single query is taken too, and what ``Explorer.explore_topk``
+        takes for one.
     negative
         Queries like those: items like these are pushed away.
     topk
