@@ -12,7 +12,6 @@ import io
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from clipdex.defaults import MAX_PIXELS
 from clipdex.report.drawing import DECODING, thumbnail
+from clipdex.report.html_templates import packaged, render
 from clipdex.report.map_points import Colouring, MapPoints, Named
 from clipdex.wording import counted
 
@@ -63,8 +63,6 @@ def map_page(
 
 
 def _page(points: MapPoints, named: Sequence[Named], pictures: Sequence[str], by: str, notes: Sequence[str]) -> str:
-    import jinja2
-
     sentences = list(notes)
     if len(named) < len(points.places):
         sentences.append(
@@ -75,18 +73,14 @@ def _page(points: MapPoints, named: Sequence[Named], pictures: Sequence[str], by
         sentences.append(f"{counted(unread, 'image')} could not be read, and shown as a dot.")
     if len(points.found) > _MOST_FOUND:
         sentences.append(f"The first {_MOST_FOUND} of {len(points.found):,} hits are marked.")
-    style, script = (
-        files("clipdex.report").joinpath("map_page_files", name).read_text(encoding="utf-8")
-        for name in ("page.css", "page.js")
-    )
+    style, script = (packaged(name) for name in ("map.css", "map.js"))
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     # The template marks as safe what is ours alone.
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    template = files("clipdex.report").joinpath("map_page_files", "page.html").read_text(encoding="utf-8")
-    return environment.from_string(template).render(
+    return render(
+        "map.html",
         policy=policy,
         title=points.title,
         total=counted(len(points.places), "image"),
