@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -95,23 +95,14 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         raise click.UsageError(f"-k is {given['topk']}, and must be at least 1.")
     if given["no_prompt"] and given["prompt_ensemble"]:
         raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
-    from clipdex import ImageQuery, ItemQuery, SearchRequest, TextQuery
+    from clipdex import SearchRequest
 
     wanted = options.filter_of(given)
 
-    @functools.cache
-    def sent() -> ImageQuery:
-        return ImageQuery(read_image(), STANDARD_INPUT)
-
-    def query(name: str, value: str) -> Query:
-        if name.endswith("texts"):
-            return TextQuery(value)
-        if name.endswith("images"):
-            return sent() if value == STANDARD_INPUT else ImageQuery(value)  # type: ignore[arg-type]  # not mangled
-        return ItemQuery(value, given["item_subsets"])
-
+    made = queries_of(order, given["item_subsets"])
     queries, negative = (
-        tuple(query(name, value) for name, value in order if name.startswith("not_") == away) for away in (False, True)
+        tuple(query for query, (name, _) in zip(made, order, strict=True) if name.startswith("not_") == away)
+        for away in (False, True)
     )
     return SearchRequest(
         queries,
@@ -124,6 +115,32 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         prompting="none" if given["no_prompt"] else "ensemble" if given["prompt_ensemble"] else "auto",
         exclude_self=given["exclude_self"],
     )
+
+
+def queries_of(order: Sequence[tuple[str, str]], item_subsets: tuple[str, ...] = ()) -> tuple[Query, ...]:
+    """Return the queries of a command line, in order.
+
+    Parameters
+    ----------
+    order
+        Their values with the names of their parameters, such as ``texts`` or ``not_images``.
+    item_subsets
+        The subsets of the items among them.
+    """
+    from clipdex import ImageQuery, ItemQuery, TextQuery
+
+    @functools.cache
+    def sent() -> ImageQuery:
+        return ImageQuery(read_image(), STANDARD_INPUT)
+
+    def query(name: str, value: str) -> Query:
+        if name.endswith("texts"):
+            return TextQuery(value)
+        if name.endswith("images"):
+            return sent() if value == STANDARD_INPUT else ImageQuery(value)  # type: ignore[arg-type]  # not mangled
+        return ItemQuery(value, item_subsets)
+
+    return tuple(query(name, value) for name, value in order)
 
 
 def _hint_of(targets: tuple[str, ...]) -> str:

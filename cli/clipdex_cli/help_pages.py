@@ -45,6 +45,7 @@ _GROUPS = {
             "limit",
             "verbose",
             "quiet",
+            "renew",
         ),
     ),
     "Model and device": ("model", "device", "precision"),

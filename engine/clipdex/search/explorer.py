@@ -50,6 +50,8 @@ from clipdex_indexes.filters import describe
 
 if TYPE_CHECKING:
     from clipdex.building.settings import BuildSettings
+    from clipdex.mapping.dataset_map import DatasetMap
+    from clipdex.mapping.making import Progress
 
 Keys = npt.NDArray[np.uint8]
 
@@ -488,6 +490,23 @@ class Explorer:
             else:
                 tags.update((ItemKey(number, *item), names) for item, names in known.items())
         return tags, problems
+
+    def map(self, *, renew: bool = False, progress: Progress | None = None) -> DatasetMap:
+        """Return the map of the datasets: a place in the plane for every item, with like items near each other.
+
+        It is kept beside the index, and new items are placed on it; see ``clipdex.mapping``.
+
+        Parameters
+        ----------
+        renew
+            Lay the map out anew: old items move.
+        progress
+            Called with what is counted, how much is done, and of how much.
+        """
+        from clipdex.mapping.making import map_of
+
+        self._require_open()
+        return map_of(self.datasets, renew=renew, progress=progress)
 
     def listing(self, filter: ItemFilter | None = None) -> Listing:
         """Return the items that pass a filter, to be looked through from any place on.
