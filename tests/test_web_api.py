@@ -86,6 +86,7 @@ def test_what_the_document_says_of_answers_is_true(web):
         ("/info", "get"): web.get("/api/v1/info"),
         ("/search", "post"): search(web, queries=[text("a dog"), sent.json()]),
         ("/items", "get"): web.get("/api/v1/items"),
+        ("/duplicates", "get"): web.get("/api/v1/duplicates", params={"max_distance": 100}),
         ("/item", "get"): web.get("/api/v1/item", params=DAHLIA),
         ("/uploads", "post"): sent,
         ("/thumbnail", "get"): web.get("/api/v1/thumbnail", params=DAHLIA),

@@ -14,8 +14,10 @@ from starlette.types import ASGIApp
 
 from clipdex.errors import ClipdexError
 from clipdex_web.api import Api
-from clipdex_web.pages import STATIC, Pages
+from clipdex_web.duplicates_routes import DuplicatesRoutes
+from clipdex_web.pages import Pages
 from clipdex_web.problems import Refused, problem, status_and_message
+from clipdex_web.rendering import STATIC
 from clipdex_web.safety import API, Guard
 from clipdex_web.site import Site
 from clipdex_web.work import Busy, ClientGone
@@ -34,6 +36,7 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
         As ``Guard`` has them.
     """
     pages = Pages(site)
+    duplicates = DuplicatesRoutes(site)
 
     def answer(request: Request, error: Exception) -> Response:
         if not request.url.path.startswith(API):
@@ -45,9 +48,10 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
     errors = (ClipdexError, Refused, Busy, ClientGone, HTTPException, Exception)
     inner = Starlette(
         routes=[
-            Mount(_VERSION, routes=Api(site).routes()),
+            Mount(_VERSION, routes=[*Api(site).routes(), *duplicates.api()]),
             Mount("/static", StaticFiles(directory=STATIC)),
             *pages.routes(),
+            *duplicates.pages(),
         ],
         exception_handlers=dict.fromkeys(errors, answer),
     )

@@ -8,6 +8,7 @@ from typing import Any
 from clipdex.version import VERSION
 from clipdex_web.schema import (
     DEFINITIONS,
+    DUPLICATES_PARAMETERS,
     FILTER_PARAMETERS,
     ITEM_PARAMETERS,
     PAGE_PARAMETERS,
@@ -42,6 +43,15 @@ def document() -> Object:
                 )
             },
             "/items": {"get": _read("Look through all items, page by page.", "Items", items, required=())},
+            "/duplicates": {
+                "get": _read(
+                    "Groups of images that are the same, or nearly the same, the largest first.",
+                    "Duplicates",
+                    {**DUPLICATES_PARAMETERS, **PAGE_PARAMETERS},
+                    required=(),
+                    long=True,
+                )
+            },
             "/item": {"get": _read("One item, with its hash key.", "Item", ITEM_PARAMETERS)},
             "/thumbnail": {
                 "get": _read(
@@ -71,7 +81,12 @@ def _schema(name: str) -> Object:
 
 
 def _read(
-    summary: str, answer: str | Object, parameters: Mapping[str, Object], required: tuple[str, ...] | None = None
+    summary: str,
+    answer: str | Object,
+    parameters: Mapping[str, Object],
+    required: tuple[str, ...] | None = None,
+    *,
+    long: bool = False,
 ) -> Object:
     needed = tuple(parameters) if required is None else required
     described = [
@@ -84,7 +99,13 @@ def _read(
         }
         for name, schema in parameters.items()
     ]
-    return {"summary": summary, "parameters": described, "responses": _responses(answer)}
+    responses = _responses(answer)
+    if long:
+        responses["202"] = {
+            "description": "Not yet done: ask again.",
+            "content": {JSON: {"schema": _schema("Counting")}},
+        }
+    return {"summary": summary, "parameters": described, "responses": responses}
 
 
 def _of_parameter(schema: Object, name: str) -> Object:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -15,25 +13,21 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from clipdex import __version__
-from clipdex.defaults import MERGES
 from clipdex.errors import ClipdexError, QueryError
 from clipdex.search.result import Result
-from clipdex.wording import counted
 from clipdex_web import exports
-from clipdex_web.api import attachment
-from clipdex_web.collection import READY, Collection
+from clipdex_web.collection import Collection
 from clipdex_web.equivalents import command_line, json_of, python_of
 from clipdex_web.pictures import MEDIA_TYPE
-from clipdex_web.problems import Refused, headers_of, status_and_message, title_of
-from clipdex_web.schema import MOST_HITS, THUMBNAIL
+from clipdex_web.problems import Refused, status_and_message, title_of
+from clipdex_web.reading import attachment
+from clipdex_web.rendering import Rendering
+from clipdex_web.schema import THUMBNAIL
 from clipdex_web.site import Site
-from clipdex_web.state import AWAY, IMAGE, ITEM, ItemName, State
+from clipdex_web.state import IMAGE, ITEM, ItemName, State
 from clipdex_web.tiles import Tile, chip_views, tiles_of_hits, tiles_of_items
 from clipdex_web.uploads import MOST_BYTES
 
-TEMPLATES = Path(__file__).parent / "templates"
-STATIC = Path(__file__).parent / "static"
 # Of these, a page lists so many of each kind; others are typed.
 _FACETS_SHOWN = 40
 _NEIGHBOURS = 12
@@ -52,23 +46,7 @@ class Pages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._templates = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals.update(
-            version=__version__,
-            counted=counted,
-            merges=MERGES,
-            most_hits=MOST_HITS,
-            ready=READY,
-            away=AWAY,
-            item_kind=ITEM,
-        )
-        self._templates.filters["bytes"] = _bytes
+        self._page = Rendering(site).page
 
     def routes(self) -> list[Route]:
         """Return where each page is."""
@@ -232,16 +210,6 @@ class Pages:
         status, message = status_and_message(error)
         return self._page("problem.html", status, title=title_of(status), message=message)
 
-    def _page(self, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
-        text = self._templates.get_template(template).render(
-            model=self._collection.model,
-            datasets=[dataset.record for dataset in self._collection.explorer.datasets],
-            **values,
-        )
-        # A path need not be valid Unicode.
-        content = text.encode(errors="backslashreplace")
-        return Response(content, status, headers_of(status), "text/html; charset=utf-8")
-
 
 def _pages_near(page: int, last: int) -> list[int]:
     """Return the numbers of pages to offer: the first, the last, and those around the one that is shown."""
@@ -254,10 +222,3 @@ def _moment(nanoseconds: int) -> str:
         return f"{datetime.fromtimestamp(nanoseconds / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError, OSError):
         return "unknown"
-
-
-def _bytes(count: int) -> str:
-    """Write a number of bytes for people."""
-    if count < 1000:
-        return counted(count, "byte")
-    return f"{count / 1000:,.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"

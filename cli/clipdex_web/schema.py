@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from clipdex.defaults import MERGES, PROMPTINGS
+from clipdex.search.duplicate_settings import DATASETS, LINKAGES, SUBSETS
 from clipdex_indexes import ItemFilter
 
 MOST_HITS = 10_000
@@ -13,6 +14,7 @@ MOST_QUERIES = 32
 MOST_FILTERS = 200
 MOST_TEXT = 10_000
 MOST_ITEMS = 1000
+MOST_MARKED = 10_000
 UPLOAD_PATTERN = "^[0-9a-f]{64}$"
 SIZES = (256, 512, 1600)
 THUMBNAIL = SIZES[0]
@@ -69,6 +71,22 @@ SIZE_PARAMETER: Object = {
 PAGE_PARAMETERS: dict[str, Object] = {
     "limit": _number("The most items that are returned.", 1, most=MOST_ITEMS),
     "cursor": _text("Where to go on: next of the answer before.", maxLength=64),
+}
+
+DUPLICATES_PARAMETERS: dict[str, Object] = {
+    "max_distance": _number("Greatest distance of near images, in bits; one bit in 32 by default.", most=1 << 20),
+    "across": {
+        "type": "string",
+        "enum": [SUBSETS, DATASETS],
+        "description": "Only groups with images of several subsets or datasets.",
+    },
+    "identical": {"type": "boolean", "description": "Only files with the same content."},
+    "keep": _text("What is kept of a group: first, largest, oldest, newest, or a pattern.", maxLength=1000),
+    "linkage": {
+        "type": "string",
+        "enum": list(LINKAGES),
+        "description": "single: each image is near another one of its group. complete: near all of them.",
+    },
 }
 
 DEFINITIONS: dict[str, Object] = {
@@ -171,6 +189,28 @@ DEFINITIONS: dict[str, Object] = {
         },
         ("total", "items"),
     ),
+    "Counting": _object(
+        "Work that goes on: ask again.",
+        {
+            "counting": _text("What is counted."),
+            "done": _number("How much of it is done."),
+            "total": _number("Of how much; 0 before it begins."),
+        },
+        ("counting", "done", "total"),
+    ),
+    "Duplicates": {
+        "type": "object",
+        "description": "Groups of duplicates, as clipdex duplicates --output json prints them, a page at a time.",
+        "properties": {
+            "schema": {"type": "integer", "enum": [1]},
+            "max_distance": _number("Two images are near when they differ in at most so many bits."),
+            "total_groups": _number("Number of all groups."),
+            "total_items": _number("Number of the images in them."),
+            "groups": _list({"type": "object"}, "Groups, the largest first; number is their place among all."),
+            "next": _text("The cursor of the next page; not there at the end."),
+        },
+        "required": ["schema", "max_distance", "total_groups", "total_items", "groups"],
+    },
     "Upload": _object(
         "An image that was uploaded, to be asked with.",
         {"kind": {"type": "string", "const": "upload"}, "value": _text("Its name.", pattern=UPLOAD_PATTERN)},

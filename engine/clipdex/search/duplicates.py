@@ -52,6 +52,20 @@ def default_distance(bits: int) -> int:
     return bits // 32
 
 
+def distance_of(settings: DuplicateSettings, bits: int) -> int:
+    """Return the greatest distance of near items that settings ask for, of hash keys of some bits.
+
+    Raises
+    ------
+    QueryError
+        When no two keys can be as far apart.
+    """
+    distance = default_distance(bits) if settings.max_distance is None else settings.max_distance
+    if not 0 <= distance <= bits:
+        raise QueryError(f"the distance is {distance}, and must be from 0 to {bits}, the bits of a hash key.")
+    return distance
+
+
 def find_duplicates(
     *targets: Target,
     index: str | os.PathLike[str] | None = None,
@@ -86,10 +100,7 @@ def find_duplicates(
     """
     settings = DuplicateSettings(**wanted)
     with Explorer(*targets, index=index) as explorer:
-        bits = explorer.datasets[0].index.manifest.model.bits
-        distance = default_distance(bits) if settings.max_distance is None else settings.max_distance
-        if not 0 <= distance <= bits:
-            raise QueryError(f"the distance is {distance}, and must be from 0 to {bits}, the bits of a hash key.")
+        distance = distance_of(settings, explorer.datasets[0].index.manifest.model.bits)
         report = progress or _no_progress
         oriented = None
         if settings.transforms:
