@@ -37,7 +37,7 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
 
     def answer(request: Request, error: Exception) -> Response:
         if not request.url.path.startswith(API):
-            return pages.problem(error)
+            return pages.problem(error, request.url.path)
         if isinstance(error, HTTPException):
             return problem(error.status_code, "there is no such address, or it takes another method.", error.headers)
         return problem(*status_and_message(error))
