@@ -141,7 +141,7 @@ def test_filters_narrow_what_is_looked_through_and_what_is_found(see, photos):
 
 
 def test_a_page_does_not_wait_for_counts_that_take_long(site, see, monkeypatch):
-    monkeypatch.setattr(site.site.collection, "facets", lambda: None)
+    monkeypatch.setattr(site.site.collection, "facets", lambda wanted=None: None)
     page = see("/?label=food")
     assert "being counted" in page.text
     assert page.all("input", name="label", type="hidden", value="food")
@@ -182,6 +182,8 @@ def test_an_address_that_means_nothing_is_refused(web, query):
         f"/item?show={DAHLIA}&text=a+dog",
         "/nowhere",
         "/duplicates?max_distance=100",
+        "/map",
+        "/tags",
     ],
 )
 def test_every_link_is_relative_and_stays_below_the_prefix(web, place):

@@ -2,8 +2,9 @@
 
 From the bottom up: ``checking`` and ``schema`` say what a request may be, ``state`` turns an address into a request of
 the engine and back, ``kept`` and ``uploads`` hold files, ``pictures`` makes thumbnails, ``work`` bounds what runs at
-once, ``long_work`` does in the background what takes longer than a page should wait, ``collection`` and ``duplicates``
-ask the engine, ``exports`` and ``equivalents`` write answers for elsewhere, ``problems`` turns errors into answers,
-``reading`` and ``rendering`` read requests and fill in templates, ``api``, ``pages`` and the ``*_routes`` are the
-faces, ``safety`` guards them, ``app`` puts them together, and ``serving`` binds the port.
+once, ``long_work`` does in the background what takes longer than a page should wait, ``collection``, ``facets`` and
+``duplicates`` ask the engine, ``requested`` reads requests of programs, ``chart`` and ``area`` reckon for drawings,
+``exports`` and ``equivalents`` write answers for elsewhere, ``problems`` turns errors into answers, ``reading`` and
+``rendering`` read requests and fill in templates, ``api``, ``pages`` and the ``*_routes`` are the faces, ``safety``
+guards them, ``app`` puts them together, and ``serving`` binds the port.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -14,18 +14,14 @@ from clipdex.errors import ImageError, QueryError
 from clipdex.media.decoding import image_format
 from clipdex.media.opening import open_media
 from clipdex.search.listing import ListedItem
-from clipdex.search.queries import DatasetItem, ImageQuery, Query
-from clipdex.search.request import SearchRequest, query_from_dict
 from clipdex_indexes import ItemFilter
-from clipdex_web.checking import check, from_text
 from clipdex_web.openapi import JSON, document
 from clipdex_web.pictures import MEDIA_TYPE
-from clipdex_web.reading import as_json, attachment, body_of, checked, cursor_of, parameters_of, place_of, read_json
+from clipdex_web.reading import MOST_JSON, as_json, attachment, body_of, checked, cursor_of, parameters_of, place_of
+from clipdex_web.requested import filters_of, read_request, request_of
 from clipdex_web.schema import (
-    DEFINITIONS,
     FILTER_PARAMETERS,
     ITEM_PARAMETERS,
-    MOST_FILTERS,
     PAGE_PARAMETERS,
     SIZE_PARAMETER,
     THUMBNAIL,
@@ -35,7 +31,6 @@ from clipdex_web.site import Site
 from clipdex_web.state import PER_PAGE, ItemName
 from clipdex_web.uploads import MOST_BYTES
 
-_MOST_JSON = 2 << 20
 _A_WHILE = "private, max-age=600"
 _BLOCK = 1 << 20
 
@@ -86,27 +81,13 @@ class Api:
 
     async def _search(self, request: Request) -> Response:
         parameters_of(request, {})
-        body = await body_of(request, _MOST_JSON)
+        body = await body_of(request, MOST_JSON)
         return Response(await self._site.asking.run(request, self._searched, body), media_type=JSON)
 
     def _searched(self, body: bytes) -> str:
-        asked = read_json(body)
-        check(asked, DEFINITIONS["SearchRequest"], DEFINITIONS)
-        result = self._site.collection.explorer.search(self._request(asked))
+        asked = read_request(body)
+        result = self._site.collection.explorer.search(request_of(self._site.collection, asked))
         return as_json({**result.to_dict(), "request": asked})
-
-    def _request(self, asked: Mapping[str, Any]) -> SearchRequest:
-        queries, negative = (tuple(map(self._query, asked.get(name, ()))) for name in ("queries", "negative"))
-        settings = {name: value for name, value in asked.items() if name not in ("schema", "queries", "negative")}
-        if "filter" in settings:
-            settings["filter"] = _filter(settings["filter"])
-        return SearchRequest(queries, negative, **settings)
-
-    def _query(self, asked: Mapping[str, Any]) -> Query | DatasetItem:
-        if asked["kind"] == "upload":
-            name = asked["value"]
-            return ImageQuery(self._site.collection.uploads.read(name), f"upload {name[:12]}")
-        return query_from_dict(asked)
 
     async def _upload(self, request: Request) -> Response:
         parameters_of(request, {})
@@ -115,20 +96,11 @@ class Api:
         return Response(as_json({"kind": "upload", "value": name}), 201, media_type=JSON)
 
     async def _items(self, request: Request) -> Response:
-        filters: dict[str, list[str]] = {}
-        rest: list[tuple[str, str]] = []
-        for name, value in request.query_params.multi_items():
-            if name in FILTER_PARAMETERS:
-                from_text(value, FILTER_PARAMETERS[name], name)
-                filters.setdefault(name, []).append(value)
-            else:
-                rest.append((name, value))
-        if sum(map(len, filters.values())) > MOST_FILTERS:
-            raise QueryError(f"the address has more than {MOST_FILTERS} filters.")
+        wanted, rest = filters_of(request)
         values = checked(rest, PAGE_PARAMETERS, (*PAGE_PARAMETERS, *FILTER_PARAMETERS))
         start = place_of(values["cursor"]) if "cursor" in values else 0
         return Response(
-            await self._site.asking.run(request, self._listed, _filter(filters), start, values.get("limit", PER_PAGE)),
+            await self._site.asking.run(request, self._listed, wanted, start, values.get("limit", PER_PAGE)),
             media_type=JSON,
         )
 
@@ -213,10 +185,3 @@ def _named(request: Request, more: Mapping[str, Object] | None = None) -> tuple[
         if name not in values:
             raise QueryError(f"the address has no {name}: an item is named by {', '.join(ITEM_PARAMETERS)}.")
     return ItemName(*(values.pop(name) for name in ITEM_PARAMETERS)), values
-
-
-def _filter(values: Mapping[str, Sequence[str]]) -> ItemFilter:
-    try:
-        return ItemFilter(**{name: tuple(many) for name, many in values.items()})
-    except ValueError as error:
-        raise QueryError(str(error)) from error

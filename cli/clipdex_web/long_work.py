@@ -71,6 +71,11 @@ class LongWork:
             self.forget(question)
         return cast(_Value, job.answer.result())
 
+    def knows(self, question: Hashable) -> bool:
+        """Tell whether work was asked for, and is not forgotten."""
+        with self._lock:
+            return question in self._jobs
+
     def forget(self, question: Hashable) -> None:
         """Drop what was made, so that it is made anew; what is being made goes on."""
         with self._lock:

@@ -9,6 +9,7 @@ from clipdex.version import VERSION
 from clipdex_web.schema import (
     DEFINITIONS,
     DUPLICATES_PARAMETERS,
+    FACETS_PARAMETERS,
     FILTER_PARAMETERS,
     ITEM_PARAMETERS,
     PAGE_PARAMETERS,
@@ -51,6 +52,24 @@ def document() -> Object:
                     required=(),
                     long=True,
                 )
+            },
+            "/facets": {
+                "get": _read(
+                    "Count the items of each label, tag, subset and dataset.",
+                    "Facets",
+                    {**FACETS_PARAMETERS, **FILTER_PARAMETERS},
+                    required=(),
+                    long=True,
+                ),
+                "post": _send("Count the hits of a search.", "Facets", JSON, _schema("SearchRequest")),
+            },
+            "/histogram": {
+                "post": _send("Count all items by their distance.", "Histogram", JSON, _schema("SearchRequest"))
+            },
+            "/map": {"get": _read("The map, where there is one.", "Map", {}, long=True)},
+            "/tags": {
+                "get": _read("The tags.", "Tags", {}),
+                "post": _send("Give items a tag, or take it away.", "TagChanged", JSON, _schema("TagChange")),
             },
             "/item": {"get": _read("One item, with its hash key.", "Item", ITEM_PARAMETERS)},
             "/thumbnail": {

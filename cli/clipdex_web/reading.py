@@ -16,6 +16,8 @@ from clipdex_web.checking import from_text
 from clipdex_web.problems import Refused
 from clipdex_web.schema import Object
 
+MOST_JSON = 2 << 20
+
 
 def attachment(name: str) -> str:
     """Return the header that makes a browser save an answer under a name."""

@@ -41,6 +41,7 @@ class Rendering:
         )
         self._templates.globals.update(
             version=__version__,
+            up="",
             counted=counted,
             merges=MERGES,
             most_hits=MOST_HITS,

@@ -15,6 +15,7 @@ MOST_FILTERS = 200
 MOST_TEXT = 10_000
 MOST_ITEMS = 1000
 MOST_MARKED = 10_000
+MOST_TAGGED = 100_000
 UPLOAD_PATTERN = "^[0-9a-f]{64}$"
 SIZES = (256, 512, 1600)
 THUMBNAIL = SIZES[0]
@@ -73,6 +74,15 @@ PAGE_PARAMETERS: dict[str, Object] = {
     "cursor": _text("Where to go on: next of the answer before.", maxLength=64),
 }
 
+FACETS_PARAMETERS: dict[str, Object] = {
+    "kind": {
+        "type": "string",
+        "enum": ["labels", "tags", "subsets", "datasets"],
+        "description": "Only names of this kind.",
+    },
+    "find": _text("Only names that hold this text, in any case.", maxLength=1000),
+    "limit": _number("The most names of a kind.", 1, most=MOST_ITEMS),
+}
 DUPLICATES_PARAMETERS: dict[str, Object] = {
     "max_distance": _number("Greatest distance of near images, in bits; one bit in 32 by default.", most=1 << 20),
     "across": {
@@ -211,6 +221,72 @@ DEFINITIONS: dict[str, Object] = {
         },
         "required": ["schema", "max_distance", "total_groups", "total_items", "groups"],
     },
+    "Names": _object(
+        "Names and how many items have each, the most frequent first.",
+        {
+            "total": _number("How many names there are."),
+            "first": _list(
+                _object("A name.", {"name": _text("It."), "items": _number("How many items.")}, ("name", "items")),
+                "The first of them.",
+            ),
+        },
+        ("total", "first"),
+    ),
+    "Facets": _object(
+        "Exact numbers of items.",
+        {
+            "items": _number("How many items were counted."),
+            "unlabelled": _number("How many of them have no label."),
+            "problems": _list(_text("A sentence."), "Why some tags could not be counted."),
+            **{kind: _ref("Names") for kind in ("labels", "tags", "subsets", "datasets")},
+        },
+        ("items", "unlabelled", "problems"),
+    ),
+    "Histogram": {
+        "type": "object",
+        "description": "How many items are at each distance.",
+        "properties": {
+            "distances": _list(_number("Items."), "By the distance to the nearest query, from 0."),
+            "queries": _list(_list(_number("Items."), "By distance."), "The same for each query alone."),
+            "scores": {"type": "object", "description": "By merged value, where another one orders the hits."},
+        },
+        "required": ["distances", "queries"],
+    },
+    "Map": _object(
+        "The map that there is.",
+        {
+            "items": _number("How many items are on it."),
+            "method": _text("t-SNE, or PCA where openTSNE is not installed."),
+            "landmarks": _number("How many items were laid out; the others were placed by them."),
+            "notes": _list(_text("A sentence."), "What was not as expected."),
+        },
+        ("items", "method", "landmarks", "notes"),
+    ),
+    "Tags": _object(
+        "The tags.",
+        {"tags": _list({"type": "object"}, "Each with name, items, gone and gone_ids.")},
+        ("tags",),
+    ),
+    "TagChange": _object(
+        "Items that are given a tag, or lose it.",
+        {
+            "action": {"type": "string", "enum": ["add", "remove"]},
+            "name": _text("The tag."),
+            "items": _list(
+                _object("An item.", ITEM_PARAMETERS, tuple(ITEM_PARAMETERS)), "The items.", maxItems=MOST_TAGGED
+            ),
+        },
+        ("action", "name", "items"),
+    ),
+    "TagChanged": _object(
+        "What that did.",
+        {
+            "name": _text("The tag, with composed letters."),
+            "changed": _number("How many items changed."),
+            "missing": _list(_text("An id."), "Items that are in no index."),
+        },
+        ("name", "changed", "missing"),
+    ),
     "Upload": _object(
         "An image that was uploaded, to be asked with.",
         {"kind": {"type": "string", "const": "upload"}, "value": _text("Its name.", pattern=UPLOAD_PATTERN)},

@@ -40,16 +40,20 @@ function marking() {
     }
     show();
   }
+  function take(group) {
+    const kept = boxes(group).filter((box) => box.checked).map((box) => box.value);
+    if (kept.length) marks[group.dataset.group] = kept;
+    else delete marks[group.dataset.group];
+  }
   for (const group of groups) {
-    const kept = new Set(Array.isArray(marks[group.dataset.group]) ? marks[group.dataset.group] : []);
-    for (const box of boxes(group)) box.checked = kept.has(box.value);
+    const kept = marks[group.dataset.group];
+    if (Array.isArray(kept)) for (const box of boxes(group)) box.checked = kept.includes(box.value);
+    else take(group); // what was marked before this script came
   }
   form.addEventListener("change", (event) => {
     const group = event.target.closest("[data-group]");
     if (!group) return;
-    const kept = boxes(group).filter((box) => box.checked).map((box) => box.value);
-    if (kept.length) marks[group.dataset.group] = kept;
-    else delete marks[group.dataset.group];
+    take(group);
     store();
   });
   form.querySelector("[data-forget]").addEventListener("click", () => {
@@ -64,7 +68,7 @@ function marking() {
       if (!here.has(name) && Array.isArray(kept)) for (const one of kept) event.formData.append("kept", one);
     }
   });
-  show();
+  store();
 }
 
 const copyOf = (element) => element?.closest?.(".copy");

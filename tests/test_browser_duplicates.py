@@ -8,23 +8,14 @@ import pytest
 
 from clipdex import build
 from clipdex_web import duplicates_routes
-from helpers_browser import CHROMIUM, NO_CHROMIUM, opened
+from helpers_browser import entered
 from helpers_engine import PHOTOS, skip_without
 from helpers_web import served
 
 skip_without("playwright")
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 DOG, SEA = PHOTOS / "animals/german-shepherd.jpg", PHOTOS / "places/sea.jpg"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +31,7 @@ def copies(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, copies):
-    with opened(browser, copies, "duplicates") as page:
+    with entered(browser, copies, place="duplicates") as page:
         yield page
 
 
@@ -73,6 +64,7 @@ def test_marks_of_other_pages_go_with_the_list(page, monkeypatch):
     page.get_by_role("checkbox", name="keep e.jpg").check()
     page.get_by_role("link", name="previous groups").click()
     expect(page.get_by_role("checkbox", name="keep a.jpg")).to_be_visible()
+    expect(page.get_by_text("Marks in 1 group")).to_be_visible()
     assert taken(page) == ["b.jpg", "c.jpg", "d.jpg"]
 
 
