@@ -24,8 +24,8 @@ def page(browser, photos_copy, tmp_path):
 
 
 def test_an_area_is_drawn_and_leads_to_its_images(page):
-    box = page.locator("#map").bounding_box()
     page.get_by_role("button", name="Draw an area").click()
+    box = page.locator("#map").bounding_box()
     corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98)]
     places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in corners]
     page.mouse.move(*places[0])
