@@ -21,10 +21,11 @@ from anyio.from_thread import start_blocking_portal
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from clipdex import Explorer, find_duplicates
+from clipdex import Explorer, ItemFilter, ItemQuery, find_duplicates
 from clipdex_web.tools import MOST_BYTES
-from helpers_engine import PHOTOS, make_folder, run_process
+from helpers_engine import PHOTOS, REPOSITORY, make_folder, run_process
 from helpers_index import row, write_index
+from helpers_pages import blocks
 
 CAT = PHOTOS / "animals" / "chelsea-the-cat.jpg"
 WAIT = 60
@@ -140,8 +141,6 @@ def test_a_search_answers_what_the_engine_does(asking, photos):
         filter={"not_labels": ["food"]},
     )
     with Explorer(photos) as explorer:
-        from clipdex import ItemFilter, ItemQuery
-
         expected = explorer.explore_topk(
             ["a dog", ItemQuery("plants/dahlia")],
             5,
@@ -151,6 +150,24 @@ def test_a_search_answers_what_the_engine_does(asking, photos):
         )
     assert answer["hits"] == expected.to_dict()["hits"]
     assert [one.get("negative", False) for one in answer["queries"]] == [False, False, True]
+
+
+def test_the_example_of_the_guide_runs(photos, tmp_path):
+    page = (REPOSITORY / "docs" / "how-to" / "mcp.md").read_text(encoding="utf-8")
+    (example,) = blocks(page, "python")
+    arguments = ["-m", "clipdex_cli", "mcp", str(photos)]
+    example = example.replace('command="clipdex"', f"command={sys.executable!r}")
+    example = example.replace('args=["mcp", "examples/photos"]', f"args={arguments!r}")
+    done = subprocess.run(
+        [sys.executable, "-c", example],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+        timeout=WAIT,
+        check=True,
+    )
+    [hit] = json.loads(done.stdout)["hits"]
+    assert hit["id"] == "animals/cat-with-string.jpg"
 
 
 def test_an_image_is_sent_as_base64(asking, photos):
@@ -175,11 +192,13 @@ def test_duplicates_are_those_of_the_engine(asking, photos):
     assert answer["next"] == "ask again with from_group 3 for the other groups"
 
 
-def test_info_says_what_is_open(asking):
+def test_info_says_what_is_open(asking, photos):
     info = asking.ask("info")
     assert (info["items"], info["datasets"][0]["name"]) == (40, "photos")
-    assert {"label": "food", "items": 7} in info["labels"] or sum(one["items"] for one in info["labels"]) == 40
-    assert info["total_labels"] == len(info["labels"])
+    with Explorer(photos) as explorer:
+        expected = explorer.facets()
+    assert {one["label"]: one["items"] for one in info["labels"]} == dict(expected.labels)
+    assert (info["subsets"], info["total_labels"]) == (dict(expected.subsets), len(expected.labels))
 
 
 def test_a_thumbnail_is_a_small_picture_without_metadata(asking):
