@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -340,6 +341,32 @@ def test_the_end_of_the_input_ends_the_process_while_it_works(photos, tmp_path):
     assert [json.loads(line)["error"]["message"] for line in out.splitlines()] == ["Connection closed"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process")
+def test_ctrl_c_ends_it_while_it_waits_for_input(photos, tmp_path):
+    with process(tmp_path, photos) as running:
+        say(running, GREETING)
+        running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(WAIT) == -signal.SIGINT
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
+def test_it_ends_where_nobody_reads_its_answers(photos, tmp_path):
+    with process(tmp_path, photos) as running:
+        running.stdout.close()
+        say(running, GREETING)
+        assert running.wait(WAIT) == 0
+        assert running.stderr.read() == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device")
+def test_answers_that_cannot_be_written_are_an_error(photos, tmp_path):
+    with Path("/dev/full").open("wb") as full, process(tmp_path, photos, stdout=full) as running:
+        say(running, GREETING)
+        assert running.wait(WAIT) == 1
+        assert b"the answers cannot be written: No space left on device." in running.stderr.read()
+
+
 def test_what_is_no_message_is_passed_over(photos, tmp_path):
     with process(tmp_path, photos) as running:
         running.stdin.write(b"\xff\x00 no message\n[]\n{}\n")
@@ -362,11 +389,11 @@ def test_without_the_package_it_says_what_to_install(cli, photos, monkeypatch):
 
 
 @contextlib.contextmanager
-def process(home, *arguments, **env):
+def process(home, *arguments, stdout=subprocess.PIPE, **env):
     running = subprocess.Popen(
         [sys.executable, "-m", "clipdex_cli", "mcp", *map(str, arguments)],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         env={**environment(home), **env},
     )
@@ -374,7 +401,11 @@ def process(home, *arguments, **env):
         yield running
     finally:
         running.kill()
-        running.communicate()
+        running.wait()
+        for pipe in (running.stdin, running.stdout, running.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
 
 def say(running, *messages):

@@ -7,11 +7,13 @@ standard error.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from clipdex.errors import ClipdexError, OutputError
@@ -58,6 +60,30 @@ class Wire:
             ) from error
 
 
+class _Lines(io.TextIOWrapper):
+    """Lines for whoever started this process; where they cannot be written, the process ends at once."""
+
+    def write(self, text: str, /) -> int:
+        with _ending():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _ending():
+            super().flush()
+
+
+@contextlib.contextmanager
+def _ending() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # nobody reads any more: not an error of ours
+        os._exit(0)
+    except OSError as error:
+        sys.stderr.write(f"clipdex: the answers cannot be written: {error.strerror or error}.\n")
+        sys.stderr.flush()
+        os._exit(1)
+
+
 def serve(site: Site, wire: Wire) -> NoReturn:
     """Serve the tools of a site until the input ends.
 
@@ -79,7 +105,7 @@ async def _serve(site: Site, wire: Wire) -> None:
 
     server = _server(site)
     lines_in = anyio.wrap_file(io.TextIOWrapper(wire.input, encoding="utf-8", errors="replace"))
-    lines_out = anyio.wrap_file(io.TextIOWrapper(wire.output, encoding="utf-8", newline="\n"))
+    lines_out = anyio.wrap_file(_Lines(wire.output, encoding="utf-8", newline="\n"))
     async with stdio_server(lines_in, lines_out) as (reading, writing):
         await server.run(reading, writing, server.create_initialization_options())
 
