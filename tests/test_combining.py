@@ -24,7 +24,7 @@ RULES = {"min": min, "max": max, "sum": sum}
 
 
 # Cuts a few thousand keys into blocks, and into chunks for several threads.
-SMALL_BLOCKS = ScanSizes(smallest_chunk=512, rows_of_several=100, one_thread_below=0)
+SMALL_BLOCKS = ScanSizes(smallest_chunk=512, distances_at_once=300, one_thread_below=0)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_the_answer_does_not_depend_on_segments_blocks_and_threads(tmp_path, wor
         with Index(tmp_path / str(segments)) as index:
             for k, answer in expected.items():
                 assert ask([index], groups, k, sizes=SMALL_BLOCKS) == answer
-            assert work.was_cut_up(SMALL_BLOCKS.rows_of_several)
+            assert work.was_cut_up(SMALL_BLOCKS.distances_at_once // 3)
             work.threads.clear()
             here = replace(SMALL_BLOCKS, one_thread_below=1 << 30)
             assert ask([index], groups, 700, sizes=here) == expected[700]
@@ -131,7 +131,7 @@ def test_counts_are_of_every_item_at_each_distance(tmp_path, work):
     with Index(tmp_path / "i") as index:
         assert count_in([index], queries, sizes=SMALL_BLOCKS).tolist() == expected.tolist()
         assert count_in([index, index], queries, sizes=SMALL_BLOCKS).tolist() == (2 * expected).tolist()
-    assert work.was_cut_up(SMALL_BLOCKS.rows_of_several)
+    assert work.was_cut_up(SMALL_BLOCKS.distances_at_once // 2)
     assert count_distances([], queries).tolist() == np.zeros((2, 65)).tolist()
 
 

@@ -85,7 +85,7 @@ def count_distances(
 
     def run(keys: Keys, mask: Bools | None, _first: int) -> Ints:
         counts = np.zeros((len(queries), bits + 1), np.int64)
-        for _, block in _blocks(keys, mask, sizes.rows_of_several):
+        for _, block in _blocks(keys, mask, sizes.block_rows(len(queries))):
             for number, distances in enumerate(distances_to(block, queries)):
                 counts[number] += np.bincount(distances, minlength=bits + 1)
         return counts
@@ -119,10 +119,11 @@ def lowest(
     list of Lowest
         ``[array]``. Equal costs are in order of position, also at the k-th place.
     """
+    queries = sum(len(group.queries) for group in groups)
 
     def run(keys: Keys, mask: Bools | None, first: int) -> Lowest:
         best = _joined([], k)
-        for positions, block in _blocks(keys, mask, sizes.rows_of_several):
+        for positions, block in _blocks(keys, mask, sizes.block_rows(queries)):
             costs = _costs(block, groups)
             if len(best.costs) == k:  # an equal cost that comes later loses
                 better = costs < best.costs[-1]
@@ -131,7 +132,6 @@ def lowest(
                 best = _joined([best, Lowest(costs, positions + first)], k)
         return best
 
-    queries = sum(len(group.queries) for group in groups)
     by_array: list[list[Lowest]] = [[] for _ in arrays]
     for number, part in _over_pieces(Rows(arrays, masks), queries, sizes, run):
         by_array[number].append(part)
@@ -182,5 +182,5 @@ def _over_pieces(
         mask = rows.masks[number]
         return None if mask is None else mask[start:end]
 
-    few = len(rows) * queries < sizes.one_thread_below
-    return [result for results in run_all(run_pieces, rows.chunks(sizes), here=few) for result in results]
+    here = sizes.is_small(queries, len(rows))
+    return [result for results in run_all(run_pieces, rows.chunks(sizes), here=here) for result in results]

@@ -1,7 +1,7 @@
 """The exact k nearest keys by Hamming distance, in order of position among equal distances.
 
 FAISS runs a single query on one thread, and promises no order among equal distances, which the k-th place nearly always
-has. So FAISS only finds the keys of a block that are within a bound (``match_hamming_thres``), and NumPy keeps the
+has. So FAISS only helps to find the keys of a block that are within a bound (``kernels.matching``), and NumPy keeps the
 nearest of them:
 
 - A sample of the keys, taken in even steps, gives the first upper bound on the distance of the k-th nearest.
@@ -22,7 +22,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from clipdex_indexes.arrays import Bools, Int32s, Keys, Masks
-from clipdex_indexes.kernels.distances import BlockMatcher, Matchers, distances_to
+from clipdex_indexes.kernels.distances import distances_to
+from clipdex_indexes.kernels.matching import matcher_for
 from clipdex_indexes.kernels.neighbours import Near, Neighbours
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Piece, Rows, ScanSizes
 from clipdex_indexes.kernels.threads import run_all
@@ -80,13 +81,11 @@ def candidates(
     scan = _Scan(rows, k, 8 * queries.shape[1], sizes)
     blocks = sizes.query_blocks(queries)
     bounds = [scan.first_bounds(block) for block in blocks]
-    matchers = Matchers(sizes.most_compared(map(len, blocks), len(rows)))
 
     def run(chunk: list[Piece]) -> list[list[Near]]:
-        with matchers.borrowed() as matcher:
-            return [scan.near_in(chunk, block, bound, matcher) for block, bound in zip(blocks, bounds, strict=True)]
+        return [scan.near_in(chunk, block, bound) for block, bound in zip(blocks, bounds, strict=True)]
 
-    parts = run_all(run, rows.chunks(sizes), here=len(rows) * len(queries) < sizes.one_thread_below)
+    parts = run_all(run, rows.chunks(sizes), here=sizes.is_small(len(queries), len(rows)))
     answer: list[Neighbours] = []
     for number, block in enumerate(blocks):
         near, _ = scan.best([near for part in parts for near in part[number]], len(block))
@@ -129,20 +128,22 @@ class _Scan:
         bounds: Int32s = distances[:, self._k - 1].copy()
         return bounds
 
-    def near_in(self, chunk: list[Piece], queries: Keys, bounds: Int32s, matcher: BlockMatcher) -> list[Near]:
+    def near_in(self, chunk: list[Piece], queries: Keys, bounds: Int32s) -> list[Near]:
         """Find a superset of the keys of a chunk that are among the k nearest.
 
         ``bounds`` has for each query an upper bound on the k-th distance over all chunks; this lowers it.
         """
         count = len(queries)
-        most_rows = self._sizes.block_rows(count)
+        kernel = self._sizes.kernel_for(count, len(self._rows))
+        most_rows = min(self._sizes.block_rows(count, kernel), sum(piece.end - piece.start for piece in chunk))
+        matcher = matcher_for(queries, kernel, most_rows)
         # Without a bound, most of the first rows are kept; they give one.
         first_rows = min(self._sizes.first_rows, most_rows) if int(bounds.max()) > self._bits else most_rows
         limit = np.full(count, self._bits + 1, np.int32)
         parts: list[Near] = []
         pending, most = 0, count * (2 * self._k + 64)
         for block in self._rows.blocks(chunk, count, most_rows, first_rows):
-            near = Near.in_block(matcher, block, queries, np.minimum(bounds, limit).tolist())
+            near = Near.in_block(matcher, block, np.minimum(bounds, limit))
             if not len(near):
                 continue
             parts.append(near)

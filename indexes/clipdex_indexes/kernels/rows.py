@@ -5,9 +5,9 @@ A row is numbered through all arrays, one after the other; a position counts wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,12 @@ from clipdex_indexes.kernels.threads import available_threads
 _FETCH, _READ, _COMPARE = 80, 3, 3
 
 
+Kernel = Literal["range", "all"]
+
+
 @dataclass(frozen=True, slots=True)
 class ScanSizes:
-    """How a scan over keys is cut up. Sizes change the speed and the memory, never the answer.
+    """How a scan over keys is done. This changes the speed and the memory, never the answer.
 
     Attributes
     ----------
@@ -30,9 +33,12 @@ class ScanSizes:
         Several chunks a thread even out the threads.
     one_thread_below
         Fewer distances than this are computed in the calling thread.
-    rows_of_one_query, rows_of_several
-        Rows of a block. A single query reads each key once; several queries read the keys of a block again, from the
-        cache.
+    kernel
+        What compares a block of keys with the queries (see ``kernels.matching``); None: the fastest for their number.
+    rows_at_once
+        Rows of a block of the kernel ``range``.
+    distances_at_once
+        Queries times rows of a block where all distances are written down, so that they stay in the cache.
     queries_at_once
         Queries that are compared with a block.
     first_rows
@@ -50,8 +56,9 @@ class ScanSizes:
     smallest_chunk: int = 1 << 16
     chunks_per_thread: int = 4
     one_thread_below: int = 1 << 15
-    rows_of_one_query: int = 1 << 19
-    rows_of_several: int = 1 << 14
+    kernel: Kernel | None = None
+    rows_at_once: int = 1 << 20
+    distances_at_once: int = 1 << 16
     queries_at_once: int = 64
     first_rows: int = 1 << 11
     sampled_runs: int = 16
@@ -60,21 +67,18 @@ class ScanSizes:
     sampled_share: int = 16
     most_found: int = 1 << 22
 
-    def block_rows(self, queries: int) -> int:
-        """Return the rows of a block that is compared with so many queries."""
-        return self.rows_of_one_query if queries == 1 else self.rows_of_several
+    def is_small(self, queries: int, rows: int) -> bool:
+        """Tell whether so many queries and rows are little work, for the calling thread."""
+        return queries * rows < self.one_thread_below
 
-    def most_compared(self, counts: Iterable[int], rows: int) -> int:
-        """Return the largest number of queries times rows of a block.
+    def kernel_for(self, queries: int, rows: int) -> Kernel:
+        """Return the kernel that compares so many queries at once, of a search through so many rows."""
+        # In the calling thread, the kernel for ranges would start a team of threads.
+        return self.kernel or ("range" if queries == 1 and not self.is_small(queries, rows) else "all")
 
-        Parameters
-        ----------
-        counts
-            The numbers of queries that blocks are compared with.
-        rows
-            The number of all rows; no block has more.
-        """
-        return max((count * min(rows, self.block_rows(count)) for count in counts), default=0)
+    def block_rows(self, queries: int, kernel: Kernel = "all") -> int:
+        """Return the rows of a block that a kernel compares with so many queries."""
+        return self.rows_at_once if kernel == "range" else max(1, self.distances_at_once // max(queries, 1))
 
     def query_blocks(self, queries: Keys) -> list[Keys]:
         """Cut queries into blocks that are compared at once."""
