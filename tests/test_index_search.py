@@ -232,7 +232,9 @@ def test_only_keys_that_a_mask_selects_are_found_and_few_are_gathered(share):
     for k in (1, 50, 7000):
         assert nearest(arrays, queries, k, masks) == reference(arrays, queries, k, masks)
     rows = Rows(arrays, masks)
-    blocks = [block for chunk in rows.chunks(DEFAULT_SIZES) for block in rows.blocks(chunk, len(queries), 1 << 14)]
+    blocks = [
+        block for chunk in rows.chunks(DEFAULT_SIZES) for block in rows.blocks(chunk, len(queries), lambda: 1 << 14)
+    ]
     selected = int(masks[0].sum())
     read = 0 if not selected else selected if share < 0.1 else 150_000
     assert sum(len(block.keys) for block in blocks) == read + 3

@@ -20,6 +20,8 @@ from clipdex_indexes.arrays import Int32s, Ints, Keys
 from clipdex_indexes.kernels.distances import distances_into
 from clipdex_indexes.kernels.rows import Kernel
 
+_NO_DISTANCES: Int32s = np.empty(0, np.int32)
+
 
 class BlockMatcher(Protocol):
     """Finds the keys of a block that are within the limit of each query; one thread at a time may use it."""
@@ -83,7 +85,7 @@ class RangeMatcher:
         faiss.hamming_range_search(faiss.swig_ptr(query), faiss.swig_ptr(keys), 1, rows, limit + 1, width, result)
         count = int(faiss.rev_swig_ptr(result.lims, 2)[1])
         if not count:
-            return np.empty(0, np.int64), np.empty(0, np.int32)
+            return np.empty(0, np.int64), _NO_DISTANCES
         # Copies: the memory goes with the result.
         at: Ints = faiss.rev_swig_ptr(result.labels, count).astype(np.int64)
         distances: Int32s = faiss.rev_swig_ptr(result.distances, count).astype(np.int32)
@@ -104,11 +106,12 @@ class AllMatcher:
     def __init__(self, queries: Keys, most_rows: int) -> None:
         self._queries = queries
         self._most_rows = most_rows
-        self._distances = np.empty(most_rows * len(queries), np.int32)
+        size = most_rows * len(queries)
+        self._distances = np.empty(size, np.int32)
         # The limits lie in memory as the distances do: NumPy compares that faster than a short row again and again.
-        self._limits = np.empty((most_rows, len(queries)), np.int32)
+        self._limits = np.empty(size, np.int32)
         self._limits_are = b""
-        self._is_within = np.empty(most_rows * len(queries), np.bool_)
+        self._is_within = np.empty(size, np.bool_)
 
     def within(self, keys: Keys, limits: Int32s) -> tuple[Ints, Ints, Int32s]:
         """Find the keys within the limit of each query; see ``BlockMatcher.within``.
@@ -122,7 +125,7 @@ class AllMatcher:
         if rows > self._most_rows:
             raise ValueError(f"there are {rows:,} keys, and the matcher has memory for {self._most_rows:,}")
         if self._limits_are != (code := limits.tobytes()):
-            self._limits[:] = limits
+            self._limits.reshape(self._most_rows, count)[:] = limits
             self._limits_are = code
         size = rows * count
         distances = self._distances[:size]
@@ -130,7 +133,8 @@ class AllMatcher:
             distances_into(keys, self._queries, distances.reshape(1, rows))
         else:
             distances_into(self._queries, keys, distances.reshape(rows, count))
-        is_within = np.less_equal(distances, self._limits.reshape(-1)[:size], out=self._is_within[:size])
-        at = np.flatnonzero(is_within)
+        (at,) = np.less_equal(distances, self._limits[:size], out=self._is_within[:size]).nonzero()
+        if not len(at):
+            return at, at, _NO_DISTANCES
         numbers, which = np.divmod(at, count)
         return which, numbers, distances[at]

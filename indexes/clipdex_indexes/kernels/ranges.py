@@ -59,7 +59,7 @@ def _found(rows: Rows, queries: Keys, limit: int, sizes: ScanSizes) -> list[Near
         parts: list[Near] = []
         most_rows = min(sizes.block_rows(count, kernel), sum(piece.end - piece.start for piece in chunk))
         matcher = matcher_for(queries, kernel, most_rows)
-        for block in rows.blocks(chunk, count, most_rows):
+        for block in rows.blocks(chunk, count, lambda: most_rows):
             near = Near.in_block(matcher, block, limits)
             if room is not None and not room.take(len(near)):
                 return []

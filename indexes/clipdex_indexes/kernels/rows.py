@@ -5,7 +5,7 @@ A row is numbered through all arrays, one after the other; a position counts wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -42,13 +42,13 @@ class ScanSizes:
     queries_at_once
         Queries that are compared with a block.
     first_rows
-        Rows of the first block of a chunk, at most, while there is no bound on the k-th distance yet: most of them are
-        kept.
+        Rows of the first block, where there is no bound on the k-th distance yet: most of them are kept. A block has no
+        more rows than were looked at before, so that what is kept of it is about k.
     sampled_runs, sampled_rows, sampled_for_each_of_k
-        A sample gives the first bound on the k-th distance. It is made of ``sampled_runs`` runs of rows. It has at
-        least ``sampled_rows`` rows, and at least ``sampled_for_each_of_k`` times k.
+        A sample gives the first bound on the k-th distance. It is made of ``sampled_runs`` runs of rows. It has
+        ``sampled_rows`` rows, or ``sampled_for_each_of_k`` times k where that is more.
     sampled_share
-        A sample is taken where it is at most one row of so many.
+        A sample has at most one row of so many; none is taken that has fewer than ``sampled_rows`` or twice k.
     most_found
         Keys within a distance that are held at once for several queries.
     """
@@ -58,12 +58,12 @@ class ScanSizes:
     one_thread_below: int = 1 << 15
     kernel: Kernel | None = None
     rows_at_once: int = 1 << 20
-    distances_at_once: int = 1 << 16
+    distances_at_once: int = 1 << 17
     queries_at_once: int = 64
     first_rows: int = 1 << 11
     sampled_runs: int = 16
     sampled_rows: int = 1 << 13
-    sampled_for_each_of_k: int = 4
+    sampled_for_each_of_k: int = 16
     sampled_share: int = 16
     most_found: int = 1 << 22
 
@@ -164,7 +164,7 @@ class Rows:
                 start = end
         return chunks
 
-    def blocks(self, chunk: Sequence[Piece], queries: int, most: int, first: int | None = None) -> Iterator[Block]:
+    def blocks(self, chunk: Sequence[Piece], queries: int, most: Callable[[], int]) -> Iterator[Block]:
         """Yield the rows of a chunk that count, in order.
 
         Where a mask selects many rows of a piece, all rows come with the mask. Where it selects few, only those come,
@@ -177,11 +177,8 @@ class Rows:
         queries
             How many queries each block is compared with.
         most
-            The largest number of rows of a block.
-        first
-            The largest number of rows of the first block, where it is another.
+            Returns the largest number of rows of the next block.
         """
-        size = most if first is None else first
         for number, start, end in chunk:
             keys, mask, row = self.arrays[number], self.masks[number], int(self.starts[number])
             selected = end - start if mask is None else int(np.count_nonzero(mask[start:end]))
@@ -191,20 +188,21 @@ class Rows:
                 gathering = selected * (_FETCH + _COMPARE * queries)
                 if gathering < (end - start) * (_READ + _COMPARE * queries):
                     yield from self._gathered(number, np.flatnonzero(mask[start:end]) + start, most)
-                    size = most
                     continue
                 if selected == end - start:
                     mask = None
             while start < end:
-                stop = min(end, start + size)
+                stop = min(end, start + most())
                 yield Block(keys[start:stop], None if mask is None else mask[start:stop], row + start)
-                start, size = stop, most
+                start = stop
 
-    def _gathered(self, number: int, positions: Ints, most: int) -> Iterator[Block]:
+    def _gathered(self, number: int, positions: Ints, most: Callable[[], int]) -> Iterator[Block]:
         keys = self.arrays[number]
         width = keys.shape[1]
         whole = keys.view(f"V{width}")[:, 0]
-        for start in range(0, len(positions), most):
-            some = positions[start : start + most]
+        start = 0
+        while start < len(positions):
+            some = positions[start : start + most()]
+            start += len(some)
             taken = whole.take(some).view(np.uint8).reshape(len(some), width)
             yield Block(taken, None, some + self.starts[number])
