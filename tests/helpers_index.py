@@ -73,12 +73,13 @@ class Work:
         monkeypatch.setattr(module, "run_all", watched)
 
     def watch_blocks(self, monkeypatch, owner, name: str, keys: int) -> None:
-        """Note each call of ``owner.name``; argument number ``keys`` is the keys of the block."""
+        """Note each call of ``owner.name``; argument number ``keys`` is the keys of the block, or its pieces."""
         compare = getattr(owner, name)
 
         def watched(*arguments):
             with self._lock:
-                self.blocks.append(len(arguments[keys]))
+                block = arguments[keys]
+                self.blocks.append(sum(map(len, block)) if isinstance(block, list) else len(block))
                 self.threads.add(threading.current_thread().name)
             return compare(*arguments)
 

@@ -237,9 +237,9 @@ def test_only_keys_that_a_mask_selects_are_found_and_few_are_gathered(share):
     ]
     selected = int(masks[0].sum())
     read = 0 if not selected else selected if share < 0.1 else 150_000
-    assert sum(len(block.keys) for block in blocks) == read + 3
-    assert all(len(block.keys) <= 1 << 14 for block in blocks)
-    counted = [np.arange(len(block.keys)) if block.mask is None else np.flatnonzero(block.mask) for block in blocks]
+    assert sum(block.size for block in blocks) == read + 3
+    assert all(sum(map(len, block.pieces)) == block.size <= 1 << 14 for block in blocks)
+    counted = [np.arange(block.size) if block.mask is None else np.flatnonzero(block.mask) for block in blocks]
     found = [
         block.rows + at if isinstance(block.rows, int) else block.rows[at]
         for block, at in zip(blocks, counted, strict=True)
@@ -415,7 +415,7 @@ def test_every_kernel_finds_the_keys_within_the_limit_of_each_query(size, count,
     matcher = matching.matcher_for(queries, kernel, len(keys))
     rows = reference([keys], queries, len(keys))
     for limits in ([8 * size] * 3, [-1, 8 * size, 4 * size], [4 * size, 0, -1], [-1] * 3):
-        which, at, found = matcher.within(keys, np.array(limits[:count], np.int32))
+        which, at, found = matcher.within([keys[:2], keys[2:2], keys[2:]], np.array(limits[:count], np.int32))
         expected = sorted(
             (query, row, distance)
             for query, [(far, order)] in enumerate(rows)
@@ -434,8 +434,8 @@ def test_a_matcher_refuses_a_block_that_does_not_fit_its_memory(size, count):
     queries, keys = random_keys(count, 8 * size, seed=1), random_keys(7, 8 * size, seed=2)
     matcher = matching.matcher_for(queries, "all", 6)
     with pytest.raises(ValueError, match=r"7 keys.* 6"):
-        matcher.within(keys, np.full(count, 8 * size, np.int32))
-    assert len(matcher.within(keys[:6], np.full(count, 8 * size, np.int32))[0]) == 6 * count
+        matcher.within([keys[:3], keys[3:]], np.full(count, 8 * size, np.int32))
+    assert len(matcher.within([keys[:6]], np.full(count, 8 * size, np.int32))[0]) == 6 * count
 
 
 @pytest.mark.skipif(" DD " not in f" {faiss.get_compile_options()} ", reason="this FAISS has one set of kernels")

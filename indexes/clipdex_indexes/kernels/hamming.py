@@ -165,7 +165,7 @@ class _Scan:
     def near_in(self, chunk: list[Piece], queries: Keys, bounds: _Bounds) -> list[Near]:
         """Find a superset of the keys of a chunk that are among the k nearest; this lowers the bounds."""
         count = len(queries)
-        kernel = self._sizes.kernel_for(count, len(self._rows))
+        kernel = self._sizes.kernel_for(count, self._rows)
         most_rows = min(self._sizes.block_rows(count, kernel), sum(piece.end - piece.start for piece in chunk))
         matcher = matcher_for(queries, kernel, most_rows)
         limit = np.full(count, self._bits + 1, np.int32)
@@ -174,13 +174,13 @@ class _Scan:
         counted = uncounted = 0
         for block in self._rows.blocks(chunk, count, lambda: min(most_rows, max(self._sizes.first_rows, bounds.rows))):
             near = Near.in_block(matcher, block, np.minimum(bounds.distances, limit))
-            bounds.rows += len(block.keys)
+            bounds.rows += block.size
             if not len(near):
                 continue
             parts.append(near)
             pending += len(near)
             uncounted += len(near)
-            if pending > most or 4 * uncounted > count * self._k:
+            if pending > most or uncounted > count * self._k:
                 bounds.count(parts[counted:])
                 counted, uncounted = len(parts), 0
             if pending > most:

@@ -11,6 +11,7 @@ FAISS chooses some kernels by processor and others not. Two are fast on each pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import faiss
@@ -20,26 +21,27 @@ from clipdex_indexes.arrays import Int32s, Ints, Keys
 from clipdex_indexes.kernels.distances import distances_into
 from clipdex_indexes.kernels.rows import Kernel
 
-_NO_DISTANCES: Int32s = np.empty(0, np.int32)
+_NOTHING = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32)
 
 
 class BlockMatcher(Protocol):
     """Finds the keys of a block that are within the limit of each query; one thread at a time may use it."""
 
-    def within(self, keys: Keys, limits: Int32s) -> tuple[Ints, Ints, Int32s]:
+    def within(self, pieces: Sequence[Keys], limits: Int32s) -> tuple[Ints, Ints, Int32s]:
         """Find the keys within the limit of each query.
 
         Parameters
         ----------
-        keys
-            uint8 ``[n, bytes]``, C-contiguous.
+        pieces
+            The keys of a block, in one or several arrays uint8 ``[n_i, bytes]``, C-contiguous.
         limits
             A distance for each query, int32 ``[q]``; no key is within a negative one.
 
         Returns
         -------
         queries, keys, distances
-            Number of the query, number of the key, and their distance, each ``[m]``. Of each query, the keys ascend.
+            Number of the query, number of the key in the block, and their distance, each ``[m]``. Of each query, the
+            keys ascend.
         """
 
 
@@ -62,20 +64,19 @@ class RangeMatcher:
     def __init__(self, queries: Keys) -> None:
         self._queries = queries
 
-    def within(self, keys: Keys, limits: Int32s) -> tuple[Ints, Ints, Int32s]:
+    def within(self, pieces: Sequence[Keys], limits: Int32s) -> tuple[Ints, Ints, Int32s]:
         """Find the keys within the limit of each query; see ``BlockMatcher.within``."""
-        found = [
-            self._of_query(query, keys, limit) for query, limit in zip(self._queries, limits.tolist(), strict=True)
-        ]
-        if len(found) == 1:
-            at, distances = found[0]
-            return np.zeros(len(at), np.int64), at, distances
-        counts = [len(at) for at, _ in found]
-        return (
-            np.repeat(np.arange(len(counts)), counts),
-            np.concatenate([at for at, _ in found] or [np.empty(0, np.int64)]),
-            np.concatenate([distances for _, distances in found] or [np.empty(0, np.int32)]),
-        )
+        found, start = [], 0
+        for keys in pieces:
+            for number, (query, limit) in enumerate(zip(self._queries, limits.tolist(), strict=True)):
+                at, distances = self._of_query(query, keys, limit)
+                if len(at):
+                    found.append((np.full(len(at), number), at + start, distances))
+            start += len(keys)
+        if len(found) < 2:
+            return found[0] if found else _NOTHING
+        queries, at, distances = map(np.concatenate, zip(*found, strict=True))
+        return queries, at, distances
 
     @staticmethod
     def _of_query(query: Keys, keys: Keys, limit: int) -> tuple[Ints, Int32s]:
@@ -85,7 +86,7 @@ class RangeMatcher:
         faiss.hamming_range_search(faiss.swig_ptr(query), faiss.swig_ptr(keys), 1, rows, limit + 1, width, result)
         count = int(faiss.rev_swig_ptr(result.lims, 2)[1])
         if not count:
-            return np.empty(0, np.int64), _NO_DISTANCES
+            return _NOTHING[1:]
         # Copies: the memory goes with the result.
         at: Ints = faiss.rev_swig_ptr(result.labels, count).astype(np.int64)
         distances: Int32s = faiss.rev_swig_ptr(result.distances, count).astype(np.int32)
@@ -113,7 +114,7 @@ class AllMatcher:
         self._limits_are = b""
         self._is_within = np.empty(size, np.bool_)
 
-    def within(self, keys: Keys, limits: Int32s) -> tuple[Ints, Ints, Int32s]:
+    def within(self, pieces: Sequence[Keys], limits: Int32s) -> tuple[Ints, Ints, Int32s]:
         """Find the keys within the limit of each query; see ``BlockMatcher.within``.
 
         Raises
@@ -121,7 +122,7 @@ class AllMatcher:
         ValueError
             When there are more keys than ``most_rows``. FAISS would write past the end of the memory.
         """
-        rows, count = len(keys), len(self._queries)
+        rows, count = sum(map(len, pieces)), len(self._queries)
         if rows > self._most_rows:
             raise ValueError(f"there are {rows:,} keys, and the matcher has memory for {self._most_rows:,}")
         if self._limits_are != (code := limits.tobytes()):
@@ -129,12 +130,16 @@ class AllMatcher:
             self._limits_are = code
         size = rows * count
         distances = self._distances[:size]
-        if count == 1:
-            distances_into(keys, self._queries, distances.reshape(1, rows))
-        else:
-            distances_into(self._queries, keys, distances.reshape(rows, count))
+        start = 0
+        for keys in pieces:
+            into = distances[start : start + len(keys) * count]
+            start += len(into)
+            if count == 1:
+                distances_into(keys, self._queries, into[None])
+            else:
+                distances_into(self._queries, keys, into.reshape(len(keys), count))
         (at,) = np.less_equal(distances, self._limits[:size], out=self._is_within[:size]).nonzero()
         if not len(at):
-            return at, at, _NO_DISTANCES
+            return _NOTHING
         numbers, which = np.divmod(at, count)
         return which, numbers, distances[at]

@@ -47,7 +47,7 @@ class Near:
     @classmethod
     def in_block(cls, matcher: BlockMatcher, block: Block, limits: Int32s) -> Near:
         """Find the keys of a block that count and are within the limit of each query, int32 ``[q]``."""
-        which, at, distances = matcher.within(block.keys, limits)
+        which, at, distances = matcher.within(block.pieces, limits)
         if block.mask is not None and len(which):
             counts = block.mask[at]
             which, at, distances = which[counts], at[counts], distances[counts]

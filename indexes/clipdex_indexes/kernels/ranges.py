@@ -51,7 +51,7 @@ def within(
 def _found(rows: Rows, queries: Keys, limit: int, sizes: ScanSizes) -> list[Near] | None:
     """Find the keys within the limit, or return None when several queries find too many."""
     count = len(queries)
-    kernel = sizes.kernel_for(count, len(rows))
+    kernel = sizes.kernel_for(count, rows)
     limits = np.full(count, limit, np.int32)
     room = _Room(sizes.most_found) if count > 1 else None
 

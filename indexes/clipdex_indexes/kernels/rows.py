@@ -35,6 +35,8 @@ class ScanSizes:
         Fewer distances than this are computed in the calling thread.
     kernel
         What compares a block of keys with the queries (see ``kernels.matching``); None: the fastest for their number.
+    short_array
+        Where arrays have fewer rows than this, the kernel ``range`` takes longer to call than ``all``.
     rows_at_once
         Rows of a block of the kernel ``range``.
     distances_at_once
@@ -57,6 +59,7 @@ class ScanSizes:
     chunks_per_thread: int = 4
     one_thread_below: int = 1 << 15
     kernel: Kernel | None = None
+    short_array: int = 1 << 15
     rows_at_once: int = 1 << 20
     distances_at_once: int = 1 << 17
     queries_at_once: int = 64
@@ -71,10 +74,13 @@ class ScanSizes:
         """Tell whether so many queries and rows are little work, for the calling thread."""
         return queries * rows < self.one_thread_below
 
-    def kernel_for(self, queries: int, rows: int) -> Kernel:
-        """Return the kernel that compares so many queries at once, of a search through so many rows."""
+    def kernel_for(self, queries: int, rows: Rows) -> Kernel:
+        """Return the kernel that compares so many queries at once, of a search through these rows."""
+        if self.kernel:
+            return self.kernel
         # In the calling thread, the kernel for ranges would start a team of threads.
-        return self.kernel or ("range" if queries == 1 and not self.is_small(queries, rows) else "all")
+        short = len(rows) < self.short_array * len(rows.arrays)
+        return "all" if queries > 1 or short or self.is_small(queries, len(rows)) else "range"
 
     def block_rows(self, queries: int, kernel: Kernel = "all") -> int:
         """Return the rows of a block that a kernel compares with so many queries."""
@@ -101,15 +107,18 @@ class Block(NamedTuple):
 
     Attributes
     ----------
-    keys
-        uint8 ``[n, bytes]``, C-contiguous.
+    pieces
+        Their keys, each uint8 ``[n_i, bytes]``, C-contiguous: parts of several arrays where those are short.
+    size
+        The number of rows, n.
     mask
         Which of them count, bool ``[n]``; None where all do.
     rows
         The row of each key, int64 ``[n]``, or the row of the first where they follow each other.
     """
 
-    keys: Keys
+    pieces: list[Keys]
+    size: int
     mask: Bools | None
     rows: Ints | int
 
@@ -168,7 +177,7 @@ class Rows:
         """Yield the rows of a chunk that count, in order.
 
         Where a mask selects many rows of a piece, all rows come with the mask. Where it selects few, only those come,
-        gathered.
+        gathered. Pieces without a mask share blocks.
 
         Parameters
         ----------
@@ -179,22 +188,38 @@ class Rows:
         most
             Returns the largest number of rows of the next block.
         """
+        shared: list[Keys] = []
+        first = size = room = 0
         for number, start, end in chunk:
             keys, mask, row = self.arrays[number], self.masks[number], int(self.starts[number])
             selected = end - start if mask is None else int(np.count_nonzero(mask[start:end]))
-            if not selected:
+            if selected == end - start:
+                while start < end:
+                    if not shared:
+                        first, size, room = row + start, 0, most()
+                    stop = min(end, start + room)
+                    shared.append(keys[start:stop])
+                    size, room = size + stop - start, room - (stop - start)
+                    start = stop
+                    if not room:
+                        yield Block(shared, size, None, first)
+                        shared = []
                 continue
-            if mask is not None:
-                gathering = selected * (_FETCH + _COMPARE * queries)
-                if gathering < (end - start) * (_READ + _COMPARE * queries):
-                    yield from self._gathered(number, np.flatnonzero(mask[start:end]) + start, most)
-                    continue
-                if selected == end - start:
-                    mask = None
+            if shared:
+                yield Block(shared, size, None, first)
+                shared = []
+            if mask is None or not selected:
+                continue
+            gathering = selected * (_FETCH + _COMPARE * queries)
+            if gathering < (end - start) * (_READ + _COMPARE * queries):
+                yield from self._gathered(number, np.flatnonzero(mask[start:end]) + start, most)
+                continue
             while start < end:
                 stop = min(end, start + most())
-                yield Block(keys[start:stop], None if mask is None else mask[start:stop], row + start)
+                yield Block([keys[start:stop]], stop - start, mask[start:stop], row + start)
                 start = stop
+        if shared:
+            yield Block(shared, size, None, first)
 
     def _gathered(self, number: int, positions: Ints, most: Callable[[], int]) -> Iterator[Block]:
         keys = self.arrays[number]
@@ -205,4 +230,4 @@ class Rows:
             some = positions[start : start + most()]
             start += len(some)
             taken = whole.take(some).view(np.uint8).reshape(len(some), width)
-            yield Block(taken, None, some + self.starts[number])
+            yield Block([taken], len(some), None, some + self.starts[number])
