@@ -27,6 +27,7 @@ SMALL_SIZES = ScanSizes(
     smallest_chunk=300,
     one_thread_below=0,
     first_rows=20,
+    short_array=200,
     rows_at_once=100,
     distances_at_once=128,
     queries_at_once=2,

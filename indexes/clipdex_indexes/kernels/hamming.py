@@ -142,20 +142,7 @@ class _Scan:
     def first_bounds(self, queries: Keys) -> _Bounds:
         """Return upper bounds on the k-th distance of each query, from a sample of the rows."""
         bounds = _Bounds(len(queries), self._k, self._bits)
-        sizes = self._sizes
-        wanted = max(sizes.sampled_rows, sizes.sampled_for_each_of_k * self._k)
-        wanted = min(wanted, len(self._rows) // sizes.sampled_share)
-        if wanted < max(sizes.sampled_rows, 2 * self._k):
-            return bounds
-        step, size = len(self._rows) // sizes.sampled_runs, -(-wanted // sizes.sampled_runs)
-        taken = []
-        for row in range(0, step * sizes.sampled_runs, step):
-            number = int(self._rows.arrays_of(np.array([row]))[0])
-            start = row - int(self._rows.starts[number])
-            mask = self._rows.masks[number]
-            keys = self._rows.arrays[number][start : start + size]
-            taken.append(keys if mask is None else keys[mask[start : start + size]])
-        sample = np.concatenate(taken)
+        sample = self._rows.sample(self._k, self._sizes)
         if len(sample) >= self._k:
             distances = distances_to(sample, queries)
             distances.partition(self._k - 1, axis=1)

@@ -156,6 +156,22 @@ class Rows:
         owners: Ints = np.searchsorted(self.starts, rows, side="right") - 1
         return owners
 
+    def sample(self, k: int, sizes: ScanSizes) -> Keys:
+        """Copy some rows that count, taken in even steps, to estimate which the k nearest are; none of few rows."""
+        wanted = max(sizes.sampled_rows, sizes.sampled_for_each_of_k * k)
+        wanted = min(wanted, len(self) // sizes.sampled_share)
+        if wanted < max(sizes.sampled_rows, 2 * k):
+            return np.empty((0, 0), np.uint8)
+        step, size = len(self) // sizes.sampled_runs, -(-wanted // sizes.sampled_runs)
+        taken = []
+        for row in range(0, step * sizes.sampled_runs, step):
+            number = int(self.arrays_of(np.array([row]))[0])
+            start = row - int(self.starts[number])
+            mask = self.masks[number]
+            keys = self.arrays[number][start : start + size]
+            taken.append(keys if mask is None else keys[mask[start : start + size]])
+        return np.concatenate(taken)
+
     def chunks(self, sizes: ScanSizes) -> list[list[Piece]]:
         """Deal the rows out for threads, in order: a chunk is a part of a large array, or several small ones."""
         size = max(sizes.smallest_chunk, -(-len(self) // (available_threads() * sizes.chunks_per_thread)))
