@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from clipdex_indexes.arrays import Bools, Ints, Keys, Masks
+from clipdex_indexes.arrays import Bools, Ints, Keys, Masks, take_rows
 from clipdex_indexes.kernels.threads import available_threads
 
 # Nanoseconds to fetch a row that is scattered in memory, to read one among all, and to compute one distance.
@@ -238,12 +238,8 @@ class Rows:
             yield Block(shared, size, None, first)
 
     def _gathered(self, number: int, positions: Ints, most: Callable[[], int]) -> Iterator[Block]:
-        keys = self.arrays[number]
-        width = keys.shape[1]
-        whole = keys.view(f"V{width}")[:, 0]
-        start = 0
+        keys, start = self.arrays[number], 0
         while start < len(positions):
             some = positions[start : start + most()]
             start += len(some)
-            taken = whole.take(some).view(np.uint8).reshape(len(some), width)
-            yield Block([taken], len(some), None, some + self.starts[number])
+            yield Block([take_rows(keys, some)], len(some), None, some + self.starts[number])
