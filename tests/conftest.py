@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from clipdex import build
@@ -31,6 +32,7 @@ from clipdex_cli.main import run
 from helpers_amounts import CENTRING_NOUNS, CENTRING_PHOTOS
 from helpers_engine import PHOTOS, STARTER_MODEL, Ran, make_folder
 from helpers_sharing import compile_each_tower, share_compiled_towers
+from helpers_web import Served, served
 
 CALIBRATION_FOLDER = centring.CALIBRATION_FOLDER
 ODD_NAMES = (
@@ -177,6 +179,20 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def odd_copy(odd: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(odd, tmp_path / "odd"))
+
+
+@pytest.fixture(scope="session")
+def site(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A real server of the example photos, for all tests of this process."""
+    with served(tmp_path_factory.mktemp("served"), photos) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def web(site: Served) -> Iterator[httpx.Client]:
+    """A client of ``site`` that may ask everything."""
+    with site.client() as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def test_each_option_is_in_one_group(cli, monkeypatch, path):
     assert OTHER not in text
     for option in LEAVES[path].params:
         if isinstance(option, click.Option):
-            found = re.findall(rf"^  (?:-\S+, )*{re.escape(option.opts[-1])}(?: |$)", text, re.MULTILINE)
+            found = re.findall(rf"^  (?:-\S+, )*{re.escape(option.opts[-1])}(?:[ []|$)", text, re.MULTILINE)
             assert len(found) == 1, option.opts
 
 

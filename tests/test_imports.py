@@ -8,7 +8,7 @@ import pytest
 
 from clipdex.extras import optional
 
-HEAVY = ["openvino", "faiss", "numpy", "PIL", "tokenizers", "rich"]
+HEAVY = ["openvino", "faiss", "numpy", "PIL", "tokenizers", "rich", "starlette", "uvicorn", "jinja2", "clipdex_web"]
 
 
 def imported_by(code: str) -> set[str]:
@@ -42,6 +42,8 @@ def command(*arguments: str) -> str:
         command("project", "--help"),
         command("project", "run", "--help"),
         command("formats", "--help"),
+        command("view", "--help"),
+        command("serve", "--help"),
     ],
 )
 def test_help_and_plain_imports_load_nothing_heavy(code):
@@ -50,7 +52,7 @@ def test_help_and_plain_imports_load_nothing_heavy(code):
 
 def test_an_item_query_loads_no_encoder(photos):
     loaded = imported_by(command("query", str(photos), "--item", "plants/dahlia", "--output", "json"))
-    assert not loaded & {"openvino", "tokenizers", "rich"}
+    assert not loaded & {"openvino", "tokenizers", "rich", "starlette", "uvicorn", "jinja2"}
     assert "faiss" in loaded
 
 
@@ -102,10 +104,11 @@ def test_public_names_can_be_imported():
 def test_every_module_can_be_imported_without_the_packages_of_extras():
     code = """
 import importlib, pkgutil, sys
-sys.modules.update(dict.fromkeys(["torch", "transformers", "open_clip", "safetensors", "pyarrow", "datumaro", "nncf"]))
-import clipdex, clipdex_cli, clipdex_indexes
-for package in (clipdex, clipdex_cli, clipdex_indexes):
+extras = ["torch", "transformers", "open_clip", "safetensors", "pyarrow", "datumaro", "nncf", "pandas"]
+sys.modules.update(dict.fromkeys(extras))
+import clipdex, clipdex_cli, clipdex_indexes, clipdex_web
+for package in (clipdex, clipdex_cli, clipdex_indexes, clipdex_web):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
 """
-    assert {"clipdex", "clipdex_cli", "clipdex_indexes"} <= imported_by(code)
+    assert {"clipdex", "clipdex_cli", "clipdex_indexes", "clipdex_web"} <= imported_by(code)

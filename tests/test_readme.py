@@ -83,6 +83,15 @@ def test_python_example_of_the_guide_prints_what_is_shown(built_clone, capsys):
     )
 
 
+def test_python_example_of_notebooks_prints_what_is_shown(built_clone, capsys):
+    pytest.importorskip("pandas")
+    text = (ROOT / "docs" / "how-to" / "notebooks.md").read_text(encoding="utf-8")
+    (example,) = pages.blocks(text, "python")
+    exec(compile(example, "notebooks.md", "exec"), {})
+    shown = pages.blocks(text, "text")[1].splitlines()
+    assert not pages.differences(capsys.readouterr().out.splitlines(), shown, built_clone)
+
+
 def test_python_example_of_projects_prints_what_is_shown(built_clone, capfd, monkeypatch):
     pytest.importorskip("datumaro")
     text = (ROOT / "docs" / "how-to" / "projects.md").read_text(encoding="utf-8")

@@ -15,7 +15,8 @@ from clipdex.datasets.record import DatasetRecord
 from clipdex.errors import OutputError
 from clipdex.readers import FolderReader
 from clipdex.report.save import fresh_folder
-from clipdex.search.result import Hit, QueryRecord, Result
+from clipdex.search.hit import Hit
+from clipdex.search.result import QueryRecord, Result
 from helpers_engine import contents, every_file, make_folder, picture, solid
 from helpers_formats import write_zip
 

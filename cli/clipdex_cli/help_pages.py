@@ -20,7 +20,20 @@ _GROUPS = {
     ),
     "How lists are merged": ("merge", "rescore"),
     "What is printed and saved": (
-        *("output", "null", "save", "output_dir", "save_as", "force", "stage", "limit", "verbose", "quiet"),
+        *(
+            "output",
+            "null",
+            "preview",
+            "save",
+            "output_dir",
+            "html",
+            "save_as",
+            "force",
+            "stage",
+            "limit",
+            "verbose",
+            "quiet",
+        ),
     ),
     "Model and device": ("model", "device", "precision"),
     "Datasets and indexes": ("format_name", "format_options", "index", "project_dir", "prune", "wait", "max_pixels"),
@@ -47,7 +60,19 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words. When a shell completes a value, leave out the option that waits for it."""
+        args = self.with_values(args)
         return super().parse_args(ctx, self.without_open_option(args) if ctx.resilient_parsing else args)
+
+    def with_values(self, args: list[str]) -> list[str]:
+        """Write ``--preview`` as ``--preview=auto``: where a value may be left out, it follows an equals sign only."""
+        optional = {
+            flag: option.flag_value
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_flag and isinstance(option.flag_value, str)
+            for flag in option.opts
+        }
+        end = args.index("--") if "--" in args else len(args)
+        return [f"{word}={optional[word]}" if word in optional else word for word in args[:end]] + args[end:]
 
     def without_open_option(self, args: list[str]) -> list[str]:
         """Return the words without a last option that has no value yet, so that the others can be parsed."""
@@ -81,6 +106,7 @@ class Command(click.Command):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
+                record = (record[0].replace(" [=", "[="), record[1])
                 is_common = param.name in self.common or param is help_option
                 sections[COMMON if is_common else names.get(param.name, OTHER)].append(record)
         for title, records in sections.items():

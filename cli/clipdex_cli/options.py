@@ -10,6 +10,7 @@ import click
 
 from clipdex.defaults import MAX_PIXELS, SAVED_NAMES
 from clipdex_cli import completing
+from clipdex_cli.terminal_images.terminals import AUTO, KINDS
 
 TARGETS = click.argument(
     "targets",
@@ -98,6 +99,15 @@ def say_waiting(target: str) -> Callable[[str], None]:
     return say
 
 
+PREVIEW = click.option(
+    "--preview",
+    metavar="[=KIND]",
+    is_flag=False,
+    flag_value=AUTO,
+    type=click.Choice(KINDS),
+    help="Show small pictures beside the table, in a terminal that has any. The protocol is found out; "
+    f"--preview=KIND takes one: {', '.join(KINDS)}.",
+)
 OUTPUT_DIR = click.option(
     "-o",
     "--output-dir",
@@ -105,7 +115,15 @@ OUTPUT_DIR = click.option(
     type=click.Path(path_type=Path),
     help="Save to DIR, a new or empty folder. [default: a new folder explore_result]",
 )
-FORCE = click.option("--force", is_flag=True, help="Save to a folder that is not empty. Nothing is replaced.")
+FORCE = click.option(
+    "--force", is_flag=True, help="Save where something is already: beside it, under free names. Nothing is replaced."
+)
+HTML = click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Save a page of small pictures to FILE. It opens without a server, and holds all that it shows.",
+)
 SAVE_AS = click.option(
     "--save-as",
     type=click.Choice(SAVED_NAMES),

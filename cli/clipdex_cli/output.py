@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from clipdex.defaults import MAX_PIXELS
 from clipdex.paths import quoted
 from clipdex.wording import counted
+from clipdex.wording import printable as printable
+from clipdex_cli.previews import write_with_pictures
 from clipdex_cli.tables import table
+from clipdex_cli.tables import write as write
+from clipdex_cli.terminal_images.beside import TAKEN
 
 if TYPE_CHECKING:
     from clipdex import Result
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from clipdex.datasets.record import DatasetRecord
     from clipdex.encoder import Encoder
     from clipdex.report.save import Saved
+    from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.result import QueryRecord
+    from clipdex_cli.terminal_images.terminals import Terminal
 
 UNFINISHED = "its build was stopped, or is still running"
 _MISSING_SHOWN = 3
@@ -29,42 +33,32 @@ _QUERY_WIDTH = 40
 _NUMBERS = ("rank", "distance", "score", "merged")
 
 
-def show(result: Result, output: str, *, null: bool = False) -> None:
-    """Print a result as ``table``, ``json``, ``csv`` or ``paths``."""
+def show(
+    result: Result,
+    output: str,
+    *,
+    null: bool = False,
+    preview: Terminal | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> None:
+    """Print a result as ``table``, ``json``, ``csv`` or ``paths``; a table with pictures where ``preview`` is given."""
     if output == "json":
         # A path that is no UTF-8 is escaped, so that the JSON is.
         write(result.to_json() + "\n", errors="backslashreplace")
     elif output == "csv":
-        _show_csv(result)
+        from clipdex.report.rows import csv_of
+
+        write(csv_of(result))
     elif output == "paths":
         end = "\0" if null else "\n"
         write("".join(hit.path + end for hit in result.hits))
-    else:
-        _show_table(result)
-
-
-def write(text: str, *, errors: str = "surrogateescape") -> None:
-    """Print to stdout as UTF-8, whatever the locale. A path that is not UTF-8 is printed as its bytes."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", errors=errors))
-    sys.stdout.buffer.flush()
-
-
-def _show_csv(result: Result) -> None:
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    more = _values(result)
-    writer.writerow(["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", *more])
-    for hit, *values in zip(result.hits, *more.values(), strict=True):
-        known = [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
-        writer.writerow([*known, *values])
-    write(stream.getvalue())
-
-
-def _show_table(result: Result) -> None:
-    if not result.hits:
-        return
-    write(table(_columns(result), numbers=_NUMBERS, names=("id",)))
+    elif result.hits:
+        taken = 0 if preview is None else TAKEN
+        text = table(_columns(result), numbers=_NUMBERS, names=("id",), taken=taken)
+        if preview is None:
+            write(text)
+        else:
+            write_with_pictures(text.splitlines(), [hit.path for hit in result.hits], preview, max_pixels)
 
 
 def size(count: int) -> str:
@@ -78,9 +72,11 @@ def size(count: int) -> str:
 
 
 def _columns(result: Result) -> dict[str, list[str]]:
+    from clipdex.report.rows import more_values
+
     hits = result.hits
     columns = {"rank": [str(hit.rank) for hit in hits], "distance": [str(hit.distance) for hit in hits]}
-    for name, values in _values(result).items():
+    for name, values in more_values(result).items():
         columns[name] = ["" if value is None else f"{value:.4g}" for value in values]
     if sum(not query.negative for query in result.queries) > 1:
         names = [printable(_short_name(query)) for query in result.queries]
@@ -96,20 +92,9 @@ def _columns(result: Result) -> dict[str, list[str]]:
     return columns
 
 
-def _values(result: Result) -> dict[str, list[float | None]]:
-    """Return the values that hits have beside the distance, if any hit has them."""
-    both = {"score": [hit.score for hit in result.hits], "merged": [hit.merged for hit in result.hits]}
-    return {name: values for name, values in both.items() if any(value is not None for value in values)}
-
-
 def _short_name(query: QueryRecord) -> str:
     name = Path(query.value).name if query.kind == "image" else query.value
     return name if len(name) <= _QUERY_WIDTH else name[: _QUERY_WIDTH - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def printable(text: str) -> str:
-    """Show control characters as escapes, so that a name cannot steer a terminal."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def warn(result: Result) -> None:
@@ -196,8 +181,25 @@ def say_saved(saved: Saved) -> int:
     """Say where a result was saved and which images are missing. Return the exit code: 1 when all are."""
     images = counted(len(saved.images), "image")
     click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {images}", err=True)
-    for hit in saved.missing[:_MISSING_SHOWN]:
-        click.echo(f"missing: {printable(hit.path)} is not there any more, or is no image", err=True)
-    if len(saved.missing) > _MISSING_SHOWN:
-        click.echo(f"missing: {len(saved.missing) - _MISSING_SHOWN} more", err=True)
+    _say_missing([(hit.path, "is not there any more, or is no image") for hit in saved.missing])
     return 1 if saved.missing and not saved.images else 0
+
+
+def save_page(result: Result | DuplicatesResult, file: Path, *, force: bool, max_pixels: int) -> int:
+    """Save a page, and say where, how large, and what it does not show. Return the exit code: 1 where no picture is."""
+    from clipdex.report.html_page import save_html
+
+    page = save_html(result, file, force=force, max_pixels=max_pixels)
+    shown = counted(page.shown, "image")
+    shown = f"the first {shown} of {page.total:,}" if page.shown < page.total else shown
+    click.echo(f"Saved to {printable(str(page.file))}: {shown}, {size(page.size)}", err=True)
+    _say_missing([(one.path, f"has no picture: {reason}") for one, reason in page.missing])
+    return 1 if page.missing and len(page.missing) == page.shown else 0
+
+
+def _say_missing(missing: Sequence[tuple[str, str]]) -> None:
+    """Name the first images that are missing, each with the end of a sentence on why."""
+    for path, why in missing[:_MISSING_SHOWN]:
+        click.echo(f"missing: {printable(path)} {printable(why)}", err=True)
+    if len(missing) > _MISSING_SHOWN:
+        click.echo(f"missing: {len(missing) - _MISSING_SHOWN} more", err=True)

@@ -41,6 +41,7 @@ class SeveralValues(Command):
             if isinstance(option, click.Option) and option.name in self.several
             for flag in option.opts
         }
+        args = self.with_values(args)
         if ctx.resilient_parsing:
             args = self.without_open_option(args)
             ctx.meta[OPEN] = self._open(args)

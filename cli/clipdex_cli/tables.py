@@ -17,8 +17,20 @@ _MOST_ALIGNED = 100
 _LEAST = 12
 
 
+def write(text: str, *, errors: str = "surrogateescape") -> None:
+    """Print to stdout as UTF-8, whatever the locale. A path that is not UTF-8 is printed as its bytes."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", errors=errors))
+    sys.stdout.buffer.flush()
+
+
 def table(
-    columns: Mapping[str, Sequence[str]], *, numbers: Collection[str] = (), names: Collection[str] = (), prose: str = ""
+    columns: Mapping[str, Sequence[str]],
+    *,
+    numbers: Collection[str] = (),
+    names: Collection[str] = (),
+    prose: str = "",
+    taken: int = 0,
 ) -> str:
     """Lay out columns of text.
 
@@ -32,20 +44,22 @@ def table(
         Columns that are never cut. What follows a very long name in its line moves to the right.
     prose
         The last column, when it holds sentences: they are wrapped at words.
+    taken
+        How many columns of the terminal are not for the table.
 
     Returns
     -------
     Lines, each with its end. All other columns are cut, with an ellipsis, to fit the terminal; or to 60 cells where the
     output is no terminal.
     """
-    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    widths = {title: max(map(_cells, (title, *cells))) for title, cells in columns.items()}
+    terminal = shutil.get_terminal_size().columns - taken if sys.stdout.isatty() else None
+    widths = {title: max(map(width_of, (title, *cells))) for title, cells in columns.items()}
     cut = [title for title in columns if title not in numbers and title not in names and title != prose]
     _bound(widths, cut, names, prose, terminal)
 
     def cell(title: str, text: str) -> str:
         shown = _shortened(text, widths[title]) if title in cut else text
-        space = " " * (widths[title] - _cells(shown))
+        space = " " * (widths[title] - width_of(shown))
         return space + shown if title in numbers else shown + space
 
     lines = [_GAP.join(cell(title, title) for title in columns).rstrip()]
@@ -90,7 +104,7 @@ def _wrapped(row: dict[str, str], prose: str, widths: Mapping[str, int] | None) 
         row = dict.fromkeys(row, "")
 
 
-def _cells(text: str) -> int:
+def width_of(text: str) -> int:
     """Return how wide a text is on a terminal."""
     if text.isascii():
         return len(text)
@@ -100,7 +114,7 @@ def _cells(text: str) -> int:
 
 
 def _shortened(text: str, width: int) -> str:
-    if _cells(text) <= width:
+    if width_of(text) <= width:
         return text
     if text.isascii():
         return text[: width - 1] + _ELLIPSIS

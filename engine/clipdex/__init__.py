@@ -1,8 +1,8 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
 ``build`` makes an index, and ``plan_build`` says what it would do. ``Explorer`` searches it, ``save_result`` saves
-pictures of a ``Result``, ``join`` makes one index of several, ``open_project`` reads a project. Every error is a
-``ClipdexError``; ``clipdex.errors`` lists them.
+pictures of a ``Result``, and ``save_html`` a page of it. ``join`` makes one index of several, ``open_project`` reads a
+project. Every error is a ``ClipdexError``; ``clipdex.errors`` lists them.
 
 Importing this package is fast: the first call that needs NumPy, FAISS or OpenVINO imports it.
 """
@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     from clipdex.building.settings import BuildSettings
     from clipdex.errors import ClipdexError
     from clipdex.projects.reading import open_project
+    from clipdex.report.html_page import save_html
     from clipdex.report.save import save_result
     from clipdex.search.duplicate_settings import DuplicateSettings
     from clipdex.search.duplicates import find_duplicates
     from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.explorer import Explorer
+    from clipdex.search.hit import Hit
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
-    from clipdex.search.result import Hit, Result, read_result
+    from clipdex.search.result import Result, read_result
     from clipdex_indexes import ItemFilter
 
 _LAZY = {
@@ -55,11 +57,12 @@ _LAZY = {
     "ItemFilter": "search.filtering",
     "SearchRequest": "search.request",
     "Result": "search.result",
-    "Hit": "search.result",
+    "Hit": "search.hit",
     "read_result": "search.result",
     "find_duplicates": "search.duplicates",
     "DuplicateSettings": "search.duplicate_settings",
     "DuplicatesResult": "search.duplicates_result",
+    "save_html": "report.html_page",
     "save_result": "report.save",
     "ClipdexError": "errors",
 }
@@ -79,6 +82,7 @@ __all__ = [
     "DuplicateSettings",
     "DuplicatesResult",
     "save_result",
+    "save_html",
     "build",
     "BuildSettings",
     "BuildEvents",

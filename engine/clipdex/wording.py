@@ -37,3 +37,8 @@ def type_of(value: object) -> str:
     if value is None:
         return "None"
     return with_article(type(value).__name__)
+
+
+def printable(text: str) -> str:
+    """Show control characters as escapes, so that a name can steer no terminal, and cannot hide in a page."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -14,12 +14,15 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, say_parts, write
+from clipdex_cli.output import printable, save_page, say_parts, write
+from clipdex_cli.previews import terminal_for, write_with_pictures
 from clipdex_cli.project_targets import PROJECT, require_index_here, resolve
 from clipdex_cli.tables import table
+from clipdex_cli.terminal_images.beside import TAKEN
 
 if TYPE_CHECKING:
     from clipdex.search.duplicates_result import DuplicateGroup, DuplicatesResult
+    from clipdex_cli.terminal_images.terminals import Terminal
 
 
 # Images that are the same file as another one, named in the message that counts them.
@@ -85,6 +88,7 @@ _WITHHELD = {
 )
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show only the N largest groups. [default: all]")
 @options.output("What to print. paths: the files that can be deleted.")
+@options.PREVIEW
 @click.option("-s", "--save", is_flag=True, help="Save contact sheets of the groups, and the result as JSON.")
 @click.option(
     "-o",
@@ -93,6 +97,7 @@ _WITHHELD = {
     type=click.Path(path_type=Path),
     help="Save to DIR, a new or empty folder. [default: a new folder duplicates_result]",
 )
+@options.HTML
 @options.FORCE
 @options.INDEX
 @PROJECT
@@ -109,8 +114,10 @@ def command(
     limit: int | None,
     output: str,
     null: bool,
+    preview: str | None,
     save: bool,
     output_dir: Path | None,
+    html: Path | None,
     force: bool,
     index: Path | None,
     project_dir: Path | None,
@@ -145,6 +152,7 @@ def command(
     options.one_index(targets, index)
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
+    terminal = terminal_for(preview, output)
     found = resolve(targets, project_dir).targets
     if not found:
         require_index_here(index)
@@ -177,20 +185,25 @@ def command(
             "the datasets that it was made of.",
             err=True,
         )
-    _show(result, output, end="\0" if null else "\n")
+    if terminal is not None:
+        _show_with_pictures(result, terminal, max_pixels)
+    else:
+        _show(result, output, end="\0" if null else "\n")
     for line in (_summary(result), *_notes(result), *(_notes_on_paths(result) if output == "paths" else ())):
         click.echo(line, err=True)
-    if not (save or output_dir is not None or force):
+    to_folder = save or output_dir is not None or (force and html is None)
+    if not to_folder and html is None:
         return 0
     if not result.groups:
         click.echo("No groups, so nothing is saved.", err=True)
-    else:
+        return 0
+    if to_folder:
         from clipdex.report.groups import save_duplicates
 
         saved = save_duplicates(result, output_dir, force=force, max_pixels=max_pixels)
         sheets = f"{counted(len(saved.sheets), 'sheet')} of {counted(saved.drawn, 'group')}"
         click.echo(f"Saved to {saved.folder}: {saved.data.name}, {sheets}", err=True)
-    return 0
+    return 0 if html is None else save_page(result, html, force=force, max_pixels=max_pixels)
 
 
 def _show(result: DuplicatesResult, output: str, end: str) -> None:
@@ -201,7 +214,17 @@ def _show(result: DuplicatesResult, output: str, end: str) -> None:
     elif output == "paths":
         write("".join(item.path + end for item in result.removable))
     elif result.groups:
-        write(table(_columns(result), numbers=("group", "greatest", "distance", "content"), names=("id",)))
+        write(_table(result))
+
+
+def _show_with_pictures(result: DuplicatesResult, terminal: Terminal, max_pixels: int) -> None:
+    if result.groups:
+        paths = [item.path for group in result.groups for item in group.items]
+        write_with_pictures(_table(result, TAKEN).splitlines(), paths, terminal, max_pixels)
+
+
+def _table(result: DuplicatesResult, taken: int = 0) -> str:
+    return table(_columns(result), numbers=("group", "greatest", "distance", "content"), names=("id",), taken=taken)
 
 
 def _csv(result: DuplicatesResult) -> str:

@@ -11,6 +11,7 @@ import click
 from clipdex.defaults import ANY, IDS, MERGES, SUBSETS, TOPK
 from clipdex_cli import completing, options
 from clipdex_cli.asking import Settings, ask, place_of, place_of_result, request_of, request_of_result
+from clipdex_cli.previews import terminal_for
 from clipdex_cli.project_targets import PROJECT, refuse_images
 from clipdex_cli.several_values import SeveralValues
 from clipdex_cli.stages import STAGE, record
@@ -107,6 +108,7 @@ if TYPE_CHECKING:
     help="Leave out images farther than D bits from their best query.",
 )
 @options.output("Format of what is printed.")
+@options.PREVIEW
 @click.option(
     "--from",
     "from_result",
@@ -116,6 +118,7 @@ if TYPE_CHECKING:
 )
 @click.option("-s", "--save/--no-save", "save", help="Save a contact sheet, the images and the result as JSON.")
 @options.OUTPUT_DIR
+@options.HTML
 @options.FORCE
 @options.SAVE_AS
 @options.MODEL
@@ -132,8 +135,10 @@ def command(
     /,
     output: str,
     null: bool,
+    preview: str | None,
     save: bool,
     output_dir: Path | None,
+    html: Path | None,
     force: bool,
     save_as: str | None,
     stage: bool | None,
@@ -158,6 +163,7 @@ def command(
     """
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
+    terminal = terminal_for(preview, output)
     settings = Settings.of(question)
     targets, project_dir = question["targets"], question["project_dir"]
     if build is not None:
@@ -181,15 +187,18 @@ def command(
 
     result = answer.result
     printer.warn(result)
-    printer.show(result, output, null=null)
+    printer.show(result, output, null=null, preview=terminal, max_pixels=settings.max_pixels)
     printer.remember(result)
     if stage is not False:
         record(answer, settings, asked_for=stage is True)
-    if save or output_dir is not None or force or save_as is not None:
+    code = 0
+    if save or output_dir is not None or (force and html is None) or save_as is not None:
         from clipdex.report.save import save_result
 
         if save_as is None:
             save_as = SUBSETS if build is not None and len(result.datasets) == 1 else IDS
         saved = save_result(result, output_dir, force=force, max_pixels=settings.max_pixels, save_as=save_as)
-        return printer.say_saved(saved)
-    return 0
+        code = printer.say_saved(saved)
+    if html is not None:
+        code = max(code, printer.save_page(result, html, force=force, max_pixels=settings.max_pixels))
+    return code

@@ -36,16 +36,18 @@ from clipdex.encoder import Encoder
 from clipdex.paths import quoted
 from clipdex.readers.base import ANNOTATION, DAMAGED
 from clipdex.readers.sources import Target, index_folder, locate, open_fitting, open_reader
+from clipdex.showing import notebook_html
 from clipdex.version import WRITER
+from clipdex.wording import counted, printable, shortened
 from clipdex_indexes import IndexWriter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class BuildReport:
-    """What a build did. Each item has one outcome.
+    """What a build did. Each item has one outcome. A notebook shows it as a table.
 
     Attributes
     ----------
@@ -127,6 +129,14 @@ class BuildReport:
     def hashed(self) -> int:
         """Number of the added and changed items whose keys were not taken over."""
         return self.added + self.changed - sum(self.taken_over.values())
+
+    def __repr__(self) -> str:
+        counts = f"{self.added:,} added, {self.unchanged:,} unchanged, {len(self.failed):,} failed"
+        root = shortened(printable(str(self.root)))
+        return f"<BuildReport: {root}: {counts}; {counted(self.items, 'image')} in the index>"
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
 
 
 def build(

@@ -97,10 +97,21 @@ def thumbnail(source: str | Path | None, box: tuple[int, int], max_pixels: int) 
     if source is None:
         return None
     try:
-        with open_regular(source) if isinstance(source, Path) else open_media(source) as content:
-            return fit(load_image(content, max_pixels=max_pixels, enough=max(box) // 2), box)
+        return fitted_picture(source, box, max_pixels)
     except ImageError:
         return None
+
+
+def fitted_picture(source: str | Path, box: tuple[int, int], max_pixels: int) -> Picture:
+    """Return the image at a locator (a text) or in a file (a path), scaled to a box as ``fit`` does.
+
+    Raises
+    ------
+    ImageError
+        When it cannot be read, or has more than ``max_pixels`` pixels; the message gives the reason alone.
+    """
+    with open_regular(source) if isinstance(source, Path) else open_media(source) as content:
+        return fit(load_image(content, max_pixels=max_pixels, enough=max(box) // 2), box)
 
 
 def fit(image: Image.Image, box: tuple[int, int]) -> Picture:

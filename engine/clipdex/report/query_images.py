@@ -42,7 +42,7 @@ def own_images(result: Result) -> dict[int, OwnImage]:
             stream = io.BytesIO()
             result.images[number].save(stream, "PNG", compress_level=_FASTEST)
             found[number] = OwnImage(stream.getvalue(), ".png")
-        elif _is_of_last_result(query.image):
+        elif is_of_last_result(query.image):
             with contextlib.suppress(OSError):
                 found[number] = _as_file(query.image.read_bytes())
     return found
@@ -83,7 +83,8 @@ def _as_file(content: bytes) -> OwnImage:
     return OwnImage(content, SUFFIXES.get(kind, ".img"))
 
 
-def _is_of_last_result(path: Path) -> bool:
+def is_of_last_result(path: Path) -> bool:
+    """Tell whether an image is one that is kept until the next query, and is in no file of the user."""
     try:
         return path.name.startswith(LAST_PREFIX) and path.parent == state_folder()
     except OutputError:

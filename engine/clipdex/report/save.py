@@ -26,7 +26,8 @@ from clipdex.paths import expanded
 from clipdex.readers import IGNORE_MARK
 from clipdex.report.query_images import SUFFIXES, own_images, with_files
 from clipdex.report.sheet import draw_sheet
-from clipdex.search.result import Hit, Result
+from clipdex.search.hit import Hit
+from clipdex.search.result import Result
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, atomic_path, atomic_write
 
 DEFAULT_FOLDER = "explore_result"
@@ -193,8 +194,7 @@ def _move_contents(draft: Path, target: Path) -> None:
 
 def _fill(result: Result, folder: Path, target: Path, max_pixels: int, save_as: str) -> Saved:
     """Write everything into ``folder``, and say where it will be once that is called ``target``."""
-    # Ranks of this many digits sort as texts.
-    digits = max(_FEWEST_DIGITS, len(str(len(result.hits))))
+    digits = _digits(len(result.hits))
     copies = [_copy(hit, folder, _names(hit, save_as, digits)) for hit in result.hits]
     data = free_name(folder / DATA)
     named = with_files(result, _save_own_images(result, folder, target))
@@ -231,8 +231,7 @@ def _copy(hit: Hit, folder: Path, names: Iterable[str]) -> Path | None:
         kind = image_format(content)
         if kind is None:
             return None
-        # Members of some containers are called by a number.
-        suffix = PurePosixPath(member or source).suffix or (SUFFIXES.get(kind, "") if member else "")
+        suffix = _suffix(source, member, kind)
         wanted = folder.joinpath(*_safe_parts(names, suffix))
         for parent in _folders_between(folder, wanted):
             if parent.is_symlink():
@@ -250,6 +249,40 @@ def _copy(hit: Hit, folder: Path, names: Iterable[str]) -> Path | None:
             with contextlib.suppress(OSError):
                 shutil.copystat(source, copied)
         return copied
+
+
+def _suffix(source: Path, member: str, kind: str) -> str:
+    """Return the extension of a copy; members of some containers are called by a number."""
+    return PurePosixPath(member or source).suffix or (SUFFIXES.get(kind, "") if member else "")
+
+
+def ranked_name(hit: Hit, content: IO[bytes], hits: int) -> str:
+    """Return the name of a copy that begins with the rank, as ``ranked`` of ``save_result`` does.
+
+    Parameters
+    ----------
+    hit
+        Whose image it is; as untrusted as its result.
+    content
+        The image, open; read from.
+    hits
+        How many hits there are.
+
+    Raises
+    ------
+    ImageError
+        When the content is no image.
+    """
+    kind = image_format(content)
+    if kind is None:
+        raise ImageError("not an image in a format that can be read")
+    names = _names(hit, RANKED, _digits(hits))
+    return _safe_parts(names, _suffix(*split_locator(hit.path), kind))[0]
+
+
+def _digits(hits: int) -> int:
+    """Return how many digits ranks have, so that they sort as texts."""
+    return max(_FEWEST_DIGITS, len(str(hits)))
 
 
 def _same_content(path: Path, content: IO[bytes]) -> bool:

@@ -32,7 +32,8 @@ from clipdex.report.drawing import (
     thumbnail,
     wrapped,
 )
-from clipdex.search.result import Hit, QueryRecord, Result
+from clipdex.search.hit import Hit
+from clipdex.search.result import QueryRecord, Result
 from clipdex.wording import counted
 
 _CARD = (220, 180)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from clipdex.datasets.record import DatasetRecord
 from clipdex.search.result import SCHEMA, plain
+from clipdex.search.tables import frame
+from clipdex.showing import notebook_html, show
+from clipdex.wording import counted, printable, shortened
+
+if TYPE_CHECKING:
+    import pandas
 
 KEPT, IDENTICAL, NEAR = "kept", "identical", "near"
 MISSING, CHANGED, FAR = "missing", "changed", "far"
@@ -116,9 +123,11 @@ class SameFile:
     same_subset: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DuplicatesResult:
     """Groups of duplicates: the largest first, equally large ones in the order of their first items.
+
+    A notebook shows them with small pictures.
 
     Attributes
     ----------
@@ -178,6 +187,44 @@ class DuplicatesResult:
     def removable(self) -> tuple[DuplicateItem, ...]:
         """The items of the groups whose files may be deleted, group by group."""
         return tuple(item for group in self.groups for item in group.items if item.removable)
+
+    def __repr__(self) -> str:
+        within = "of identical files" if self.identical else f"within {counted(self.max_distance, 'bit')}"
+        places = shortened(printable(", ".join(dataset.name for dataset in self.datasets)))
+        images = counted(self.total_items, "image")
+        return f"<DuplicatesResult: {counted(self.total_groups, 'group')} {within}, {images} in {places}>"
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
+
+    def show(self) -> Path | None:
+        """Show the groups with small pictures: in a notebook in place, or else as a page in the browser.
+
+        Returns
+        -------
+        The file of the page, which is in a new temporary folder; None in a notebook.
+
+        Raises
+        ------
+        OutputError
+            When there is no browser; the message names the page.
+        """
+        return show(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the items as a table of pandas: ``group``, from 1, then the attributes of ``DuplicateItem``.
+
+        Raises
+        ------
+        ExtraMissing
+            When pandas is not installed; the message says how to install it.
+        """
+        rows = [
+            {"group": number, **plain(item)}
+            for number, group in enumerate(self.groups, start=1)
+            for item in group.items
+        ]
+        return frame(rows, ("group", *DuplicateItem.__slots__))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the documented JSON object."""

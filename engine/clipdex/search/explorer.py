@@ -23,6 +23,8 @@ from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
 from clipdex.search.filtering import selections_of
 from clipdex.search.finding import find_item
+from clipdex.search.hit import Hit
+from clipdex.search.listing import ListedItem, Listing, listed_item
 from clipdex.search.queries import (
     DatasetItem,
     ItemQuery,
@@ -34,9 +36,10 @@ from clipdex.search.queries import (
 from clipdex.search.ranking import Ranked, rank
 from clipdex.search.request import SearchRequest, checked_topk
 from clipdex.search.resolving import Asked, Resolver, by_id
-from clipdex.search.result import Hit, Result
+from clipdex.search.result import Result
 from clipdex.search.warning import warnings_of_paths
-from clipdex.wording import type_of
+from clipdex.showing import notebook_html
+from clipdex.wording import counted, printable, shortened, type_of
 from clipdex_indexes import ItemFilter, ItemRow, Location
 from clipdex_indexes.filters import describe
 
@@ -137,6 +140,17 @@ class Explorer:
     def __len__(self) -> int:
         return sum(map(len, self.datasets))
 
+    def __repr__(self) -> str:
+        if self._closed:
+            return "<Explorer: closed>"
+        names = [f"{dataset.name} ({counted(len(dataset), 'image')})" for dataset in self.datasets]
+        model = self.datasets[0].index.manifest.model.name
+        return f"<Explorer: {shortened(printable(', '.join(names)))}, model {model!r}>"
+
+    def _repr_html_(self) -> str | None:
+        # A notebook shows the text of a closed one.
+        return None if self._closed else notebook_html(self)
+
     def close(self) -> None:
         """Close the indexes. A closed explorer answers nothing."""
         self._closed = True
@@ -191,8 +205,8 @@ class Explorer:
         Parameters
         ----------
         query
-            A text (``str``), an image (``Path`` or ``PIL.Image.Image``), an item (``DatasetItem`` or ``ItemQuery``), or
-            a list that mixes them.
+            A text (``str``), an image (``Path``, ``PIL.Image.Image``, the ``bytes`` of a file, or an array of pixels as
+            ``ImageQuery`` takes it), an item (``DatasetItem``, ``ItemQuery`` or a ``Hit``), or a list that mixes them.
         topk
             Number of hits; all items where there are fewer. None takes that of the explorer.
         exclude_self
@@ -328,6 +342,28 @@ class Explorer:
             for location, row in dataset.items():
                 yield _dataset_item(dataset, location, row)
 
+    def listing(self, filter: ItemFilter | None = None) -> Listing:
+        """Return the items that pass a filter, to be looked through from any place on.
+
+        Raises
+        ------
+        QueryError
+            When the filter has a name that no dataset, subset or label has.
+        """
+        self._require_open()
+        return Listing(self.datasets, filter)
+
+    def listed(self, dataset: str, subset: str, item_id: str) -> ListedItem:
+        """Return the item with exactly this id, of this subset and dataset; ``item`` finds it by less.
+
+        Raises
+        ------
+        ItemNotFound
+            When there is none.
+        """
+        self._require_open()
+        return listed_item(self.datasets, dataset, subset, item_id)
+
     def _check_models(self, model: str | None) -> None:
         require_same_model(self.datasets)
         first = self.datasets[0]
@@ -351,6 +387,17 @@ class Explorer:
             if self._loaded is None:
                 self._loaded = self._load_encoder()
             return self._loaded
+
+    def load_model(self) -> Encoder:
+        """Load the model now, and return its encoder: the first query with a text or an image need not wait for it.
+
+        Raises
+        ------
+        ModelError
+            When the model of the indexes cannot be used.
+        """
+        self._require_open()
+        return self._the_encoder()
 
     def encoder_for_many(self) -> Encoder:
         """Return an encoder of the model of the indexes that hashes many images, as a build does.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from clipdex.defaults import PROMPTINGS
 from clipdex.errors import QueryError, QueryImageError
 from clipdex.paths import is_url
+from clipdex.search.hit import Hit
 from clipdex.wording import type_of
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class ImageQuery:
     Attributes
     ----------
     image
-        A file, a ``PIL.Image.Image``, or the bytes of a file.
+        A file, a ``PIL.Image.Image``, or the bytes of a file. An array of pixels is copied and becomes an image: uint8
+        ``[height, width, 3]`` in RGB, or ``[height, width]`` in grey.
     name
         What a result calls an image that is in no file; empty for its number.
     """
@@ -73,10 +75,34 @@ class ImageQuery:
             raise QueryImageError(
                 f"the query image {shown!r} is a URL, and clipdex fetches nothing: download it, and give the file."
             )
-        if self.image == "":
+        if isinstance(self.image, str) and not self.image:
             raise QueryImageError("the query image '' cannot be used: give an image file.")
         if isinstance(self.image, str):
             object.__setattr__(self, "image", Path(self.image))
+        elif not isinstance(self.image, Path | bytes):
+            import numpy as np
+
+            if isinstance(self.image, np.ndarray):
+                object.__setattr__(self, "image", _image_of(self.image))
+
+
+def _image_of(pixels: npt.NDArray[np.generic]) -> Image.Image:
+    """Return an array of pixels as an image.
+
+    Raises
+    ------
+    QueryImageError
+        When it is none.
+    """
+    from PIL import Image
+
+    fits = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if not fits or pixels.dtype.name != "uint8" or 0 in pixels.shape:
+        raise QueryImageError(
+            f"an array of {pixels.dtype} with the shape {list(pixels.shape)} is no image: give uint8 with the shape "
+            "[height, width, 3] for RGB, or [height, width] for grey. Of a batch, give a list of its images."
+        )
+    return Image.fromarray(pixels.copy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +156,15 @@ class DatasetItem:
 
 
 Query = TextQuery | ImageQuery | ItemQuery
-# A query, something that stands for one (str, path, PIL image), or a list of those.
+# A query, something that stands for one (str, path, image in memory, hit), or a list of those.
 QueryLike = Any
 
 
 def as_queries(query: QueryLike) -> list[Query | DatasetItem]:
-    """Return what a caller gave as queries: a str is a text, a path or PIL image is an image.
+    """Return what a caller gave as queries.
+
+    A str is a text. A path, a PIL image, the bytes of an image file, and an array of pixels are images. A hit is its
+    item.
 
     Raises
     ------
@@ -171,10 +200,15 @@ def _as_query(query: Any) -> Query | DatasetItem:  # noqa: ANN401
         return TextQuery(query)
     if isinstance(query, os.PathLike):
         return ImageQuery(Path(query))
+    if isinstance(query, bytes):
+        return ImageQuery(query)
+    if isinstance(query, Hit):
+        return ItemQuery(query.id, (query.subset,), query.dataset)
+    import numpy as np
     from PIL import Image
 
-    if isinstance(query, Image.Image):
-        return ImageQuery(query)
+    if isinstance(query, Image.Image | np.ndarray):
+        return ImageQuery(query)  # type: ignore[arg-type]  # an array becomes an image
 
     if isinstance(query, DatasetItem):
         return query
@@ -184,6 +218,6 @@ def _as_query(query: Any) -> Query | DatasetItem:  # noqa: ANN401
             "Explorer.item(ID), or the image of the item as a Path or a PIL image."
         )
     raise QueryError(
-        f"{type_of(query)} is no query: give a str for a text, a Path or a PIL image for an image, "
-        "a DatasetItem of clipdex for an item, or a list of those."
+        f"{type_of(query)} is no query: give a str for a text; a Path, a PIL image, an array of pixels or the bytes of "
+        "a file for an image; a DatasetItem of clipdex or a Hit for an item; or a list of those."
     )

@@ -39,8 +39,8 @@ class SearchRequest:
     Attributes
     ----------
     queries
-        What is searched for, in order; at least one. A single query, a ``str``, a path or a PIL image is taken for a
-        query, as ``Explorer.explore_topk`` does.
+        What is searched for, in order; at least one. A single query is taken too, and what ``Explorer.explore_topk``
+        takes for one.
     negative
         Queries like those: items like these are pushed away.
     topk
@@ -144,7 +144,7 @@ class SearchRequest:
             raise QueryError(f"the schema of a request is {shown(schema)}, and this clipdex reads schema {SCHEMA}.")
         for name in ("queries", "negative"):
             if name in values:
-                values[name] = tuple(_query_from_dict(query) for query in _typed(values[name], list, name))
+                values[name] = tuple(query_from_dict(query) for query in _typed(values[name], list, name))
         if "filter" in values:
             values["filter"] = _filter_from_dict(values["filter"])
         return cls(**values)
@@ -173,7 +173,14 @@ def _query_to_dict(query: Query | DatasetItem) -> dict[str, Any]:
     }
 
 
-def _query_from_dict(body: object) -> Query | DatasetItem:
+def query_from_dict(body: object) -> Query | DatasetItem:
+    """Return the query of a JSON object.
+
+    Raises
+    ------
+    QueryError
+        When it is no JSON object, a key is unknown, or a value is not as described.
+    """
     kind = body.get("kind") if isinstance(body, dict) else None
     read = _READERS.get(kind) if isinstance(kind, str) else None
     if read is None:

@@ -14,57 +14,21 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import ANY
 from clipdex.errors import IndexCorrupt, OutputError, QueryError
+from clipdex.search.hit import Hit
 from clipdex.search.request import SearchRequest
-from clipdex.wording import shown, with_article
+from clipdex.search.tables import frame
+from clipdex.showing import notebook_html, show
+from clipdex.wording import counted, printable, shortened, shown, with_article
 from clipdex_indexes import valid_item_id
 from clipdex_indexes.storage.files import read_bounded
 
 if TYPE_CHECKING:
+    import pandas
     from PIL import Image
 
 SCHEMA = 1
 _MAX_BYTES = 1 << 30
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One answer.
-
-    Attributes
-    ----------
-    rank
-        From 1.
-    distance
-        Hamming distance, in bits, to the query that it matched best.
-    query
-        Number of that query in the result, from 0.
-    query_rank
-        Its rank among all items for that query alone, from 1.
-    dataset, id, subset, labels
-        The item.
-    path
-        Its file.
-    score
-        Asymmetric distance to that query, in bits; None without rescoring.
-    merged
-        The value that orders the hits, lower first; None where distance, score or rank order them.
-    missing
-        Whether the file was not there when the query was answered.
-    """
-
-    rank: int
-    distance: int
-    query: int
-    query_rank: int
-    dataset: str
-    id: str
-    subset: str
-    path: str
-    labels: tuple[str, ...]
-    score: float | None = None
-    merged: float | None = None
-    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +69,9 @@ class QueryRecord:
     unread: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result(Sequence[Hit]):
-    """The hits of a query, best first; a sequence of ``Hit``.
+    """The hits of a query, best first; a sequence of ``Hit``. A notebook shows it with small pictures.
 
     Attributes
     ----------
@@ -159,6 +123,39 @@ class Result(Sequence[Hit]):
     def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
     def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
         return self.hits[index]
+
+    def __repr__(self) -> str:
+        asked = ", ".join(f"not {query.value!r}" if query.negative else repr(query.value) for query in self.queries)
+        places = printable(", ".join(dataset.name for dataset in self.datasets))
+        nearest = f"; nearest {self.hits[0].id!r} at {counted(self.hits[0].distance, 'bit')}" if self.hits else ""
+        return f"<Result: {counted(len(self.hits), 'hit')} for {shortened(asked)} in {shortened(places)}{nearest}>"
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
+
+    def show(self) -> Path | None:
+        """Show the hits with small pictures: in a notebook in place, or else as a page in the browser.
+
+        Returns
+        -------
+        The file of the page, which is in a new temporary folder; None in a notebook.
+
+        Raises
+        ------
+        OutputError
+            When there is no browser; the message names the page.
+        """
+        return show(self)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return the hits as a table of pandas: a row for each hit, with the attributes of ``Hit`` as columns.
+
+        Raises
+        ------
+        ExtraMissing
+            When pandas is not installed; the message says how to install it.
+        """
+        return frame([plain(hit) for hit in self.hits], Hit.__slots__)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the documented JSON object."""

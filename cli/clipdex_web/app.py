@@ -1,0 +1,55 @@
+"""The application: pages, API and static files, behind the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from clipdex.errors import ClipdexError
+from clipdex_web.api import Api
+from clipdex_web.pages import STATIC, Pages
+from clipdex_web.problems import Refused, problem, status_and_message
+from clipdex_web.safety import API, Guard
+from clipdex_web.site import Site
+from clipdex_web.work import Busy, ClientGone
+
+_VERSION = f"{API}v1"
+
+
+def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_address: bool = False) -> ASGIApp:
+    """Return the application.
+
+    Parameters
+    ----------
+    site
+        What is served.
+    token, hosts, any_address
+        As ``Guard`` has them.
+    """
+    pages = Pages(site)
+
+    def answer(request: Request, error: Exception) -> Response:
+        if not request.url.path.startswith(API):
+            return pages.problem(error)
+        if isinstance(error, HTTPException):
+            return problem(error.status_code, "there is no such address, or it takes another method.", error.headers)
+        return problem(*status_and_message(error))
+
+    errors = (ClipdexError, Refused, Busy, ClientGone, HTTPException, Exception)
+    inner = Starlette(
+        routes=[
+            Mount(_VERSION, routes=Api(site).routes()),
+            Mount("/static", StaticFiles(directory=STATIC)),
+            *pages.routes(),
+        ],
+        exception_handlers=dict.fromkeys(errors, answer),
+    )
+    inner.router.redirect_slashes = False
+    return Guard(inner, token, hosts, any_address=any_address)
