@@ -16,12 +16,15 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from clipdex_indexes.arrays import Bools, Ints, Keys, Masks
+from clipdex_indexes.arrays import Bools, Ints, Keys, Masks, take_rows
 from clipdex_indexes.kernels.cost_limits import CostLimits, Term
 from clipdex_indexes.kernels.distances import distances_to
 from clipdex_indexes.kernels.matching import AllMatcher
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Piece, Rows, ScanSizes
 from clipdex_indexes.kernels.threads import run_all
+
+# A sample for so many times k gives a bound that few keys reach: a cost takes longer than a distance.
+_SAMPLED = 64
 
 Joining = Literal["min", "max", "sum"]
 T = TypeVar("T")
@@ -137,7 +140,7 @@ def lowest(
     """
     rows = Rows(arrays, masks)
     scan = _Scan(groups, k, sizes)
-    scan.start(rows.sample(k, sizes))
+    scan.start(rows.sample(_SAMPLED * k, sizes))
     by_array: list[list[Lowest]] = [[] for _ in arrays]
     for number, part in _over_pieces(rows, sum(len(group.queries) for group in groups), sizes, scan.lowest_in):
         by_array[number].append(part)
@@ -167,8 +170,9 @@ class _Scan:
         for positions, block in _blocks(keys, mask, self._most_rows):
             bound = self._bound
             if bound is not None and len(self._limits.queries):
-                at = np.unique(matcher.within([block], self._limits.of(bound))[1])
-                positions, block = positions[at], block[at]
+                _, near, _ = matcher.within([block], self._limits.of(bound))
+                at = near[np.diff(near, prepend=-1) > 0]  # the keys ascend, and are there once for each query
+                positions, block = positions[at], take_rows(block, at)
             costs = _costs(block, self._groups)
             low = np.ones(len(costs), np.bool_) if bound is None else costs <= bound
             if len(best.costs) == self._k:  # an equal cost that comes later loses

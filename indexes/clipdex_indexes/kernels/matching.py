@@ -115,7 +115,7 @@ class AllMatcher:
         self._is_within = np.empty(size, np.bool_)
 
     def within(self, pieces: Sequence[Keys], limits: Int32s) -> tuple[Ints, Ints, Int32s]:
-        """Find the keys within the limit of each query; see ``BlockMatcher.within``.
+        """Find the keys within the limit of each query, by key, then query; see ``BlockMatcher.within``.
 
         Raises
         ------
