@@ -33,7 +33,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
         ("centres", 3),
     ],
     "draft": [("margin", 6), ("margin", 6)],
-    "duplicates": [("distance", 2), ("distance", 4), ("keys in a series", 1), ("hashing", 2)],
+    "duplicates": [("keys", 4), ("keys", 8), ("keys in a series", 1), ("hashing", 2)],
     "formats": [("way", 7), ("way", 2), ("way", 2), ("way", 2)],
     "incremental": [("way", 3)],
     "merging": [
