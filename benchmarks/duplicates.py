@@ -4,8 +4,8 @@ The keys have 512 bits. They are random, or clustered as those of real images ar
 12 % of the bits of a key flipped from its group, and 18 % of those of a group from its class. One key in a hundred is a
 copy of another with up to as many bits flipped as the distance allows. FAISS gets a part of the keys as queries
 (``IndexBinaryFlat.range_search``, all its threads), and its time for all is extrapolated from that. CPU seconds tell
-less of what else the machine does. The pairs of that part must be the same. ``--multihash`` adds FAISS with an index for
-such searches, ``IndexBinaryMultiHash``, made and asked.
+less of what else the machine does. The pairs of that part must be the same. ``--multihash`` adds FAISS with an index
+for such searches, ``IndexBinaryMultiHash``, made and asked.
 
 A group that runs away is a series of keys, each with up to 8 bits flipped of the one before, as the frames of a film
 are. Its greatest distance and its groups by complete linkage within 16 bits are compared with all its pairs of keys.
