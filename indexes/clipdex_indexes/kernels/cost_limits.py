@@ -18,6 +18,8 @@ import numpy as np
 
 from clipdex_indexes.arrays import Int32s, Ints, Keys
 
+_LEAST, _GREATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
 
 class Term(NamedTuple):
     """A part of a cost: the least of the costs of some queries.
@@ -70,5 +72,6 @@ class CostLimits:
             return np.empty(0, np.int32)
         # If every term is above its share, then the sum of whole numbers is above the cost.
         share = -(-(cost + 1 - self._rest) // len(self._rising)) - 1
+        share = min(max(share, _LEAST), _GREATEST)
         limits = [np.searchsorted(row, share, "right") - 1 for term in self._rising for row in term.costs]
         return np.array(limits, np.int32)

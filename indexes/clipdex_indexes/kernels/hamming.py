@@ -29,6 +29,8 @@ from clipdex_indexes.kernels.neighbours import Near, Neighbours
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Piece, Rows, ScanSizes
 from clipdex_indexes.kernels.threads import run_all
 
+_SAMPLED_DISTANCES_AT_ONCE = 1 << 20
+
 
 def nearest(
     arrays: Sequence[Keys], queries: Keys, k: int, masks: Masks | None = None, sizes: ScanSizes = DEFAULT_SIZES
@@ -114,7 +116,7 @@ class _Bounds:
 
     def start(self, distances: Int32s, rows: int) -> None:
         """Begin with the k-th distances of a sample of so many rows."""
-        self.distances, self.rows = distances.copy(), rows
+        self.distances, self.rows = distances, rows
 
     def count(self, parts: Sequence[Near]) -> None:
         """Count keys, each of which is counted once; where k are within a distance, the k-th is."""
@@ -144,9 +146,13 @@ class _Scan:
         bounds = _Bounds(len(queries), self._k, self._bits)
         sample = self._rows.sample(self._k, self._sizes)
         if len(sample) >= self._k:
-            distances = distances_to(sample, queries)
-            distances.partition(self._k - 1, axis=1)
-            bounds.start(distances[:, self._k - 1], len(sample))
+            kth = []
+            at_once = max(1, _SAMPLED_DISTANCES_AT_ONCE // len(sample))
+            for first in range(0, len(queries), at_once):
+                distances = distances_to(sample, queries[first : first + at_once])
+                distances.partition(self._k - 1, axis=1)
+                kth.append(distances[:, self._k - 1])
+            bounds.start(np.concatenate(kth), len(sample))
         return bounds
 
     def near_in(self, chunk: list[Piece], queries: Keys, bounds: _Bounds) -> list[Near]:
