@@ -146,13 +146,13 @@ class _Scan:
         bounds = _Bounds(len(queries), self._k, self._bits)
         sample = self._rows.sample(self._k, self._sizes)
         if len(sample) >= self._k:
-            kth = []
+            kth: list[int] = []
             at_once = max(1, _SAMPLED_DISTANCES_AT_ONCE // len(sample))
             for first in range(0, len(queries), at_once):
                 distances = distances_to(sample, queries[first : first + at_once])
-                distances.partition(self._k - 1, axis=1)
-                kth.append(distances[:, self._k - 1])
-            bounds.start(np.concatenate(kth), len(sample))
+                # Counting is several times as fast as a partition.
+                kth += [int(np.searchsorted(np.bincount(row).cumsum(), self._k)) for row in distances]
+            bounds.start(np.array(kth, np.int32), len(sample))
         return bounds
 
     def near_in(self, chunk: list[Piece], queries: Keys, bounds: _Bounds) -> list[Near]:

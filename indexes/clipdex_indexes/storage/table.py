@@ -45,8 +45,8 @@ _SELECT = (
     "JOIN folder USING (folder) JOIN subset USING (subset) JOIN labels USING (labels) "
 )
 _SELECT_NAMES = (
-    "SELECT folder.path, item.name, subset.name FROM item JOIN folder USING (folder) JOIN subset USING (subset) "
-    "WHERE item.position = ?"
+    "SELECT item.position, folder.path, item.name, subset.name "
+    "FROM item JOIN folder USING (folder) JOIN subset USING (subset) "
 )
 # A single SELECT of both would read the whole table.
 _SELECT_ENDS = "SELECT (SELECT min(position) FROM item), (SELECT max(position) FROM item)"
@@ -333,11 +333,22 @@ class TableReader:
 
     def names(self, position: int) -> tuple[str, str]:
         """Return id and subset of the row at ``position``, which settle its order among other items."""
-        records = self._query(_SELECT_NAMES, (position,), most=1)
-        if not records:
-            raise self._corrupt(f"row {position} is missing")
-        folder, name, subset = map(self._text, records[0])
-        return f"{folder}/{name}" if folder else name, subset
+        return self.names_at([position])[position]
+
+    def names_at(self, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """Return by position id and subset of the rows at ``positions``."""
+        names = {}
+        for start in range(0, len(positions), _ROWS_AT_ONCE):
+            part = positions[start : start + _ROWS_AT_ONCE]
+            marks = ",".join("?" * len(part))
+            for record in self._query(f"{_SELECT_NAMES} WHERE item.position IN ({marks})", part, most=len(part)):
+                position = self._typed(record[0], int)
+                folder, name, subset = map(self._text, record[1:])
+                names[position] = f"{folder}/{name}" if folder else name, subset
+        for position in positions:
+            if position not in names:
+                raise self._corrupt(f"row {position} is missing")
+        return names
 
     def iterate(self, selected: Bools | None = None, begin: str = "") -> Iterator[tuple[int, ItemRow]]:
         """Yield position and row of all items in item order, reading about a thousand at a time.
