@@ -112,6 +112,59 @@ def count_distances(
     return total
 
 
+def count_costs(
+    arrays: Sequence[Keys],
+    groups: Sequence[Group],
+    edges: Ints,
+    masks: Masks | None = None,
+    sizes: ScanSizes = DEFAULT_SIZES,
+) -> Ints:
+    """Count how many keys have costs, summed over the groups, between edges.
+
+    Parameters
+    ----------
+    arrays, masks, sizes
+        As of ``count_distances``.
+    groups
+        At least one.
+    edges
+        int64 ``[n + 1]``, ascending.
+
+    Returns
+    -------
+    int64 ``[n]``: the number of costs from each edge up to the next one, without that. Others are not counted.
+    """
+
+    def run(keys: Keys, mask: Bools | None, _first: int) -> Ints:
+        counts = np.zeros(len(edges) + 1, np.int64)
+        for _, block in _blocks(keys, mask, sizes.block_rows(_queries_in(groups))):
+            places = np.searchsorted(edges, _costs(block, groups), side="right")
+            counts += np.bincount(places, minlength=len(counts))
+        return counts
+
+    total = np.zeros(len(edges) + 1, np.int64)
+    for _, part in _over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run):
+        total += part
+    return total[1:-1]
+
+
+def cost_range(
+    arrays: Sequence[Keys], groups: Sequence[Group], masks: Masks | None = None, sizes: ScanSizes = DEFAULT_SIZES
+) -> tuple[int, int] | None:
+    """Return the lowest and the highest cost, summed over the groups; None where no key counts.
+
+    The parameters are those of ``count_costs``.
+    """
+
+    def run(keys: Keys, mask: Bools | None, _first: int) -> list[int]:
+        costs = (_costs(block, groups) for _, block in _blocks(keys, mask, sizes.block_rows(_queries_in(groups))))
+        return [end for block in costs for end in (int(block.min()), int(block.max()))]
+
+    parts = _over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run)
+    ends = [end for _, found in parts for end in found]
+    return (min(ends), max(ends)) if ends else None
+
+
 def lowest(
     arrays: Sequence[Keys],
     groups: Sequence[Group],
@@ -142,7 +195,7 @@ def lowest(
     scan = _Scan(groups, k, sizes)
     scan.start(rows.sample(_SAMPLED * k, sizes))
     by_array: list[list[Lowest]] = [[] for _ in arrays]
-    for number, part in _over_pieces(rows, sum(len(group.queries) for group in groups), sizes, scan.lowest_in):
+    for number, part in _over_pieces(rows, _queries_in(groups), sizes, scan.lowest_in):
         by_array[number].append(part)
     return [_joined(parts, k) for parts in by_array]
 
@@ -156,7 +209,7 @@ class _Scan:
         self._bound: int | None = None
         terms = [group.terms() for group in groups]
         self._limits = CostLimits([term for some, _ in terms for term in some], sum(rest for _, rest in terms))
-        self._most_rows = sizes.block_rows(sum(len(group.queries) for group in groups))
+        self._most_rows = sizes.block_rows(_queries_in(groups))
 
     def start(self, sample: Keys) -> None:
         """Begin with the k-th lowest cost of a sample."""
@@ -186,6 +239,10 @@ class _Scan:
     def _lower(self, cost: np.int64) -> None:
         # Threads may undo each other's changes here. The bound is then higher than it could be, and still true.
         self._bound = int(cost) if self._bound is None else min(self._bound, int(cost))
+
+
+def _queries_in(groups: Sequence[Group]) -> int:
+    return sum(len(group.queries) for group in groups)
 
 
 def _costs(keys: Keys, groups: Sequence[Group]) -> Ints:
