@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from clipdex import __version__
 from clipdex.errors import ImageError, QueryError
 from clipdex.media.decoding import image_format
 from clipdex.media.opening import open_media
@@ -29,6 +28,7 @@ from clipdex_web.schema import (
 )
 from clipdex_web.site import Site
 from clipdex_web.state import PER_PAGE, ItemName
+from clipdex_web.translating import described_info, described_item
 from clipdex_web.uploads import MOST_BYTES
 
 _A_WHILE = "private, max-age=600"
@@ -69,15 +69,7 @@ class Api:
         return Response(await self._site.asking.run(request, self._described), media_type=JSON)
 
     def _described(self) -> str:
-        datasets = self._site.collection.explorer.datasets
-        return as_json(
-            {
-                "version": __version__,
-                "items": sum(map(len, datasets)),
-                "model": self._site.collection.model,
-                "datasets": [dataset.record.to_dict() for dataset in datasets],
-            }
-        )
+        return as_json(described_info(self._site.collection))
 
     async def _search(self, request: Request) -> Response:
         parameters_of(request, {})
@@ -109,7 +101,7 @@ class Api:
         items = listing.page(start, limit)
         end = start + len(items)
         after = {"next": cursor_of(end)} if items and end < len(listing) else {}
-        return as_json({"total": len(listing), "items": [_described_item(item) for item in items], **after})
+        return as_json({"total": len(listing), "items": [described_item(item) for item in items], **after})
 
     async def _item(self, request: Request) -> Response:
         name, _ = _named(request)
@@ -120,7 +112,7 @@ class Api:
         index = item.dataset.index
         return as_json(
             {
-                **_described_item(item),
+                **described_item(item),
                 "hash_key": index.key(item.location).tobytes().hex(),
                 "model_digest": index.manifest.model.digest,
             }
@@ -164,18 +156,6 @@ def _opened(item: ListedItem) -> Any:  # noqa: ANN401
         content.close()
         raise
     return item, content
-
-
-def _described_item(item: ListedItem) -> Object:
-    row = item.row
-    return {
-        "dataset": item.dataset.name,
-        "subset": row.subset,
-        "id": row.id,
-        "labels": list(row.labels),
-        "path": item.path,
-        "bytes": row.size,
-    }
 
 
 def _named(request: Request, more: Mapping[str, Object] | None = None) -> tuple[ItemName, dict[str, Any]]:

@@ -93,7 +93,7 @@ async def found_duplicates(work: LongWork, explorer: Explorer, settings: Duplica
     QueryError
         When it cannot be asked.
     """
-    distance = distance_of(settings, explorer.datasets[0].index.manifest.model.bits)
+    distance = distance_of(explorer.datasets, settings)
     return await work.ask(
         question_of(settings),
         lambda progress: duplicates_of(explorer.datasets, distance, settings, progress=progress),

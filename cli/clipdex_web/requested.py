@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +15,8 @@ from clipdex_web.checking import check, from_text
 from clipdex_web.collection import Collection
 from clipdex_web.reading import read_json
 from clipdex_web.schema import DEFINITIONS, FILTER_PARAMETERS, MOST_FILTERS
+from clipdex_web.translating import filter_of
+from clipdex_web.translating import request_of as translated
 
 
 def read_request(body: bytes) -> dict[str, Any]:
@@ -45,11 +47,7 @@ def request_of(collection: Collection, asked: Mapping[str, Any]) -> SearchReques
             return ImageQuery(collection.uploads.read(name), f"upload {name[:12]}")
         return query_from_dict(one)
 
-    queries, negative = (tuple(map(query, asked.get(name, ()))) for name in ("queries", "negative"))
-    settings = {name: value for name, value in asked.items() if name not in ("schema", "queries", "negative")}
-    if "filter" in settings:
-        settings["filter"] = _filter(settings["filter"])
-    return SearchRequest(queries, negative, **settings)
+    return translated(asked, query)
 
 
 def filters_of(request: Request) -> tuple[ItemFilter, list[tuple[str, str]]]:
@@ -70,11 +68,4 @@ def filters_of(request: Request) -> tuple[ItemFilter, list[tuple[str, str]]]:
             rest.append((name, value))
     if sum(map(len, filters.values())) > MOST_FILTERS:
         raise QueryError(f"the address has more than {MOST_FILTERS} filters.")
-    return _filter(filters), rest
-
-
-def _filter(values: Mapping[str, Sequence[str]]) -> ItemFilter:
-    try:
-        return ItemFilter(**{name: tuple(many) for name, many in values.items()})
-    except ValueError as error:
-        raise QueryError(str(error)) from error
+    return filter_of(filters), rest
