@@ -29,7 +29,8 @@ from clipdex.encoder import Encoder, find_model
 from clipdex.encoder.checks import model_cache
 from clipdex.models.conversion import centring
 from clipdex_cli.main import run
-from helpers_amounts import CENTRING_NOUNS, CENTRING_PHOTOS
+from helpers_amounts import CENTRING_NOUNS, CENTRING_PHOTOS, MADE_UP_ITEMS
+from helpers_browser import chromium, entered, write_made_up
 from helpers_engine import PHOTOS, STARTER_MODEL, Ran, make_folder
 from helpers_sharing import compile_each_tower, share_compiled_towers
 from helpers_web import Served, served
@@ -53,6 +54,7 @@ HEAVY = (
     "test_datumaro",
     "test_import_datumaro",
     "test_map",
+    "test_browser",
 )
 
 # What the tests of a long run need at the same time is less than this.
@@ -201,6 +203,28 @@ def web(site: Served) -> Iterator[httpx.Client]:
     """A client of ``site`` that may ask everything."""
     with site.client() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """A real browser, for all tests of this process."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: object, site: Served) -> Iterator[object]:
+    """The first page of ``site`` in the browser, without a complaint to the end of the test."""
+    with entered(browser, site) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of many made-up items without image files."""
+    root = write_made_up(tmp_path_factory.mktemp("large") / "large", MADE_UP_ITEMS.now)
+    with served(tmp_path_factory.mktemp("served-large"), root) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

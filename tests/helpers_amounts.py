@@ -47,3 +47,6 @@ CENTRING_NOUNS = Amount(40, 400)
 # Encoders that come and go, and rounds of threads that share one.
 ENCODERS = Amount(6, 12)
 ROUNDS = Amount(4, 12)
+# Items of the grid in a browser, and leaps from place to place in it.
+MADE_UP_ITEMS = Amount(40_000, 1_000_000)
+LEAPS = Amount(60, 1000)

@@ -11,6 +11,8 @@ from helpers_index import row
 from test_map_report import points
 
 skip_without("playwright")
+from playwright.sync_api import expect
+
 CHROMIUM = shutil.which("chromium")
 if CHROMIUM is None:
     pytest.skip("there is no Chromium", allow_module_level=True)
@@ -68,10 +70,10 @@ def test_the_keyboard_moves_zooms_and_chooses(page):
     page.focus("#map")
     for _ in range(12):
         page.keyboard.press("+")
-    page.wait_for_function("document.getElementById('count').textContent === '1 to 1 of 1'")
+    expect(page.locator("#count")).to_have_text("1 to 1 of 1")
     assert page.locator("#rows button").all_inner_texts() == ["a.png"]
     page.keyboard.press("0")
-    page.wait_for_function("document.getElementById('count').textContent === '1 to 6 of 6'")
+    expect(page.locator("#count")).to_have_text("1 to 6 of 6")
 
 
 def test_the_pointer_shows_and_chooses_the_image_below_it(page):

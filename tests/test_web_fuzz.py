@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 
 from helpers_index import DETERMINISTIC
 
-API = ("info", "items", "item", "thumbnail", "original")
-PLACES = ("", "item", "upload", "export", *(f"api/v1/{name}" for name in API))
+API = ("info", "items", "item", "thumbnail", "original", "duplicates", "facets", "tags", "map")
+PLACES = (
+    *("", "item", "upload", "export", "duplicates", "histogram", "map", "area", "tags"),
+    *(f"api/v1/{name}" for name in API),
+)
+FORMS = ("duplicates", "tags", "area")
 NAMES = (
     *("text", "not_text", "item", "not_item", "image", "add", "away", "label", "not_path", "path", "subset", "dataset"),
     *("topk", "merge", "rescore", "max_distance", "page", "per", "show", "format", "id", "size", "cursor", "limit"),
     *("labels", "paths", "token"),
+    *("across", "identical", "keep", "linkage", "kind", "find", "tag", "not_tag", "area", "by"),
 )
 ODD = (
     *("photos", "default", "plants/dahlia.jpg", "photos:default:plants/dahlia.jpg", "a:b:../../etc/passwd", "::", "**"),
@@ -66,8 +71,18 @@ def test_no_path_is_answered_by_a_defect(web, path):
 @given(bodies)
 @DETERMINISTIC
 def test_no_body_is_answered_by_a_defect(web, body):
-    answer = web.post("/api/v1/search", content=json.dumps(body).encode())
-    assert answer.status_code < 500, answer.text
+    for place in ("search", "facets", "histogram", "tags"):
+        answer = web.post(f"/api/v1/{place}", content=json.dumps(body).encode())
+        assert answer.status_code < 500, answer.text
+
+
+@given(st.lists(st.tuples(st.sampled_from(["state", "format", "kept", "do", "item", "area", "x"]), values), max_size=5))
+@DETERMINISTIC
+def test_no_form_is_answered_by_a_defect(web, pairs):
+    content = encoded(pairs).encode()
+    for place in FORMS:
+        answer = web.post(f"/{place}", content=content, headers={"Content-Type": "application/x-www-form-urlencoded"})
+        assert answer.status_code < 500, answer.text
 
 
 @given(st.binary(max_size=200))
@@ -76,4 +91,5 @@ def test_no_bytes_are_answered_by_a_defect(web, content):
     assert web.post("/api/v1/search", content=content).status_code < 500
     assert web.post("/api/v1/uploads", content=content).status_code < 500
     for kind in ("multipart/form-data; boundary=x", "multipart/form-data", "application/x-www-form-urlencoded"):
-        assert web.post("/", content=content, headers={"Content-Type": kind}).status_code < 500
+        for place in ("", *FORMS):
+            assert web.post(f"/{place}", content=content, headers={"Content-Type": kind}).status_code < 500

@@ -141,7 +141,7 @@ def test_filters_narrow_what_is_looked_through_and_what_is_found(see, photos):
 
 
 def test_a_page_does_not_wait_for_counts_that_take_long(site, see, monkeypatch):
-    monkeypatch.setattr(site.site.collection, "facets", lambda: None)
+    monkeypatch.setattr(site.site.collection, "facets", lambda wanted=None: None)
     page = see("/?label=food")
     assert "being counted" in page.text
     assert page.all("input", name="label", type="hidden", value="food")
@@ -175,7 +175,16 @@ def test_an_address_that_means_nothing_is_refused(web, query):
 
 
 @pytest.mark.parametrize(
-    "place", ["/", "/?text=a+dog&text=bus&topk=9&per=3", f"/item?show={DAHLIA}&text=a+dog", "/nowhere"]
+    "place",
+    [
+        "/",
+        "/?text=a+dog&text=bus&topk=9&per=3",
+        f"/item?show={DAHLIA}&text=a+dog",
+        "/nowhere",
+        "/duplicates?max_distance=100",
+        "/map",
+        "/tags",
+    ],
 )
 def test_every_link_is_relative_and_stays_below_the_prefix(web, place):
     page = Page(web.get(place))
@@ -189,7 +198,7 @@ def test_every_link_is_relative_and_stays_below_the_prefix(web, place):
 
 
 def test_a_page_loads_nothing_from_elsewhere_and_has_no_script_or_style_in_it(web):
-    for place in ("/", f"/item?show={DAHLIA}"):
+    for place in ("/", f"/item?show={DAHLIA}", "/duplicates?max_distance=100"):
         text = web.get(place).text
         assert re.findall(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", text) == []
         assert "http:" not in text

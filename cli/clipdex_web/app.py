@@ -14,10 +14,15 @@ from starlette.types import ASGIApp
 
 from clipdex.errors import ClipdexError
 from clipdex_web.api import Api
-from clipdex_web.pages import STATIC, Pages
+from clipdex_web.duplicates_routes import DuplicatesRoutes
+from clipdex_web.insight_routes import InsightRoutes
+from clipdex_web.map_routes import MapRoutes
+from clipdex_web.pages import Pages
 from clipdex_web.problems import Refused, problem, status_and_message
+from clipdex_web.rendering import STATIC
 from clipdex_web.safety import API, Guard
 from clipdex_web.site import Site
+from clipdex_web.tags_routes import TagsRoutes
 from clipdex_web.work import Busy, ClientGone
 
 _VERSION = f"{API}v1"
@@ -34,10 +39,11 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
         As ``Guard`` has them.
     """
     pages = Pages(site)
+    rooms = (DuplicatesRoutes(site), InsightRoutes(site), MapRoutes(site), TagsRoutes(site))
 
     def answer(request: Request, error: Exception) -> Response:
         if not request.url.path.startswith(API):
-            return pages.problem(error)
+            return pages.problem(error, request.url.path)
         if isinstance(error, HTTPException):
             return problem(error.status_code, "there is no such address, or it takes another method.", error.headers)
         return problem(*status_and_message(error))
@@ -45,9 +51,10 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
     errors = (ClipdexError, Refused, Busy, ClientGone, HTTPException, Exception)
     inner = Starlette(
         routes=[
-            Mount(_VERSION, routes=Api(site).routes()),
+            Mount(_VERSION, routes=[*Api(site).routes(), *(route for room in rooms for route in room.api())]),
             Mount("/static", StaticFiles(directory=STATIC)),
             *pages.routes(),
+            *(route for room in rooms for route in room.pages()),
         ],
         exception_handlers=dict.fromkeys(errors, answer),
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from clipdex.errors import ClipdexError
+from clipdex.errors import ClipdexError, TagsFailure
 from clipdex.search.explorer import Explorer
+from clipdex.search.facets import Facets
 from clipdex.search.listing import ListedItem, Listing
 from clipdex.search.result import Result
 from clipdex_indexes import ItemFilter
@@ -21,17 +23,11 @@ from clipdex_web.uploads import Uploads
 IDLE, LOADING, READY = "idle", "loading", "ready"
 _KEPT_ANSWERS = 32
 _KEPT_LISTINGS = 4
+_KEPT_FACETS = 8
 # Seconds; items of a hundred thousand are counted in a tenth of that.
 _WAIT_FOR_COUNTS = 1.0
 
-
-@dataclass(frozen=True, slots=True)
-class Facets:
-    """How many items there are of each label, subset and dataset, the most first."""
-
-    labels: tuple[tuple[str, int], ...]
-    subsets: tuple[tuple[str, int], ...]
-    datasets: tuple[tuple[str, int], ...]
+TagsVersion = tuple[tuple[int, ...], ...]
 
 
 class Collection:
@@ -58,10 +54,9 @@ class Collection:
         self.words = tuple(words) or tuple(str(dataset.record.place) for dataset in explorer.datasets)
         self.several = len(explorer.datasets) > 1
         self._model = IDLE
-        self._answers: KeptValues[State, Result] = KeptValues(_KEPT_ANSWERS)
-        self._listings: KeptValues[ItemFilter, Listing] = KeptValues(_KEPT_LISTINGS)
-        self._counting = threading.Lock()
-        self._facets: Future[Facets] | None = None
+        self._answers: KeptValues[tuple[State, TagsVersion], Result] = KeptValues(_KEPT_ANSWERS)
+        self._listings: KeptValues[tuple[ItemFilter, TagsVersion], Listing] = KeptValues(_KEPT_LISTINGS)
+        self._facets: KeptValues[tuple[ItemFilter, TagsVersion], Future[Facets]] = KeptValues(_KEPT_FACETS)
         subsets, _ = names_of(dataset.index for dataset in explorer.datasets)
         self.several_subsets = len(subsets) > 1
 
@@ -90,9 +85,7 @@ class Collection:
             When it cannot be answered.
         """
         question = replace(state, page=1, per=State().per)
-        if state.filter.tags or state.filter.not_tags:  # tags change while the index stays as it is
-            return self._asked(question)
-        return self._answers.get(question, lambda: self._asked(question))
+        return self._answers.get((question, self._tags_version()), lambda: self._asked(question))
 
     def _asked(self, state: State) -> Result:
         for chip in state.chips:
@@ -108,9 +101,7 @@ class Collection:
         QueryError
             When the filter has an unknown name.
         """
-        if wanted.tags or wanted.not_tags:  # tags change while the index stays as it is
-            return self.explorer.listing(wanted)
-        return self._listings.get(wanted, lambda: self.explorer.listing(wanted))
+        return self._listings.get((wanted, self._tags_version()), lambda: self.explorer.listing(wanted))
 
     def item(self, name: ItemName) -> ListedItem:
         """Return one item.
@@ -122,29 +113,53 @@ class Collection:
         """
         return self.explorer.listed(*name)
 
-    def facets(self) -> Facets | None:
-        """Count the items of each label, subset and dataset, of all that is open.
+    def facets(self, wanted: ItemFilter | None = None) -> Facets | None:
+        """Count the items of each label, tag, subset and dataset: of all that is open, or of what passes a filter.
 
         They are counted once, in the background. None where that takes longer than a page should wait.
+
+        Raises
+        ------
+        QueryError
+            When the filter has an unknown name.
         """
-        with self._counting:
-            if self._facets is None:
-                self._facets = Future()
-                threading.Thread(target=self._count, args=(self._facets,), name="clipdex-counts", daemon=True).start()
+        chosen = ItemFilter() if wanted is None else wanted
         try:
-            return self._facets.result(_WAIT_FOR_COUNTS)
+            return self._facets.get((chosen, self._tags_version()), lambda: self._counting(chosen)).result(
+                _WAIT_FOR_COUNTS
+            )
         except TimeoutError:
             return None
 
-    def _count(self, facets: Future[Facets]) -> None:
+    def _counting(self, wanted: ItemFilter) -> Future[Facets]:
+        facets: Future[Facets] = Future()
+        threading.Thread(target=self._count, args=(wanted, facets), name="clipdex-counts", daemon=True).start()
+        return facets
+
+    def _count(self, wanted: ItemFilter, facets: Future[Facets]) -> None:
         try:
-            facets.set_result(self._counted())
+            facets.set_result(self.explorer.facets(wanted))
         except Exception as error:  # noqa: BLE001 - whoever waits for them raises it
             facets.set_exception(error)
 
-    def _counted(self) -> Facets:
-        counts = self.explorer.facets()
-        return Facets(*(tuple(one.items()) for one in (counts.labels, counts.subsets, counts.datasets)))
+    def tags_of(self, names: Iterable[ItemName]) -> dict[ItemName, tuple[str, ...]]:
+        """Return the tags of those of some items that have any; those of a file that cannot be read are left out."""
+        by_dataset: dict[str, list[ItemName]] = {}
+        for name in names:
+            by_dataset.setdefault(name.dataset, []).append(name)
+        found: dict[ItemName, tuple[str, ...]] = {}
+        for dataset in self.explorer.datasets:
+            wanted = [(name.id, name.subset) for name in by_dataset.get(dataset.name, ())]
+            with contextlib.suppress(TagsFailure):
+                known = dataset.index.tags.file.of_items(wanted)
+                found.update(
+                    (ItemName(dataset.name, subset, item_id), tags) for (item_id, subset), tags in known.items()
+                )
+        return found
+
+    def _tags_version(self) -> TagsVersion:
+        """Return what changes with the tags, which change while the indexes stay as they are."""
+        return tuple(dataset.index.tags.file.version() for dataset in self.explorer.datasets)
 
 
 def name_of(item: ListedItem) -> ItemName:

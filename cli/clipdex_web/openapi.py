@@ -8,6 +8,8 @@ from typing import Any
 from clipdex.version import VERSION
 from clipdex_web.schema import (
     DEFINITIONS,
+    DUPLICATES_PARAMETERS,
+    FACETS_PARAMETERS,
     FILTER_PARAMETERS,
     ITEM_PARAMETERS,
     PAGE_PARAMETERS,
@@ -42,6 +44,33 @@ def document() -> Object:
                 )
             },
             "/items": {"get": _read("Look through all items, page by page.", "Items", items, required=())},
+            "/duplicates": {
+                "get": _read(
+                    "Groups of images that are the same, or nearly the same, the largest first.",
+                    "Duplicates",
+                    {**DUPLICATES_PARAMETERS, **PAGE_PARAMETERS},
+                    required=(),
+                    long=True,
+                )
+            },
+            "/facets": {
+                "get": _read(
+                    "Count the items of each label, tag, subset and dataset.",
+                    "Facets",
+                    {**FACETS_PARAMETERS, **FILTER_PARAMETERS},
+                    required=(),
+                    long=True,
+                ),
+                "post": _send("Count the hits of a search.", "Facets", JSON, _schema("SearchRequest")),
+            },
+            "/histogram": {
+                "post": _send("Count all items by their distance.", "Histogram", JSON, _schema("SearchRequest"))
+            },
+            "/map": {"get": _read("The map, where there is one.", "Map", {}, long=True)},
+            "/tags": {
+                "get": _read("The tags.", "Tags", {}),
+                "post": _send("Give items a tag, or take it away.", "TagChanged", JSON, _schema("TagChange")),
+            },
             "/item": {"get": _read("One item, with its hash key.", "Item", ITEM_PARAMETERS)},
             "/thumbnail": {
                 "get": _read(
@@ -71,7 +100,12 @@ def _schema(name: str) -> Object:
 
 
 def _read(
-    summary: str, answer: str | Object, parameters: Mapping[str, Object], required: tuple[str, ...] | None = None
+    summary: str,
+    answer: str | Object,
+    parameters: Mapping[str, Object],
+    required: tuple[str, ...] | None = None,
+    *,
+    long: bool = False,
 ) -> Object:
     needed = tuple(parameters) if required is None else required
     described = [
@@ -84,7 +118,13 @@ def _read(
         }
         for name, schema in parameters.items()
     ]
-    return {"summary": summary, "parameters": described, "responses": _responses(answer)}
+    responses = _responses(answer)
+    if long:
+        responses["202"] = {
+            "description": "Not yet done: ask again.",
+            "content": {JSON: {"schema": _schema("Counting")}},
+        }
+    return {"summary": summary, "parameters": described, "responses": responses}
 
 
 def _of_parameter(schema: Object, name: str) -> Object:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -15,30 +13,38 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from clipdex import __version__
-from clipdex.defaults import MERGES
-from clipdex.errors import ClipdexError, QueryError
+from clipdex.errors import ClipdexError, ImageError, QueryError
+from clipdex.media.decoding import size_of
+from clipdex.media.opening import open_media
+from clipdex.search.listing import ListedItem
 from clipdex.search.result import Result
-from clipdex.wording import counted
 from clipdex_web import exports
-from clipdex_web.api import attachment
-from clipdex_web.collection import READY, Collection
+from clipdex_web.collection import Collection
 from clipdex_web.equivalents import command_line, json_of, python_of
+from clipdex_web.facets import kinds_of, known_tags
 from clipdex_web.pictures import MEDIA_TYPE
-from clipdex_web.problems import Refused, headers_of, status_and_message, title_of
-from clipdex_web.schema import MOST_HITS, THUMBNAIL
+from clipdex_web.problems import Refused, status_and_message, title_of
+from clipdex_web.reading import attachment
+from clipdex_web.rendering import Rendering
+from clipdex_web.schema import THUMBNAIL
 from clipdex_web.site import Site
-from clipdex_web.state import AWAY, IMAGE, ITEM, ItemName, State
-from clipdex_web.tiles import Tile, chip_views, tiles_of_hits, tiles_of_items
+from clipdex_web.state import (
+    IMAGE,
+    ITEM,
+    MOST_PER_PAGE,
+    MOST_PLACES,
+    ItemName,
+    State,
+    apart,
+    whole_number,
+)
+from clipdex_web.tiles import PLACE, SHOWN, Shown, Tile, around, chip_views, shown_of, tiles_of_hits
 from clipdex_web.uploads import MOST_BYTES
 
-TEMPLATES = Path(__file__).parent / "templates"
-STATIC = Path(__file__).parent / "static"
-# Of these, a page lists so many of each kind; others are typed.
-_FACETS_SHOWN = 40
 _NEIGHBOURS = 12
-_SHOWN = "show"
 _A_WHILE = "private, max-age=3600"
+_PLACE_WANTED = {PLACE: whole_number(1, MOST_PLACES)}
+_TILES_WANTED = {"start": whole_number(0, MOST_PLACES), "count": whole_number(1, MOST_PER_PAGE)}
 
 
 class Pages:
@@ -52,29 +58,14 @@ class Pages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._templates = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals.update(
-            version=__version__,
-            counted=counted,
-            merges=MERGES,
-            most_hits=MOST_HITS,
-            ready=READY,
-            away=AWAY,
-            item_kind=ITEM,
-        )
-        self._templates.filters["bytes"] = _bytes
+        self._page = Rendering(site).page
 
     def routes(self) -> list[Route]:
         """Return where each page is."""
         return [
             Route("/", self._grid),
             Route("/", self._upload, methods=["POST"]),
+            Route("/tiles", self._tiles),
             Route("/item", self._item),
             Route("/upload", self._uploaded),
             Route("/export", self._export),
@@ -93,54 +84,44 @@ class Pages:
 
     def _written_grid(self, state: State) -> Response:
         """Ask the engine, and write the page; what cannot be asked stays on the page, with the reason."""
-        result: Result | None = None
-        tiles: list[Tile] = []
-        total, error, status = 0, "", 200
+        collection = self._collection
+        shown, error, status = Shown(), "", 200
         start = (state.page - 1) * state.per
         try:
-            if state.chips:
-                result = self._collection.answer(state)
-                total = len(result)
-                tiles = tiles_of_hits(result, result.hits[start : start + state.per])
-            else:
-                listing = self._collection.listing(state.filter)
-                total = len(listing)
-                tiles = tiles_of_items(listing.page(start, state.per))
+            shown = shown_of(collection, state, start, state.per)
         except ClipdexError as problem:
             status, error = status_and_message(problem)
-        last = max(1, -(-total // state.per))
+        last = max(1, -(-shown.total // state.per))
         return self._page(
             "grid.html",
             status,
             state=state,
-            result=result,
-            tiles=tiles,
-            total=total,
+            result=shown.result,
+            tiles=shown.tiles,
+            total=shown.total,
             first=start + 1,
             last_page=last,
             pages=_pages_near(state.page, last),
             error=error,
-            chips=chip_views(self._collection, state),
+            chips=chip_views(collection, state),
             filters=[(name, value, state.without_filter(name, value).url) for name, value in state.filter_pairs()],
-            facets=self._facets(state),
+            facets=kinds_of(collection, state, shown.result),
+            known_tags=known_tags(collection),
             kept_pairs=[(chip.name, chip.value) for chip in state.chips],
             formats=exports.FILE_NAMES,
             **self._equivalents(state),
         )
 
-    def _facets(self, state: State) -> list[dict[str, Any]] | None:
-        """Return the choices of each kind, those chosen first, then the largest; None until they are counted."""
-        facets = self._collection.facets()
-        if facets is None:
-            return None
-        kinds = []
-        for kind, counts in (("label", facets.labels), ("subset", facets.subsets), ("dataset", facets.datasets)):
-            chosen = set(getattr(state.filter, f"{kind}s"))
-            if len(counts) > 1 or chosen:
-                first = [(name, count, name in chosen) for name, count in counts if name in chosen]
-                first += [(name, count, False) for name, count in counts[:_FACETS_SHOWN] if name not in chosen]
-                kinds.append({"name": kind, "choices": first, "more": len(counts) - len(first)})
-        return kinds
+    async def _tiles(self, request: Request) -> Response:
+        """Answer with some tiles of what a page shows, for the script that puts them there."""
+        wanted, rest = apart(request.query_params.multi_items(), _TILES_WANTED)
+        return await self._site.asking.run(
+            request, self._written_tiles, State.of(rest), wanted["start"], wanted["count"]
+        )
+
+    def _written_tiles(self, state: State, start: int, count: int) -> Response:
+        shown = shown_of(self._collection, state, start, count)
+        return self._page("tile_list.html", state=state, tiles=shown.tiles, total=shown.total)
 
     def _equivalents(self, state: State) -> dict[str, Any]:
         return {
@@ -175,26 +156,32 @@ class Pages:
 
     async def _item(self, request: Request) -> Response:
         pairs = request.query_params.multi_items()
-        shown = [value for name, value in pairs if name == _SHOWN]
+        shown = [value for name, value in pairs if name == SHOWN]
         if len(shown) != 1:
             raise QueryError("the address names no item, or several.")
-        state = State.of([pair for pair in pairs if pair[0] != _SHOWN])
-        return await self._site.asking.run(request, self._written_item, ItemName.of(shown[0]), state)
+        place, rest = apart([pair for pair in pairs if pair[0] != SHOWN], _PLACE_WANTED, needed=())
+        name, state = ItemName.of(shown[0]), State.of(rest)
+        return await self._site.asking.run(request, self._written_item, name, state, place.get(PLACE))
 
-    def _written_item(self, name: ItemName, state: State) -> Response:
-        item = self._collection.item(name)
+    def _written_item(self, name: ItemName, state: State, place: int | None) -> Response:
+        collection = self._collection
+        item = collection.item(name)
         alone = State(topk=_NEIGHBOURS, exclude_self=True).like(name)
-        near = self._collection.answer(alone)
+        near = collection.answer(alone)
         return self._page(
             "item.html",
             state=state,
-            tile=Tile(name, item.row.labels),
+            tile=Tile(name, item.row.labels, tags=collection.tags_of([name]).get(name, ())),
+            known_tags=known_tags(collection),
+            here_query=Tile(name, (), place=None if place is None else place - 1).query_of(state),
             item=item,
             there=item.dataset.has_media(item.path),
+            pixels=_pixels(item),
+            around=None if place is None else around(collection, state, place - 1, name),
             changed=_moment(item.row.mtime_ns),
             key=item.dataset.index.key(item.location).tobytes().hex(),
             bits=item.dataset.index.bits,
-            neighbours=tiles_of_hits(near, near.hits),
+            neighbours=tiles_of_hits(near, near.hits, placed=False),
             like=State(filter=state.filter).like(name).url,
             more=state.adding(ITEM, str(name)).url,
             less=state.adding(ITEM, str(name), negative=True).url,
@@ -225,27 +212,28 @@ class Pages:
         written = exports.FORMATS[chosen].written(self._collection, state, self._collection.answer(state))
         return written.encode(errors="backslashreplace" if "json" in chosen else "surrogateescape")
 
-    def problem(self, error: Exception) -> Response:
-        """Return the page that says what went wrong."""
+    def problem(self, error: Exception, path: str = "/") -> Response:
+        """Return the page that says what went wrong at a path, which may have any depth."""
         if isinstance(error, HTTPException):
             error = Refused(error.status_code, "there is no such page.")
         status, message = status_and_message(error)
-        return self._page("problem.html", status, title=title_of(status), message=message)
-
-    def _page(self, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
-        text = self._templates.get_template(template).render(
-            model=self._collection.model,
-            datasets=[dataset.record for dataset in self._collection.explorer.datasets],
-            **values,
+        return self._page(
+            "problem.html", status, title=title_of(status), message=message, up="../" * (path.count("/") - 1)
         )
-        # A path need not be valid Unicode.
-        content = text.encode(errors="backslashreplace")
-        return Response(content, status, headers_of(status), "text/html; charset=utf-8")
 
 
 def _pages_near(page: int, last: int) -> list[int]:
     """Return the numbers of pages to offer: the first, the last, and those around the one that is shown."""
     return sorted({1, last, *(number for number in range(page - 2, page + 3) if 1 <= number <= last)})
+
+
+def _pixels(item: ListedItem) -> tuple[int, int] | None:
+    """Return width and height of an image; None where it cannot be read."""
+    try:
+        with open_media(item.path) as content:
+            return size_of(content)
+    except ImageError:
+        return None
 
 
 def _moment(nanoseconds: int) -> str:
@@ -254,10 +242,3 @@ def _moment(nanoseconds: int) -> str:
         return f"{datetime.fromtimestamp(nanoseconds / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError, OSError):
         return "unknown"
-
-
-def _bytes(count: int) -> str:
-    """Write a number of bytes for people."""
-    if count < 1000:
-        return counted(count, "byte")
-    return f"{count / 1000:,.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"

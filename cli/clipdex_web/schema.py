@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from clipdex.defaults import MERGES, PROMPTINGS
+from clipdex.search.duplicate_settings import DATASETS, LINKAGES, SUBSETS
 from clipdex_indexes import ItemFilter
 
 MOST_HITS = 10_000
@@ -13,6 +14,8 @@ MOST_QUERIES = 32
 MOST_FILTERS = 200
 MOST_TEXT = 10_000
 MOST_ITEMS = 1000
+MOST_MARKED = 10_000
+MOST_TAGGED = 100_000
 UPLOAD_PATTERN = "^[0-9a-f]{64}$"
 SIZES = (256, 512, 1600)
 THUMBNAIL = SIZES[0]
@@ -78,6 +81,31 @@ SIZE_PARAMETER: Object = {
 PAGE_PARAMETERS: dict[str, Object] = {
     "limit": number("The most items that are returned.", 1, most=MOST_ITEMS),
     "cursor": text("Where to go on: next of the answer before.", maxLength=64),
+}
+
+FACETS_PARAMETERS: dict[str, Object] = {
+    "kind": {
+        "type": "string",
+        "enum": ["labels", "tags", "subsets", "datasets"],
+        "description": "Only names of this kind.",
+    },
+    "find": text("Only names that hold this text, in any case.", maxLength=1000),
+    "limit": number("The most names of a kind.", 1, most=MOST_ITEMS),
+}
+DUPLICATES_PARAMETERS: dict[str, Object] = {
+    "max_distance": number("Greatest distance of near images, in bits; one bit in 32 by default.", most=1 << 20),
+    "across": {
+        "type": "string",
+        "enum": [SUBSETS, DATASETS],
+        "description": "Only groups with images of several subsets or datasets.",
+    },
+    "identical": {"type": "boolean", "description": "Only files with the same content."},
+    "keep": text("What is kept of a group: first, largest, oldest, newest, or a pattern.", maxLength=1000),
+    "linkage": {
+        "type": "string",
+        "enum": list(LINKAGES),
+        "description": "single: each image is near another one of its group. complete: near all of them.",
+    },
 }
 
 DEFINITIONS: dict[str, Object] = {
@@ -179,6 +207,94 @@ DEFINITIONS: dict[str, Object] = {
             "next": text("The cursor of the next page; not there at the end."),
         },
         ("total", "items"),
+    ),
+    "Counting": object_of(
+        "Work that goes on: ask again.",
+        {
+            "counting": text("What is counted."),
+            "done": number("How much of it is done."),
+            "total": number("Of how much; 0 before it begins."),
+        },
+        ("counting", "done", "total"),
+    ),
+    "Duplicates": {
+        "type": "object",
+        "description": "Groups of duplicates, as clipdex duplicates --output json prints them, a page at a time.",
+        "properties": {
+            "schema": {"type": "integer", "enum": [1]},
+            "max_distance": number("Two images are near when they differ in at most so many bits."),
+            "total_groups": number("Number of all groups."),
+            "total_items": number("Number of the images in them."),
+            "groups": list_of({"type": "object"}, "Groups, the largest first; number is their place among all."),
+            "next": text("The cursor of the next page; not there at the end."),
+        },
+        "required": ["schema", "max_distance", "total_groups", "total_items", "groups"],
+    },
+    "Names": object_of(
+        "Names and how many items have each, the most frequent first.",
+        {
+            "total": number("How many names there are."),
+            "first": list_of(
+                object_of("A name.", {"name": text("It."), "items": number("How many items.")}, ("name", "items")),
+                "The first of them.",
+            ),
+        },
+        ("total", "first"),
+    ),
+    "Facets": object_of(
+        "Exact numbers of items.",
+        {
+            "items": number("How many items were counted."),
+            "unlabelled": number("How many of them have no label."),
+            "problems": list_of(text("A sentence."), "Why some tags could not be counted."),
+            **{kind: ref("Names") for kind in ("labels", "tags", "subsets", "datasets")},
+        },
+        ("items", "unlabelled", "problems"),
+    ),
+    "Histogram": {
+        "type": "object",
+        "description": "How many items are at each distance.",
+        "properties": {
+            "distances": list_of(number("Items."), "By the distance to the nearest query, from 0."),
+            "queries": list_of(list_of(number("Items."), "By distance."), "The same for each query alone."),
+            "scores": {"type": "object", "description": "By merged value, where another one orders the hits."},
+        },
+        "required": ["distances", "queries"],
+    },
+    "Map": object_of(
+        "The map that there is.",
+        {
+            "items": number("How many items are on it."),
+            "method": text("t-SNE, or PCA where openTSNE is not installed."),
+            "landmarks": number("How many items were laid out; the others were placed by them."),
+            "notes": list_of(text("A sentence."), "What was not as expected."),
+        },
+        ("items", "method", "landmarks", "notes"),
+    ),
+    "Tags": object_of(
+        "The tags.",
+        {"tags": list_of({"type": "object"}, "Each with name, items, gone and gone_ids.")},
+        ("tags",),
+    ),
+    "TagChange": object_of(
+        "Items that are given a tag, or lose it.",
+        {
+            "action": {"type": "string", "enum": ["add", "remove"]},
+            "name": text("The tag."),
+            "items": list_of(
+                object_of("An item.", ITEM_PARAMETERS, tuple(ITEM_PARAMETERS)), "The items.", maxItems=MOST_TAGGED
+            ),
+        },
+        ("action", "name", "items"),
+    ),
+    "TagChanged": object_of(
+        "What that did.",
+        {
+            "name": text("The tag, with composed letters."),
+            "changed": number("How many items changed."),
+            "missing": list_of(text("An id."), "Items that are in no index."),
+        },
+        ("name", "changed", "missing"),
     ),
     "Upload": object_of(
         "An image that was uploaded, to be asked with.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clipdex.defaults import MAX_PIXELS
 from clipdex.user_folders import cache_folder
 from clipdex_web.collection import Collection
+from clipdex_web.long_work import LongWork
 from clipdex_web.pictures import Pictures
 from clipdex_web.uploads import Uploads
 from clipdex_web.work import Pool
@@ -31,12 +32,15 @@ class Site:
         The threads that ask the engine and write pages.
     drawing
         The threads that decode images.
+    long_work
+        What takes longer than a page should wait.
     """
 
     collection: Collection
     pictures: Pictures
     asking: Pool
     drawing: Pool
+    long_work: LongWork = field(default_factory=LongWork)
 
     @classmethod
     def of(cls, collection: Collection, max_pixels: int = MAX_PIXELS) -> Site:
@@ -53,6 +57,7 @@ class Site:
         """Drop what waits."""
         self.asking.close()
         self.drawing.close()
+        self.long_work.close()
 
 
 def uploads_of_user(max_pixels: int = MAX_PIXELS) -> Uploads:

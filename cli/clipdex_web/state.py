@@ -8,7 +8,7 @@ which they were asked, then ``topk``, ``merge`` and so on. An image is the name 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 from urllib.parse import unquote, urlencode
@@ -26,6 +26,7 @@ TEXT, IMAGE, ITEM = KINDS = ("text", "image", "item")
 AWAY = "not_"
 PER_PAGE = 60
 MOST_PER_PAGE = 300
+MOST_PLACES = 10**12
 _MOST_PAGE = 10**9
 # What a form sends of a text that is being added, and whether it is to be pushed away.
 ADDED, ADDED_AWAY = "add", "away"
@@ -245,13 +246,40 @@ def _chip(name: str, value: str) -> Chip:
     return chip
 
 
-def _number(least: int, most: int) -> Callable[[str, str], int]:
+def whole_number(least: int, most: int) -> Callable[[str, str], int]:
+    """Return what reads a parameter (its name, its value) that is a whole number within bounds."""
+
     def read(name: str, value: str) -> int:
         if re.fullmatch("[0-9]{1,15}", value) is None or not least <= int(value) <= most:
             raise QueryError(f"{name} is {shown(value)}, and must be a whole number from {least} to {most:,}.")
         return int(value)
 
     return read
+
+
+Pairs = Sequence[tuple[str, str]]
+
+
+def apart(
+    pairs: Pairs, known: Mapping[str, Callable[[str, str], int]], needed: Collection[str] | None = None
+) -> tuple[dict[str, int], Pairs]:
+    """Take the numbers that a page alone knows out of an address, and return them and the rest.
+
+    Raises
+    ------
+    QueryError
+        When one of them is there twice, is needed (by default all are) and not there, or is no such number.
+    """
+    found: dict[str, int] = {}
+    for name, value in pairs:
+        if name in known:
+            if name in found:
+                raise QueryError(f"the address has {name} twice.")
+            found[name] = known[name](name, value)
+    for name in known if needed is None else needed:
+        if name not in found:
+            raise QueryError(f"the address has no {name}.")
+    return found, [pair for pair in pairs if pair[0] not in known]
 
 
 def _one_of(known: Iterable[str]) -> Callable[[str, str], str]:
@@ -268,12 +296,12 @@ def _switch(name: str, value: str) -> bool:
 
 
 _SETTINGS: dict[str, Callable[[str, str], object]] = {
-    "topk": _number(1, MOST_HITS),
+    "topk": whole_number(1, MOST_HITS),
     "merge": _one_of(MERGES),
     "rescore": _switch,
-    "max_distance": _number(0, 1 << 20),
+    "max_distance": whole_number(0, 1 << 20),
     "prompting": _one_of(PROMPTINGS),
     "exclude_self": _switch,
-    "page": _number(1, _MOST_PAGE),
-    "per": _number(1, MOST_PER_PAGE),
+    "page": whole_number(1, _MOST_PAGE),
+    "per": whole_number(1, MOST_PER_PAGE),
 }

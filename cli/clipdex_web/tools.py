@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from clipdex.errors import QueryError, QueryImageError
@@ -123,8 +124,9 @@ class Tools:
         facets = self._collection.facets()
         if facets is None:
             return _fitting({**body, "labels_are": "being counted: ask again in a moment"}, "labels", [], lambda _: "")
-        body["subsets"] = dict(facets.subsets[:_MOST_LABELS])
-        labels: list[Object] = [{"label": name, "items": count} for name, count in facets.labels[:_MOST_LABELS]]
+        body["subsets"] = dict(islice(facets.subsets.items(), _MOST_LABELS))
+        first = islice(facets.labels.items(), _MOST_LABELS)
+        labels: list[Object] = [{"label": name, "items": count} for name, count in first]
         body["total_subsets"], body["total_labels"] = len(facets.subsets), len(facets.labels)
         return _fitting(body, "labels", labels, lambda _: "clipdex info --facets on the command line counts all")
 

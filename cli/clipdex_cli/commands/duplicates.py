@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,7 +208,9 @@ def _show(result: DuplicatesResult, output: str, end: str) -> None:
     if output == "json":
         write(result.to_json() + "\n", errors="backslashreplace")
     elif output == "csv":
-        write(_csv(result))
+        from clipdex.report.rows import csv_of_groups
+
+        write(csv_of_groups(result))
     elif output == "paths":
         write("".join(item.path + end for item in result.removable))
     elif result.groups:
@@ -225,26 +225,6 @@ def _show_with_pictures(result: DuplicatesResult, terminal: Terminal, max_pixels
 
 def _table(result: DuplicatesResult, taken: int = 0) -> str:
     return table(_columns(result), numbers=("group", "greatest", "distance", "content"), names=("id",), taken=taken)
-
-
-def _csv(result: DuplicatesResult) -> str:
-    """Write a row for each item of a group and, below, for each item that is the same file as another one."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    head = ["group", "distance", "dataset", "subset", "id", "path", "labels", "match", "content", "size"]
-    writer.writerow(
-        [*head, "removable", "problem", "greatest_distance", "same_dataset", "same_subset", "same_id", "orientation"]
-    )
-    for number, group in enumerate(result.groups, start=1):
-        for item in group.items:
-            known = [number, item.distance, item.dataset, item.subset, item.id, item.path, ";".join(item.labels)]
-            removable = "yes" if item.removable else "no"
-            more = [item.match, item.content or "", item.size, removable, item.problem, group.greatest_distance]
-            writer.writerow([*known, *more, "", "", "", item.orientation])
-    for one in result.same_file:
-        known = ["", "", one.dataset, one.subset, one.id, one.path, "", "same file", "", "", "no", "", ""]
-        writer.writerow([*known, one.same_dataset, one.same_subset, one.same_id, ""])
-    return stream.getvalue()
 
 
 def _columns(result: DuplicatesResult) -> dict[str, list[str]]:

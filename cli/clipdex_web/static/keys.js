@@ -1,30 +1,41 @@
 // The keyboard: / goes to the search box, the arrows go from image to image, Escape goes back.
-const typing = (element) => element.matches("input, select, textarea, [contenteditable]");
+import { current, placeAfter } from "./browsing.js";
+import { marking } from "./selection.js";
 
-export function moveWithArrows(page) {
-  page.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    const box = page.querySelector("[data-ask]");
-    const back = page.querySelector("[data-back]");
-    if (event.key === "/" && box) {
-      event.preventDefault();
-      box.focus();
-    } else if (event.key === "Escape" && back) {
-      back.click();
-    } else if (event.key.startsWith("Arrow") && move(page, event.key)) {
-      event.preventDefault();
-    }
+const typing = (element) => element.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
+
+export function moveByKeys() {
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey || typing(event.target)) return;
+    const inGrid = current() && event.target.closest("[data-scroller]");
+    if (inGrid && marking(event)) event.preventDefault();
+    else if (event.ctrlKey || event.metaKey) return;
+    else if (inGrid && move(event)) event.preventDefault();
+    else if (!inGrid && turn(event)) event.preventDefault();
   });
 }
 
-function move(page, key) {
-  const tiles = [...page.querySelectorAll("[data-tile]")];
-  const at = tiles.indexOf(page.activeElement);
-  if (at < 0) return false;
-  const top = tiles[0].getBoundingClientRect().top;
-  const columns = Math.max(1, tiles.filter((tile) => tile.getBoundingClientRect().top === top).length);
-  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[key];
-  const next = tiles[at + step];
-  next?.focus();
-  return Boolean(next);
+function move(event) {
+  const grid = current();
+  if (event.key === "m") {
+    grid.cells.get(grid.active)?.querySelector("[data-more]")?.click();
+    return true;
+  }
+  const to = event.shiftKey ? undefined : placeAfter(event.key);
+  if (to === undefined) return turn(event);
+  grid.focus(to);
+  return true;
+}
+
+// Keys that follow a link of the page, or go to the search box.
+function turn(event) {
+  const links = { ArrowLeft: "[rel=prev]", ArrowRight: "[rel=next]", Escape: "[data-back]" };
+  if (event.key === "/") {
+    const box = document.querySelector("[data-ask]");
+    box?.focus();
+    return Boolean(box);
+  }
+  const link = document.querySelector(`.closer ${links[event.key] ?? "none"}, header ${links[event.key] ?? "none"}`);
+  link?.click();
+  return Boolean(link);
 }

@@ -1,17 +1,26 @@
 // What makes the page quicker to use. Everything works without it.
-import { moveWithArrows } from "./keys.js";
+import { browse, showGrid } from "./browsing.js";
+import { copyByButton } from "./copying.js";
 import { takeImages } from "./images.js";
+import { moveByKeys } from "./keys.js";
+import { goLive } from "./live.js";
+import { answerWhileTyping } from "./typing.js";
+import { zoomInto } from "./zoom.js";
 
-for (const box of document.querySelectorAll("[data-now]")) {
-  box.addEventListener("change", () => box.form.requestSubmit());
+const shown = () => {
+  if (document.querySelector("[data-scroller]")) showGrid();
+  for (const box of document.querySelectorAll("[data-copy]")) box.hidden = !navigator.clipboard;
+};
+
+browse();
+moveByKeys();
+copyByButton();
+takeImages();
+zoomInto();
+if (document.querySelector("[data-ask]")) {
+  answerWhileTyping();
+  goLive();
 }
-for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) continue;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
-  });
-}
-moveWithArrows(document);
-takeImages(document, document.querySelector("[data-upload]"));
+document.addEventListener("change", (event) => event.target.matches("[data-now]") && event.target.form.requestSubmit());
+document.addEventListener("clipdex:shown", shown);
+shown();

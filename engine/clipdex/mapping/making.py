@@ -47,6 +47,11 @@ def map_of(datasets: Sequence[Dataset], *, renew: bool = False, progress: Progre
     return _Making(datasets, progress or _no_progress).result(renew=renew)
 
 
+def has_map(datasets: Sequence[Dataset]) -> bool:
+    """Tell whether a map of open datasets is kept, so that ``map_of`` has at most new items to place."""
+    return _Making(datasets, _no_progress).is_kept
+
+
 def _no_progress(what: str, done: int, total: int) -> None:
     pass
 
@@ -66,6 +71,10 @@ class _Making:
             segment.stamp.name: segment for dataset in datasets for segment in dataset.index.segments
         }
         self._items = sum({dataset.index.folder: len(dataset.index) for dataset in datasets}.values())
+
+    @property
+    def is_kept(self) -> bool:
+        return self._path.is_file()
 
     def result(self, *, renew: bool) -> DatasetMap:
         if not self._items:

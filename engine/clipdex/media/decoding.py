@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from clipdex.defaults import MAX_PIXELS
 from clipdex.errors import ImageError
@@ -38,6 +38,8 @@ _LARGEST_OF_12_BITS = (1 << 12) - 1
 # Of a JPEG that lacks its end, decoders make the missing part grey. If less than this of it is there, it shows nothing.
 _LEAST_SHOWN = 0.01
 _GREY = 128
+# EXIF orientations from here on lie on their side.
+_FIRST_ON_ITS_SIDE = 5
 
 
 class _PillowLimit:
@@ -180,6 +182,22 @@ def image_format(file: IO[bytes]) -> str | None:
                     return image.format
     except ImageError:
         return None
+
+
+def size_of(file: IO[bytes]) -> tuple[int, int]:
+    """Return width and height in pixels of the image in an open file, upright, from its header.
+
+    Raises
+    ------
+    ImageError
+        When it is no image.
+    """
+    with own_pixel_limit(), _image_errors(), Image.open(file, formats=_formats()) as image:
+        width, height = image.size
+        with contextlib.suppress(Exception):  # damaged EXIF data says nothing of the pixels
+            if image.getexif().get(ExifTags.Base.Orientation, 1) >= _FIRST_ON_ITS_SIDE:
+                return height, width
+        return width, height
 
 
 def from_memory(

@@ -87,15 +87,21 @@ def _page(points: MapPoints, named: Sequence[Named], pictures: Sequence[str], by
         sentences=sentences,
         style=style,
         script=script,
-        data=_data(points, named, pictures, by),
+        data=page_data(points, named, pictures, by),
     )
+
+
+def map_assets() -> tuple[str, str, str]:
+    """Return what every page of a map has: the HTML that is drawn into, its style and its script."""
+    return packaged("map_body.html"), packaged("map.css"), packaged("map.js")
 
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _data(points: MapPoints, named: Sequence[Named], pictures: Sequence[str], by: str) -> dict[str, Any]:
+def page_data(points: MapPoints, named: Sequence[Named], pictures: Sequence[str], by: str) -> dict[str, Any]:
+    """Return what the script of a map reads: the points that are named, colourings and hits, as plain values."""
     numbers = np.array([one.number for one in named], np.int64)
     reach = max(1.0, float(np.abs(points.places).max(initial=0.0)))
     places = (points.places[numbers].astype(np.float64) / reach * [1, -1] + 1) / 2

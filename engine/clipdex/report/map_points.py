@@ -160,12 +160,12 @@ def points_of(
         places,
         colourings,
         tuple(named),
-        "" if result is None else ", ".join(query.value for query in result.queries),
-        () if result is None else tuple(_found(datasets, dataset_map, result)),
+        *(("", ()) if result is None else found_on(datasets, dataset_map, result)),
     )
 
 
-def _found(datasets: Sequence[Dataset], dataset_map: DatasetMap, result: Result) -> list[Found]:
+def found_on(datasets: Sequence[Dataset], dataset_map: DatasetMap, result: Result) -> tuple[str, tuple[Found, ...]]:
+    """Return what was searched for, and where its hits are on a map."""
     numbers = {dataset.name: number for number, dataset in enumerate(datasets)}
     found = []
     for hit in result.hits:
@@ -174,7 +174,7 @@ def _found(datasets: Sequence[Dataset], dataset_map: DatasetMap, result: Result)
         if location is not None:
             x, y = dataset_map.datasets[number].at(location)
             found.append(Found(hit.rank, hit.distance, hit.id, hit.subset, hit.dataset, x, y))
-    return found
+    return ", ".join(query.value for query in result.queries), tuple(found)
 
 
 def _by_names(names: Sequence[str], codes: npt.NDArray[np.int32]) -> Colouring:

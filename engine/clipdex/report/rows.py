@@ -1,10 +1,11 @@
-"""The hits of a result as rows of a table."""
+"""The hits of a result, and the items of groups, as rows of a table."""
 
 from __future__ import annotations
 
 import csv
 import io
 
+from clipdex.search.duplicates_result import DuplicatesResult
 from clipdex.search.result import Result
 
 
@@ -24,4 +25,24 @@ def csv_of(result: Result) -> str:
     for hit, *values in zip(result.hits, *more.values(), strict=True):
         known = [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
         writer.writerow([*known, *values, *([";".join(hit.tags)] if tagged else [])])
+    return stream.getvalue()
+
+
+def csv_of_groups(result: DuplicatesResult) -> str:
+    """Return a row for each item of a group and, below, for each item that is the same file as another one."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    head = ["group", "distance", "dataset", "subset", "id", "path", "labels", "match", "content", "size"]
+    writer.writerow(
+        [*head, "removable", "problem", "greatest_distance", "same_dataset", "same_subset", "same_id", "orientation"]
+    )
+    for number, group in enumerate(result.groups, start=1):
+        for item in group.items:
+            known = [number, item.distance, item.dataset, item.subset, item.id, item.path, ";".join(item.labels)]
+            removable = "yes" if item.removable else "no"
+            more = [item.match, item.content or "", item.size, removable, item.problem, group.greatest_distance]
+            writer.writerow([*known, *more, "", "", "", item.orientation])
+    for one in result.same_file:
+        known = ["", "", one.dataset, one.subset, one.id, one.path, "", "same file", "", "", "no", "", ""]
+        writer.writerow([*known, one.same_dataset, one.same_subset, one.same_id, ""])
     return stream.getvalue()

@@ -29,14 +29,26 @@ class Grouping:
         What is kept of each group.
     distance
         The greatest distance of near items.
+    marked
+        Positions of items that are kept whatever the rule says. A group of which some of these are there keeps them
+        alone.
     """
 
-    def __init__(self, keys: AllKeys, copies: Copies, nearness: Nearness, keep: Keep, distance: int) -> None:
+    def __init__(
+        self,
+        keys: AllKeys,
+        copies: Copies,
+        nearness: Nearness,
+        keep: Keep,
+        distance: int,
+        marked: frozenset[int] = frozenset(),
+    ) -> None:
         self._keys = keys
         self._copies = copies
         self._nearness = nearness
         self._keep = keep
         self._distance = distance
+        self._marked = marked
 
     def group(self, items_of_group: Sequence[Member]) -> DuplicateGroup:
         """Return items, in any order, as a group of a result."""
@@ -50,7 +62,9 @@ class Grouping:
 
         # What is kept must be there, as long as anything of the group is.
         sure = [number for number, state in enumerate(states) if state == FINE] or list(range(len(members)))
-        chosen = self._keep.kept([members[number].row for number in sure], [paths[number] for number in sure])
+        chosen = [place for place, number in enumerate(sure) if members[number].position in self._marked]
+        if not chosen:
+            chosen = self._keep.kept([members[number].row for number in sure], [paths[number] for number in sure])
         kept = [sure[number] for number in chosen or [0]]
         all_kept = set(kept)
         others = [number for number in range(len(members)) if number not in all_kept]

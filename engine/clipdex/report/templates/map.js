@@ -58,6 +58,7 @@ function paint() {
     }
   }
   if (chosen >= 0) ring(px(chosen), py(chosen), r + 2, css("--accent"), paper);
+  window.clipdexMap.over?.(context);
   if (get("seen").checked) list(0);
 }
 function ring(x, y, r, ink, paper) {
@@ -100,6 +101,13 @@ function density(seen) {
   context.drawImage(layer, 0, 0, columns * cell / ratio, rows * cell / ratio);
   context.imageSmoothingEnabled = true;
 }
+// For a page that adds to the map: `over` draws on it, `at` is the place on the map of a point of the canvas, `on` the other way.
+window.clipdexMap = {
+  canvas, draw, over: null,
+  at: (x, y) => [((((x - left) / scale - width / 2) / fitted() + midX) * 2 - 1) * data.reach, (1 - (((y - top_) / scale - height / 2) / fitted() + midY) * 2) * data.reach],
+  on: (x, y) => [onX((x / data.reach + 1) / 2), onY((1 - y / data.reach) / 2)],
+  size: () => [width, height],
+};
 const images = data.pictures.map((one) => { if (!one) return null; const image = new Image(); image.onload = draw; image.src = one; return image; });
 
 function zoom(factor, x = width / 2, y = height / 2) {
@@ -128,6 +136,7 @@ function choose(i, centre) {
   describe(get("chosen"), i);
   const order = []; for (let j = 0; j < count; j++) if (j !== i) { const d = (xs[i] - xs[j]) ** 2 + (ys[i] - ys[j]) ** 2; if (order.length < 5 || d < order[4][0]) { order.push([d, j]); order.sort((a, b) => a[0] - b[0]); order.length = Math.min(5, order.length); } }
   if (order.length) { element("p", "Beside it on the map:", get("chosen")).className = "quiet"; const beside = element("ol", undefined, get("chosen")); for (const [, j] of order) link(j, element("li", undefined, beside)); }
+  document.dispatchEvent(new CustomEvent("clipdex:chosen", { detail: { id: idOf(i), subset: subsetOf(i), dataset: datasetOf(i), box: get("chosen") } }));
   if (centre) { if (scale < 3) scale = 3; left = top_ = 0; left = width / 2 - px(i); top_ = height / 2 - py(i); }
   draw();
 }

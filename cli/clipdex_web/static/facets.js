@@ -1,0 +1,38 @@
+// Search in a long list of names: what is found can be ticked. Without this, the name is typed in full.
+let asked = 0;
+
+function named(box, { name, items }) {
+  const label = document.createElement("label");
+  const tick = document.createElement("input");
+  Object.assign(tick, { type: "checkbox", name: box.name, value: name });
+  tick.setAttribute("form", "ask");
+  tick.dataset.now = "";
+  tick.addEventListener("change", () => (box.value = ""));
+  const count = document.createElement("span");
+  count.className = "count";
+  count.textContent = items.toLocaleString("en");
+  label.append(tick, ` ${name} `, count);
+  return label;
+}
+
+document.addEventListener("input", async (event) => {
+  const box = event.target.closest?.("[data-find]");
+  if (!box) return;
+  const place = box.closest("fieldset").querySelector("[data-found-names]");
+  const mine = ++asked;
+  const text = box.value.trim();
+  if (!text) return place.replaceChildren();
+  const wanted = new URLSearchParams({ kind: box.dataset.find, find: text, limit: 20 });
+  const answer = await fetch(`api/v1/facets?${wanted}`);
+  if (!answer.ok || mine !== asked) return;
+  const names = (await answer.json())[box.dataset.find];
+  if (!names || mine !== asked) return;
+  place.replaceChildren(...names.first.map((one) => named(box, one)));
+  const more = names.total - names.first.length;
+  if (more > 0 || !names.total) {
+    const said = document.createElement("p");
+    said.className = "count";
+    said.textContent = more > 0 ? `${more.toLocaleString("en")} more hold this text.` : "No name holds this text.";
+    place.append(said);
+  }
+});

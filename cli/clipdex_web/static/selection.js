@@ -1,0 +1,2 @@
+// Selecting images: nothing yet.
+export const marking = () => false;

@@ -1,0 +1,19 @@
+// While long work goes on, asks how far it is, and loads the page anew when it is done.
+const box = document.querySelector("[data-poll]");
+const progress = box?.querySelector("progress");
+const said = box?.querySelector("[data-what]");
+
+async function ask() {
+  const answer = await fetch(box.dataset.poll);
+  if (answer.status !== 202) return location.reload();
+  const count = await answer.json();
+  if (count.total) {
+    progress.max = count.total;
+    progress.value = count.done;
+    const text = `Still counting: ${count.counting}`;
+    if (said.textContent !== text) said.textContent = text;
+  }
+  setTimeout(ask, 1000);
+}
+
+if (box) setTimeout(ask, 1000);
