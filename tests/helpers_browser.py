@@ -22,10 +22,12 @@ from clipdex.version import WRITER
 from clipdex_indexes import ItemRow
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, write_manifest
 from clipdex_indexes.storage.segment import write_segment
-from helpers_web import TOKEN, WAIT
+from helpers_web import TOKEN
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REQUIRED = os.environ.get("CLIPDEX_BROWSER") == "required"
+# Milliseconds for one step; a page needs a fraction of one second.
+PATIENCE = 10_000
 WIDE = {"width": 1100, "height": 800}
 
 
@@ -65,7 +67,7 @@ def entered(
     ``pictures``, that is every thumbnail.
     """
     context = browser.new_context(**{"color_scheme": "light", "viewport": WIDE, **settings})
-    context.set_default_timeout(WAIT * 1000)
+    context.set_default_timeout(PATIENCE)
     if pictures:
         context.route("**/thumbnail?*", lambda route: route.fulfill(body=pictures, content_type="image/webp"))
     page = context.new_page()

@@ -22,6 +22,7 @@ from clipdex.search.queries import DatasetItem, ImageQuery, Query
 from clipdex.search.request import SearchRequest, query_from_dict
 from clipdex_indexes import ItemFilter
 from clipdex_web.checking import check, from_text
+from clipdex_web.exports import item_as_json
 from clipdex_web.openapi import JSON, document
 from clipdex_web.pictures import MEDIA_TYPE
 from clipdex_web.problems import Refused
@@ -141,7 +142,7 @@ class Api:
         items = listing.page(start, limit)
         end = start + len(items)
         after = {"next": _cursor(end)} if items and end < len(listing) else {}
-        return _json({"total": len(listing), "items": [_described_item(item) for item in items], **after})
+        return _json({"total": len(listing), "items": [item_as_json(item) for item in items], **after})
 
     async def _item(self, request: Request) -> Response:
         name, _ = _named(request)
@@ -152,7 +153,7 @@ class Api:
         index = item.dataset.index
         return _json(
             {
-                **_described_item(item),
+                **item_as_json(item),
                 "hash_key": index.key(item.location).tobytes().hex(),
                 "model_digest": index.manifest.model.digest,
             }
@@ -201,18 +202,6 @@ def _opened(item: ListedItem) -> Any:  # noqa: ANN401
 def attachment(name: str) -> str:
     """Return the header that makes a browser save an answer under a name."""
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def _described_item(item: ListedItem) -> Object:
-    row = item.row
-    return {
-        "dataset": item.dataset.name,
-        "subset": row.subset,
-        "id": row.id,
-        "labels": list(row.labels),
-        "path": item.path,
-        "bytes": row.size,
-    }
 
 
 def _parameters(request: Request, known: Mapping[str, Object]) -> dict[str, Any]:

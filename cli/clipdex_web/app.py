@@ -18,6 +18,7 @@ from clipdex_web.pages import STATIC, Pages
 from clipdex_web.problems import Refused, problem, status_and_message
 from clipdex_web.safety import API, Guard
 from clipdex_web.site import Site
+from clipdex_web.taking import Taking
 from clipdex_web.work import Busy, ClientGone
 
 _VERSION = f"{API}v1"
@@ -48,6 +49,7 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
             Mount(_VERSION, routes=Api(site).routes()),
             Mount("/static", StaticFiles(directory=STATIC)),
             *pages.routes(),
+            *Taking(site).routes(),
         ],
         exception_handlers=dict.fromkeys(errors, answer),
     )

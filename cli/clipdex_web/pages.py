@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from clipdex import __version__
@@ -21,12 +22,10 @@ from clipdex.errors import ClipdexError, ImageError, QueryError
 from clipdex.media.decoding import size_of
 from clipdex.media.opening import open_media
 from clipdex.search.listing import ListedItem
-from clipdex.search.result import Result
 from clipdex.wording import counted
-from clipdex_web import exports
-from clipdex_web.api import attachment
 from clipdex_web.collection import READY, Collection
-from clipdex_web.equivalents import command_line, json_of, python_of
+from clipdex_web.equivalents import command_line, python_of
+from clipdex_web.exports import FORMATS
 from clipdex_web.pictures import MEDIA_TYPE
 from clipdex_web.problems import Refused, headers_of, status_and_message, title_of
 from clipdex_web.schema import MOST_HITS, THUMBNAIL
@@ -48,11 +47,21 @@ from clipdex_web.uploads import MOST_BYTES
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 # Of these, a page lists so many of each kind; others are typed.
-_FACETSSHOWN = 40
+_FACETS_SHOWN = 40
 _NEIGHBOURS = 12
 _A_WHILE = "private, max-age=3600"
 _PLACE_WANTED = {PLACE: whole_number(1, MOST_PLACES)}
 _TILES_WANTED = {"start": whole_number(0, MOST_PLACES), "count": whole_number(1, MOST_PER_PAGE)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value that a page offers to filter by: how many items have it, and whether it is wanted, or left out."""
+
+    name: str
+    count: int
+    chosen: bool
+    negated: bool
 
 
 class Pages:
@@ -93,7 +102,6 @@ class Pages:
             Route("/tiles", self._tiles),
             Route("/item", self._item),
             Route("/upload", self._uploaded),
-            Route("/export", self._export),
         ]
 
     @property
@@ -132,7 +140,7 @@ class Pages:
             filters=[(name, value, state.without_filter(name, value).url) for name, value in state.filter_pairs()],
             facets=self._facets(state),
             kept_pairs=[(chip.name, chip.value) for chip in state.chips],
-            formats=exports.FILE_NAMES,
+            formats=FORMATS,
             **self._equivalents(state),
         )
 
@@ -154,11 +162,13 @@ class Pages:
             return None
         kinds = []
         for kind, counts in (("label", facets.labels), ("subset", facets.subsets), ("dataset", facets.datasets)):
-            chosen = set(getattr(state.filter, f"{kind}s"))
-            if len(counts) > 1 or chosen:
-                first = [(name, count, name in chosen) for name, count in counts if name in chosen]
-                first += [(name, count, False) for name, count in counts[:_FACETSSHOWN] if name not in chosen]
-                kinds.append({"name": kind, "choices": first, "more": len(counts) - len(first)})
+            chosen, negated = (set(getattr(state.filter, f"{begin}{kind}s")) for begin in ("", AWAY))
+            asked = chosen | negated
+            if len(counts) > 1 or asked:
+                first = [pair for pair in counts if pair[0] in asked]
+                first += [pair for pair in counts[:_FACETS_SHOWN] if pair[0] not in asked]
+                choices = [Choice(name, count, name in chosen, name in negated) for name, count in first]
+                kinds.append({"name": kind, "choices": choices, "more": len(counts) - len(first)})
         return kinds
 
     def _equivalents(self, state: State) -> dict[str, Any]:
@@ -223,30 +233,6 @@ class Pages:
             less=state.adding(ITEM, str(name), negative=True).url,
             **self._equivalents(alone),
         )
-
-    async def _export(self, request: Request) -> Response:
-        pairs = request.query_params.multi_items()
-        formats = [value for name, value in pairs if name == "format"]
-        if len(formats) != 1 or formats[0] not in exports.NAMES:
-            raise QueryError(f"the address has no format, which must be one of {', '.join(exports.NAMES)}.")
-        [chosen] = formats
-        state = State.of([pair for pair in pairs if pair[0] != "format"])
-        if not state.chips:
-            raise QueryError("there is no answer to take away: ask for something first.")
-        headers = {"Content-Disposition": attachment(exports.FILE_NAMES[chosen])}
-        if chosen == exports.ZIP:
-            result, data = await self._site.asking.run(request, self._answer_with_data, state)
-            return StreamingResponse(exports.images_as_zip(result, data), media_type="application/zip", headers=headers)
-        text = await self._site.asking.run(request, self._exported, state, chosen)
-        return Response(text, media_type=exports.FORMATS[chosen].media_type, headers=headers)
-
-    def _answer_with_data(self, state: State) -> tuple[Result, str]:
-        result = self._collection.answer(state)
-        return result, json_of(self._collection, state, result)
-
-    def _exported(self, state: State, chosen: str) -> bytes:
-        written = exports.FORMATS[chosen].written(self._collection, state, self._collection.answer(state))
-        return written.encode(errors="backslashreplace" if "json" in chosen else "surrogateescape")
 
     def problem(self, error: Exception, path: str = "/") -> Response:
         """Return the page that says what went wrong at a path, which may have any depth."""

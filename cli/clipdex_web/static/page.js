@@ -5,14 +5,18 @@ import { takeImages } from "./images.js";
 import { moveByKeys } from "./keys.js";
 import { goLive } from "./live.js";
 import { answerWhileTyping } from "./typing.js";
+import { narrowAtOnce, showSliders } from "./narrowing.js";
+import { pick, showPicked } from "./selection.js";
 import { zoomInto } from "./zoom.js";
 
 const shown = () => {
-  if (document.querySelector("[data-scroller]")) showGrid();
+  if (document.querySelector("[data-scroller]")) showGrid({ drawn: showPicked });
+  showSliders();
   for (const box of document.querySelectorAll("[data-copy]")) box.hidden = !navigator.clipboard;
 };
 
 browse();
+pick();
 moveByKeys();
 copyByButton();
 takeImages();
@@ -21,6 +25,6 @@ if (document.querySelector("[data-ask]")) {
   answerWhileTyping();
   goLive();
 }
-document.addEventListener("change", (event) => event.target.matches("[data-now]") && event.target.form.requestSubmit());
+narrowAtOnce();
 document.addEventListener("clipdex:shown", shown);
 shown();
