@@ -19,6 +19,7 @@ from clipdex_web.problems import Refused, problem, status_and_message
 from clipdex_web.safety import API, Guard
 from clipdex_web.site import Site
 from clipdex_web.taking import Taking
+from clipdex_web.upkeep import Upkeep
 from clipdex_web.work import Busy, ClientGone
 
 _VERSION = f"{API}v1"
@@ -50,6 +51,7 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
             Mount("/static", StaticFiles(directory=STATIC)),
             *pages.routes(),
             *Taking(site).routes(),
+            *Upkeep(site).routes(),
         ],
         exception_handlers=dict.fromkeys(errors, answer),
     )

@@ -139,6 +139,7 @@ class Pages:
             chips=chip_views(collection, state),
             filters=[(name, value, state.without_filter(name, value).url) for name, value in state.filter_pairs()],
             facets=self._facets(state),
+            changed=collection.changed(),
             kept_pairs=[(chip.name, chip.value) for chip in state.chips],
             formats=FORMATS,
             **self._equivalents(state),

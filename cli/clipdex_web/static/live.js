@@ -83,7 +83,7 @@ export function goLive() {
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.getAttribute("action") !== "./") return;
+    if (event.defaultPrevented || (form.getAttribute("action") !== "./" && !form.matches("[data-live]"))) return;
     event.preventDefault();
     say("");
     if (form.method === "post") visit(form.action, { body: new FormData(form, event.submitter) });

@@ -4,6 +4,8 @@ import { copyByButton } from "./copying.js";
 import { takeImages } from "./images.js";
 import { moveByKeys } from "./keys.js";
 import { goLive } from "./live.js";
+import { noticeBuilds } from "./news.js";
+import { chooseTheme } from "./theme.js";
 import { answerWhileTyping } from "./typing.js";
 import { narrowAtOnce, showSliders } from "./narrowing.js";
 import { pick, showPicked } from "./selection.js";
@@ -21,8 +23,10 @@ moveByKeys();
 copyByButton();
 takeImages();
 zoomInto();
+chooseTheme();
 if (document.querySelector("[data-ask]")) {
   answerWhileTyping();
+  noticeBuilds();
   goLive();
 }
 narrowAtOnce();
