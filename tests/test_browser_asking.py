@@ -7,10 +7,10 @@ import re
 import pytest
 
 from clipdex import Explorer
-from helpers_browser import entered
-from helpers_engine import PHOTOS, skip_without
+from helpers_browser import entered, skip_without_playwright
+from helpers_engine import PHOTOS
 
-skip_without("playwright")
+skip_without_playwright()
 from playwright.sync_api import expect
 
 CAT = PHOTOS / "animals" / "chelsea-the-cat.jpg"

@@ -8,11 +8,10 @@ import re
 import pytest
 
 from helpers_amounts import LEAPS, MADE_UP_ITEMS
-from helpers_browser import PIXEL, entered
-from helpers_engine import skip_without
+from helpers_browser import PIXEL, entered, skip_without_playwright
 from helpers_web import TOKEN
 
-skip_without("playwright")
+skip_without_playwright()
 from playwright.sync_api import expect
 
 MOST_CELLS = 300

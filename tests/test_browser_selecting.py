@@ -7,10 +7,9 @@ import json
 import pytest
 
 from clipdex import Explorer
-from helpers_browser import PIXEL, entered
-from helpers_engine import skip_without
+from helpers_browser import PIXEL, entered, skip_without_playwright
 
-skip_without("playwright")
+skip_without_playwright()
 from playwright.sync_api import expect
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from clipdex import build
-from helpers_browser import entered
-from helpers_engine import make_folder, skip_without
+from helpers_browser import entered, skip_without_playwright
+from helpers_engine import make_folder
 from helpers_web import served
 
-skip_without("playwright")
+skip_without_playwright()
 from playwright.sync_api import expect
 
 BACKGROUND = "() => getComputedStyle(document.body).backgroundColor"
