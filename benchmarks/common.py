@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
 import importlib.util
+import os
+import platform
 import shlex
 import statistics
 import sys
@@ -88,7 +91,11 @@ def installed(*packages: str) -> bool:
 
 
 def interleaved(
-    alternatives: Mapping[str, Callable[[], object]], repeats: int, *, warm: bool = True
+    alternatives: Mapping[str, Callable[[], object]],
+    repeats: int,
+    *,
+    warm: bool = True,
+    busy: dict[str, list[float]] | None = None,
 ) -> dict[str, list[float]]:
     """Time alternatives in turn, round after round, so that whatever else the machine does hits all of them.
 
@@ -100,6 +107,8 @@ def interleaved(
         Number of rounds.
     warm
         Call each once before, untimed.
+    busy
+        Gets the processor seconds of each call, of all threads, by name.
 
     Returns
     -------
@@ -113,9 +122,11 @@ def interleaved(
     for _ in range(repeats):
         for name, call in alternatives.items():
             time.sleep(_PAUSE)
-            begin = time.perf_counter()
+            begin, worked = time.perf_counter(), time.process_time()
             call()
             seconds[name].append(time.perf_counter() - begin)
+            if busy is not None:
+                busy.setdefault(name, []).append(time.process_time() - worked)
     return seconds
 
 
@@ -129,6 +140,16 @@ def show_command() -> None:
     path = Path(sys.argv[0]).resolve()
     script = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
     print(f"    python {shlex.join([script, *sys.argv[1:]])}\n")
+
+
+def show_machine(kernels: str) -> None:
+    """Print the processor, the kernels that FAISS chose for it, and the date."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    name = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+    print(f"{name}, {os.cpu_count()} cores; FAISS: {kernels}; {datetime.date.today().isoformat()}.\n")
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -158,8 +179,11 @@ def random_keys(number: int, seed: int = 0) -> Keys:
     return np.random.default_rng(seed).integers(0, 256, (number, BYTES), np.uint8)
 
 
-def write_index(folder: Path, keys: Keys, segments: int = 1) -> None:
-    """Write an index of ``keys`` with made-up items, dealt out to segments, stamped by the bundled model."""
+def write_index(folder: Path, keys: Keys, segments: int = 1, labels: int = 0) -> None:
+    """Write an index of ``keys`` with made-up items, dealt out to segments, stamped by the bundled model.
+
+    Each item has one of so many ``labels``; with 0, the label is that of its folder.
+    """
     from clipdex.encoder import Encoder, find_model
     from clipdex.version import WRITER
     from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, write_manifest
@@ -168,7 +192,9 @@ def write_index(folder: Path, keys: Keys, segments: int = 1) -> None:
     # Past the writer, which would merge the segments.
     (folder / SEGMENTS_FOLDER).mkdir(parents=True)
     stamps = [
-        write_segment(folder / SEGMENTS_FOLDER, 8 * BYTES, made_up_rows(keys, range(first, len(keys), segments)))
+        write_segment(
+            folder / SEGMENTS_FOLDER, 8 * BYTES, made_up_rows(keys, range(first, len(keys), segments), labels)
+        )
         for first in range(segments)
     ]
     model = Encoder(find_model(None)).stamp
@@ -180,11 +206,12 @@ def item_id(number: int) -> str:
     return f"{number // 1000:05}/{number % 1000:03}.jpg"
 
 
-def made_up_rows(keys: Keys, numbers: Sequence[int] | None = None) -> Iterator[tuple[ItemRow, bytes]]:
+def made_up_rows(keys: Keys, numbers: Sequence[int] | None = None, labels: int = 0) -> Iterator[tuple[ItemRow, bytes]]:
     """Yield the made-up items of these numbers, by default of all, with their hash keys."""
     from clipdex_indexes import ItemRow
 
     for number in numbers if numbers is not None else range(len(keys)):
         name = item_id(number)
-        row = ItemRow(name, "default", (name[:5],), 50_000 + number, 1_700_000_000_000_000_000 + number)
+        label = f"label {number * 7919 % labels}" if labels else name[:5]
+        row = ItemRow(name, "default", (label,), 50_000 + number, 1_700_000_000_000_000_000 + number)
         yield row, keys[number].tobytes()

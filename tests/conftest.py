@@ -54,6 +54,7 @@ HEAVY = (
     "test_datumaro",
     "test_import_datumaro",
     "test_browser",
+    "test_map",
 )
 
 # What the tests of a long run need at the same time is less than this.

@@ -31,6 +31,8 @@ class Hit:
         The value that orders the hits, lower first; None where distance, score or rank order them.
     missing
         Whether the file was not there when the query was answered.
+    tags
+        The tags that the item had then.
     """
 
     rank: int
@@ -45,6 +47,7 @@ class Hit:
     score: float | None = None
     merged: float | None = None
     missing: bool = False
+    tags: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Hit {self.rank}: {self.id!r}, distance {self.distance}>"
