@@ -2,6 +2,7 @@
 import { browse, showGrid } from "./browsing.js";
 import { copyByButton } from "./copying.js";
 import { takeImages } from "./images.js";
+import { closeMenus } from "./menus.js";
 import { moveByKeys } from "./keys.js";
 import { goLive } from "./live.js";
 import { noticeBuilds } from "./news.js";
@@ -21,6 +22,7 @@ browse();
 pick();
 moveByKeys();
 copyByButton();
+closeMenus();
 takeImages();
 zoomInto();
 chooseTheme();
