@@ -148,6 +148,7 @@ def test_a_closer_look_goes_from_hit_to_hit(browser, site, photos, scripts):
 def test_a_closer_look_zooms_by_keyboard_and_mouse(page):
     tile(page, 0).locator("[data-tile]").click()
     image = page.locator(".large")
+    expect(page.locator("[data-zooming]")).to_be_visible()  # the scripts are there
     expect(image).to_have_js_property("complete", True)
     width = image.bounding_box()["width"]
     page.keyboard.press("+")
