@@ -13,7 +13,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from clipdex.errors import ImageError
 from clipdex.media.opening import open_media
@@ -27,6 +27,7 @@ from clipdex_web.collection import Collection
 from clipdex_web.equivalents import json_of
 from clipdex_web.picks import Picks
 from clipdex_web.state import State
+from clipdex_web.translating import described_item
 
 ZIP, SHEET = "zip", "sheet"
 _BLOCK = 1 << 20
@@ -101,7 +102,7 @@ class Items:
         """Yield all items as one JSON object."""
         yield '{"items": ['
         for number, (_, item) in enumerate(self.placed()):
-            yield f"{',' if number else ''}\n {_line(item_as_json(item)).rstrip()}"
+            yield f"{',' if number else ''}\n {_line(described_item(item)).rstrip()}"
         yield "\n]}\n"
 
     def csv(self) -> Iterator[str]:
@@ -113,7 +114,7 @@ class Items:
 
     def lines(self) -> Iterator[str]:
         """Yield a JSON object for each item."""
-        yield from (_line(item_as_json(item)) for _, item in self.placed())
+        yield from (_line(described_item(item)) for _, item in self.placed())
 
     def description(self) -> tuple[str, str]:
         """Return what an archive says of its images: the name of a file, and its text."""
@@ -244,19 +245,6 @@ def as_zip(taken: Taken, save_as: str) -> Iterator[bytes]:
         name, data = taken.description()
         archive.writestr(name, data.encode(errors="backslashreplace"))
     yield stream.taken()
-
-
-def item_as_json(item: ListedItem) -> dict[str, Any]:
-    """Return an item as the API and the exports describe it."""
-    row = item.row
-    return {
-        "dataset": item.dataset.name,
-        "subset": row.subset,
-        "id": row.id,
-        "labels": list(row.labels),
-        "path": item.path,
-        "bytes": row.size,
-    }
 
 
 def _line(value: object) -> str:
