@@ -28,7 +28,7 @@ from helpers_web import TOKEN
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REQUIRED = os.environ.get("CLIPDEX_BROWSER") == "required"
 # Milliseconds for one step; a page needs a fraction of one second.
-PATIENCE = 10_000
+PATIENCE = 30_000
 WIDE = {"width": 1100, "height": 800}
 
 
