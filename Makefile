@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO := demo-results
 PHOTOS := examples/photos
 
-.PHONY: demo test test-long test-lowest check docs clean help
+.PHONY: demo test browser test-long test-lowest check docs clean help
 
 help: ## Show the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/'
@@ -19,11 +19,20 @@ demo: .venv/.installed ## Index the example photos, query them in all ways, and 
 	@echo "Look at the pictures:"
 	@ls $(DEMO)/*/sheet.png
 
-test: .venv/.installed-dev ## Run all tests
+test: .venv/.installed-dev browser ## Run all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-test-long: .venv/.installed-dev ## Run all tests with many more cases and models in full size, before a release
+test-long: .venv/.installed-dev browser ## Run all tests with many more cases and models in full size, before a release
 	CLIPDEX_TESTS=long $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# The tests of the page need a browser. Without one they are skipped and say so, unless CLIPDEX_BROWSER=required is set.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Chromium, in which the page is tested."; \
+	    apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
+	  else echo "There is no Chromium, so the tests of the page in a browser are skipped."; fi; \
+	} || [ -z "$(filter required,$(CLIPDEX_BROWSER))" ]
 
 test-lowest: .venv-lowest/.installed ## Run the tests that need no extra, with the lowest versions of what clipdex needs
 	.venv-lowest/bin/python -m pytest --numprocesses auto --dist worksteal

@@ -22,10 +22,13 @@ from clipdex.version import WRITER
 from clipdex_indexes import ItemRow
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, write_manifest
 from clipdex_indexes.storage.segment import write_segment
-from helpers_web import TOKEN, WAIT
+from helpers_engine import skip_without
+from helpers_web import TOKEN
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REQUIRED = os.environ.get("CLIPDEX_BROWSER") == "required"
+# Milliseconds for one step; a page needs a fraction of one second.
+PATIENCE = 30_000
 WIDE = {"width": 1100, "height": 800}
 
 
@@ -33,6 +36,12 @@ WIDE = {"width": 1100, "height": 800}
 PIXEL = bytes.fromhex(
     "52494646240000005745425056503820180000003001009d012a0100010001401c25a400037000fefd50380000000000"
 )
+
+
+def skip_without_playwright() -> None:
+    """Skip the module that is being imported where Playwright is not installed and need not be."""
+    if not REQUIRED:
+        skip_without("playwright")
 
 
 def must_have(there: object, what: str) -> None:
@@ -65,7 +74,7 @@ def entered(
     ``pictures``, that is every thumbnail.
     """
     context = browser.new_context(**{"color_scheme": "light", "viewport": WIDE, **settings})
-    context.set_default_timeout(WAIT * 1000)
+    context.set_default_timeout(PATIENCE)
     if pictures:
         context.route("**/thumbnail?*", lambda route: route.fulfill(body=pictures, content_type="image/webp"))
     page = context.new_page()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from clipdex.encoder.devices import CPU, precisions
+from helpers_browser import CHROMIUM
 from helpers_engine import REPOSITORY
 
 BENCHMARKS = REPOSITORY / "benchmarks"
@@ -19,6 +20,7 @@ WITH_USEARCH = importlib.util.find_spec("usearch") is not None
 WITH_BF16 = "bf16" in precisions(CPU)
 # What is compared with in each script, beside what clipdex needs.
 NEEDS = {
+    "page": ["playwright"],
     "formats": ["datumaro"],
     "map": ["openTSNE"],
     "models": ["torch", "transformers", "safetensors", "nncf", "onnx", "onnxruntime"],
@@ -53,6 +55,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
         ("precision", 2 if WITH_BF16 else 1),
         ("stage", 9),
     ],
+    "page": [("what", 7)] if CHROMIUM else [],
     "process_time": [
         ("process", 8),
         ("stage of the item query", 8),

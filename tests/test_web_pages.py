@@ -193,7 +193,7 @@ def test_every_link_is_relative_and_stays_below_the_prefix(web, place):
     for link in page.links:
         assert urljoin(here, link).startswith(prefix), link
         assert not urlsplit(link).netloc
-        if not link.startswith("#"):
+        if not link.startswith("#") and link not in ("export", "refresh"):  # forms that are posted
             assert web.get(urljoin("/", link), follow_redirects=True).status_code == 200, link
 
 
@@ -293,7 +293,7 @@ def test_an_index_may_hold_any_time():
 
 def test_markup_in_names_is_text(awkward):
     page = Page(awkward.get("/"))
-    assert [script for script in page.all("script") if script.get("type") != "module"] == []
+    assert {script["src"] for script in page.all("script")} == {"static/early.js", "static/page.js"}
     assert "<script>alert(1)</script>/x.png" in page.shown
     assert page.all("b") == []
 

@@ -23,6 +23,8 @@ from clipdex_web.rendering import STATIC
 from clipdex_web.safety import API, Guard
 from clipdex_web.site import Site
 from clipdex_web.tags_routes import TagsRoutes
+from clipdex_web.taking import Taking
+from clipdex_web.upkeep import Upkeep
 from clipdex_web.work import Busy, ClientGone
 
 _VERSION = f"{API}v1"
@@ -55,6 +57,8 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
             Mount("/static", StaticFiles(directory=STATIC)),
             *pages.routes(),
             *(route for room in rooms for route in room.pages()),
+            *Taking(site).routes(),
+            *Upkeep(site).routes(),
         ],
         exception_handlers=dict.fromkeys(errors, answer),
     )

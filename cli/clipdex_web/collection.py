@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-from clipdex.errors import ClipdexError, TagsFailure
+from clipdex.errors import ClipdexError, IndexFailure, TagsFailure
 from clipdex.search.explorer import Explorer
 from clipdex.search.facets import Facets
 from clipdex.search.listing import ListedItem, Listing
 from clipdex.search.result import Result
-from clipdex_indexes import ItemFilter
+from clipdex_indexes import ItemFilter, read_manifest
 from clipdex_indexes.filters import names_of
 from clipdex_web.kept import KeptValues
 from clipdex_web.state import ITEM, ItemName, State
@@ -64,6 +64,28 @@ class Collection:
     def model(self) -> str:
         """``idle``, ``loading``, ``ready``, or why the model cannot be used."""
         return READY if self.explorer.encoder is not None else self._model
+
+    def changed(self) -> bool:
+        """Tell whether an index on disk is another one than what is open; only manifests are read."""
+        try:
+            return any(
+                read_manifest(dataset.index.folder) != dataset.index.manifest for dataset in self.explorer.datasets
+            )
+        except IndexFailure:  # being replaced, or gone: what is open can still be asked
+            return False
+
+    def refreshed(self) -> Collection | None:
+        """Return a collection of the indexes as they are now; None where none has changed.
+
+        This one stays as it is, for those that ask it meanwhile.
+
+        Raises
+        ------
+        ClipdexError
+            When the indexes cannot be read any more, or have different models now.
+        """
+        explorer = self.explorer.refreshed()
+        return None if explorer is None else Collection(explorer, self.uploads, self.words, self.index)
 
     def warm(self) -> None:
         """Load the model in the background, so that the first question need not wait for all of it."""

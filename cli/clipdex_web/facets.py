@@ -8,7 +8,7 @@ from clipdex.errors import ClipdexError
 from clipdex.search.facets import Facets
 from clipdex.search.result import Result
 from clipdex_web.collection import Collection
-from clipdex_web.state import State
+from clipdex_web.state import AWAY, State
 
 KINDS = ("label", "tag", "subset", "dataset")
 # Of these, a page lists so many of each kind; others are searched, or typed.
@@ -22,6 +22,7 @@ class Choice(NamedTuple):
     items: int
     found: int | None
     chosen: bool
+    negated: bool
 
 
 class Kind(NamedTuple):
@@ -52,16 +53,17 @@ def kinds_of(collection: Collection, state: State, result: Result | None) -> lis
     kinds = []
     for name in KINDS:
         counts: dict[str, int] = getattr(every, f"{name}s")
-        chosen = set(getattr(state.filter, f"{name}s"))
-        if len(counts) > (name != "tag") or chosen:
+        chosen, negated = (set(getattr(state.filter, f"{begin}{name}s")) for begin in ("", AWAY))
+        asked = chosen | negated
+        if len(counts) > (name != "tag") or asked:
             here = None if found is None else getattr(found, f"{name}s")
-            order = sorted(counts, key=lambda one: (one not in chosen, -here.get(one, 0))) if here else list(counts)
-            order.sort(key=lambda one: one not in chosen)
+            order = sorted(counts, key=lambda one: (one not in asked, -here.get(one, 0))) if here else list(counts)
+            order.sort(key=lambda one: one not in asked)
             known = [
-                Choice(one, counts[one], None if here is None else here.get(one, 0), one in chosen)
-                for one in order[: max(_SHOWN, len(chosen))]
+                Choice(one, counts[one], None if here is None else here.get(one, 0), one in chosen, one in negated)
+                for one in order[: max(_SHOWN, len(asked))]
             ]
-            gone = [Choice(one, 0, None, True) for one in sorted(chosen - counts.keys())]
+            gone = [Choice(one, 0, None, one in chosen, one in negated) for one in sorted(asked - counts.keys())]
             kinds.append(Kind(name, [*gone, *known], len(counts) - len(known)))
     return kinds
 

@@ -10,21 +10,19 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from clipdex.errors import ClipdexError, ImageError, QueryError
 from clipdex.media.decoding import size_of
 from clipdex.media.opening import open_media
 from clipdex.search.listing import ListedItem
-from clipdex.search.result import Result
-from clipdex_web import exports
 from clipdex_web.collection import Collection
-from clipdex_web.equivalents import command_line, json_of, python_of
+from clipdex_web.equivalents import command_line, python_of
+from clipdex_web.exports import FORMATS
 from clipdex_web.facets import kinds_of, known_tags
 from clipdex_web.pictures import MEDIA_TYPE
 from clipdex_web.problems import Refused, status_and_message, title_of
-from clipdex_web.reading import attachment
 from clipdex_web.rendering import Rendering
 from clipdex_web.schema import THUMBNAIL
 from clipdex_web.site import Site
@@ -68,7 +66,6 @@ class Pages:
             Route("/tiles", self._tiles),
             Route("/item", self._item),
             Route("/upload", self._uploaded),
-            Route("/export", self._export),
         ]
 
     @property
@@ -107,8 +104,9 @@ class Pages:
             filters=[(name, value, state.without_filter(name, value).url) for name, value in state.filter_pairs()],
             facets=kinds_of(collection, state, shown.result),
             known_tags=known_tags(collection),
+            changed=collection.changed(),
             kept_pairs=[(chip.name, chip.value) for chip in state.chips],
-            formats=exports.FILE_NAMES,
+            formats=FORMATS,
             **self._equivalents(state),
         )
 
@@ -187,30 +185,6 @@ class Pages:
             less=state.adding(ITEM, str(name), negative=True).url,
             **self._equivalents(alone),
         )
-
-    async def _export(self, request: Request) -> Response:
-        pairs = request.query_params.multi_items()
-        formats = [value for name, value in pairs if name == "format"]
-        if len(formats) != 1 or formats[0] not in exports.NAMES:
-            raise QueryError(f"the address has no format, which must be one of {', '.join(exports.NAMES)}.")
-        [chosen] = formats
-        state = State.of([pair for pair in pairs if pair[0] != "format"])
-        if not state.chips:
-            raise QueryError("there is no answer to take away: ask for something first.")
-        headers = {"Content-Disposition": attachment(exports.FILE_NAMES[chosen])}
-        if chosen == exports.ZIP:
-            result, data = await self._site.asking.run(request, self._answer_with_data, state)
-            return StreamingResponse(exports.images_as_zip(result, data), media_type="application/zip", headers=headers)
-        text = await self._site.asking.run(request, self._exported, state, chosen)
-        return Response(text, media_type=exports.FORMATS[chosen].media_type, headers=headers)
-
-    def _answer_with_data(self, state: State) -> tuple[Result, str]:
-        result = self._collection.answer(state)
-        return result, json_of(self._collection, state, result)
-
-    def _exported(self, state: State, chosen: str) -> bytes:
-        written = exports.FORMATS[chosen].written(self._collection, state, self._collection.answer(state))
-        return written.encode(errors="backslashreplace" if "json" in chosen else "surrogateescape")
 
     def problem(self, error: Exception, path: str = "/") -> Response:
         """Return the page that says what went wrong at a path, which may have any depth."""

@@ -43,7 +43,7 @@ class Pictures:
 
     def __init__(self, folder: Path, max_pixels: int) -> None:
         self._files = KeptFiles(folder, MOST_KEPT)
-        self._max_pixels = max_pixels
+        self.max_pixels = max_pixels
 
     def of_item(self, item: ListedItem, size: int) -> Picture:
         """Return the picture of an item, whose longer side has at most ``size`` pixels.
@@ -59,7 +59,7 @@ class Pictures:
         kept = self._files.read(name)
         if kept is None:
             with open_media(item.path) as content:
-                kept = _encoded(load_image(content, max_pixels=self._max_pixels, enough=size), size)
+                kept = _encoded(load_image(content, max_pixels=self.max_pixels, enough=size), size)
             self._files.write(name, kept)
         return Picture(kept, name)
 
@@ -71,7 +71,7 @@ class Pictures:
         ImageError
             When it cannot be decoded.
         """
-        return _encoded(load_image(io.BytesIO(content), max_pixels=self._max_pixels, enough=size), size)
+        return _encoded(load_image(io.BytesIO(content), max_pixels=self.max_pixels, enough=size), size)
 
 
 def _name_of(item: ListedItem, size: int) -> str:

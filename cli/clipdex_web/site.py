@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field
 
 from clipdex.defaults import MAX_PIXELS
@@ -18,14 +19,14 @@ _MOST_DRAWING = 512
 _THREADS = 4
 
 
-@dataclass(frozen=True)
+@dataclass
 class Site:
     """What is served.
 
     Attributes
     ----------
     collection
-        The open datasets.
+        The open datasets; another one after ``refresh``.
     pictures
         Thumbnails of their images.
     asking
@@ -41,6 +42,7 @@ class Site:
     asking: Pool
     drawing: Pool
     long_work: LongWork = field(default_factory=LongWork)
+    _refreshing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def of(cls, collection: Collection, max_pixels: int = MAX_PIXELS) -> Site:
@@ -52,6 +54,20 @@ class Site:
             Pool("clipdex-asking", threads, _MOST_ASKING),
             Pool("clipdex-drawing", threads, _MOST_DRAWING),
         )
+
+    def refresh(self) -> bool:
+        """Serve the indexes as they are now; return whether they have changed.
+
+        Raises
+        ------
+        ClipdexError
+            When they cannot be read any more; what was served is served on.
+        """
+        with self._refreshing:
+            newer = self.collection.refreshed()
+            if newer is not None:
+                self.collection = newer
+            return newer is not None
 
     def close(self) -> None:
         """Drop what waits."""

@@ -92,7 +92,8 @@ export class Grid {
       const leap = Math.abs(by) > SWEEP * this.view;
       const at = leap || bar <= 0 || bar >= this.scale.bar - 1 ? this.scale.toList(bar) : this.top + by;
       this.top = Math.max(0, Math.min(this.scale.length, at));
-      this.draw(leap);
+      const same = Math.floor(this.top / this.step) === this.row && Math.abs(this.top - bar - this.offset) < 0.5;
+      if (leap || !same) this.draw(leap); // Otherwise the browser has moved what is there.
     }
     clearTimeout(this.calm);
     this.calm = setTimeout(() => {
@@ -103,8 +104,9 @@ export class Grid {
   }
 
   draw(leaping = false) {
-    const row = Math.floor(this.top / this.step);
-    const firstRow = Math.max(0, row - this.ahead);
+    this.row = Math.floor(this.top / this.step);
+    this.offset = this.top - this.scroller.scrollTop;
+    const firstRow = Math.max(0, this.row - this.ahead);
     const first = firstRow * this.columns;
     const rows = Math.ceil(this.view / this.step) + 1 + 2 * this.ahead;
     const end = Math.min(this.total, first + Math.min(rows * this.columns, MOST_CELLS));
@@ -120,7 +122,7 @@ export class Grid {
       }
       after = cell;
     }
-    this.list.style.transform = `translateY(${firstRow * this.step - (this.top - this.scroller.scrollTop)}px)`;
+    this.list.style.transform = `translateY(${firstRow * this.step - this.offset}px)`;
     if (held && !this.list.contains(document.activeElement)) this.scroller.focus({ preventScroll: true });
     this.drawn(this);
     if (!leaping) this.store.want(first, end);

@@ -6,13 +6,29 @@ const typing = (element) => element.matches("input:not([type=checkbox]), select,
 
 export function moveByKeys() {
   document.addEventListener("keydown", (event) => {
-    if (event.altKey || typing(event.target)) return;
+    if (event.altKey) return;
+    if (typing(event.target)) return void toChips(event);
+    if (onChip(event)) return event.preventDefault();
     const inGrid = current() && event.target.closest("[data-scroller]");
     if (inGrid && marking(event)) event.preventDefault();
     else if (event.ctrlKey || event.metaKey) return;
     else if (inGrid && move(event)) event.preventDefault();
     else if (!inGrid && turn(event)) event.preventDefault();
   });
+}
+
+// Backspace in the empty search box goes to the last chip; there Delete removes it, and - turns it around.
+function toChips(event) {
+  if (event.key !== "Backspace" || !event.target.matches("[data-ask]") || event.target.value) return;
+  [...document.querySelectorAll(".chip [data-remove]")].at(-1)?.focus();
+}
+
+function onChip(event) {
+  const chip = event.target.closest(".chip");
+  const link = { Delete: "[data-remove]", Backspace: "[data-remove]", "-": "[data-turn]" }[event.key];
+  if (!chip || !link) return false;
+  chip.querySelector(link)?.click();
+  return true;
 }
 
 function move(event) {

@@ -33,24 +33,31 @@ export async function visit(url, { how = "push", body = null, keep = [] } = {}) 
 }
 
 function swap(found, keep) {
-  const focus = handle(document.activeElement);
+  const focus = handles(document.activeElement);
   document.title = found.title;
   for (const part of document.querySelectorAll("[data-part]")) {
     const other = found.querySelector(`[data-part="${part.dataset.part}"]`);
     if (other && !keep.includes(part.dataset.part)) part.replaceWith(other);
   }
   if (!document.activeElement || document.activeElement === document.body) {
-    ((focus && document.querySelector(focus)) || document.getElementById("main")).focus({ preventScroll: true });
+    const like = focus.map((selector) => document.querySelector(selector)).find(Boolean);
+    (like || document.getElementById("main")).focus({ preventScroll: true });
   }
 }
 
-// A selector that finds the like of an element in the page that comes.
-function handle(element) {
+// Selectors that find the like of an element in the page that comes, the nearest first.
+function handles(element) {
   const quoted = (name) => `[${name}="${CSS.escape(element.getAttribute(name))}"]`;
-  if (!element || element === document.body) return "";
-  if (element.id) return `#${CSS.escape(element.id)}`;
-  if (element.name) return `${quoted("name")}${element.type === "checkbox" ? quoted("value") : ""}`;
-  return element.hasAttribute("aria-label") ? quoted("aria-label") : "";
+  if (!element || element === document.body) return [];
+  if (element.id) return [`#${CSS.escape(element.id)}`];
+  if (element.name) return [`${quoted("name")}${element.type === "checkbox" ? quoted("value") : ""}`];
+  const chip = element.closest(".chips > li");
+  if (chip) {
+    const number = [...chip.parentElement.children].indexOf(chip) + 1;
+    const link = element.matches("[data-turn]") ? "[data-turn]" : "[data-remove]";
+    return [`.chips > li:nth-child(${number}) ${link}`, ".chip:not(:has(~ .chip)) [data-remove]", "[data-ask]"];
+  }
+  return element.hasAttribute("aria-label") ? [quoted("aria-label")] : [];
 }
 
 export function say(sentence) {
@@ -76,7 +83,7 @@ export function goLive() {
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.getAttribute("action") !== "./") return;
+    if (event.defaultPrevented || (form.getAttribute("action") !== "./" && !form.matches("[data-live]"))) return;
     event.preventDefault();
     say("");
     if (form.method === "post") visit(form.action, { body: new FormData(form, event.submitter) });

@@ -2,25 +2,35 @@
 import { browse, showGrid } from "./browsing.js";
 import { copyByButton } from "./copying.js";
 import { takeImages } from "./images.js";
+import { closeMenus } from "./menus.js";
 import { moveByKeys } from "./keys.js";
 import { goLive } from "./live.js";
+import { noticeBuilds } from "./news.js";
+import { chooseTheme } from "./theme.js";
 import { answerWhileTyping } from "./typing.js";
+import { narrowAtOnce, showSliders } from "./narrowing.js";
+import { pick, showPicked } from "./selection.js";
 import { zoomInto } from "./zoom.js";
 
 const shown = () => {
-  if (document.querySelector("[data-scroller]")) showGrid();
+  if (document.querySelector("[data-scroller]")) showGrid({ drawn: showPicked });
+  showSliders();
   for (const box of document.querySelectorAll("[data-copy]")) box.hidden = !navigator.clipboard;
 };
 
 browse();
+pick();
 moveByKeys();
 copyByButton();
+closeMenus();
 takeImages();
 zoomInto();
+chooseTheme();
 if (document.querySelector("[data-ask]")) {
   answerWhileTyping();
+  noticeBuilds();
   goLive();
 }
-document.addEventListener("change", (event) => event.target.matches("[data-now]") && event.target.form.requestSubmit());
+narrowAtOnce();
 document.addEventListener("clipdex:shown", shown);
 shown();

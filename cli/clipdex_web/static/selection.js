@@ -1,2 +1,93 @@
-// Selecting images: nothing yet.
-export const marking = () => false;
+// Selecting images of what the page shows: by click, Shift and click, space, Shift and arrows, and Ctrl+A.
+import { current, placeAfter } from "./browsing.js";
+import { Runs } from "./runs.js";
+
+let picked = new Runs();
+let before = picked; // What was selected before the run that Shift makes longer or shorter.
+let anchor = 0;
+let reached = -1; // Where that run ends now.
+let shown = "";
+
+export function showPicked(grid) {
+  const what = `${grid.total} ${grid.scroller.dataset.query}`;
+  if (what !== shown) {
+    shown = what;
+    picked = before = new Runs();
+    [anchor, reached] = [0, -1];
+  }
+  for (const [place, cell] of grid.cells) {
+    const box = cell.querySelector(".pick");
+    if (!box) continue;
+    box.removeAttribute("name"); // What is selected is sent as a whole.
+    box.checked = picked.has(place);
+  }
+  const { count } = picked;
+  grid.scroller.classList.toggle("picking", count > 0);
+  const line = document.querySelector("[data-picked]");
+  const said = `${count.toLocaleString("en")} selected`;
+  if (line.hidden !== !count) line.hidden = !count;
+  if (line.firstElementChild.textContent !== said) line.firstElementChild.textContent = said;
+  const choice = document.querySelector("#take [value=picked]");
+  if (choice.disabled !== !count) {
+    choice.disabled = !count;
+    document.querySelector(`#take [name=what][value=${count ? "picked" : "all"}]`).checked = true;
+  }
+}
+
+function set(runs) {
+  picked = runs;
+  showPicked(current());
+}
+
+function toggle(place) {
+  set(picked.has(place) ? picked.without(place, place + 1) : picked.with(place, place + 1));
+  before = picked;
+  anchor = reached = place;
+}
+
+function stretch(place) {
+  reached = place;
+  set(before.with(Math.min(anchor, place), Math.max(anchor, place) + 1));
+}
+
+function none() {
+  before = new Runs();
+  set(before);
+}
+
+export function pick() {
+  document.addEventListener("click", (event) => {
+    const cell = event.target.closest?.("[data-scroller] [data-place]");
+    if (event.target.closest?.("[data-none]")) none();
+    if (!cell || !current()) return;
+    const place = Number(cell.dataset.place);
+    if (event.shiftKey && event.target.closest("[data-tile], .pick")) {
+      event.preventDefault();
+      // A browser puts a box back to what it was after this.
+      setTimeout(() => stretch(place));
+    } else if (event.target.matches(".pick")) toggle(place);
+  });
+  document.addEventListener("formdata", (event) => {
+    if (event.target.id === "take") event.formData.set("pick", picked.toString());
+  });
+}
+
+// Do what a key of the grid selects; tell whether it does.
+export function marking(event) {
+  const grid = current();
+  const all = event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey);
+  if (all) {
+    set(new Runs([[0, grid.total]]));
+    before = picked;
+  } else if (event.key === " ") toggle(grid.active);
+  else if (event.key === "Escape" && picked.count) none();
+  else if (event.shiftKey && !event.ctrlKey && placeAfter(event.key) !== undefined) {
+    if (grid.active !== reached) {
+      before = picked;
+      anchor = grid.active;
+    }
+    grid.focus(placeAfter(event.key));
+    stretch(grid.active);
+  } else return false;
+  return true;
+}

@@ -1,7 +1,7 @@
 // Answers while a text is typed. The first one is a new entry of the history, the others replace it.
 import { addressOf, visit } from "./live.js";
 
-const PAUSE = 60; // Milliseconds.
+const PAUSE = 30; // Milliseconds.
 const SHORTEST = 2;
 
 export function answerWhileTyping() {

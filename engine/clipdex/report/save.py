@@ -256,8 +256,8 @@ def _suffix(source: Path, member: str, kind: str) -> str:
     return PurePosixPath(member or source).suffix or (SUFFIXES.get(kind, "") if member else "")
 
 
-def ranked_name(hit: Hit, content: IO[bytes], hits: int) -> str:
-    """Return the name of a copy that begins with the rank, as ``ranked`` of ``save_result`` does.
+def name_of_copy(hit: Hit, content: IO[bytes], hits: int, save_as: str = RANKED) -> str:
+    """Return the name that ``save_result`` gives a copy, relative to the folder, with ``/``.
 
     Parameters
     ----------
@@ -267,6 +267,8 @@ def ranked_name(hit: Hit, content: IO[bytes], hits: int) -> str:
         The image, open; read from.
     hits
         How many hits there are.
+    save_as
+        As in ``save_result``.
 
     Raises
     ------
@@ -276,8 +278,8 @@ def ranked_name(hit: Hit, content: IO[bytes], hits: int) -> str:
     kind = image_format(content)
     if kind is None:
         raise ImageError("not an image in a format that can be read")
-    names = _names(hit, RANKED, _digits(hits))
-    return _safe_parts(names, _suffix(*split_locator(hit.path), kind))[0]
+    names = _names(hit, save_as, _digits(hits))
+    return "/".join(_safe_parts(names, _suffix(*split_locator(hit.path), kind)))
 
 
 def _digits(hits: int) -> int:

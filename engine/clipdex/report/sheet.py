@@ -41,7 +41,7 @@ _CARD_STEP = (_CARD[0] + 2 * GAP, _CARD[1] + line_height(13) + 2 * GAP)
 _QUERY_PICTURE = (_CARD[0] - 2 * GAP, _CARD[1] - 2 * GAP)
 _FEWEST_COLUMNS, _MOST_COLUMNS = 4, 8
 _MOST_QUERIES = 40
-_MOST_HITS = 400
+MOST_DRAWN = 400
 _AWAY = "#b42318"
 
 
@@ -65,17 +65,17 @@ def draw_sheet(
     Parameters
     ----------
     result
-        What to draw.
+        What to draw. Of one without queries, no distances.
     max_pixels
         Images of more pixels are not drawn.
     copies
         For each hit the copy of its image, which is drawn; None where the image cannot be read. Without ``copies``, the
         images themselves are drawn.
     """
-    hits = result.hits[:_MOST_HITS]
+    hits = result.hits[:MOST_DRAWN]
     queries = range(len(result.queries[:_MOST_QUERIES]))
     columns = min(_MOST_COLUMNS, max(_FEWEST_COLUMNS, len(hits), -(-len(queries) * _CARD_STEP[0] // CELL)))
-    sources = [hit.path for hit in hits] if copies is None else copies[:_MOST_HITS]
+    sources = [hit.path for hit in hits] if copies is None else copies[:MOST_DRAWN]
     with ThreadPoolExecutor(DECODING) as pool:
         pictures = list(pool.map(lambda source: thumbnail(source, PICTURE, max_pixels), sources))
         asked = list(pool.map(lambda number: _query_picture(result, number, max_pixels), queries))
@@ -131,9 +131,9 @@ def _draw_head(sheet: Image.Image, draw: ImageDraw.ImageDraw, result: Result, as
 
 def _title(result: Result) -> str:
     names = ", ".join(dataset.name for dataset in result.datasets)
-    count = counted(len(result.hits), "hit")
-    if len(result.hits) > _MOST_HITS:
-        count += f" (the first {_MOST_HITS} shown)"
+    count = counted(len(result.hits), "hit" if result.queries else "image")
+    if len(result.hits) > MOST_DRAWN:
+        count += f" (the first {MOST_DRAWN} shown)"
     items = counted(sum(dataset.items for dataset in result.datasets), "image")
     title = f"{count} in {names}  ({items})"
     if len(result.queries) > _MOST_QUERIES:
@@ -175,9 +175,10 @@ def _draw_caption(
     left, top = corner
     rank = f"{hit.rank}."
     draw_text(draw, corner, rank, 13, INK)
-    distance = f"distance {hit.distance}" if hit.score is None else f"{hit.distance}, score {hit.score:.0f}"
-    indent = text_width(rank + " ", 13)
-    draw_text(draw, (left + indent, top), fitted(distance, 13, PICTURE[0] - indent), 13, ACCENT)
+    if queries:
+        distance = f"distance {hit.distance}" if hit.score is None else f"{hit.distance}, score {hit.score:.0f}"
+        indent = text_width(rank + " ", 13)
+        draw_text(draw, (left + indent, top), fitted(distance, 13, PICTURE[0] - indent), 13, ACCENT)
     if names.query:
         top += line_height(13)
         _draw_name(draw, f"query {hit.query + 1}: ", queries[hit.query], (left, top), PICTURE[0], ACCENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -190,6 +191,19 @@ class Explorer:
         if after[0].index.manifest.model != before[0].index.manifest.model:
             self._loaded = None
         return any(changed)
+
+    def refreshed(self) -> Explorer | None:
+        """Return another explorer, of the indexes as they are on disk now; None where none of them has changed.
+
+        This one stays as it is, so other threads may ask it meanwhile. Both share the model and what did not change.
+
+        Raises
+        ------
+        ModelMismatch, IndexFailure
+            As for ``refresh``.
+        """
+        other = copy.copy(self)
+        return other if other.refresh() else None
 
     def _require_open(self) -> None:
         if self._closed:
