@@ -17,6 +17,7 @@ _GROUPS = {
     "What may be found": (
         *("labels", "not_labels", "subsets", "not_subsets", "paths", "not_paths", "datasets", "not_datasets"),
         "max_distance",
+        "min_strength",
     ),
     "How lists are merged": ("merge", "rescore"),
     "What is printed and saved": (

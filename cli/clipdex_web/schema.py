@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from clipdex.defaults import MERGES, PROMPTINGS
+from clipdex.defaults import MERGES, PROMPTINGS, STRENGTHS
 from clipdex_indexes import ItemFilter
 
 MOST_HITS = 10_000
@@ -114,6 +114,7 @@ DEFINITIONS: dict[str, Object] = {
             "rescore": _SWITCH,
             "filter": _ref("Filter"),
             "max_distance": _number("Greatest distance of a hit, in bits."),
+            "min_strength": {"type": "string", "enum": list(STRENGTHS), "description": "Least strength of a hit."},
             "prompting": {"type": "string", "enum": list(PROMPTINGS)},
             "exclude_self": _SWITCH,
         },
@@ -131,6 +132,8 @@ DEFINITIONS: dict[str, Object] = {
             "subset": _text("Its subset."),
             "path": _text("Its file on the server."),
             "labels": _list(_text("A label."), "Its labels."),
+            "chance": {"type": "number", "description": "Chance of one as near where nothing fits."},
+            "strength": {"type": "string", "enum": list(STRENGTHS), "description": "The same in a word."},
         },
         "required": ["rank", "distance", "query", "dataset", "id", "subset", "path", "labels"],
     },

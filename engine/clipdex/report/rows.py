@@ -19,8 +19,10 @@ def csv_of(result: Result) -> str:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     more = more_values(result)
-    writer.writerow(["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", *more])
+    writer.writerow(
+        ["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", "strength", "chance", *more]
+    )
     for hit, *values in zip(result.hits, *more.values(), strict=True):
         known = [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
-        writer.writerow([*known, *values])
+        writer.writerow([*known, hit.strength, hit.chance, *values])
     return stream.getvalue()
