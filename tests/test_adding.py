@@ -18,8 +18,8 @@ import pytest
 
 from clipdex import Explorer, build
 from clipdex.encoder import Encoder, find_model
-from clipdex.encoder.installed import installed_names, models_folder
 from clipdex.encoder.background import BACKGROUND
+from clipdex.encoder.installed import installed_names, models_folder
 from clipdex.encoder.model import FILES
 from clipdex.encoder.runtime import openvino as ov
 from clipdex.errors import (
