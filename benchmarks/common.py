@@ -158,8 +158,11 @@ def random_keys(number: int, seed: int = 0) -> Keys:
     return np.random.default_rng(seed).integers(0, 256, (number, BYTES), np.uint8)
 
 
-def write_index(folder: Path, keys: Keys, segments: int = 1) -> None:
-    """Write an index of ``keys`` with made-up items, dealt out to segments, stamped by the bundled model."""
+def write_index(folder: Path, keys: Keys, segments: int = 1, labels: int = 0) -> None:
+    """Write an index of ``keys`` with made-up items, dealt out to segments, stamped by the bundled model.
+
+    Each item has one of so many ``labels``; with 0, the label is that of its folder.
+    """
     from clipdex.encoder import Encoder, find_model
     from clipdex.version import WRITER
     from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, write_manifest
@@ -168,7 +171,9 @@ def write_index(folder: Path, keys: Keys, segments: int = 1) -> None:
     # Past the writer, which would merge the segments.
     (folder / SEGMENTS_FOLDER).mkdir(parents=True)
     stamps = [
-        write_segment(folder / SEGMENTS_FOLDER, 8 * BYTES, made_up_rows(keys, range(first, len(keys), segments)))
+        write_segment(
+            folder / SEGMENTS_FOLDER, 8 * BYTES, made_up_rows(keys, range(first, len(keys), segments), labels)
+        )
         for first in range(segments)
     ]
     model = Encoder(find_model(None)).stamp
@@ -180,11 +185,12 @@ def item_id(number: int) -> str:
     return f"{number // 1000:05}/{number % 1000:03}.jpg"
 
 
-def made_up_rows(keys: Keys, numbers: Sequence[int] | None = None) -> Iterator[tuple[ItemRow, bytes]]:
+def made_up_rows(keys: Keys, numbers: Sequence[int] | None = None, labels: int = 0) -> Iterator[tuple[ItemRow, bytes]]:
     """Yield the made-up items of these numbers, by default of all, with their hash keys."""
     from clipdex_indexes import ItemRow
 
     for number in numbers if numbers is not None else range(len(keys)):
         name = item_id(number)
-        row = ItemRow(name, "default", (name[:5],), 50_000 + number, 1_700_000_000_000_000_000 + number)
+        label = f"label {number * 7919 % labels}" if labels else name[:5]
+        row = ItemRow(name, "default", (label,), 50_000 + number, 1_700_000_000_000_000_000 + number)
         yield row, keys[number].tobytes()

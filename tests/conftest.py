@@ -45,7 +45,15 @@ ODD_NAMES = (
 )
 
 # Tests that import the same heavy libraries, in the order in which they are run, before all others.
-HEAVY = ("test_parity", "test_pull", "test_adding", "test_cli_models", "test_datumaro", "test_import_datumaro")
+HEAVY = (
+    "test_parity",
+    "test_pull",
+    "test_adding",
+    "test_cli_models",
+    "test_datumaro",
+    "test_import_datumaro",
+    "test_map",
+)
 
 # What the tests of a long run need at the same time is less than this.
 ENOUGH_MEMORY = 4 << 30

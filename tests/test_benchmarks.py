@@ -18,7 +18,11 @@ SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem != "
 WITH_USEARCH = importlib.util.find_spec("usearch") is not None
 WITH_BF16 = "bf16" in precisions(CPU)
 # What is compared with in each script, beside what clipdex needs.
-NEEDS = {"formats": ["datumaro"], "models": ["torch", "transformers", "safetensors", "nncf", "onnx", "onnxruntime"]}
+NEEDS = {
+    "formats": ["datumaro"],
+    "map": ["openTSNE"],
+    "models": ["torch", "transformers", "safetensors", "nncf", "onnx", "onnxruntime"],
+}
 NUMBER = re.compile(r"\d")
 NO_NUMBER = re.compile(r"\b(nan|inf|none)\b", re.IGNORECASE)
 
@@ -36,6 +40,8 @@ TABLES: dict[str, list[tuple[str, int]]] = {
     "duplicates": [("distance", 2), ("distance", 4), ("keys in a series", 1), ("hashing", 2)],
     "formats": [("way", 7), ("way", 2), ("way", 2), ("way", 2)],
     "incremental": [("way", 3)],
+    "looking": [("way", 10)],
+    "map": [("keys, way", 2)],
     "merging": [
         ("one text, one image, first 20", 4),
         ("two queries of one class, P@20", 15),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import threading
 from dataclasses import replace
@@ -11,10 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from clipdex_indexes import Index
+from clipdex_indexes import Index, Snapshot
 from clipdex_indexes.combining import count_in, search_combined
 from clipdex_indexes.kernels import costs
-from clipdex_indexes.kernels.costs import Group, count_distances, lowest
+from clipdex_indexes.kernels.costs import Group, cost_range, count_costs, count_distances, lowest
 from clipdex_indexes.kernels.distances import distances_to
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
 from helpers_index import Work, random_pairs, split, write_index
@@ -161,6 +162,7 @@ def test_removed_and_unselected_items_of_an_index_are_left_out(tmp_path):
         selections = [[np.arange(len(index.segments[0])) % 2 > 0, None]]
         parts = [SimpleNamespace(keys=one.keys, live=mask) for one, mask in zip(index.segments, live, strict=True)]
         opened = SimpleNamespace(segments=parts, rows=index.rows)
+        opened.selected = lambda masks: Snapshot.selected(opened, masks)
         by_item = {item: location for location, item in items.items()}
 
         def kept(_, item):
@@ -170,6 +172,27 @@ def test_removed_and_unselected_items_of_an_index_are_left_out(tmp_path):
         for k in (1, 10, 60):
             assert ask([opened], [group], k, selections) == oracle([pairs], [group], k, kept)
         assert count_in([opened], group.queries, selections).sum() == sum(kept(0, item) for item, _ in pairs)
+
+
+@pytest.mark.parametrize("rules", [["min"], ["sum", "max"]], ids="-".join)
+def test_costs_between_edges_are_counted_and_their_range_is_known(work, rules):
+    arrays = [random_keys(count, 64, seed=count, distinct=25) for count in (1500, 3, 0, 700)]
+    masks = [np.random.default_rng(3).random(1500) < 0.3, None, np.zeros(0, np.bool_), np.arange(700) == 650]
+    groups = [make_group([arrays[0][0].tobytes(), bytes(8)], rule, number, 40) for number, rule in enumerate(rules)]
+    for chosen in (None, masks):
+        every = [
+            cost(key.tobytes(), groups)
+            for keys, mask in zip(arrays, chosen or [None] * 4, strict=True)
+            for key in (keys if mask is None else keys[mask])
+        ]
+        assert cost_range(arrays, groups, chosen, SMALL_BLOCKS) == (min(every), max(every))
+        edges = np.array([-30, -5, 0, 1, 25])
+        counts = count_costs(arrays, groups, edges, chosen, SMALL_BLOCKS)
+        assert counts.tolist() == [
+            sum(low <= one < high for one in every) for low, high in itertools.pairwise(edges.tolist())
+        ]
+    assert work.was_cut_up(SMALL_BLOCKS.rows_of_several)
+    assert cost_range(arrays, groups, [np.zeros(len(keys), np.bool_) for keys in arrays]) is None
 
 
 def test_combining_nothing_finds_nothing(tmp_path):

@@ -27,7 +27,7 @@ from clipdex.datasets.record import DatasetRecord
 from clipdex.errors import OutputError
 from clipdex.report.html_hits import BYTES_OF_PICTURES
 from clipdex.report.html_page import page_of
-from clipdex.report.html_templates import _packaged
+from clipdex.report.html_templates import packaged
 from clipdex.report.repeating import repeating
 from clipdex.report.thumbnails import Thumbnail, thumbnails
 from clipdex.search.hit import Hit
@@ -111,7 +111,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_texts_have_the_contrast_that_people_need(scheme):
-    blocks = re.findall(r":root \{(.*?)\}", _packaged("page.css"), re.DOTALL)
+    blocks = re.findall(r":root \{(.*?)\}", packaged("page.css"), re.DOTALL)
     colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", blocks[scheme]))
     for ink in ("ink", "quiet", "accent", "kept", "identical", "near"):
         for ground in ("ground", "card", *(["well"] if ink == "quiet" else [])):

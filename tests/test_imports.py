@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from clipdex import Explorer
 from clipdex.extras import optional
 
 HEAVY = ["openvino", "faiss", "numpy", "PIL", "tokenizers", "rich", "starlette", "uvicorn", "jinja2", "clipdex_web"]
@@ -39,6 +40,7 @@ def command(*arguments: str) -> str:
         command("info", "--help"),
         command("explore", "--help"),
         command("merge", "--help"),
+        command("map", "--help"),
         command("project", "--help"),
         command("project", "run", "--help"),
         command("formats", "--help"),
@@ -59,6 +61,14 @@ def test_an_item_query_loads_no_encoder(photos):
 def test_a_build_with_nothing_to_do_and_info_load_no_encoder(photos):
     for name in ("build", "info"):
         assert not imported_by(command(name, str(photos))) & {"openvino", "tokenizers", "rich"}
+
+
+def test_a_kept_map_needs_no_layout_no_encoder_and_no_template(photos_copy, tmp_path):
+    pytest.importorskip("openTSNE")
+    with Explorer(photos_copy) as explorer:
+        explorer.map()
+    loaded = imported_by(command("map", str(photos_copy), "-o", str(tmp_path / "map.csv"), "-q"))
+    assert not loaded & {"openvino", "jinja2", "openTSNE", "sklearn", "scipy", "rich"}
 
 
 def test_an_image_query_loads_no_tokenizer(photos):
@@ -104,7 +114,7 @@ def test_public_names_can_be_imported():
 def test_every_module_can_be_imported_without_the_packages_of_extras():
     code = """
 import importlib, pkgutil, sys
-extras = ["torch", "transformers", "open_clip", "safetensors", "pyarrow", "datumaro", "nncf", "pandas"]
+extras = ["torch", "transformers", "open_clip", "safetensors", "pyarrow", "datumaro", "nncf", "pandas", "openTSNE"]
 sys.modules.update(dict.fromkeys(extras))
 import clipdex, clipdex_cli, clipdex_indexes, clipdex_web
 for package in (clipdex, clipdex_cli, clipdex_indexes, clipdex_web):

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import random
 import tempfile
+from collections import Counter
 from pathlib import Path
 from unittest import mock
 
@@ -159,6 +160,12 @@ def test_the_nearest_of_what_a_filter_and_removal_leave_are_found(case, live):
                     if passes(pair[0], str(number), wanted) and (segment.live is None or segment.live[position])
                 ]
         selections = [select(index, wanted, str(number)) for number, index in enumerate(indexes)]
+        for index, pairs, masks in zip(indexes, left, selections, strict=True):
+            counts_of_left = index.counts(masks)
+            assert counts_of_left.subsets == Counter(item.subset for item, _ in pairs)
+            assert counts_of_left.labels == Counter(label for item, _ in pairs for label in set(item.labels))
+            unlabelled = sum(not item.labels for item, _ in pairs)
+            assert (counts_of_left.items, counts_of_left.unlabelled) == (len(pairs), unlabelled)
         queries = [datasets[0][0][1], random.Random(seed).randbytes(BITS // 8)]
         assert ask(indexes, queries, k, selections, SMALL_SIZES) == [oracle(left, query, k) for query in queries]
 
@@ -175,7 +182,10 @@ def test_masks_are_those_of_the_rows(tmp_path):
         ItemFilter(not_datasets="here"),
     ]
     with Index(write_index(tmp_path / "i", parts, 64)) as index:
-        for one in wanted:
+        for one in (*wanted, None, *wanted):
+            if one is None:
+                index.counts()  # after that, rows need not be read again
+                continue
             masks = select(index, one, "here")
             kept = [
                 mask.tolist() if mask is not None else [True] * len(part)

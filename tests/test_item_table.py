@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipdex_indexes import IndexCorrupt, valid_item_id
+from clipdex_indexes.storage.columns import Columns, TableCounts
 from clipdex_indexes.storage.table import Effort, TableReader, TableWriter
 from helpers_amounts import TABLE_EXAMPLES
 from helpers_index import DETERMINISTIC, row
@@ -71,7 +73,7 @@ def test_any_rows_come_back_as_they_went_in(rows):
                 stem, dot, extension = item.id.rpartition(".")
                 if dot and "/" not in extension:
                     assert (position, item) in reader.find_without_extension(stem)
-            counts = reader.counts()
+            counts = Columns(reader).count(None)
             assert counts.subsets == {
                 name: sum(item.subset == name for item in rows) for name in {item.subset for item in rows}
             }
@@ -132,15 +134,15 @@ def test_ids_of_several_subsets_are_candidates_once(table):
 
 
 def test_an_item_counts_once_for_each_of_its_labels(table):
-    counts = table([row("a", "t", ("cat", "cat", "dog")), row("b", "t", ("cat",)), row("c", "v", ())]).counts()
-    assert counts.labels == {"cat": 2, "dog": 1}
-    assert counts.subsets == {"t": 2, "v": 1}
+    columns = Columns(table([row("a", "t", ("cat", "cat", "dog")), row("b", "t", ("cat",)), row("c", "v", ())]))
+    assert columns.count(None) == TableCounts({"t": 2, "v": 1}, {"cat": 2, "dog": 1}, 3, 1)
+    assert columns.count(np.array([False, True, True])) == TableCounts({"t": 1, "v": 1}, {"cat": 1}, 2, 1)
 
 
 def test_an_empty_table_answers_with_nothing(table):
     reader = table([])
     assert list(reader.iterate()) == reader.rows([]) == reader.find("a") == reader.ids_like("a", 5) == []
-    assert reader.counts().labels == reader.counts().subsets == {}
+    assert Columns(reader).count(None) == TableCounts({}, {}, 0, 0)
 
 
 def test_a_table_with_another_number_of_rows_than_stated_is_damage(tmp_path, table):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clipdex import Explorer, ItemFilter
 from clipdex.errors import ItemNotFound, QueryError
 from clipdex_indexes import Index
-from clipdex_indexes.paging import count_passing, page, passing
+from clipdex_indexes.paging import count_passing, page
 from helpers_index import DETERMINISTIC, random_pairs, split, write_index
 
 
@@ -28,7 +28,7 @@ def test_a_page_is_a_slice_of_all_items_in_order(seed, items, parts, share):
         with Index(Path(folder) / "i") as index:
             chosen = [np.random.default_rng(seed).random(one.table.items) < share for one in index.segments]
             for selected in (None, chosen):
-                masks = passing(index, selected)
+                masks = index.selected(selected)
                 everything = list(index.items(selected))
                 assert count_passing(index, masks) == len(everything)
                 for start in range(0, len(everything) + 2, 7):

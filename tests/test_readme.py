@@ -39,6 +39,8 @@ def test_pages_show_what_the_commands_print(name, request, capfd, monkeypatch):
     text = SHOWN[name].read_text(encoding="utf-8")
     if any("coco" in command for command, _ in pages.steps(text)):
         pytest.importorskip("datumaro")
+    if any(command.startswith("clipdex map") for command, _ in pages.steps(text)):
+        pytest.importorskip("openTSNE")
     builds = "clipdex build examples/photos" in (command for command, _ in pages.steps(text))
     clone = request.getfixturevalue("clone" if builds else "built_clone")
     for command, shown in pages.steps(text):

@@ -316,3 +316,18 @@ def test_what_is_no_image_is_not_served_wherever_a_link_leads(awkward):
         answer = awkward.get(f"/api/v1/{kind}", params=name)
         assert answer.status_code == 404
         assert "secret" not in answer.text
+
+
+def test_what_is_filtered_by_tag_follows_the_tags(photos_copy, tmp_path):
+    with served(tmp_path, photos_copy) as site, site.client() as client:
+        with Explorer(photos_copy) as explorer:
+            dahlia, koala = explorer.item("plants/dahlia"), explorer.item("animals/koala")
+            explorer.add_tag("mine", [dahlia])
+            for address in ("?tag=mine", "?text=a+flower&tag=mine"):
+                assert client.get(address).text.count("koala.jpg") == 0
+            explorer.add_tag("mine", [koala])
+            explorer.remove_tag("mine", [dahlia])
+        for address in ("?tag=mine", "?text=a+flower&tag=mine"):
+            shown = client.get(address).text
+            assert "koala.jpg" in shown
+            assert "dahlia.jpg" not in shown

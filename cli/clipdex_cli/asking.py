@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,13 +17,13 @@ from click.core import ParameterSource
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_folder, quoted
 from clipdex_cli import options
-from clipdex_cli.output import printable
+from clipdex_cli.output import printable, say_parts
 from clipdex_cli.project_targets import Resolved, require_index_here, resolve
 from clipdex_cli.several_values import ORDER
 from clipdex_cli.standard_input import STANDARD_INPUT, read_image
 
 if TYPE_CHECKING:
-    from clipdex import BuildSettings, Result, SearchRequest
+    from clipdex import BuildSettings, Explorer, Result, SearchRequest
     from clipdex.projects.model import Outcome
     from clipdex.readers.sources import Target
     from clipdex.search.queries import Query
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _OF_REQUESTS = (
     *("texts", "images", "items", "item_subsets", "not_texts", "not_images", "not_items", "merge", "rescore", "topk"),
     *("no_prompt", "prompt_ensemble", "exclude_self", "max_distance", "min_strength"),
-    *(f"{prefix}{kind}" for prefix in ("", "not_") for kind in ("subsets", "labels", "paths", "datasets")),
+    *(f"{prefix}{kind}" for prefix in ("", "not_") for kind in ("subsets", "labels", "tags", "paths", "datasets")),
 )
 
 
@@ -94,26 +95,14 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         raise click.UsageError(f"-k is {given['topk']}, and must be at least 1.")
     if given["no_prompt"] and given["prompt_ensemble"]:
         raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
-    from clipdex import ImageQuery, ItemFilter, ItemQuery, SearchRequest, TextQuery
+    from clipdex import SearchRequest
 
-    try:
-        wanted = ItemFilter(**{name: given[name] for name in ItemFilter.__slots__})
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    wanted = options.filter_of(given)
 
-    @functools.cache
-    def sent() -> ImageQuery:
-        return ImageQuery(read_image(), STANDARD_INPUT)
-
-    def query(name: str, value: str) -> Query:
-        if name.endswith("texts"):
-            return TextQuery(value)
-        if name.endswith("images"):
-            return sent() if value == STANDARD_INPUT else ImageQuery(value)  # type: ignore[arg-type]  # not mangled
-        return ItemQuery(value, given["item_subsets"])
-
+    made = queries_of(order, given["item_subsets"])
     queries, negative = (
-        tuple(query(name, value) for name, value in order if name.startswith("not_") == away) for away in (False, True)
+        tuple(query for query, (name, _) in zip(made, order, strict=True) if name.startswith("not_") == away)
+        for away in (False, True)
     )
     return SearchRequest(
         queries,
@@ -127,6 +116,32 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         prompting="none" if given["no_prompt"] else "ensemble" if given["prompt_ensemble"] else "auto",
         exclude_self=given["exclude_self"],
     )
+
+
+def queries_of(order: Sequence[tuple[str, str]], item_subsets: tuple[str, ...] = ()) -> tuple[Query, ...]:
+    """Return the queries of a command line, in order.
+
+    Parameters
+    ----------
+    order
+        Their values with the names of their parameters, such as ``texts`` or ``not_images``.
+    item_subsets
+        The subsets of the items among them.
+    """
+    from clipdex import ImageQuery, ItemQuery, TextQuery
+
+    @functools.cache
+    def sent() -> ImageQuery:
+        return ImageQuery(read_image(), STANDARD_INPUT)
+
+    def query(name: str, value: str) -> Query:
+        if name.endswith("texts"):
+            return TextQuery(value)
+        if name.endswith("images"):
+            return sent() if value == STANDARD_INPUT else ImageQuery(value)  # type: ignore[arg-type]  # not mangled
+        return ItemQuery(value, item_subsets)
+
+    return tuple(query(name, value) for name, value in order)
 
 
 def _hint_of(targets: tuple[str, ...]) -> str:
@@ -187,6 +202,18 @@ def place_of(targets: tuple[str, ...], project_dir: Path | None, index: Path | N
     return place
 
 
+@contextlib.contextmanager
+def opened(targets: tuple[str, ...], index: Path | None, project_dir: Path | None) -> Iterator[Explorer]:
+    """Open the datasets of a command line that asks nothing of a model; without a target, as ``place_of`` does."""
+    from clipdex import Explorer
+
+    place = place_of(targets, project_dir, index)
+    searched: tuple[Target, ...] = place.targets or (() if index is not None else (Path(),))
+    with Explorer(*searched, index=index) as explorer:
+        say_parts(dataset.record for dataset in explorer.datasets)
+        yield explorer
+
+
 def place_of_result(before: Result, targets: tuple[str, ...], project_dir: Path | None) -> tuple[Resolved, Path | None]:
     """Return what a command line searches that asks a result again, and the folder of its index if it has its own.
 
@@ -203,8 +230,15 @@ def place_of_result(before: Result, targets: tuple[str, ...], project_dir: Path 
     return Resolved(tuple(sources)), index
 
 
-def ask(place: Resolved, request: SearchRequest, settings: Settings, build: BuildSettings | None = None) -> Answer:
-    """Answer a request; with ``build`` bring the indexes up to date first.
+def ask(
+    place: Resolved,
+    request: SearchRequest,
+    settings: Settings,
+    build: BuildSettings | None = None,
+    *,
+    histogram: bool = False,
+) -> Answer:
+    """Answer a request; with ``build`` bring the indexes up to date first, with ``histogram`` count all distances.
 
     Raises
     ------
@@ -235,7 +269,7 @@ def ask(place: Resolved, request: SearchRequest, settings: Settings, build: Buil
             raise click.exceptions.Exit(code)
     with Explorer(*searched, **chosen) as explorer:
         printer.say_parts(dataset.record for dataset in explorer.datasets)
-        result = explorer.search(request)
+        result = explorer.search(request, histogram=histogram)
         printer.warn_unfinished(explorer.datasets)
         if settings.verbose:
             printer.explain(result, explorer.encoder)

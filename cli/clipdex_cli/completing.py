@@ -108,20 +108,33 @@ def _searched(ctx: click.Context) -> list[Source]:
 
 def _names_in(ctx: click.Context) -> tuple[set[str], set[str]]:
     """Return the names of the subsets and of the labels of the searched datasets."""
-    from clipdex.datasets.above import nearest_index
-    from clipdex.paths import expanded
     from clipdex_indexes.storage.names import names_in
 
-    index = ctx.params.get("index")
-    folders = [expanded(index)] if index is not None else [nearest_index(source) for source in _searched(ctx)]
     subsets: set[str] = set()
     labels: set[str] = set()
-    for folder in folders:
+    for folder in _index_folders(ctx):
         with contextlib.suppress(Exception):
             found = names_in(folder)
             subsets |= found[0]
             labels |= found[1]
     return subsets, labels
+
+
+def _tags_in(ctx: click.Context) -> Iterable[str]:
+    """Return the names of the tags of the searched datasets."""
+    from clipdex_indexes.storage.tags import TagFile, tags_path
+
+    for folder in _index_folders(ctx):
+        with contextlib.suppress(Exception):
+            yield from TagFile(tags_path(folder)).counts()
+
+
+def _index_folders(ctx: click.Context) -> list[Path]:
+    from clipdex.datasets.above import nearest_index
+    from clipdex.paths import expanded
+
+    index = ctx.params.get("index")
+    return [expanded(index)] if index is not None else [nearest_index(source) for source in _searched(ctx)]
 
 
 def _installed(ctx: click.Context) -> Iterable[str]:
@@ -153,6 +166,7 @@ def _commands(ctx: click.Context) -> Iterable[str]:
     return shown.command.list_commands(shown) if isinstance(shown.command, click.Group) else []
 
 
+tags = _completer(_tags_in)
 labels = _completer(lambda ctx: _names_in(ctx)[1])
 subsets = _completer(lambda ctx: _names_in(ctx)[0])
 datasets = _completer(lambda ctx: [source.short_name for source in _searched(ctx)])

@@ -18,8 +18,21 @@ from clipdex_cli.stopping import INTERRUPTED
     cls=LazyGroup,
     package="clipdex_cli.commands",
     names=(
-        *("build", "query", "explore", "view", "duplicates", "save", "info", "merge", "verify", "optimize", "project"),
-        *("export", "import-hash-keys", "serve", "formats", "model", "help"),
+        *(
+            "build",
+            "query",
+            "explore",
+            "view",
+            "duplicates",
+            "map",
+            "save",
+            "tag",
+            "info",
+            "merge",
+            "verify",
+            "optimize",
+        ),
+        *("project", "export", "import-hash-keys", "serve", "formats", "model", "help"),
     ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

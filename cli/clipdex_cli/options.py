@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from clipdex.defaults import MAX_PIXELS, SAVED_NAMES
 from clipdex_cli import completing
 from clipdex_cli.terminal_images.terminals import AUTO, KINDS
+
+if TYPE_CHECKING:
+    from clipdex import ItemFilter
 
 TARGETS = click.argument(
     "targets",
@@ -177,6 +180,7 @@ def filters(command: Any) -> Any:  # noqa: ANN401
     """Add the options that limit what may be found. Their names are the attributes of ``ItemFilter``."""
     kinds = [
         ("label", "L", "items with this label", completing.labels),
+        ("tag", "T", "items with this tag", completing.tags),
         ("subset", "S", "items of this subset", completing.subsets),
         ("path", "GLOB", "items whose id matches, as in 'cats/*' or '**/a.jpg'", None),
         ("dataset", "D", "items of this dataset", completing.datasets),
@@ -192,6 +196,22 @@ def filters(command: Any) -> Any:  # noqa: ANN401
                 shell_complete=values,
             )(command)
     return command
+
+
+def filter_of(given: Mapping[str, Any]) -> ItemFilter:
+    """Return the filter of a command that has the options of ``filters``.
+
+    Raises
+    ------
+    UsageError
+        When a pattern cannot be read.
+    """
+    from clipdex import ItemFilter
+
+    try:
+        return ItemFilter(**{name: given[name] for name in ItemFilter.__slots__})
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def one_index(targets: tuple[str, ...], index: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from clipdex.defaults import MAX_PIXELS, STRENGTHS
 from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex.wording import printable as printable
+from clipdex_cli.bars import bars_of_distances, bars_of_scores
 from clipdex_cli.previews import write_with_pictures
 from clipdex_cli.tables import table
 from clipdex_cli.tables import write as write
@@ -61,6 +63,37 @@ def show(
             write_with_pictures(text.splitlines(), [hit.path for hit in result.hits], preview, max_pixels)
 
 
+def write_json(value: object) -> None:
+    """Print plain values as JSON. A path that is no UTF-8 is escaped, so that the JSON is."""
+    write(json.dumps(value, ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
+
+
+def show_histogram(result: Result) -> None:
+    """Print how many images are at each distance as bars, and mark where the hits end.
+
+    A list that is merged by rank has bars for each query, and other lists that are not merged by distance have bars for
+    the values that order their hits.
+    """
+    found = result.histogram
+    if found is None:
+        return
+    last = result.hits[-1] if result.hits else None
+    hits = counted(len(result.hits), "hit")
+    if found.scores is not None:
+        # What rescoring orders by is on another scale.
+        cut = last.merged if last is not None and not result.rescored else None
+        write("\n" + bars_of_scores(found.scores.edges, found.scores.counts, cut, f"<- {hits}"))
+    elif result.merge == "rank":
+        for number, (query, counts) in enumerate(zip(result.queries, found.queries, strict=True)):
+            own = [hit.distance for hit in result.hits if hit.query == number]
+            note = f"<- {counted(len(own), 'hit')} within {max(own, default=0)}"
+            title = printable(_short_name(query))
+            write(f"\n{title}\n{bars_of_distances(counts, max(own, default=None), note)}")
+    else:
+        cut = max((hit.distance for hit in result.hits), default=None)
+        write("\n" + bars_of_distances(found.distances, cut, f"<- {hits} within {cut}"))
+
+
 def size(count: int) -> str:
     """Write a number of bytes for people."""
     value = float(count)
@@ -89,6 +122,8 @@ def _columns(result: Result) -> dict[str, list[str]]:
     if len({hit.subset for hit in hits}) > 1:
         columns["subset"] = [printable(hit.subset) for hit in hits]
     columns["labels"] = [printable(", ".join(hit.labels)) for hit in hits]
+    if any(hit.tags for hit in hits):
+        columns["tags"] = [printable(", ".join(hit.tags)) for hit in hits]
     if any(hit.missing for hit in hits):
         columns["image"] = ["missing" if hit.missing else "" for hit in hits]
     return columns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from clipdex.search.listing import ListedItem, Listing
 from clipdex.search.result import Result
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.filters import names_of
-from clipdex_indexes.storage.table import counts_of
 from clipdex_web.kept import KeptValues
 from clipdex_web.state import ITEM, ItemName, State
 from clipdex_web.uploads import Uploads
@@ -92,6 +90,8 @@ class Collection:
             When it cannot be answered.
         """
         question = replace(state, page=1, per=State().per)
+        if state.filter.tags or state.filter.not_tags:  # tags change while the index stays as it is
+            return self._asked(question)
         return self._answers.get(question, lambda: self._asked(question))
 
     def _asked(self, state: State) -> Result:
@@ -108,6 +108,8 @@ class Collection:
         QueryError
             When the filter has an unknown name.
         """
+        if wanted.tags or wanted.not_tags:  # tags change while the index stays as it is
+            return self.explorer.listing(wanted)
         return self._listings.get(wanted, lambda: self.explorer.listing(wanted))
 
     def item(self, name: ItemName) -> ListedItem:
@@ -141,19 +143,8 @@ class Collection:
             facets.set_exception(error)
 
     def _counted(self) -> Facets:
-        labels: Counter[str] = Counter()
-        subsets: Counter[str] = Counter()
-        for dataset in self.explorer.datasets:
-            whole = dataset.selected is None
-            counts = dataset.index.counts() if whole else counts_of(row for _, row in dataset.items())
-            labels.update(counts.labels)
-            subsets.update(counts.subsets)
-        datasets = Counter({dataset.name: len(dataset) for dataset in self.explorer.datasets})
-        return Facets(_most_first(labels), _most_first(subsets), _most_first(datasets))
-
-
-def _most_first(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+        counts = self.explorer.facets()
+        return Facets(*(tuple(one.items()) for one in (counts.labels, counts.subsets, counts.datasets)))
 
 
 def name_of(item: ListedItem) -> ItemName:

@@ -1,8 +1,8 @@
 """clipdex: find images like this one, or like these words, in image datasets.
 
 ``build`` makes an index, and ``plan_build`` says what it would do. ``Explorer`` searches it, ``save_result`` saves
-pictures of a ``Result``, and ``save_html`` a page of it. ``join`` makes one index of several, ``open_project`` reads a
-project. Every error is a ``ClipdexError``; ``clipdex.errors`` lists them.
+pictures of a ``Result``, ``save_html`` a page of it, and ``save_map`` a map. ``join`` makes one index of several,
+``open_project`` reads a project. Every error is a ``ClipdexError``; ``clipdex.errors`` lists them.
 
 Importing this package is fast: the first call that needs NumPy, FAISS or OpenVINO imports it.
 """
@@ -22,17 +22,22 @@ if TYPE_CHECKING:
     from clipdex.building.joining import join
     from clipdex.building.settings import BuildSettings
     from clipdex.errors import ClipdexError
+    from clipdex.mapping.dataset_map import DatasetMap
     from clipdex.projects.reading import open_project
     from clipdex.report.html_page import save_html
+    from clipdex.report.map_saving import save_map
     from clipdex.report.save import save_result
     from clipdex.search.duplicate_settings import DuplicateSettings
     from clipdex.search.duplicates import find_duplicates
     from clipdex.search.duplicates_result import DuplicatesResult
     from clipdex.search.explorer import Explorer
+    from clipdex.search.facets import Facets
+    from clipdex.search.histogram import Histogram
     from clipdex.search.hit import Hit
     from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, TextQuery
     from clipdex.search.request import SearchRequest
     from clipdex.search.result import Result, read_result
+    from clipdex.search.tagging import Tag, Tagging
     from clipdex_indexes import ItemFilter
 
 _LAZY = {
@@ -55,6 +60,10 @@ _LAZY = {
     "ImageQuery": "search.queries",
     "ItemQuery": "search.queries",
     "ItemFilter": "search.filtering",
+    "Facets": "search.facets",
+    "Histogram": "search.histogram",
+    "Tag": "search.tagging",
+    "Tagging": "search.tagging",
     "SearchRequest": "search.request",
     "Result": "search.result",
     "Hit": "search.hit",
@@ -64,6 +73,8 @@ _LAZY = {
     "DuplicatesResult": "search.duplicates_result",
     "save_html": "report.html_page",
     "save_result": "report.save",
+    "DatasetMap": "mapping.dataset_map",
+    "save_map": "report.map_saving",
     "ClipdexError": "errors",
 }
 
@@ -75,6 +86,10 @@ __all__ = [
     "ItemQuery",
     "ItemFilter",
     "SearchRequest",
+    "Facets",
+    "Histogram",
+    "Tag",
+    "Tagging",
     "Result",
     "Hit",
     "read_result",
@@ -83,6 +98,8 @@ __all__ = [
     "DuplicatesResult",
     "save_result",
     "save_html",
+    "DatasetMap",
+    "save_map",
     "build",
     "BuildSettings",
     "BuildEvents",

@@ -44,6 +44,7 @@ from clipdex_indexes import (
     IndexNotFound,
     IndexTooNew,
     IndexWriteFailed,
+    TagsFailure,
 )
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "QueryError",
     "QueryImageError",
     "SettingsError",
+    "TagsFailure",
 ]
 
 

@@ -33,6 +33,7 @@ from clipdex_indexes.errors import (
     IndexNotFound,
     IndexTooNew,
     IndexWriteFailed,
+    TagsFailure,
 )
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
     from clipdex_indexes.memory import MemoryIndex
     from clipdex_indexes.searching import Found, search
     from clipdex_indexes.snapshot import Location, Snapshot
+    from clipdex_indexes.storage.columns import TableCounts
     from clipdex_indexes.storage.manifest import Manifest, ModelStamp, read_manifest
-    from clipdex_indexes.storage.table import ItemRow, TableCounts, valid_item_id
+    from clipdex_indexes.storage.table import ItemRow, valid_item_id
     from clipdex_indexes.storage.verifying import Verification
     from clipdex_indexes.writer import Commit, IndexWriter
 
@@ -58,7 +60,7 @@ _LAZY = {
     "ModelStamp": "storage.manifest",
     "read_manifest": "storage.manifest",
     "ItemRow": "storage.table",
-    "TableCounts": "storage.table",
+    "TableCounts": "storage.columns",
     "valid_item_id": "storage.table",
     "MemoryIndex": "memory",
     "Answers": "answers",
@@ -96,6 +98,7 @@ __all__ = [
     "IndexTooNew",
     "IndexLocked",
     "IndexWriteFailed",
+    "TagsFailure",
 ]
 
 

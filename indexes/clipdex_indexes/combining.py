@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Sequence
 
 from clipdex_indexes.arrays import Ints, Keys, Masks
-from clipdex_indexes.kernels.costs import Group, count_distances, lowest
+from clipdex_indexes.kernels.costs import Group, cost_range, count_costs, count_distances, lowest
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
 from clipdex_indexes.searching import Found, to_search
 from clipdex_indexes.snapshot import Location, Snapshot
@@ -27,6 +27,32 @@ def count_in(
     """
     _, arrays, masks = to_search(indexes, selections)
     return count_distances(arrays, queries, masks, sizes)
+
+
+def count_costs_in(
+    indexes: Sequence[Snapshot],
+    groups: Sequence[Group],
+    edges: Ints,
+    selections: Sequence[Masks] | None = None,
+    sizes: ScanSizes = DEFAULT_SIZES,
+) -> Ints:
+    """Count how many items of several indexes have costs, summed over the groups, between edges, int64 ``[n]``.
+
+    ``edges`` are int64 ``[n + 1]``, ascending; an upper edge does not belong to its costs.
+    """
+    _, arrays, masks = to_search(indexes, selections)
+    return count_costs(arrays, groups, edges, masks, sizes)
+
+
+def cost_range_in(
+    indexes: Sequence[Snapshot],
+    groups: Sequence[Group],
+    selections: Sequence[Masks] | None = None,
+    sizes: ScanSizes = DEFAULT_SIZES,
+) -> tuple[int, int] | None:
+    """Return the lowest and the highest cost of the items of several indexes; None where there is no item."""
+    _, arrays, masks = to_search(indexes, selections)
+    return cost_range(arrays, groups, masks, sizes)
 
 
 def search_combined(

@@ -8,7 +8,8 @@
         ├── IndexCorrupt         a file of it is damaged, cut off, or not what the manifest says
         ├── IndexTooNew          written by a newer clipdex, in a format this one cannot read
         ├── IndexLocked          another process is writing to it
-        └── IndexWriteFailed     it could not be written; the old one is as it was
+        ├── IndexWriteFailed     it could not be written; the old one is as it was
+        └── TagsFailure          the file of tags beside it is damaged, or cannot be read or written
 
 Every error has one message for the user: what is wrong, where, and what to do. All errors can be pickled.
 """
@@ -49,3 +50,7 @@ class IndexLocked(IndexFailure):
 
 class IndexWriteFailed(IndexFailure):
     """Writing failed; the index is as it was before."""
+
+
+class TagsFailure(IndexFailure):
+    """The tags beside an index cannot be read or written; the index itself is whole."""

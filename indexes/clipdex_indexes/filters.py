@@ -15,6 +15,8 @@ import numpy as np
 
 from clipdex_indexes.arrays import Bools, Masks
 from clipdex_indexes.snapshot import Snapshot
+from clipdex_indexes.storage.columns import NamedLists
+from clipdex_indexes.storage.segment import Segment
 from clipdex_indexes.storage.spelling import composed
 from clipdex_indexes.storage.table import TableReader
 
@@ -39,6 +41,8 @@ class ItemFilter:
         matches any number of parts, and a ``/`` at the end matches everything below a folder. Case matters.
     not_subsets, not_labels, not_paths, not_datasets
         The same, for items that must not be found.
+    tags, not_tags
+        The same for tags, which are beside the index (see ``storage.tags``).
 
     Raises
     ------
@@ -54,6 +58,8 @@ class ItemFilter:
     not_labels: tuple[str, ...] = ()
     not_paths: tuple[str, ...] = ()
     not_datasets: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    not_tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for kind in fields(self):
@@ -84,10 +90,22 @@ def select(index: Snapshot, wanted: ItemFilter, dataset: str = "") -> Masks:
     -------
     Masks
         For each segment bool ``[items]``; None where all pass. Masks say nothing of removed items.
+
+    Raises
+    ------
+    TagsFailure
+        When the filter has tags, and those of the index cannot be read.
     """
     if is_among(dataset, wanted.not_datasets) or (wanted.datasets and not is_among(dataset, wanted.datasets)):
         return [np.zeros(segment.table.items, np.bool_) for segment in index.segments]
-    return [_mask(segment.table, wanted) for segment in index.segments]
+    masks = [_mask(segment, wanted) for segment in index.segments]
+    if wanted.tags:
+        having = index.tags.masks(index.segments, wanted.tags)
+        masks = [_and(mask, one, len(one)) for mask, one in zip(masks, having, strict=True)]
+    if wanted.not_tags:
+        having = index.tags.masks(index.segments, wanted.not_tags)
+        masks = [_and(mask, ~one, len(one)) for mask, one in zip(masks, having, strict=True)]
+    return masks
 
 
 def select_below(index: Snapshot, path: str, is_below: Callable[[str], bool]) -> list[Bools]:
@@ -129,19 +147,20 @@ def _below(table: TableReader, path: str, is_below: Callable[[str], bool]) -> Bo
     return mask
 
 
-def _mask(table: TableReader, wanted: ItemFilter) -> Bools | None:
+def _mask(segment: Segment, wanted: ItemFilter) -> Bools | None:
     mask: Bools | None = None
-    kinds: list[tuple[tuple[str, ...], tuple[str, ...], Callable[[TableReader, tuple[str, ...]], Bools | bool]]] = [
+    items = segment.table.items
+    kinds: list[tuple[tuple[str, ...], tuple[str, ...], Callable[[Segment, tuple[str, ...]], Bools | bool]]] = [
         (wanted.subsets, wanted.not_subsets, _with_subsets),
         (wanted.labels, wanted.not_labels, _with_labels),
         (wanted.paths, wanted.not_paths, _with_paths),
     ]
     for names, not_names, having in kinds:
         if names:
-            mask = _and(mask, having(table, names), table.items)
+            mask = _and(mask, having(segment, names), items)
         if not_names:
-            left_out = having(table, not_names)
-            mask = _and(mask, not left_out if isinstance(left_out, bool) else ~left_out, table.items)
+            left_out = having(segment, not_names)
+            mask = _and(mask, not left_out if isinstance(left_out, bool) else ~left_out, items)
     return mask
 
 
@@ -151,19 +170,24 @@ def _and(mask: Bools | None, other: Bools | bool, items: int) -> Bools | None:
     return other if mask is None else mask & other
 
 
-def _with_subsets(table: TableReader, names: tuple[str, ...]) -> Bools | bool:
-    known = table.subsets()
-    return _with_ids(table, "subset", [number for number, name in known.items() if is_among(name, names)], len(known))
+def _with_subsets(segment: Segment, names: tuple[str, ...]) -> Bools | bool:
+    return _with_names(segment, "subset", segment.columns.subsets, names)
 
 
-def _with_labels(table: TableReader, names: tuple[str, ...]) -> Bools | bool:
-    known = table.label_lists()
+def _with_labels(segment: Segment, names: tuple[str, ...]) -> Bools | bool:
+    return _with_names(segment, "labels", segment.columns.labels, names)
+
+
+def _with_names(segment: Segment, column: str, lists: NamedLists, names: tuple[str, ...]) -> Bools | bool:
     asked = set(map(composed, names))
-    having = [number for number, labels in known.items() if not asked.isdisjoint(map(composed, labels))]
-    return _with_ids(table, "labels", having, len(known))
+    has = lists.having(lambda name: composed(name) in asked)
+    known = segment.columns.rows_with(lists, has)
+    # Reading one number of each row is quicker than all of them, where nothing counts the rows.
+    return known if known is not None else _with_ids(segment.table, column, lists.numbers[has].tolist(), len(has))
 
 
-def _with_paths(table: TableReader, patterns: tuple[str, ...]) -> Bools | bool:
+def _with_paths(segment: Segment, patterns: tuple[str, ...]) -> Bools | bool:
+    table = segment.table
     folders = table.folders()
     mask: Bools | bool = False
     for glob in map(Glob, patterns):
@@ -291,8 +315,8 @@ def names_of(indexes: Iterable[Snapshot]) -> tuple[set[str], set[str]]:
     labels: set[str] = set()
     for index in indexes:
         for segment in index.segments:
-            subsets.update(segment.table.subsets().values())
-            labels.update(*segment.table.label_lists().values())
+            subsets.update(segment.columns.subsets.names)
+            labels.update(segment.columns.labels.names)
     return subsets, labels
 
 

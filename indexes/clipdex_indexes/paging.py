@@ -18,19 +18,8 @@ from clipdex_indexes.storage.table import ItemRow
 _POSITIONS_AT_ONCE = 1 << 14
 
 
-def passing(index: Snapshot, selected: Masks | None = None) -> list[Bools | None]:
-    """Return the items that are not removed and selected, for each segment bool ``[items]``; None where all are."""
-    marks: list[Bools | None] = [segment.live for segment in index.segments]
-    if selected is None:
-        return marks
-    return [
-        mark if mask is None else mask if mark is None else mark & mask
-        for mark, mask in zip(marks, selected, strict=True)
-    ]
-
-
 def count_passing(index: Snapshot, masks: Masks) -> int:
-    """Count the items that ``passing`` returned."""
+    """Count the items that ``Snapshot.selected`` returned."""
     return sum(_before(mask, segment.table.items) for segment, mask in zip(index.segments, masks, strict=True))
 
 
@@ -42,7 +31,7 @@ def page(index: Snapshot, masks: Masks, start: int, count: int) -> list[tuple[Lo
     index
         An open index.
     masks
-        The items that count, as ``passing`` returns them.
+        The items that count, as ``Snapshot.selected`` returns them.
     start
         How many of these come before the run, at least 0.
     count

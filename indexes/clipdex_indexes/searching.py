@@ -111,12 +111,9 @@ def to_search(
     searched = [(number, part) for number, index in enumerate(indexes) for part in range(len(index.segments))]
     arrays: list[Keys] = []
     masks: list[Bools | None] = []
-    for number, part in searched:
-        segment = indexes[number].segments[part]
-        live = segment.live
-        selected = selections[number][part] if selections is not None else None
-        arrays.append(segment.keys)
-        masks.append(live if selected is None else selected if live is None else live & selected)
+    for number, index in enumerate(indexes):
+        arrays += [segment.keys for segment in index.segments]
+        masks += index.selected(None if selections is None else selections[number])
     return searched, arrays, masks
 
 

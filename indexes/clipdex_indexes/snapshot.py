@@ -19,10 +19,12 @@ from typing import NamedTuple, TypeVar
 
 from clipdex_indexes.arrays import Bools, Keys, Masks
 from clipdex_indexes.errors import IndexCorrupt
+from clipdex_indexes.storage.columns import TableCounts, summed
 from clipdex_indexes.storage.files import require_utf8
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.storage.segment import Segment
-from clipdex_indexes.storage.table import ItemRow, TableCounts, TableReader
+from clipdex_indexes.storage.table import ItemRow, TableReader
+from clipdex_indexes.storage.tagged import Located, Tags, located
 from clipdex_indexes.storage.verifying import require_whole
 
 _ATTEMPTS = 5
@@ -51,6 +53,11 @@ class Snapshot:
     folder
         The index folder.
 
+    Attributes
+    ----------
+    tags
+        The tags of its items, as they are now.
+
     Raises
     ------
     IndexNotFound, IndexTooNew, IndexCorrupt
@@ -61,6 +68,7 @@ class Snapshot:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._state = open_state(folder)
+        self.tags = Tags(folder)
         self._closed = False
 
     def __enter__(self: _Snapshot) -> _Snapshot:
@@ -163,15 +171,65 @@ class Snapshot:
         """
         require_whole(self.folder / SEGMENTS_FOLDER, self.segments[segment].stamp)
 
-    def counts(self) -> TableCounts:
-        """Count the items of each subset and of each label."""
-        total = TableCounts({}, {})
-        for segment in self.segments:
-            counts = segment.table.counts()
-            for into, part in ((total.subsets, counts.subsets), (total.labels, counts.labels)):
-                for name, count in part.items():
-                    into[name] = into.get(name, 0) + count
-        return total
+    def selected(self, masks: Masks | None = None) -> list[Bools | None]:
+        """Return for each segment the items that a mask selects and that are not removed, bool ``[items]``.
+
+        None stands for all items of a segment, and for all segments.
+        """
+        lives = [segment.live for segment in self.segments]
+        if masks is None:
+            return lives
+        return [
+            live if mask is None else mask if live is None else mask & live
+            for mask, live in zip(masks, lives, strict=True)
+        ]
+
+    def counts(self, masks: Masks | None = None) -> TableCounts:
+        """Count the items of each subset and of each label.
+
+        Parameters
+        ----------
+        masks
+            For each segment the items that count, bool ``[items]``; None for all.
+        """
+        return summed(
+            segment.columns.count(selected)
+            for segment, selected in zip(self.segments, self.selected(masks), strict=True)
+        )
+
+    def tag_names(self) -> list[str]:
+        """Return the names of the tags that items have, also those that are gone, in order.
+
+        Raises
+        ------
+        TagsFailure
+            When the tags cannot be read.
+        """
+        return self.tags.names(self.segments)
+
+    def tag_counts(self, masks: Masks | None = None) -> dict[str, int]:
+        """Count the items that have each tag, in the order of names; the parameter is that of ``counts``.
+
+        Raises
+        ------
+        TagsFailure
+            When the tags cannot be read.
+        """
+        return self.tags.count(self.segments, self.selected(masks))
+
+    def look_up(self, items: Sequence[tuple[str, str]]) -> Located:
+        """Return where items are that are named by id and subset, and are in item order."""
+        return located(self.segments, items)
+
+    def tagged(self, tag: str) -> Located:
+        """Return the items that have a tag.
+
+        Raises
+        ------
+        TagsFailure
+            When the tags cannot be read.
+        """
+        return self.tags.located(self.segments, tag)
 
     def size_on_disk(self) -> int:
         """Return the bytes of all segment files."""

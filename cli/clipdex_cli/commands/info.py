@@ -11,10 +11,12 @@ from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import UNFINISHED, printable, say_part, size, write
+from clipdex_cli.output import UNFINISHED, printable, say_part, size, write, write_json
 from clipdex_cli.project_targets import PROJECT
+from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
+    from clipdex import ItemFilter
     from clipdex.datasets.info import DatasetInfo
 
 _LABELS_SHOWN = 10
@@ -27,14 +29,30 @@ _WIDTH = 11
 @options.INDEX
 @PROJECT
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | None, as_json: bool) -> int:
+@click.option("--facets", is_flag=True, help="Count the images of every label, tag, subset and dataset instead.")
+@options.filters
+def command(
+    targets: tuple[str, ...],
+    index: Path | None,
+    project_dir: Path | None,
+    as_json: bool,
+    facets: bool,
+    **filters: tuple[str, ...],
+) -> int:
     """Show what an index holds and whether it is up to date.
 
     Without a TARGET, clipdex shows the index of the current folder, or those of all sources of the project. In a
     project, a TARGET may be the name of a source. Of a folder or an image without an index, clipdex shows that part of
     the index above. --index alone shows an index whose images may be elsewhere.
+
+    --facets counts over all TARGETs together, and reads the indexes only. With it, --label and its like count the
+    images that pass.
     """
     options.one_index(targets, index)
+    if facets:
+        return _show_facets(targets, index, project_dir, options.filter_of(filters), as_json=as_json)
+    if any(filters.values()):
+        raise click.UsageError("--label and its like go with --facets.")
     from clipdex.datasets.info import describe, describe_alone
     from clipdex.encoder.languages import languages_said
     from clipdex.readers.passing_over import said
@@ -48,10 +66,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     for info in described:
         say_part(info.root, info.part, f"showing the part {printable(info.part)} of")
     if as_json:
-        import json
-
-        text = json.dumps([info.to_dict() for info in described], ensure_ascii=False, indent=1)
-        write(text + "\n", errors="backslashreplace")
+        write_json([info.to_dict() for info in described])
         return 0
     for number, info in enumerate(described):
         if number:
@@ -78,6 +93,36 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
         for name, text in lines:
             if text:
                 click.echo(f"{name:<{_WIDTH}}{' ' if len(name) >= _WIDTH else ''}{text}")
+    return 0
+
+
+def _show_facets(
+    targets: tuple[str, ...], index: Path | None, project_dir: Path | None, wanted: ItemFilter, *, as_json: bool
+) -> int:
+    from clipdex_cli.asking import opened
+    from clipdex_cli.output import warn_unfinished
+
+    with opened(targets, index, project_dir) as explorer:
+        facets = explorer.facets(wanted)
+        warn_unfinished(explorer.datasets)
+    for problem in facets.problems:
+        click.echo(printable(problem), err=True)
+    if as_json:
+        write_json(facets.to_dict())
+        return 0
+    rows = [
+        *(("dataset", name, count) for name, count in facets.datasets.items()),
+        *(("subset", name, count) for name, count in facets.subsets.items()),
+        *(("label", name, count) for name, count in facets.labels.items()),
+        *(("tag", name, count) for name, count in facets.tags.items()),
+        *([("without label", "", facets.unlabelled)] if facets.unlabelled else []),
+    ]
+    columns = {
+        "images": [f"{count:,}" for _, _, count in rows],
+        "of": [kind for kind, _, _ in rows],
+        "name": [printable(name) for _, name, _ in rows],
+    }
+    write(table(columns, numbers=("images",), names=("name",)))
     return 0
 
 

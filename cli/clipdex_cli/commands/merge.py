@@ -45,3 +45,6 @@ def command(targets: tuple[str, ...], output_dir: Path, project_dir: Path | None
     click.echo(
         printable(f"{joined.folder}: {counted(total, 'image')} in the index ({parts}; model {joined.model})"), err=True
     )
+    if joined.tagged:
+        names = printable(", ".join(joined.tagged))
+        click.echo(f"Tags are not merged, and stay with {names}.", err=True)

@@ -116,6 +116,11 @@ if TYPE_CHECKING:
 @options.output("Format of what is printed.")
 @options.PREVIEW
 @click.option(
+    "--histogram",
+    is_flag=True,
+    help="Show how many images are at each distance, too, and where the hits end. With --output table or json.",
+)
+@click.option(
     "--from",
     "from_result",
     metavar="RESULT.json",
@@ -141,6 +146,7 @@ def command(
     /,
     output: str,
     null: bool,
+    histogram: bool,
     preview: str | None,
     save: bool,
     output_dir: Path | None,
@@ -169,6 +175,8 @@ def command(
     """
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
+    if histogram and output not in ("table", "json"):
+        raise click.UsageError("--histogram goes with --output table or json.")
     terminal = terminal_for(preview, output)
     settings = Settings.of(question)
     targets, project_dir = question["targets"], question["project_dir"]
@@ -188,12 +196,14 @@ def command(
         else:
             place, index = place_of_result(before, targets, project_dir)
             settings = replace(settings, index=index)
-    answer = ask(place, request, settings, build)
+    answer = ask(place, request, settings, build, histogram=histogram)
     from clipdex_cli import output as printer
 
     result = answer.result
     printer.warn(result)
     printer.show(result, output, null=null, preview=terminal, max_pixels=settings.max_pixels)
+    if output == "table":
+        printer.show_histogram(result)
     printer.remember(result)
     if stage is not False:
         record(answer, settings, asked_for=stage is True)

@@ -16,15 +16,29 @@ from clipdex.readers.merged import FORMAT, parts_option
 from clipdex.readers.sources import Source, Target, locate
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter, ItemRow, read_manifest, valid_item_id
+from clipdex_indexes.storage.tags import tags_path
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What a merge made: the folder, the number of items by name of the dataset, and the name of the model."""
+    """What a merge made.
+
+    Attributes
+    ----------
+    folder
+        Where the merged dataset is.
+    items
+        The number of items by name of the dataset.
+    model
+        The name of the model.
+    tagged
+        The names of the datasets that have a file of tags, which is not merged.
+    """
 
     folder: Path
     items: dict[str, int]
     model: str
+    tagged: tuple[str, ...] = ()
 
 
 def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
@@ -75,6 +89,7 @@ def join(targets: Sequence[Target], folder: str | os.PathLike[str]) -> Joined:
             root,
             {dataset.name: len(dataset.index) for dataset in datasets},
             datasets[0].index.manifest.model.name,
+            tuple(dataset.name for dataset in datasets if dataset.index.tags.file.path.exists()),
         )
     finally:
         for dataset in datasets:
@@ -101,8 +116,9 @@ def _source_of(dataset: Dataset, sources: Sequence[Source]) -> Source:
 def _prepared(root: Path) -> Path:
     """Make the folder, which may hold nothing but an index, and return the index folder in it."""
     index = root / INDEX_FOLDER
+    own = (index, tags_path(index))
     try:
-        others = [path.name for path in root.iterdir() if path.name != INDEX_FOLDER] if root.exists() else []
+        others = [path.name for path in root.iterdir() if path not in own] if root.exists() else []
         if others:
             raise OutputError(f"{root} has something in it ({sorted(others)[0]}): name a new or an empty folder.")
         root.mkdir(parents=True, exist_ok=True)

@@ -58,10 +58,7 @@ class Dataset:
     @property
     def live(self) -> list[Bools | None]:
         """For each segment of the index the items of the part that are not removed, bool ``[items]``; None for all."""
-        marks = [segment.live for segment in self.index.segments]
-        if self.selected is None:
-            return marks
-        return [mask if live is None else mask & live for mask, live in zip(self.selected, marks, strict=True)]
+        return self.index.selected(self.selected)
 
     def items(self) -> Iterator[tuple[Location, ItemRow]]:
         """Yield every item of the part with its location, in item order, in bounded memory."""

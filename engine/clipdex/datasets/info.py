@@ -21,7 +21,6 @@ from clipdex.readers.base import ANNOTATION, DAMAGED
 from clipdex.readers.folder import FolderReader
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
-from clipdex_indexes.storage.table import counts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def _describe(source: Source, dataset: Dataset) -> DatasetInfo:
             not_compared = ""
         except (DatasetError, ExtraMissing) as error:
             changes, not_compared = Counter(), error.message
-        counts = opened.counts() if dataset.selected is None else counts_of(row for _, row in dataset.items())
+        counts = opened.counts(dataset.selected)
         stamp = opened.manifest.model
         try:
             model = model_of(opened, root)

@@ -24,7 +24,7 @@ _Default = TypeVar("_Default", int, None)
 _TEXTS, _IMAGES, _ITEMS = ("text", "not-str"), ("image", "not-img-path"), ("item", "not-item-id")
 _KINDS = (*_TEXTS, *_IMAGES, *_ITEMS)
 _SUBSETS = "query-item-subset"
-_FILTERS = tuple(f"{prefix}{kind}" for prefix in ("", "not-") for kind in ("subset", "label", "path", "dataset"))
+_FILTERS = tuple(f"{prefix}{kind}" for prefix in ("", "not-") for kind in ("subset", "label", "path", "dataset", "tag"))
 
 
 @dataclass(frozen=True, slots=True)

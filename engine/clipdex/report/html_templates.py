@@ -101,7 +101,7 @@ def _environment() -> Environment:
     def style_hash(name: str) -> str:
         """Return what a content security policy allows a style by."""
         # In a page, a style begins and ends with the end of a line.
-        return base64.b64encode(hashlib.sha256(f"\n{_packaged(name)}".encode()).digest()).decode()
+        return base64.b64encode(hashlib.sha256(f"\n{packaged(name)}".encode()).digest()).decode()
 
     environment.globals["style_hash"] = style_hash
     return environment
@@ -113,5 +113,6 @@ def _without_control_characters(value: object) -> object:
 
 
 @functools.cache
-def _packaged(name: str) -> str:
+def packaged(name: str) -> str:
+    """Return a file that is beside the templates, as text."""
     return (resources.files("clipdex.report") / _FOLDER / name).read_text(encoding="utf-8")

@@ -19,10 +19,11 @@ def csv_of(result: Result) -> str:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     more = more_values(result)
+    tagged = ["tags"] if any(hit.tags for hit in result.hits) else []
     writer.writerow(
-        ["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", "strength", "chance", *more]
+        ["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", "strength", "chance", *more, *tagged]
     )
     for hit, *values in zip(result.hits, *more.values(), strict=True):
         known = [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
-        writer.writerow([*known, hit.strength, hit.chance, *values])
+        writer.writerow([*known, hit.strength, hit.chance, *values, *([";".join(hit.tags)] if tagged else [])])
     return stream.getvalue()

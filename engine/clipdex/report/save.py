@@ -132,7 +132,7 @@ def save_with(
         if target.is_dir() and any(target.iterdir()):
             if not force:
                 raise OutputError(f"{target} has something in it. Name another folder, or add to it with --force.")
-            _keep_out_of_datasets(datasets, target)
+            keep_out_of_datasets(datasets, target)
             return fill(target, target)
         return _save_whole(fill, target)
     except OSError as error:
@@ -141,7 +141,7 @@ def save_with(
         raise OutputError(error.message) from error
 
 
-def _keep_out_of_datasets(datasets: Iterable[DatasetRecord], target: Path) -> None:
+def keep_out_of_datasets(datasets: Iterable[DatasetRecord], target: Path) -> None:
     """Refuse a folder whose contents the next build would take for images of a dataset that was searched."""
     real = target.resolve()
     for dataset in datasets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,14 +18,17 @@ from clipdex.datasets.opening import open_datasets
 from clipdex.datasets.provenance import model_of
 from clipdex.defaults import ANY, MAX_PIXELS, TOPK
 from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
-from clipdex.errors import ModelMismatch, QueryError
+from clipdex.errors import ModelMismatch, QueryError, TagsFailure
 from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
-from clipdex.search.filtering import selections_of
-from clipdex.search.finding import find_item
+from clipdex.search.facets import Facets, facets_of
+from clipdex.search.filtering import selections_of, without
+from clipdex.search.finding import FoundItem, find_item
+from clipdex.search.histogram import Histogram, histogram_of
 from clipdex.search.hit import Hit
 from clipdex.search.judging import Judge
 from clipdex.search.listing import ListedItem, Listing, listed_item
+from clipdex.search.merging import ItemKey
 from clipdex.search.queries import (
     DatasetItem,
     ItemQuery,
@@ -39,14 +42,18 @@ from clipdex.search.request import SearchRequest, checked_topk
 from clipdex.search.resolving import Asked, Resolver, by_id
 from clipdex.search.result import Result
 from clipdex.search.strength import strength_of
+from clipdex.search.tagging import Item, Tag, Tagging, add_tag, forget_gone, remove_tag, rename_tag, tags_of
 from clipdex.search.warning import warnings_of_paths
 from clipdex.showing import notebook_html
 from clipdex.wording import counted, printable, shortened, type_of
 from clipdex_indexes import ItemFilter, ItemRow, Location
+from clipdex_indexes.arrays import Masks
 from clipdex_indexes.filters import describe
 
 if TYPE_CHECKING:
     from clipdex.building.settings import BuildSettings
+    from clipdex.mapping.dataset_map import DatasetMap
+    from clipdex.mapping.making import Progress
 
 Keys = npt.NDArray[np.uint8]
 
@@ -263,8 +270,15 @@ class Explorer:
             )
         )
 
-    def search(self, request: SearchRequest) -> Result:
+    def search(self, request: SearchRequest, *, histogram: bool = False) -> Result:
         """Find the items nearest to what a request asks for, exactly; see ``explore_topk``.
+
+        Parameters
+        ----------
+        request
+            What is asked.
+        histogram
+            Whether to count the items at each distance, too: ``Result.histogram``.
 
         Raises
         ------
@@ -274,17 +288,10 @@ class Explorer:
         ModelError
             When the model of the index cannot be used.
         """
-        self._require_open()
-        if not isinstance(request, SearchRequest):
-            raise QueryError(f"search takes a SearchRequest, and this is {type_of(request)}: ask with explore_topk.")
-        resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
-        resolved = [resolver.resolve(query, number) for number, (query, _) in enumerate(request.asked)]
-        asked = [
-            replace(one, negative=negative)
-            for (_, negative), answers in zip(request.asked, resolved, strict=True)
-            for one in answers
-        ]
+        resolved = self._resolved(request)
+        asked = _all_asked(request, resolved)
         items = {one.item for one in asked if one.item is not None}
+        selections = selections_of(self.datasets, request.filter)
         rule, ranked = rank(
             [dataset.index for dataset in self.datasets],
             [one.question for one in asked],
@@ -292,18 +299,22 @@ class Explorer:
             mode=request.merge,
             rescore=request.rescore,
             excluded=items if request.exclude_self else (),
-            selections=selections_of(self.datasets, request.filter),
+            selections=selections,
             max_distance=request.max_distance,
         )
         judged = self._judge.judge(
             request, [one.question for one in asked], ranked, sum(dataset.record.items for dataset in self.datasets)
         )
+        tags, problems = self._tags_of(ranked)
         return Result(
             topk=request.topk,
             merge=rule,
             queries=tuple(replace(one.record, negative=one.negative) for one in asked),
             datasets=tuple(dataset.record for dataset in self.datasets),
-            hits=tuple(self._hit(number, *one) for number, one in enumerate(judged.hits, start=1)),
+            hits=tuple(
+                self._hit(number, one, chance, tags.get(one.item, ()))
+                for number, (one, chance) in enumerate(judged.hits, start=1)
+            ),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
             filter=describe(request.filter) if request.filter else {},
             max_distance=request.max_distance,
@@ -313,12 +324,44 @@ class Explorer:
             warnings=(
                 *dict.fromkeys(sentence for one in asked for sentence in one.warnings),
                 *warnings_of_paths([query.text for query in request.both if isinstance(query, TextQuery)]),
+                *problems,
                 *judged.warnings,
             ),
             request=_by_ids(request, resolved),
+            histogram=self._histogram(request, asked, selections) if histogram else None,
         )
 
-    def _hit(self, number: int, found: Ranked, chance: float | None) -> Hit:
+    def histogram(self, request: SearchRequest) -> Histogram:
+        """Count how many items are at each distance from what a request asks for, exactly.
+
+        Every item that the filter lets through counts, without the queries themselves where the request excludes
+        them. ``topk``, ``rescore`` and the greatest distance change nothing.
+
+        Raises
+        ------
+        QueryError, ModelError
+            As ``search`` does.
+        """
+        asked = _all_asked(request, self._resolved(request))
+        return self._histogram(request, asked, selections_of(self.datasets, request.filter))
+
+    def _resolved(self, request: SearchRequest) -> list[list[Asked]]:
+        """Return for each query of a request, negative ones last, what it asks: several items may have its id."""
+        self._require_open()
+        if not isinstance(request, SearchRequest):
+            raise QueryError(f"this takes a SearchRequest, and was given {type_of(request)}: ask with explore_topk.")
+        resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
+        return [resolver.resolve(query, number) for number, (query, _) in enumerate(request.asked)]
+
+    def _histogram(
+        self, request: SearchRequest, asked: Sequence[Asked], selections: Sequence[Masks] | None
+    ) -> Histogram:
+        if request.exclude_self:
+            selections = without(self.datasets, selections, {one.item for one in asked if one.item is not None})
+        indexes = [dataset.index for dataset in self.datasets]
+        return histogram_of(indexes, [one.question for one in asked], request.merge, selections)
+
+    def _hit(self, number: int, found: Ranked, chance: float | None, tags: tuple[str, ...]) -> Hit:
         dataset, row = self.datasets[found.item.dataset], found.row
         path = dataset.media(row)
         return Hit(
@@ -336,7 +379,24 @@ class Explorer:
             chance=chance,
             strength=strength_of(chance),
             missing=not dataset.has_media(path),
+            tags=tags,
         )
+
+    def facets(self, filter: ItemFilter | None = None) -> Facets:
+        """Count the items of each label, subset and dataset, exactly.
+
+        Parameters
+        ----------
+        filter
+            The items that count; None for all.
+
+        Raises
+        ------
+        QueryError
+            When the filter has an unknown name.
+        """
+        self._require_open()
+        return facets_of(self.datasets, selections_of(self.datasets, filter))
 
     def item(self, item_id: str, subset: str | None = None, dataset: str | None = None) -> DatasetItem:
         """Return one item.
@@ -347,17 +407,126 @@ class Explorer:
             When no item, or more than one, has that id.
         """
         self._require_open()
-        number, location, row = find_item(
-            self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)
-        )
-        return _dataset_item(self.datasets[number], location, row)
+        return self.item_at(find_item(self.datasets, ItemQuery(item_id, () if subset is None else (subset,), dataset)))
 
-    def items(self) -> Iterator[DatasetItem]:
-        """Yield every item with its hash key: dataset by dataset, in item order, in bounded memory."""
+    def item_at(self, found: FoundItem) -> DatasetItem:
+        """Return an item that was found in the datasets."""
+        return _dataset_item(self.datasets[found.dataset], found.location, found.row)
+
+    def items(self, filter: ItemFilter | None = None) -> Iterator[DatasetItem]:
+        """Yield every item, or those that pass a filter, with its hash key: dataset by dataset, in item order.
+
+        It takes bounded memory. ``listing`` begins at any place.
+
+        Raises
+        ------
+        QueryError
+            When the filter has an unknown name.
+        """
         self._require_open()
-        for dataset in self.datasets:
-            for location, row in dataset.items():
+        return self._items(selections_of(self.datasets, filter))
+
+    def _items(self, selections: Sequence[Masks] | None) -> Iterator[DatasetItem]:
+        for number, dataset in enumerate(self.datasets):
+            for location, row in dataset.index.items(None if selections is None else selections[number]):
                 yield _dataset_item(dataset, location, row)
+
+    def tags(self) -> list[Tag]:
+        """Return the tags of the items, in the order of names, with the items that are gone.
+
+        Raises
+        ------
+        TagsFailure
+            When the tags of a dataset cannot be read.
+        """
+        self._require_open()
+        return tags_of(self.datasets)
+
+    def add_tag(self, name: str, items: Iterable[Item]) -> Tagging:
+        """Give items a tag; whoever opens the index finds it.
+
+        Parameters
+        ----------
+        name
+            1 to 100 printable characters, without spaces at its ends.
+        items
+            Hits, or items of this explorer.
+
+        Raises
+        ------
+        QueryError
+            When the name cannot be that of a tag, or an item is of another dataset.
+        TagsFailure
+            When the tags of a dataset cannot be read or written.
+        """
+        self._require_open()
+        return add_tag(self.datasets, name, items)
+
+    def remove_tag(self, name: str, items: Iterable[Item] | None = None, *, gone: bool = False) -> int:
+        """Take a tag from some items, or from all; return how many had it.
+
+        Parameters
+        ----------
+        name
+            A tag.
+        items
+            Hits, or items of this explorer; None for all items.
+        gone
+            Whether to take it only from the items that are not in an index any more, whatever ``items`` are.
+
+        Raises
+        ------
+        QueryError
+            When no item has the tag, or an item is of another dataset.
+        TagsFailure
+            When the tags of a dataset cannot be read or written.
+        """
+        self._require_open()
+        return forget_gone(self.datasets, name) if gone else remove_tag(self.datasets, name, items)
+
+    def rename_tag(self, name: str, new: str) -> int:
+        """Give the items of a tag another one instead, which others may have already; return how many there are.
+
+        Raises
+        ------
+        QueryError
+            When no item has the tag, or the new name cannot be that of a tag.
+        TagsFailure
+            When the tags of a dataset cannot be read or written.
+        """
+        self._require_open()
+        return rename_tag(self.datasets, name, new)
+
+    def _tags_of(self, found: Sequence[Ranked]) -> tuple[dict[ItemKey, tuple[str, ...]], list[str]]:
+        """Return the tags of ranked items, and why those of a dataset cannot be read: a search goes on without."""
+        tags: dict[ItemKey, tuple[str, ...]] = {}
+        problems = []
+        for number, dataset in enumerate(self.datasets):
+            items = [(one.item.id, one.item.subset) for one in found if one.item.dataset == number]
+            try:
+                known = dataset.index.tags.file.of_items(items)
+            except TagsFailure as error:
+                problems.append(error.message)
+            else:
+                tags.update((ItemKey(number, *item), names) for item, names in known.items())
+        return tags, problems
+
+    def map(self, *, renew: bool = False, progress: Progress | None = None) -> DatasetMap:
+        """Return the map of the datasets: a place in the plane for every item, with like items near each other.
+
+        It is kept beside the index, and new items are placed on it; see ``clipdex.mapping``.
+
+        Parameters
+        ----------
+        renew
+            Lay the map out anew: old items move.
+        progress
+            Called with what is counted, how much is done, and of how much.
+        """
+        from clipdex.mapping.making import map_of
+
+        self._require_open()
+        return map_of(self.datasets, renew=renew, progress=progress)
 
     def listing(self, filter: ItemFilter | None = None) -> Listing:
         """Return the items that pass a filter, to be looked through from any place on.
@@ -450,6 +619,14 @@ def _dataset_item(dataset: Dataset, location: Location, row: ItemRow) -> Dataset
     digest = dataset.index.manifest.model.digest
     path = Path(dataset.media(row))
     return DatasetItem(row.id, row.subset, row.labels, dataset.name, path, dataset.index.key(location), digest)
+
+
+def _all_asked(request: SearchRequest, resolved: Sequence[Sequence[Asked]]) -> list[Asked]:
+    return [
+        replace(one, negative=negative)
+        for (_, negative), answers in zip(request.asked, resolved, strict=True)
+        for one in answers
+    ]
 
 
 def _by_ids(request: SearchRequest, resolved: Sequence[Sequence[Asked]]) -> SearchRequest:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+import numpy as np
 
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import QueryError
 from clipdex.readers.merged import FORMAT as MERGED
 from clipdex.search.finding import nearest_names
+from clipdex.search.merging import ItemKey
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.arrays import Bools, Masks
 from clipdex_indexes.filters import is_among, names_of, select
@@ -32,6 +35,22 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
     ]
 
 
+def without(
+    datasets: Sequence[Dataset], selections: Sequence[Masks] | None, items: Iterable[ItemKey]
+) -> list[list[Bools | None]]:
+    """Return selections, as ``selections_of`` makes them, without some items."""
+    left = [list(masks) for masks in (selections or [[None] * len(dataset.index.segments) for dataset in datasets])]
+    for item in items:
+        index = datasets[item.dataset].index
+        location = index.locate(item.id, item.subset)
+        if location is not None:
+            mask = left[item.dataset][location.segment]
+            mask = np.ones(index.segments[location.segment].table.items, np.bool_) if mask is None else mask.copy()
+            mask[location.position] = False
+            left[item.dataset][location.segment] = mask
+    return left
+
+
 def _both(masks: Masks, part: Sequence[Bools] | None) -> Masks:
     if part is None:
         return masks
@@ -47,6 +66,8 @@ def _require_names(datasets: Sequence[Dataset], wanted: ItemFilter) -> None:
         known_subsets, known_labels = names_of(dataset.index for dataset in datasets)
         _require("subset", subsets, known_subsets)
         _require("label", labels, known_labels)
+    if tags := (*wanted.tags, *wanted.not_tags):
+        _require("tag", tags, {name for dataset in datasets for name in dataset.index.tag_names()})
 
 
 def _parts(datasets: Sequence[Dataset]) -> str:

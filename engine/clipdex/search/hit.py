@@ -36,6 +36,8 @@ class Hit:
         The same in a word: ``weak``, ``fair`` or ``strong``; None where it is not known.
     missing
         Whether the file was not there when the query was answered.
+    tags
+        The tags that the item had then.
     """
 
     rank: int
@@ -52,6 +54,7 @@ class Hit:
     chance: float | None = None
     strength: str | None = None
     missing: bool = False
+    tags: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Hit {self.rank}: {self.id!r}, distance {self.distance}>"

@@ -11,7 +11,7 @@ from clipdex.search.filtering import selections_of
 from clipdex.wording import shown
 from clipdex_indexes import ItemFilter, ItemRow, Location
 from clipdex_indexes.arrays import Masks
-from clipdex_indexes.paging import count_passing, page, passing
+from clipdex_indexes.paging import count_passing, page
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Listing:
     def __init__(self, datasets: Sequence[Dataset], wanted: ItemFilter | None = None) -> None:
         self._datasets = tuple(datasets)
         selections: Sequence[Masks | None] = selections_of(datasets, wanted) or [None] * len(self._datasets)
-        self._masks = [passing(dataset.index, mask) for dataset, mask in zip(self._datasets, selections, strict=True)]
+        self._masks = [dataset.index.selected(mask) for dataset, mask in zip(self._datasets, selections, strict=True)]
         self._counts = [
             count_passing(dataset.index, masks) for dataset, masks in zip(self._datasets, self._masks, strict=True)
         ]

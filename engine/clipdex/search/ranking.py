@@ -173,8 +173,7 @@ def rank(
         Greatest distance, in bits, of an item to the query that it matches best.
     """
     searched = _Searched(indexes, questions, excluded, selections, max_distance)
-    positive = [question.kind for question in questions if not question.negative]
-    rule = rule_for(positive, mode, negatives=len(positive) < len(questions))
+    rule = rule_of(questions, mode)
     by = _by_best if rule in (BY_DISTANCE, BY_RANK) else _by_costs
     return rule, by(searched, rule, k, rescore)
 
@@ -182,13 +181,15 @@ def rank(
 def _by_best(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ranked]:
     """Rank by the best distance or the best rank, which the nearest items of each query decide."""
     wanted = k * CANDIDATES if rescore else k
-    found = search(searched.indexes, searched.keys, wanted + len(searched.excluded), searched.selections)
+    nearest = search(searched.indexes, searched.keys, wanted + len(searched.excluded), searched.selections)
+    # Rows of those that are too far need not be read.
+    found = [[one for one in answer if searched.is_near(one.distance)] for answer in nearest]
     at = searched.candidates({(one.index, one.location) for answer in found for one in answer})
     answers = [
         [
             (at[one.index, one.location].item, one.distance)
             for one in answer
-            if (one.index, one.location) in at and searched.is_near(one.distance)
+            if (one.index, one.location) in at
         ][:wanted]
         for answer in found
     ]  # fmt: skip
@@ -226,9 +227,7 @@ def _by_best(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Rank
 
 def _by_costs(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ranked]:
     """Rank by a value made of the distances to all queries, over all items."""
-    counts = count_in(searched.indexes, searched.keys)
-    tables, fraction = _tables(searched.questions, rule, counts)
-    groups = _groups(searched.questions, rule, tables)
+    tables, fraction, groups, counts = costs_of(searched.indexes, searched.questions, rule)
     wanted = k * CANDIDATES if rescore else k
     found = search_combined(
         searched.indexes, [group for _, group in groups], wanted + len(searched.excluded), searched.selections
@@ -264,6 +263,40 @@ def _by_costs(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ran
             )
         )
     return ranked
+
+
+class Costs(NamedTuple):
+    """How a rule makes one cost of the distances of an item to all queries.
+
+    Attributes
+    ----------
+    tables
+        The cost of each distance to each query, int64 ``[q, bits + 1]``.
+    fraction
+        A cost divided by it is the value that orders the hits.
+    groups
+        Queries whose costs are combined: their numbers, and how. The costs of the groups are added.
+    counts
+        Number of items at each distance from each query, int64 ``[q, bits + 1]``.
+    """
+
+    tables: Ints
+    fraction: float
+    groups: list[tuple[list[int], Group]]
+    counts: Ints
+
+
+def costs_of(indexes: Sequence[Snapshot], questions: Sequence[Question], rule: str) -> Costs:
+    """Return the costs of a rule other than ``distance`` and ``rank``, which count over all items."""
+    counts = count_in(indexes, np.stack([question.key for question in questions]))
+    tables, fraction = _tables(questions, rule, counts)
+    return Costs(tables, fraction, _groups(questions, rule, tables), counts)
+
+
+def rule_of(questions: Sequence[Question], mode: str) -> str:
+    """Return the rule that merges the answers to these questions."""
+    positive = [question.kind for question in questions if not question.negative]
+    return rule_for(positive, mode, negatives=len(positive) < len(questions))
 
 
 def _tables(questions: Sequence[Question], rule: str, counts: Ints) -> tuple[Ints, float]:

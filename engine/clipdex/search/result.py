@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import ANY, STRENGTHS
 from clipdex.errors import IndexCorrupt, OutputError, QueryError
+from clipdex.search.facets import Facets, facets_of_hits
+from clipdex.search.histogram import Histogram, Scores
 from clipdex.search.hit import Hit
 from clipdex.search.request import SearchRequest
 from clipdex.search.tables import frame
@@ -99,6 +101,8 @@ class Result(Sequence[Hit]):
     request
         What was asked; ``Explorer.search`` answers it again. None where the file of a result does not hold it: an older
         clipdex saved it, or an image was only in memory. Results are compared without it.
+    histogram
+        How many items are at each distance; None where ``Explorer.search`` was not asked for it.
     """
 
     topk: int
@@ -114,6 +118,7 @@ class Result(Sequence[Hit]):
     rescored: bool = False
     warnings: tuple[str, ...] = ()
     request: SearchRequest | None = field(default=None, compare=False)
+    histogram: Histogram | None = None
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -127,6 +132,10 @@ class Result(Sequence[Hit]):
     def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
     def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
         return self.hits[index]
+
+    def facets(self) -> Facets:
+        """Count the hits of each label, subset, dataset and tag."""
+        return facets_of_hits(self.hits, [dataset.name for dataset in self.datasets])
 
     def __repr__(self) -> str:
         asked = ", ".join(f"not {query.value!r}" if query.negative else repr(query.value) for query in self.queries)
@@ -174,6 +183,7 @@ class Result(Sequence[Hit]):
             "rescored": self.rescored,
             **({"warnings": list(self.warnings)} if self.warnings else {}),
             **({"request": self.request.to_dict()} if self.request is not None and not self.images else {}),
+            **({"histogram": self.histogram.to_dict()} if self.histogram is not None else {}),
             "queries": [_query_dict(query) for query in self.queries],
             "datasets": [dataset.to_dict() for dataset in self.datasets],
             "hits": [_hit_dict(hit) for hit in self.hits],
@@ -199,8 +209,9 @@ def _query_dict(query: QueryRecord) -> dict[str, Any]:
 
 
 def _hit_dict(hit: Hit) -> dict[str, Any]:
-    values = {**plain(hit), "labels": list(hit.labels)}
-    return {name: value for name, value in values.items() if value is not None and (name != "missing" or value)}
+    values = {**plain(hit), "labels": list(hit.labels), "tags": list(hit.tags)}
+    only_set = ("missing", "tags")
+    return {name: value for name, value in values.items() if value is not None and (name not in only_set or value)}
 
 
 def read_result(path: Path) -> Result:
@@ -328,7 +339,22 @@ def _from_dict(body: dict[str, Any]) -> Result:
         rescored=bool(body.get("rescored", False)),
         warnings=_all_typed(body.get("warnings", [])),
         request=_request_or_none(body),
+        histogram=_histogram(body["histogram"], len(queries)) if "histogram" in body else None,
     )
+
+
+def _histogram(body: dict[str, Any], queries: int) -> Histogram:
+    scores = body.get("scores")
+    found = Histogram(
+        _numbers(body["distances"]),
+        tuple(_numbers(counts) for counts in _typed(body["queries"], list)),
+        Scores(tuple(map(_real, _typed(scores["edges"], list))), _numbers(scores["counts"])) if scores else None,
+    )
+    if len(found.queries) != queries or any(len(counts) != len(found.distances) for counts in found.queries):
+        raise ValueError("its histogram is not of its queries")
+    if found.scores is not None and found.scores.counts and len(found.scores.edges) != len(found.scores.counts) + 1:
+        raise ValueError("its histogram has not as many scores as edges")
+    return found
 
 
 def _hit(hit: dict[str, Any], queries: int) -> Hit:
@@ -345,11 +371,12 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
         subset=_typed(hit["subset"], str),
         path=_typed(hit["path"], str),
         labels=_all_typed(hit["labels"]),
-        score=_real(hit.get("score")),
-        merged=_real(hit.get("merged")),
-        chance=_real(hit.get("chance")),
+        score=_real_or_none(hit.get("score")),
+        merged=_real_or_none(hit.get("merged")),
+        chance=_real_or_none(hit.get("chance")),
         strength=_strength(hit.get("strength")),
         missing=bool(hit.get("missing", False)),
+        tags=_all_typed(hit.get("tags", [])),
     )
 
 
@@ -364,9 +391,15 @@ def _all_typed(values: object) -> tuple[str, ...]:
     return tuple(_typed(value, str) for value in _typed(values, list))
 
 
-def _real(value: object) -> float | None:
-    if value is None:
-        return None
+def _numbers(values: object) -> tuple[int, ...]:
+    return tuple(map(_number, _typed(values, list)))
+
+
+def _real_or_none(value: object) -> float | None:
+    return None if value is None else _real(value)
+
+
+def _real(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise ValueError(f"{shown(value)} is not a number")
     return float(value)

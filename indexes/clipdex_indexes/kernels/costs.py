@@ -96,6 +96,59 @@ def count_distances(
     return total
 
 
+def count_costs(
+    arrays: Sequence[Keys],
+    groups: Sequence[Group],
+    edges: Ints,
+    masks: Masks | None = None,
+    sizes: ScanSizes = DEFAULT_SIZES,
+) -> Ints:
+    """Count how many keys have costs, summed over the groups, between edges.
+
+    Parameters
+    ----------
+    arrays, masks, sizes
+        As of ``count_distances``.
+    groups
+        At least one.
+    edges
+        int64 ``[n + 1]``, ascending.
+
+    Returns
+    -------
+    int64 ``[n]``: the number of costs from each edge up to the next one, without that. Others are not counted.
+    """
+
+    def run(keys: Keys, mask: Bools | None, _first: int) -> Ints:
+        counts = np.zeros(len(edges) + 1, np.int64)
+        for _, block in _blocks(keys, mask, sizes.rows_of_several):
+            places = np.searchsorted(edges, _costs(block, groups), side="right")
+            counts += np.bincount(places, minlength=len(counts))
+        return counts
+
+    total = np.zeros(len(edges) + 1, np.int64)
+    for _, part in _over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run):
+        total += part
+    return total[1:-1]
+
+
+def cost_range(
+    arrays: Sequence[Keys], groups: Sequence[Group], masks: Masks | None = None, sizes: ScanSizes = DEFAULT_SIZES
+) -> tuple[int, int] | None:
+    """Return the lowest and the highest cost, summed over the groups; None where no key counts.
+
+    The parameters are those of ``count_costs``.
+    """
+
+    def run(keys: Keys, mask: Bools | None, _first: int) -> list[int]:
+        costs = (_costs(block, groups) for _, block in _blocks(keys, mask, sizes.rows_of_several))
+        return [end for block in costs for end in (int(block.min()), int(block.max()))]
+
+    parts = _over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run)
+    ends = [end for _, found in parts for end in found]
+    return (min(ends), max(ends)) if ends else None
+
+
 def lowest(
     arrays: Sequence[Keys],
     groups: Sequence[Group],
@@ -131,11 +184,14 @@ def lowest(
                 best = _joined([best, Lowest(costs, positions + first)], k)
         return best
 
-    queries = sum(len(group.queries) for group in groups)
     by_array: list[list[Lowest]] = [[] for _ in arrays]
-    for number, part in _over_pieces(Rows(arrays, masks), queries, sizes, run):
+    for number, part in _over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run):
         by_array[number].append(part)
     return [_joined(parts, k) for parts in by_array]
+
+
+def _queries_in(groups: Sequence[Group]) -> int:
+    return sum(len(group.queries) for group in groups)
 
 
 def _costs(keys: Keys, groups: Sequence[Group]) -> Ints:

@@ -25,6 +25,7 @@ import numpy as np
 
 from clipdex_indexes.arrays import Bools, Keys
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
+from clipdex_indexes.storage.columns import Columns
 from clipdex_indexes.storage.files import atomic_path, atomic_write, read_bounded, sample_of, sha256_of, step
 from clipdex_indexes.storage.manifest import FileStamp, RemovedStamp, SegmentStamp
 from clipdex_indexes.storage.table import ItemRow, TableReader, TableWriter, table_path
@@ -172,6 +173,8 @@ class Segment:
         bool ``[items]``, False where an item is removed; None when no item is.
     table
         Its item table, which leaves removed items out.
+    columns
+        Subsets and labels of its items, with those of removed items.
 
     Raises
     ------
@@ -193,6 +196,7 @@ class Segment:
         except IndexCorrupt:
             table_file.stat()  # gone since it was checked?
             raise
+        self.columns = Columns(self.table)
 
     def __len__(self) -> int:
         """Return the number of items that are not removed."""

@@ -1,0 +1,1 @@
+"""``clipdex tag``, one module a command."""

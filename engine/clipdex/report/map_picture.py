@@ -1,0 +1,195 @@
+"""The picture of a map: every image as a dot or, where they are few, as itself, with a legend."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageColor, ImageDraw
+
+from clipdex.defaults import MAX_PIXELS
+from clipdex.report.drawing import (
+    ACCENT,
+    BACKGROUND,
+    DECODING,
+    FRAME,
+    GAP,
+    INK,
+    MARGIN,
+    QUIET,
+    draw_text,
+    fitted,
+    line_height,
+    text_width,
+    thumbnail,
+)
+from clipdex.report.map_points import Colouring, MapPoints
+from clipdex.wording import counted
+
+# Of so few images, the images themselves are drawn.
+MOST_PICTURES = 200
+_PLOT, _LEGEND = 960, 300
+_LOWEST = 480
+_EDGE = 48
+# Dots are drawn larger and scaled down, so that their edges are smooth.
+_FINE = 2
+_MOST_RINGS = 200
+_NUMBERED = 9
+
+Doubles = npt.NDArray[np.float64]
+
+
+def draw_map(
+    points: MapPoints, colour_by: str | None = None, *, note: str = "", max_pixels: int = MAX_PIXELS
+) -> Image.Image:
+    """Draw a map.
+
+    Parameters
+    ----------
+    points
+        What to draw. Where it names all of at most 200 images, those are drawn; otherwise each is a dot, and the more
+        dots lie on each other, the stronger is the colour.
+    colour_by
+        ``label``, ``subset`` or ``dataset``; None takes what tells most.
+    note
+        A line below the legend: how the map was made.
+    max_pixels
+        Images of more pixels are drawn as dots.
+    """
+    by = points.coloured_by(colour_by)
+    colouring = points.colourings[by]
+    head = line_height(22) + GAP
+    plot = _Plot.of(points.places)
+    sheet = Image.new("RGB", (3 * MARGIN + _PLOT + _LEGEND, 2 * MARGIN + head + plot.height), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    title = f"Map of {counted(len(points.places), 'image')} in {points.title}"
+    draw_text(draw, (MARGIN, MARGIN - 4), fitted(title, 18, sheet.width - 2 * MARGIN), 18, INK)
+    corner = (MARGIN, MARGIN + head)
+    at = plot.pixels(points.places)
+    _draw_dots(sheet, corner, plot, at, colouring)
+    if len(points.named) == len(points.places) <= MOST_PICTURES:
+        _draw_pictures(sheet, corner, plot, at, points, colouring, max_pixels)
+    draw.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + _PLOT, corner[1] + plot.height), outline=FRAME)
+    _draw_found(draw, corner, plot, points)
+    _draw_legend(draw, (2 * MARGIN + _PLOT, corner[1]), points, by, note)
+    return sheet
+
+
+class _Plot(NamedTuple):
+    """The part of the plane that is drawn: its middle, pixels for a step of 1, and its height in pixels."""
+
+    x: float
+    y: float
+    scale: float
+    height: int
+
+    @classmethod
+    def of(cls, places: npt.NDArray[np.float32]) -> _Plot:
+        """Fit the extent of points into the width of a plot, or into its greatest height."""
+        low, high = (places.min(axis=0), places.max(axis=0)) if len(places) else (np.zeros(2), np.zeros(2))
+        (x, y), (width, height) = ((low + high) / 2).tolist(), np.maximum(high - low, 1e-3).tolist()
+        scale = (_PLOT - 2 * _EDGE) / max(width, height)
+        return cls(x, y, scale, max(_LOWEST, round(height * scale) + 2 * _EDGE))
+
+    def pixels(self, places: npt.NDArray[np.float32]) -> Doubles:
+        """Return where points are in the plot, float64 ``[n, 2]``, y downwards."""
+        middle = np.array([_PLOT / 2, self.height / 2])
+        return middle + (places.astype(np.float64) - [self.x, self.y]) * [self.scale, -self.scale]
+
+
+def _radius(count: int) -> float:
+    return float(np.clip(7.0 - 1.05 * np.log10(max(count, 1)), 0.75, 6.0))
+
+
+def _draw_dots(sheet: Image.Image, corner: tuple[int, int], plot: _Plot, at: Doubles, colouring: Colouring) -> None:
+    """Mix the colours of all dots of a pixel, and cover the paper the more, the more dots there are."""
+    side, height, radius = _PLOT * _FINE, plot.height * _FINE, _radius(len(at)) * _FINE
+    reach = int(np.ceil(radius))
+    steps = np.arange(-reach, reach + 1)
+    disc = [(x, y) for x in steps.tolist() for y in steps.tolist() if x * x + y * y <= radius * radius]
+    cells = np.clip((at * _FINE).astype(np.int64), reach, [side - reach - 1, height - reach - 1])
+    colours = np.array([ImageColor.getrgb(colour) for colour in colouring.colours], np.float64)
+    counts, sums = np.zeros(side * height), np.zeros((3, side * height))
+    for group in range(len(colours)):
+        mine = cells[colouring.codes == group]
+        middle = np.bincount(mine[:, 1] * side + mine[:, 0], minlength=side * height)
+        used = np.flatnonzero(middle)
+        for x, y in disc:
+            places = used + y * side + x
+            counts[places] += middle[used]
+            for channel in range(3):
+                sums[channel, places] += middle[used] * colours[group, channel]
+    inked = np.flatnonzero(counts)
+    # A single dot is seen well; a hundred on each other are full.
+    cover = np.clip(0.72 + 0.28 * np.log10(counts[inked]) / 2, 0, 1) if len(inked) else counts[inked]
+    picture = np.full((side * height, 3), 255.0)
+    picture[inked] = 255 * (1 - cover[:, None]) + cover[:, None] * (sums[:, inked] / counts[inked]).T
+    fine = Image.fromarray(picture.reshape(height, side, 3).astype(np.uint8))
+    sheet.paste(fine.resize((_PLOT, plot.height), Image.Resampling.BOX), corner)
+
+
+def _draw_pictures(
+    sheet: Image.Image,
+    corner: tuple[int, int],
+    plot: _Plot,
+    at: Doubles,
+    points: MapPoints,
+    colouring: Colouring,
+    max_pixels: int,
+) -> None:
+    size = int(np.clip(0.5 * _PLOT / np.sqrt(max(len(at), 1)), 36, 84))
+    with ThreadPoolExecutor(DECODING) as pool:
+        pictures = pool.map(lambda one: thumbnail(one.path, (size, size), max_pixels), points.named)
+        draw = ImageDraw.Draw(sheet)
+        for picture, (x, y), code in zip(pictures, at.tolist(), colouring.codes.tolist(), strict=True):
+            if picture is None:
+                continue
+            image = picture.image
+            left = corner[0] + int(np.clip(x - image.width / 2, 3, _PLOT - image.width - 3))
+            top = corner[1] + int(np.clip(y - image.height / 2, 3, plot.height - image.height - 3))
+            box = (left - 3, top - 3, left + image.width + 2, top + image.height + 2)
+            draw.rectangle(box, fill=colouring.colours[code], outline=BACKGROUND)
+            sheet.paste(image, (left, top))
+
+
+def _draw_found(draw: ImageDraw.ImageDraw, corner: tuple[int, int], plot: _Plot, points: MapPoints) -> None:
+    """Draw a ring around each hit, the best on top, and the ranks of the first ones."""
+    shown = points.found[:_MOST_RINGS]
+    if not shown:
+        return
+    at = plot.pixels(np.array([[one.x, one.y] for one in shown], np.float32))
+    radius = max(7.0, _radius(len(points.places)) + 4)
+    for one, (x, y) in reversed(list(zip(shown, at.tolist(), strict=True))):
+        x, y = corner[0] + x, corner[1] + y
+        for more, ink, width in ((2, BACKGROUND, 5), (1, INK, 2)):
+            draw.ellipse((x - radius - more, y - radius - more, x + radius + more, y + radius + more), None, ink, width)
+        if one.rank <= _NUMBERED:
+            name = str(one.rank)
+            left, top = x + radius + 3, y - line_height(13) / 2
+            draw.rectangle((left - 1, top, left + text_width(name, 13) + 1, top + line_height(13)), fill=BACKGROUND)
+            draw_text(draw, (round(left), round(top)), name, 13, INK)
+
+
+def _draw_legend(draw: ImageDraw.ImageDraw, corner: tuple[int, int], points: MapPoints, by: str, note: str) -> None:
+    left, top = corner
+    colouring = points.colourings[by]
+    if points.found:
+        radius, middle = 7, top + line_height(15) // 2
+        draw.ellipse((left, middle - radius, left + 2 * radius, middle + radius), outline=INK, width=2)
+        draw_text(draw, (left + 24, top), fitted(f"nearest to {points.asked}", 15, _LEGEND - 24), 15, ACCENT)
+        more = f", the first {_MOST_RINGS} shown" if len(points.found) > _MOST_RINGS else ""
+        top += line_height(15)
+        draw_text(draw, (left + 24, top), f"{counted(len(points.found), 'hit')}{more}", 13, QUIET)
+        top += line_height(13) + 2 * GAP
+    draw_text(draw, (left, top), f"by {by}", 15, INK)
+    top += line_height(15) + GAP
+    for name, colour, count in zip(colouring.names, colouring.colours, colouring.counts, strict=True):
+        draw.ellipse((left, top + 2, left + 13, top + 15), fill=colour)
+        number = f"{count:,}"
+        draw_text(draw, (left + 24, top), fitted(name, 14, _LEGEND - 36 - text_width(number, 13)), 14, INK)
+        draw_text(draw, (left + _LEGEND - text_width(number, 13), top + 1), number, 13, QUIET)
+        top += line_height(14) + 4
+    if note:
+        draw_text(draw, (left, top + GAP), fitted(note, 12, _LEGEND), 12, QUIET)
