@@ -110,8 +110,9 @@ if TYPE_CHECKING:
 @click.option(
     "--min-strength",
     "min_strength",
+    metavar="S",
     type=click.Choice(STRENGTHS),
-    help="Of the K hits, leave out those that are weaker for their best query.",
+    help=f"Of the K hits, leave out those that are weaker than S: {', '.join(STRENGTHS)}.",
 )
 @options.output("Format of what is printed.")
 @options.PREVIEW

@@ -12,7 +12,7 @@ from clipdex.encoder.background import Background, read_background
 from clipdex.errors import ModelCorrupt, ModelError, QueryError
 from clipdex.search.ranking import Question, Ranked
 from clipdex.search.request import SearchRequest
-from clipdex.search.strength import chances, is_at_least, strength_of
+from clipdex.search.strength import chances, is_at_least, rounded, strength_of
 
 NOTHING_FITS = "Probably nothing here fits: no hit is more than weak."
 
@@ -71,7 +71,7 @@ class Judge:
             number: chances(background, questions[number].key, questions[number].kind, items)
             for number in {one.query for one in ranked}
         }
-        hits = [(one, float(tables[one.query][one.distance])) for one in ranked]
+        hits = [(one, rounded(tables[one.query][one.distance])) for one in ranked]
         nothing = bool(hits) and all(strength_of(chance) == WEAK for _, chance in hits)
         least = request.min_strength or WEAK
         return Judged(

@@ -21,6 +21,7 @@ The chance only informs: it orders nothing and drops nothing unless that was ask
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -36,7 +37,7 @@ Floats = npt.NDArray[np.float64]
 LEVELS = {FAIR: 0.05, STRONG: 0.005}
 _TAIL = 0.02
 _MOST_COUNTED = 4_000
-_DIGITS = 3
+_NEARLY_ONE = 1 - 1e-12
 
 
 def chances(background: Background, key: Keys, kind: str, items: int) -> Floats:
@@ -54,23 +55,31 @@ def chances(background: Background, key: Keys, kind: str, items: int) -> Floats:
         Number of items that were searched.
     """
     bits = 8 * len(key)
-    shares = _shares(background.pairs["text" if kind == "text" else "image"])
+    shares = _shares(background, "text" if kind == "text" else "image")
     nearer = background.median(key) - np.arange(bits + 1)
     draws = math.sqrt(min(max(1, items), _MOST_COUNTED))
-    values = [-math.expm1(draws * math.log1p(-min(float(p), 1 - 1e-12))) for p in shares[nearer + bits]]
-    return np.array([float(f"{value:.{_DIGITS - 1}e}") for value in values])
+    values: Floats = -np.expm1(draws * np.log1p(-np.minimum(shares[nearer + bits], _NEARLY_ONE)))
+    return values
 
 
-def _shares(counts: npt.NDArray[np.int64]) -> Floats:
+def rounded(chance: float) -> float:
+    """Return a chance with three digits: the last bits of a float differ between machines."""
+    return float(f"{chance:.2e}")
+
+
+@functools.lru_cache(8)
+def _shares(background: Background, kind: str) -> Floats:
     """Return the share of pairs at least as near, float64 ``[2 * bits + 1]``, by bits nearer from ``-bits`` on."""
+    counts = background.pairs[kind]
     at_least = np.cumsum(counts[::-1])[::-1]
     total = int(at_least[0])
     begin = int(np.argmax(at_least <= _TAIL * total))
     excess = np.arange(len(counts) - begin)
     beyond = int(at_least[begin])
-    if not beyond:
-        begin, beyond = int(np.flatnonzero(counts)[-1]), int(counts[np.flatnonzero(counts)[-1]])
+    if not beyond:  # fewer than 50 pairs, or many at the least distance
+        begin = int(np.flatnonzero(counts)[-1])
         excess = np.arange(len(counts) - begin)
+        beyond = int(counts[begin])
     mean = float((counts[begin:] * excess).sum()) / beyond
     tail = beyond / total * (mean / (1 + mean) if mean else 0.5) ** excess
     return np.concatenate([at_least[:begin] / total, tail])
