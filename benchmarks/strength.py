@@ -7,8 +7,9 @@ with the nearest names (by their hash keys) was taken out, too. The index is sea
 is that of the product, from its own background.
 
 The last table compares rules for how many independent draws n images are worth: n, the root of n (up to 4,000
-images), 1. For each rule the limit is put where 90 % of the answers to removed classes with their kin are weak, over
-all folders together: how many answers are rightly not weak then?
+images), 1. For each rule the limit is put where 90 % of the answers to texts for removed classes with their kin are
+weak, over all folders together: how many answers are rightly not weak then, and how even are
+the folders?
 
     python benchmarks/strength.py FOLDER... [--model MODEL]
 """
@@ -108,13 +109,19 @@ def share(answers: list[Answer], strengths: tuple[str, ...]) -> float:
     return float(np.mean([strength_of(one.chance) in strengths for one in answers])) if answers else 0.0
 
 
-def compare_rules(every: dict[str, list[Answer]]) -> list[list[str]]:
-    """Return rows of the table of rules."""
+def compare_rules(folders: list[dict[str, list[Answer]]]) -> list[list[str]]:
+    """Return rows of the table of rules, for the answers of each folder."""
     rows = []
     for name in RULES:
-        limit = np.quantile([one.by_rule[name] for one in every[KIN]], 0.1)
-        kept = np.mean([one.by_rule[name] < limit for one in every[THERE]])
-        rows.append([name, f"{kept:.3f}", f"{limit:.2g}"])
+        chance = {
+            situation: [np.array([one.by_rule[name] for one in answers[situation]]) for answers in folders]
+            for situation in (THERE, KIN)
+        }
+        limit = np.quantile(np.concatenate(chance[KIN]), 0.1)
+        kept = [float((found < limit).mean()) for found in chance[THERE]]
+        weak = [float((found >= limit).mean()) for found in chance[KIN]]
+        all_kept = float((np.concatenate(chance[THERE]) < limit).mean())
+        rows.append([name, f"{all_kept:.2f}", f"{min(kept):.2f}", f"{min(weak):.2f}", f"{limit:.2g}"])
     return rows
 
 
@@ -135,6 +142,7 @@ def main() -> None:
     every: dict[str, dict[str, list[Answer]]] = {
         kind: {situation: [] for situation in SITUATIONS} for kind in ("text", "image")
     }
+    by_folder = []
     with class_folders(arguments.folders) as folders:
         for path in folders:
             stored, labels = embed_dataset(path, encoder)
@@ -142,6 +150,8 @@ def main() -> None:
             folder = Folder(stored, labels, names, embed_classes(names, arguments.template, encoder))
             for kind in every:
                 answers = ask(folder, background, kind, arguments.images)
+                if kind == "text":
+                    by_folder.append(answers)
                 for situation, found in answers.items():
                     every[kind][situation] += found
                 if answers[THERE]:
@@ -164,8 +174,8 @@ def main() -> None:
             show_bar(
                 f"{kind}: kin removed, weak", share(answers[KIN], (WEAK,)), 0.9, at_most=False, unit="of the answers"
             )
-    both = {situation: every["text"][situation] + every["image"][situation] for situation in SITUATIONS}
-    show_table(["n images are worth", "there: not weak", "limit"], compare_rules(both))
+    header = ["there: not weak", "fewest in a folder", "kin removed: fewest weak in a folder", "limit"]
+    show_table(["text, n images are worth", *header], compare_rules(by_folder))
 
 
 def shares(answers: dict[str, list[Answer]]) -> list[str]:

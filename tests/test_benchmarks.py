@@ -61,7 +61,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
     ],
     "quality": [("starter, 512 bits", 8)],
     "questions": [("question, starter", 2)],
-    "strength": [("best hits by starter", 4), ("n images are worth", 3)],
+    "strength": [("best hits by starter", 4), ("text, n images are worth", 3)],
     "search": [
         ("way", 7 if WITH_USEARCH else 6),
         ("way", 5 if WITH_USEARCH else 4),
