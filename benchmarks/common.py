@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
 import importlib.util
+import os
+import platform
 import shlex
 import statistics
 import sys
@@ -88,7 +91,11 @@ def installed(*packages: str) -> bool:
 
 
 def interleaved(
-    alternatives: Mapping[str, Callable[[], object]], repeats: int, *, warm: bool = True
+    alternatives: Mapping[str, Callable[[], object]],
+    repeats: int,
+    *,
+    warm: bool = True,
+    busy: dict[str, list[float]] | None = None,
 ) -> dict[str, list[float]]:
     """Time alternatives in turn, round after round, so that whatever else the machine does hits all of them.
 
@@ -100,6 +107,8 @@ def interleaved(
         Number of rounds.
     warm
         Call each once before, untimed.
+    busy
+        Gets the processor seconds of each call, of all threads, by name.
 
     Returns
     -------
@@ -113,9 +122,11 @@ def interleaved(
     for _ in range(repeats):
         for name, call in alternatives.items():
             time.sleep(_PAUSE)
-            begin = time.perf_counter()
+            begin, worked = time.perf_counter(), time.process_time()
             call()
             seconds[name].append(time.perf_counter() - begin)
+            if busy is not None:
+                busy.setdefault(name, []).append(time.process_time() - worked)
     return seconds
 
 
@@ -129,6 +140,16 @@ def show_command() -> None:
     path = Path(sys.argv[0]).resolve()
     script = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
     print(f"    python {shlex.join([script, *sys.argv[1:]])}\n")
+
+
+def show_machine(kernels: str) -> None:
+    """Print the processor, the kernels that FAISS chose for it, and the date."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    name = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+    print(f"{name}, {os.cpu_count()} cores; FAISS: {kernels}; {datetime.date.today().isoformat()}.\n")
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

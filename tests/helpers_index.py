@@ -27,8 +27,9 @@ SMALL_SIZES = ScanSizes(
     smallest_chunk=300,
     one_thread_below=0,
     first_rows=20,
-    rows_of_one_query=100,
-    rows_of_several=64,
+    short_array=200,
+    rows_at_once=100,
+    distances_at_once=128,
     queries_at_once=2,
     sampled_runs=4,
     sampled_rows=16,
@@ -73,12 +74,13 @@ class Work:
         monkeypatch.setattr(module, "run_all", watched)
 
     def watch_blocks(self, monkeypatch, owner, name: str, keys: int) -> None:
-        """Note each call of ``owner.name``; argument number ``keys`` is the keys of the block."""
+        """Note each call of ``owner.name``; argument number ``keys`` is the keys of the block, or its pieces."""
         compare = getattr(owner, name)
 
         def watched(*arguments):
             with self._lock:
-                self.blocks.append(len(arguments[keys]))
+                block = arguments[keys]
+                self.blocks.append(sum(map(len, block)) if isinstance(block, list) else len(block))
                 self.threads.add(threading.current_thread().name)
             return compare(*arguments)
 

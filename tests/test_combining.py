@@ -15,6 +15,7 @@ import pytest
 from clipdex_indexes import Index, Snapshot
 from clipdex_indexes.combining import count_in, search_combined
 from clipdex_indexes.kernels import costs
+from clipdex_indexes.kernels.cost_limits import CostLimits
 from clipdex_indexes.kernels.costs import Group, cost_range, count_costs, count_distances, lowest
 from clipdex_indexes.kernels.distances import distances_to
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
@@ -25,14 +26,16 @@ RULES = {"min": min, "max": max, "sum": sum}
 
 
 # Cuts a few thousand keys into blocks, and into chunks for several threads.
-SMALL_BLOCKS = ScanSizes(smallest_chunk=512, rows_of_several=100, one_thread_below=0)
+SMALL_BLOCKS = ScanSizes(
+    smallest_chunk=512, distances_at_once=300, one_thread_below=0, sampled_runs=4, sampled_rows=16, sampled_share=2
+)
 
 
 @pytest.fixture
 def work(monkeypatch):
     seen = Work()
     seen.watch_chunks(monkeypatch, costs)
-    seen.watch_blocks(monkeypatch, costs, "distances_to", 0)
+    seen.watch_blocks(monkeypatch, costs.AllMatcher, "within", 1)
     return seen
 
 
@@ -40,11 +43,11 @@ def distance(one: bytes, other: bytes) -> int:
     return bin(int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).count("1")
 
 
-def make_group(queries, rule: str, seed: int, largest: int = 9) -> Group:
-    """Queries with costs that have many ties."""
+def make_group(queries, rule: str, seed: int, largest: int = 9, rising: bool = False) -> Group:
+    """Queries with costs that have many ties; where they rise with the distance, most keys need no cost."""
     keys = np.stack([np.frombuffer(query, np.uint8) for query in queries])
     costs = np.random.default_rng(seed).integers(-largest, largest + 1, (len(keys), 8 * keys.shape[1] + 1))
-    return Group(keys, costs, rule)
+    return Group(keys, np.sort(costs, axis=1) if rising else costs, rule)
 
 
 def cost(key: bytes, groups) -> int:
@@ -87,11 +90,17 @@ def test_all_distances_are_counted_bit_by_bit(bits):
 @pytest.mark.parametrize("rules", [["min"], ["max"], ["sum"], ["min", "max"], ["sum", "max", "min"]], ids="-".join)
 @pytest.mark.parametrize("distinct", [0, 3], ids=["random keys", "3 distinct keys"])
 @pytest.mark.parametrize("bits", [8, 64, 72])
-def test_combined_search_equals_brute_force_over_datasets_and_segments(tmp_path, bits, distinct, rules):
+@pytest.mark.parametrize("rising", [(), (0,), (0, 1, 2)], ids=["no costs rise", "some rise", "all rise"])
+def test_combined_search_equals_brute_force_over_datasets_and_segments(tmp_path, bits, distinct, rules, rising):
     datasets = [random_pairs(count, bits, seed=5, distinct=distinct) for count in (40, 1, 25)]
     rng = random.Random(bits)
     groups = [
-        make_group([rng.randbytes(bits // 8) for _ in range(number + 2)] + [datasets[0][number][1]], rule, number)
+        make_group(
+            [rng.randbytes(bits // 8) for _ in range(number + 2)] + [datasets[0][number][1]],
+            rule,
+            number,
+            rising=number in rising,
+        )
         for number, rule in enumerate(rules)
     ]
     with contextlib.ExitStack() as stack:
@@ -101,27 +110,32 @@ def test_combined_search_equals_brute_force_over_datasets_and_segments(tmp_path,
         ]
         for k in (1, 3, 20, 65, 66, 100):
             assert ask(indexes, groups, k) == oracle(datasets, groups, k)
+            assert ask(indexes, groups, k, sizes=SMALL_BLOCKS) == oracle(datasets, groups, k)
             assert ask(indexes[::-1], groups, k) == oracle(datasets[::-1], groups, k)
 
 
 def test_the_answer_does_not_depend_on_segments_blocks_and_threads(tmp_path, work):
     pairs = random_pairs(2500, 64, seed=1, distinct=40)
-    groups = [make_group([pairs[0][1], pairs[1][1]], "sum", 1, 3), make_group([pairs[2][1]], "max", 2, 2)]
+    groups = [
+        make_group([pairs[0][1], pairs[1][1]], "sum", 1, 3, rising=True),
+        make_group([pairs[2][1]], "max", 2, 2),
+    ]
     expected = {k: oracle([pairs], groups, k) for k in (1, 60, 700, 2499, 5000)}
     for segments in (1, 3):
         write_index(tmp_path / str(segments), split(pairs, segments, seed=2), 64)
         with Index(tmp_path / str(segments)) as index:
             for k, answer in expected.items():
                 assert ask([index], groups, k, sizes=SMALL_BLOCKS) == answer
-            assert work.was_cut_up(SMALL_BLOCKS.rows_of_several)
+            assert work.was_cut_up(SMALL_BLOCKS.distances_at_once // 3)
             work.threads.clear()
             here = replace(SMALL_BLOCKS, one_thread_below=1 << 30)
-            assert ask([index], groups, 700, sizes=here) == expected[700]
+            assert ask([index], groups, 60, sizes=here) == expected[60]
             assert work.threads == {threading.current_thread().name}
             work.threads.clear()
 
 
-def test_counts_are_of_every_item_at_each_distance(tmp_path, work):
+def test_counts_are_of_every_item_at_each_distance(tmp_path, monkeypatch, work):
+    work.watch_blocks(monkeypatch, costs, "distances_to", 1)
     pairs = random_pairs(900, 64, seed=1, distinct=30)
     queries = np.stack([np.frombuffer(pairs[0][1], np.uint8), np.zeros(8, np.uint8)])
     expected = np.zeros((2, 65), np.int64)
@@ -132,7 +146,7 @@ def test_counts_are_of_every_item_at_each_distance(tmp_path, work):
     with Index(tmp_path / "i") as index:
         assert count_in([index], queries, sizes=SMALL_BLOCKS).tolist() == expected.tolist()
         assert count_in([index, index], queries, sizes=SMALL_BLOCKS).tolist() == (2 * expected).tolist()
-    assert work.was_cut_up(SMALL_BLOCKS.rows_of_several)
+    assert work.was_cut_up(SMALL_BLOCKS.distances_at_once // 2)
     assert count_distances([], queries).tolist() == np.zeros((2, 65)).tolist()
 
 
@@ -145,10 +159,15 @@ def test_only_selected_keys_are_counted_and_found():
         np.arange(len(keys)) if mask is None else np.flatnonzero(mask) for keys, mask in zip(arrays, masks, strict=True)
     ]
     for k in (1, 50, 2000):
-        for keys, positions, found in zip(arrays, kept, lowest(arrays, [group], k, masks, SMALL_BLOCKS), strict=True):
-            ordered = sorted((cost(keys[at].tobytes(), [group]), at) for at in positions.tolist())[:k]
-            assert found.costs.tolist() == [one for one, _ in ordered]
-            assert found.positions.tolist() == [at for _, at in ordered]
+        by_array = [
+            sorted((cost(keys[at].tobytes(), [group]), at) for at in positions.tolist())[:k]
+            for keys, positions in zip(arrays, kept, strict=True)
+        ]
+        kth = sorted(one for ordered in by_array for one, _ in ordered)[:k][-1]
+        for ordered, found in zip(by_array, lowest(arrays, [group], k, masks, SMALL_BLOCKS), strict=True):
+            pairs = list(zip(found.costs.tolist(), found.positions.tolist(), strict=True))
+            assert pairs == ordered[: len(pairs)]
+            assert len(pairs) >= sum(one <= kth for one, _ in ordered)
     assert count_distances(arrays, group.queries, masks, SMALL_BLOCKS).sum(axis=1).tolist() == [sum(map(len, kept))] * 2
 
 
@@ -175,7 +194,8 @@ def test_removed_and_unselected_items_of_an_index_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("rules", [["min"], ["sum", "max"]], ids="-".join)
-def test_costs_between_edges_are_counted_and_their_range_is_known(work, rules):
+def test_costs_between_edges_are_counted_and_their_range_is_known(monkeypatch, work, rules):
+    work.watch_blocks(monkeypatch, costs, "distances_to", 0)
     arrays = [random_keys(count, 64, seed=count, distinct=25) for count in (1500, 3, 0, 700)]
     masks = [np.random.default_rng(3).random(1500) < 0.3, None, np.zeros(0, np.bool_), np.arange(700) == 650]
     groups = [make_group([arrays[0][0].tobytes(), bytes(8)], rule, number, 40) for number, rule in enumerate(rules)]
@@ -191,7 +211,7 @@ def test_costs_between_edges_are_counted_and_their_range_is_known(work, rules):
         assert counts.tolist() == [
             sum(low <= one < high for one in every) for low, high in itertools.pairwise(edges.tolist())
         ]
-    assert work.was_cut_up(SMALL_BLOCKS.rows_of_several)
+    assert work.was_cut_up(SMALL_BLOCKS.distances_at_once // (2 * len(rules)))
     assert cost_range(arrays, groups, [np.zeros(len(keys), np.bool_) for keys in arrays]) is None
 
 
@@ -202,3 +222,24 @@ def test_combining_nothing_finds_nothing(tmp_path):
     with Index(tmp_path / "empty") as index:
         assert search_combined([index, index], [group], 5) == []
         assert count_in([index], group.queries).sum() == 0
+
+
+@pytest.mark.parametrize("rule", ["min", "max", "sum"])
+@pytest.mark.parametrize("rising", [(True, True), (True, False), (False, False)])
+def test_every_key_of_a_cost_is_within_the_limits_of_that_cost(rising, rule):
+    keys = random_keys(300, 16, seed=1)
+    groups = [
+        make_group(random_keys(2, 16, seed=number + 2), kind, number, 30, rise)
+        for number, (rise, kind) in enumerate(zip(rising, (rule, "sum"), strict=True))
+    ]
+    terms = [group.terms() for group in groups]
+    limits = CostLimits([term for some, _ in terms for term in some], sum(rest for _, rest in terms))
+    near = distances_to(keys, limits.queries)
+    costs = np.array([cost(key.tobytes(), groups) for key in keys])
+    for bound in np.unique(costs).tolist():
+        if len(limits.queries):
+            found = (near <= limits.of(bound)[:, None]).any(axis=0)
+            assert found[costs <= bound].all()
+    assert (len(limits.queries) > 0) == (rising[1] or (rising[0] and rule != "max"))
+    if all(rising):
+        assert not (near <= limits.of(int(costs.min()))[:, None]).any(axis=0).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import random
 import subprocess
 import sys
@@ -11,11 +12,12 @@ import threading
 import tracemalloc
 from dataclasses import replace
 
+import faiss
 import numpy as np
 import pytest
 
 from clipdex_indexes import Index, MemoryIndex, search, searching
-from clipdex_indexes.kernels import distances, hamming, ranges
+from clipdex_indexes.kernels import distances, hamming, matching, ranges
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Rows
 from clipdex_indexes.kernels.threads import available_threads, run_all, stream
 from helpers_index import POPCOUNT, SMALL_SIZES, Work, ask, oracle, random_pairs, row, split, write_index
@@ -26,8 +28,15 @@ def work(monkeypatch):
     seen = Work()
     for module in (hamming, ranges):
         seen.watch_chunks(monkeypatch, module)
-    seen.watch_blocks(monkeypatch, distances.BlockMatcher, "within", 1)
+    for matcher in (matching.RangeMatcher, matching.AllMatcher):
+        seen.watch_blocks(monkeypatch, matcher, "within", 1)
     return seen
+
+
+@pytest.fixture(params=[None, "range", "all"], ids=["fastest kernel", "kernel range", "kernel all"])
+def small_sizes(request):
+    """Small blocks, for each kernel."""
+    return replace(SMALL_SIZES, kernel=request.param)
 
 
 def reference(arrays, queries, k, masks=None):
@@ -160,7 +169,7 @@ def test_many_keys_are_searched_in_chunks_by_several_threads(work):
     queries = random_keys(2, 64, seed=2)
     assert nearest([keys], queries, 50) == reference([keys], queries, 50)
     assert work.chunks >= 4
-    assert work.was_cut_up(DEFAULT_SIZES.rows_of_several)
+    assert work.was_cut_up(DEFAULT_SIZES.distances_at_once // 2)
 
 
 @pytest.mark.parametrize("here", [False, True])
@@ -223,12 +232,14 @@ def test_only_keys_that_a_mask_selects_are_found_and_few_are_gathered(share):
     for k in (1, 50, 7000):
         assert nearest(arrays, queries, k, masks) == reference(arrays, queries, k, masks)
     rows = Rows(arrays, masks)
-    blocks = [block for chunk in rows.chunks(DEFAULT_SIZES) for block in rows.blocks(chunk, len(queries), 1 << 14)]
+    blocks = [
+        block for chunk in rows.chunks(DEFAULT_SIZES) for block in rows.blocks(chunk, len(queries), lambda: 1 << 14)
+    ]
     selected = int(masks[0].sum())
     read = 0 if not selected else selected if share < 0.1 else 150_000
-    assert sum(len(block.keys) for block in blocks) == read + 3
-    assert all(len(block.keys) <= 1 << 14 for block in blocks)
-    counted = [np.arange(len(block.keys)) if block.mask is None else np.flatnonzero(block.mask) for block in blocks]
+    assert sum(block.size for block in blocks) == read + 3
+    assert all(sum(map(len, block.pieces)) == block.size <= 1 << 14 for block in blocks)
+    counted = [np.arange(block.size) if block.mask is None else np.flatnonzero(block.mask) for block in blocks]
     found = [
         block.rows + at if isinstance(block.rows, int) else block.rows[at]
         for block, at in zip(blocks, counted, strict=True)
@@ -238,22 +249,23 @@ def test_only_keys_that_a_mask_selects_are_found_and_few_are_gathered(share):
 
 @pytest.mark.parametrize("distinct", [0, 1, 2, 3])
 @pytest.mark.parametrize("bits", [8, 72, 512])
-def test_chunks_and_threads_do_not_change_the_answer(work, bits, distinct):
+def test_chunks_threads_and_kernels_do_not_change_the_answer(work, small_sizes, bits, distinct):
     arrays = [random_keys(count, bits, seed=count, distinct=distinct) for count in (3000, 1, 513, 0, 700)]
     queries = np.concatenate([random_keys(2, bits, seed=3), arrays[0][:1]])
     for k in (1, 50, 400, 2999, 5000):
-        assert nearest(arrays, queries, k, sizes=SMALL_SIZES) == reference(arrays, queries, k)
-    assert work.was_cut_up(SMALL_SIZES.rows_of_one_query)
+        assert nearest(arrays, queries, k, sizes=small_sizes) == reference(arrays, queries, k)
+        assert nearest(arrays, queries[1:2], k, sizes=small_sizes) == reference(arrays, queries[1:2], k)
+    assert work.was_cut_up(small_sizes.distances_at_once)
 
 
 @pytest.mark.parametrize("distinct", [0, 1, 3])
-def test_candidates_of_several_arrays_hold_the_nearest_and_few_others(distinct):
+def test_candidates_of_several_arrays_hold_the_nearest_and_few_others(small_sizes, distinct):
     arrays = [random_keys(count, 64, seed=count, distinct=distinct) for count in (900, 1, 0, 313, 700)]
     masks = [np.arange(900) % 3 > 0, None, None, np.arange(313) % 40 == 0, np.zeros(700, bool)]
     queries = random_keys(5, 64, seed=3)
     for k in (1, 20, 200, 5000):
         for found, by_array in zip(
-            hamming.candidates(arrays, queries, k, masks, SMALL_SIZES),
+            hamming.candidates(arrays, queries, k, masks, small_sizes),
             reference(arrays, queries, k, masks),
             strict=True,
         ):
@@ -278,7 +290,7 @@ def test_large_index_on_disk_equals_brute_force_through_every_layer(tmp_path, wo
     with Index(tmp_path / "i") as index:
         for k in (1, 60, 1500):
             assert ask([index], queries, k, sizes=SMALL_SIZES) == [oracle([pairs], query, k) for query in queries]
-    assert work.was_cut_up(SMALL_SIZES.rows_of_one_query)
+    assert work.was_cut_up(SMALL_SIZES.rows_at_once)
 
 
 def test_searches_from_many_threads_at_once_agree(tmp_path):
@@ -320,11 +332,13 @@ def test_ties_of_many_arrays_are_not_sorted_again_for_each_of_them():
 @pytest.mark.parametrize("distinct", [0, 1, 3])
 @pytest.mark.parametrize("bits", [8, 64, 72])
 @pytest.mark.parametrize("most_found", [1, 100, 500, 1 << 22])
-def test_all_keys_within_a_distance_come_query_by_query_however_many_may_be_held(bits, distinct, most_found):
+def test_all_keys_within_a_distance_come_query_by_query_however_many_may_be_held(
+    small_sizes, bits, distinct, most_found
+):
     arrays = [random_keys(count, bits, seed=count, distinct=distinct) for count in (900, 1, 0, 313, 700)]
     masks = [np.arange(900) % 3 > 0, None, None, np.arange(313) % 40 == 0, np.zeros(700, bool)]
     queries = random_keys(7, bits, seed=3)
-    sizes = replace(SMALL_SIZES, most_found=most_found, queries_at_once=5)
+    sizes = replace(small_sizes, most_found=most_found, queries_at_once=5)
     for distance in (0, bits // 3, bits // 2, bits, 5000):
         for masked in (masks, None):
             answers = list(ranges.within(arrays, queries, distance, masked, sizes))
@@ -342,7 +356,7 @@ def test_all_keys_within_a_distance_come_query_by_query_however_many_may_be_held
 
 # Each query finds every key, so that queries are searched one by one, in blocks that several queries do not have.
 LARGE_BLOCKS_OF_ONE_QUERY = replace(
-    SMALL_SIZES, smallest_chunk=5000, rows_of_one_query=5000, rows_of_several=4, queries_at_once=31, most_found=1000
+    SMALL_SIZES, smallest_chunk=5000, rows_at_once=5000, distances_at_once=8, queries_at_once=31, most_found=1000
 )
 
 
@@ -380,7 +394,7 @@ def test_a_first_block_is_no_larger_than_the_others(bits):
 def test_what_several_queries_find_is_held_only_as_far_as_it_is_bounded(most_found):
     """Every key is within the distance of every query: only a single query may hold more than the bound."""
     keys = random_keys(2000, 64, seed=1)
-    sizes = replace(DEFAULT_SIZES, most_found=most_found, rows_of_several=100, one_thread_below=1 << 30)
+    sizes = replace(DEFAULT_SIZES, most_found=most_found, distances_at_once=6400, one_thread_below=1 << 30)
     answers = ranges.within([keys], random_keys(64, 64, seed=2), 64, sizes=sizes)
     tracemalloc.start()
     try:
@@ -393,29 +407,58 @@ def test_what_several_queries_find_is_held_only_as_far_as_it_is_bounded(most_fou
     assert most < bytes_of_one_key * (2000 + most_found) + (1 << 20), most
 
 
+@pytest.mark.parametrize("kernel", ["range", "all"])
+@pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("size", [8, 16, 24, 32, 64, 5])
-def test_a_matcher_fills_its_memory_and_no_more(size):
-    queries, keys = random_keys(3, 8 * size, seed=1), random_keys(7, 8 * size, seed=2)
-    matcher = distances.BlockMatcher(len(queries) * len(keys))
+def test_every_kernel_finds_the_keys_within_the_limit_of_each_query(size, count, kernel):
+    queries, keys = random_keys(count, 8 * size, seed=1), random_keys(7, 8 * size, seed=2)
+    matcher = matching.matcher_for(queries, kernel, len(keys))
     rows = reference([keys], queries, len(keys))
-    for limits in ([8 * size] * 3, [-1, 8 * size, 4 * size], [-1] * 3):
-        which, at, found = matcher.within(keys, queries, limits)
+    for limits in ([8 * size] * 3, [-1, 8 * size, 4 * size], [4 * size, 0, -1], [-1] * 3):
+        which, at, found = matcher.within([keys[:2], keys[2:2], keys[2:]], np.array(limits[:count], np.int32))
         expected = sorted(
             (query, row, distance)
             for query, [(far, order)] in enumerate(rows)
             for distance, row in zip(far, order, strict=True)
             if distance <= limits[query]
         )
-        assert list(zip(which.tolist(), at.tolist(), found.tolist(), strict=True)) == expected
+        triples = list(zip(which.tolist(), at.tolist(), found.tolist(), strict=True))
+        assert sorted(triples) == expected
+        for query in range(count):
+            assert [one for one in triples if one[0] == query] == [one for one in expected if one[0] == query]
 
 
-@pytest.mark.parametrize("size", [8, 24, 64])
-def test_a_matcher_refuses_a_block_that_does_not_fit_its_memory(size):
-    queries, keys = random_keys(3, 8 * size, seed=1), random_keys(7, 8 * size, seed=2)
-    matcher = distances.BlockMatcher(len(queries) * len(keys) - 1)
-    with pytest.raises(ValueError, match=r"3 queries and 7 keys.* 20"):
-        matcher.within(keys, queries, [8 * size] * 3)
-    assert len(matcher.within(keys[:6], queries, [8 * size] * 3)[0]) == 18
+@pytest.mark.parametrize("size", [8, 24, 64, 5])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_matcher_refuses_a_block_that_does_not_fit_its_memory(size, count):
+    queries, keys = random_keys(count, 8 * size, seed=1), random_keys(7, 8 * size, seed=2)
+    matcher = matching.matcher_for(queries, "all", 6)
+    with pytest.raises(ValueError, match=r"7 keys.* 6"):
+        matcher.within([keys[:3], keys[3:]], np.full(count, 8 * size, np.int32))
+    assert len(matcher.within([keys[:6]], np.full(count, 8 * size, np.int32))[0]) == 6 * count
+
+
+@pytest.mark.skipif(" DD " not in f" {faiss.get_compile_options()} ", reason="this FAISS has one set of kernels")
+@pytest.mark.parametrize("level", ["NONE", "AVX2"])
+def test_kernels_find_the_same_on_other_processors(level):
+    """FAISS chooses its kernels by processor, once in a process: this one runs the tests of kernels in another."""
+    if "AVX2" not in faiss.get_compile_options():
+        pytest.skip("this processor has no AVX2")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "kernel and not processors",
+        __file__,
+    ]
+    environment = {**os.environ, "FAISS_SIMD_LEVEL": level}
+    done = subprocess.run(command, env=environment, timeout=300, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
 
 
 FORKED = """

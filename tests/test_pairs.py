@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clipdex_indexes.kernels import pairs
 from clipdex_indexes.kernels.pairs import PairSizes, Plan, make_plan, near_pairs, words_of
 from helpers_index import DETERMINISTIC, POPCOUNT
 
@@ -183,3 +184,10 @@ def test_bad_input_is_refused():
         next(near_pairs([random_keys(2, 8), random_keys(2, 16)], 1))
     with pytest.raises(ValueError, match="not of one length"):
         next(near_pairs([random_keys(2)], 1, live=[np.ones(3, bool)]))
+
+
+def test_equal_keys_are_brought_together_where_different_ones_are_mixed_to_one_number():
+    multiplier = int(pairs._MULTIPLIER)
+    words = np.array([[0, multiplier], [1, 0], [0, multiplier], [1, 0], [2, 5]], np.uint64)
+    keys = np.repeat(words, 3, axis=0).view(np.uint8)
+    assert given_by([keys], 0) == oracle(keys, 0)

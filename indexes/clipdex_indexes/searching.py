@@ -126,12 +126,18 @@ def _in_item_order(
     # Without a call into Python for each of ten thousand neighbours.
     locations = map(_new_location, zip(segments.tolist(), near.positions.tolist(), strict=True))
     neighbours = list(map(_new_found, zip(near.distances.tolist(), numbers.tolist(), locations, strict=True)))
-    for begin, end in _mixed_ties(near.distances, segments, numbers):
-        if begin >= k:
-            break
-        tables = [segment.table for segment in indexes[neighbours[begin].index].segments]
+    runs = [run for run in _mixed_ties(near.distances, segments, numbers) if run[0] < k]
+    tied: dict[tuple[int, int], list[int]] = {}
+    for begin, end in runs:
+        for one in neighbours[begin:end]:
+            tied.setdefault((one.index, one.location.segment), []).append(one.location.position)
+    names = {
+        (number, segment): indexes[number].segments[segment].table.names_at(positions)
+        for (number, segment), positions in tied.items()
+    }
+    for begin, end in runs:
         neighbours[begin:end] = sorted(
-            neighbours[begin:end], key=lambda tied: tables[tied.location.segment].names(tied.location.position)
+            neighbours[begin:end], key=lambda one: names[one.index, one.location.segment][one.location.position]
         )
     return neighbours[:k]
 

@@ -1,8 +1,11 @@
 """The exact k lowest keys by a cost that is made of their distances to several queries, over every key.
 
-The k nearest of each query alone do not show which keys are good for all queries, or far from some. So every distance
-is computed, a block of keys at a time. A distance is a whole number of bits, so its cost is looked up in a table of the
-query. Costs are int64, so that sums are exact and the answer is the same whatever the blocks and threads.
+The k nearest of each query alone do not show which keys are good for all queries, or far from some. So every key is
+compared with the queries. A distance is a whole number of bits, so its cost is looked up in a table of the query. Costs
+are int64, so that sums are exact and the answer is the same whatever the blocks and threads.
+
+Few keys need a cost. The k-th lowest cost of a sample, and then of what was found, is an upper bound that the threads
+share. ``kernels.cost_limits`` turns it into distances: a key that is farther from every query costs more.
 """
 
 from __future__ import annotations
@@ -13,10 +16,15 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from clipdex_indexes.arrays import Bools, Ints, Keys, Masks
+from clipdex_indexes.arrays import Bools, Ints, Keys, Masks, take_rows
+from clipdex_indexes.kernels.cost_limits import CostLimits, Term
 from clipdex_indexes.kernels.distances import distances_to
+from clipdex_indexes.kernels.matching import AllMatcher
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Piece, Rows, ScanSizes
 from clipdex_indexes.kernels.threads import run_all
+
+# A sample for so many times k gives a bound that few keys reach: a cost takes longer than a distance.
+_SAMPLED = 64
 
 Joining = Literal["min", "max", "sum"]
 T = TypeVar("T")
@@ -45,6 +53,14 @@ class Group:
         rule = {"min": np.minimum, "max": np.maximum, "sum": np.add}[self.rule]
         combined: Ints = rule.reduce(costs, axis=0)
         return combined
+
+    def terms(self) -> tuple[list[Term], int]:
+        """Return what the cost of a key is the sum of, and the least that is added: of the greatest cost, no more."""
+        if self.rule == "sum":
+            return [Term(self.queries[at : at + 1], self.costs[at : at + 1]) for at in range(len(self.queries))], 0
+        if self.rule == "min":
+            return [Term(self.queries, self.costs)], 0
+        return [], int(self.costs.min(axis=1).max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +101,8 @@ def count_distances(
 
     def run(keys: Keys, mask: Bools | None, _first: int) -> Ints:
         counts = np.zeros((len(queries), bits + 1), np.int64)
-        for _, block in _blocks(keys, mask, sizes.rows_of_several):
-            for number, distances in enumerate(distances_to(block, queries)):
+        for _, block in _blocks(keys, mask, sizes.block_rows(len(queries))):
+            for number, distances in enumerate(distances_to(queries, block).T):
                 counts[number] += np.bincount(distances, minlength=bits + 1)
         return counts
 
@@ -121,7 +137,7 @@ def count_costs(
 
     def run(keys: Keys, mask: Bools | None, _first: int) -> Ints:
         counts = np.zeros(len(edges) + 1, np.int64)
-        for _, block in _blocks(keys, mask, sizes.rows_of_several):
+        for _, block in _blocks(keys, mask, sizes.block_rows(_queries_in(groups))):
             places = np.searchsorted(edges, _costs(block, groups), side="right")
             counts += np.bincount(places, minlength=len(counts))
         return counts
@@ -141,7 +157,7 @@ def cost_range(
     """
 
     def run(keys: Keys, mask: Bools | None, _first: int) -> list[int]:
-        costs = (_costs(block, groups) for _, block in _blocks(keys, mask, sizes.rows_of_several))
+        costs = (_costs(block, groups) for _, block in _blocks(keys, mask, sizes.block_rows(_queries_in(groups))))
         return [end for block in costs for end in (int(block.min()), int(block.max()))]
 
     parts = _over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run)
@@ -156,7 +172,10 @@ def lowest(
     masks: Masks | None = None,
     sizes: ScanSizes = DEFAULT_SIZES,
 ) -> list[Lowest]:
-    """Find the k keys of each array whose costs, summed over the groups, are lowest.
+    """Find a small superset of the k keys of all arrays whose costs, summed over the groups, are lowest.
+
+    The caller chooses between equal costs of different arrays. So the superset holds of each array those of its k
+    lowest keys that can be among the k lowest of all.
 
     Parameters
     ----------
@@ -170,24 +189,56 @@ def lowest(
     Returns
     -------
     list of Lowest
-        ``[array]``. Equal costs are in order of position, also at the k-th place.
+        ``[array]``. Equal costs are in order of position, also at the k-th place of an array.
     """
-
-    def run(keys: Keys, mask: Bools | None, first: int) -> Lowest:
-        best = _joined([], k)
-        for positions, block in _blocks(keys, mask, sizes.rows_of_several):
-            costs = _costs(block, groups)
-            if len(best.costs) == k:  # an equal cost that comes later loses
-                better = costs < best.costs[-1]
-                costs, positions = costs[better], positions[better]
-            if len(costs):
-                best = _joined([best, Lowest(costs, positions + first)], k)
-        return best
-
+    rows = Rows(arrays, masks)
+    scan = _Scan(groups, k, sizes)
+    scan.start(rows.sample(_SAMPLED * k, sizes))
     by_array: list[list[Lowest]] = [[] for _ in arrays]
-    for number, part in _over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run):
+    for number, part in _over_pieces(rows, _queries_in(groups), sizes, scan.lowest_in):
         by_array[number].append(part)
     return [_joined(parts, k) for parts in by_array]
+
+
+class _Scan:
+    """One search for the k lowest costs, and the bound on the k-th that its threads lower together."""
+
+    def __init__(self, groups: Sequence[Group], k: int, sizes: ScanSizes) -> None:
+        self._groups = groups
+        self._k = k
+        self._bound: int | None = None
+        terms = [group.terms() for group in groups]
+        self._limits = CostLimits([term for some, _ in terms for term in some], sum(rest for _, rest in terms))
+        self._most_rows = sizes.block_rows(_queries_in(groups))
+
+    def start(self, sample: Keys) -> None:
+        """Begin with the k-th lowest cost of a sample."""
+        if len(sample) >= self._k:
+            self._lower(np.partition(_costs(sample, self._groups), self._k - 1)[self._k - 1])
+
+    def lowest_in(self, keys: Keys, mask: Bools | None, first: int) -> Lowest:
+        """Return the lowest of the keys that count, with positions from ``first`` on."""
+        best = _joined([], self._k)
+        matcher = AllMatcher(self._limits.queries, min(self._most_rows, len(keys)))
+        for positions, block in _blocks(keys, mask, self._most_rows):
+            bound = self._bound
+            if bound is not None and len(self._limits.queries):
+                _, near, _ = matcher.within([block], self._limits.of(bound))
+                at = near[np.diff(near, prepend=-1) > 0]  # the keys ascend, and are there once for each query
+                positions, block = positions[at], take_rows(block, at)
+            costs = _costs(block, self._groups)
+            low = np.ones(len(costs), np.bool_) if bound is None else costs <= bound
+            if len(best.costs) == self._k:  # an equal cost that comes later loses
+                low &= costs < best.costs[-1]
+            if low.any():
+                best = _joined([best, Lowest(costs[low], positions[low] + first)], self._k)
+                if len(best.costs) == self._k:
+                    self._lower(best.costs[-1])
+        return best
+
+    def _lower(self, cost: np.int64) -> None:
+        # Threads may undo each other's changes here. The bound is then higher than it could be, and still true.
+        self._bound = int(cost) if self._bound is None else min(self._bound, int(cost))
 
 
 def _queries_in(groups: Sequence[Group]) -> int:
@@ -238,5 +289,5 @@ def _over_pieces(
         mask = rows.masks[number]
         return None if mask is None else mask[start:end]
 
-    few = len(rows) * queries < sizes.one_thread_below
-    return [result for results in run_all(run_pieces, rows.chunks(sizes), here=few) for result in results]
+    here = sizes.is_small(queries, len(rows))
+    return [result for results in run_all(run_pieces, rows.chunks(sizes), here=here) for result in results]

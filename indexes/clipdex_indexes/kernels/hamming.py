@@ -1,12 +1,12 @@
 """The exact k nearest keys by Hamming distance, in order of position among equal distances.
 
 FAISS runs a single query on one thread, and promises no order among equal distances, which the k-th place nearly always
-has. So FAISS only finds the keys of a block that are within a bound (``match_hamming_thres``), and NumPy keeps the
+has. So FAISS only helps to find the keys of a block that are within a bound (``kernels.matching``), and NumPy keeps the
 nearest of them:
 
 - A sample of the keys, taken in even steps, gives the first upper bound on the distance of the k-th nearest.
-- The rows of all arrays are dealt out to a pool of threads in chunks. The threads share the bound, and lower it as they
-  find nearer keys.
+- The rows of all arrays are dealt out to a pool of threads in chunks. The threads share the bound. They count at which
+  distances they found keys, and lower it together.
 - Rows are read in order of position, so that of equal distances the first win.
 - Rows that a mask leaves out are dropped before they count among the k or lower the bound. Where a mask selects few
   rows, only those are gathered and compared.
@@ -17,15 +17,19 @@ chunks and the threads.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 import numpy as np
 
 from clipdex_indexes.arrays import Bools, Int32s, Keys, Masks
-from clipdex_indexes.kernels.distances import BlockMatcher, Matchers, distances_to
+from clipdex_indexes.kernels.distances import distances_to
+from clipdex_indexes.kernels.matching import matcher_for
 from clipdex_indexes.kernels.neighbours import Near, Neighbours
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Piece, Rows, ScanSizes
 from clipdex_indexes.kernels.threads import run_all
+
+_SAMPLED_DISTANCES_AT_ONCE = 1 << 20
 
 
 def nearest(
@@ -79,19 +83,53 @@ def candidates(
     rows = Rows(arrays, masks)
     scan = _Scan(rows, k, 8 * queries.shape[1], sizes)
     blocks = sizes.query_blocks(queries)
-    bounds = [scan.first_bounds(block) for block in blocks]
-    matchers = Matchers(sizes.most_compared(map(len, blocks), len(rows)))
+    bounds = [scan.first_bounds(block) for block in blocks]  # shared by the threads
 
     def run(chunk: list[Piece]) -> list[list[Near]]:
-        with matchers.borrowed() as matcher:
-            return [scan.near_in(chunk, block, bound, matcher) for block, bound in zip(blocks, bounds, strict=True)]
+        return [scan.near_in(chunk, block, bound) for block, bound in zip(blocks, bounds, strict=True)]
 
-    parts = run_all(run, rows.chunks(sizes), here=len(rows) * len(queries) < sizes.one_thread_below)
+    parts = run_all(run, rows.chunks(sizes), here=sizes.is_small(len(queries), len(rows)))
     answer: list[Neighbours] = []
     for number, block in enumerate(blocks):
         near, _ = scan.best([near for part in parts for near in part[number]], len(block))
         answer += near.by_query(len(block), rows)
     return answer
+
+
+class _Bounds:
+    """Upper bounds on the k-th distance of each query, which threads lower together as they find keys.
+
+    Attributes
+    ----------
+    distances
+        The bounds, int32 ``[q]``; a bound of ``bits + 1``, which no distance reaches, means that nothing is known.
+    rows
+        How many rows were looked at, roughly: threads may undo each other's additions.
+    """
+
+    def __init__(self, queries: int, k: int, bits: int) -> None:
+        self.distances: Int32s = np.full(queries, bits + 1, np.int32)
+        self.rows = 0
+        self._k = k
+        self._counts = np.zeros((queries, bits + 1), np.int64)
+        self._lock = threading.Lock()
+
+    def start(self, distances: Int32s, rows: int) -> None:
+        """Begin with the k-th distances of a sample of so many rows."""
+        self.distances, self.rows = distances, rows
+
+    def count(self, parts: Sequence[Near]) -> None:
+        """Count keys, each of which is counted once; where k are within a distance, the k-th is."""
+        shape = self._counts.shape
+        numbers = np.concatenate([part.queries * shape[1] + part.distances for part in parts])
+        counts = np.bincount(numbers, minlength=self._counts.size).reshape(shape)
+        with self._lock:
+            self._counts += counts
+            are_enough = self._counts.cumsum(axis=1) >= self._k
+            known = np.flatnonzero(are_enough[:, -1])
+            lower = self.distances.copy()
+            lower[known] = np.minimum(lower[known], are_enough[known].argmax(axis=1))
+            self.distances = lower
 
 
 class _Scan:
@@ -103,57 +141,46 @@ class _Scan:
         self._bits = bits
         self._sizes = sizes
 
-    def first_bounds(self, queries: Keys) -> Int32s:
-        """Return an upper bound on the k-th distance of each query, int32 ``[q]``, from a sample of the rows.
-
-        A bound of ``bits + 1``, which no distance reaches, means that the sample shows none.
-        """
-        nothing = np.full(len(queries), self._bits + 1, np.int32)
-        sizes = self._sizes
-        wanted = max(sizes.sampled_rows, sizes.sampled_for_each_of_k * self._k)
-        if len(self._rows) < sizes.sampled_share * wanted:
-            return nothing
-        step, size = len(self._rows) // sizes.sampled_runs, -(-wanted // sizes.sampled_runs)
-        taken = []
-        for row in range(0, step * sizes.sampled_runs, step):
-            number = int(self._rows.arrays_of(np.array([row]))[0])
-            start = row - int(self._rows.starts[number])
-            mask = self._rows.masks[number]
-            keys = self._rows.arrays[number][start : start + size]
-            taken.append(keys if mask is None else keys[mask[start : start + size]])
-        sample = np.concatenate(taken)
-        if len(sample) < self._k:
-            return nothing
-        distances = distances_to(sample, queries)
-        distances.partition(self._k - 1, axis=1)
-        bounds: Int32s = distances[:, self._k - 1].copy()
+    def first_bounds(self, queries: Keys) -> _Bounds:
+        """Return upper bounds on the k-th distance of each query, from a sample of the rows."""
+        bounds = _Bounds(len(queries), self._k, self._bits)
+        sample = self._rows.sample(self._k, self._sizes)
+        if len(sample) >= self._k:
+            kth: list[int] = []
+            at_once = max(1, _SAMPLED_DISTANCES_AT_ONCE // len(sample))
+            for first in range(0, len(queries), at_once):
+                distances = distances_to(sample, queries[first : first + at_once])
+                # Counting is several times as fast as a partition.
+                kth += [int(np.searchsorted(np.bincount(row).cumsum(), self._k)) for row in distances]
+            bounds.start(np.array(kth, np.int32), len(sample))
         return bounds
 
-    def near_in(self, chunk: list[Piece], queries: Keys, bounds: Int32s, matcher: BlockMatcher) -> list[Near]:
-        """Find a superset of the keys of a chunk that are among the k nearest.
-
-        ``bounds`` has for each query an upper bound on the k-th distance over all chunks; this lowers it.
-        """
+    def near_in(self, chunk: list[Piece], queries: Keys, bounds: _Bounds) -> list[Near]:
+        """Find a superset of the keys of a chunk that are among the k nearest; this lowers the bounds."""
         count = len(queries)
-        most_rows = self._sizes.block_rows(count)
-        # Without a bound, most of the first rows are kept; they give one.
-        first_rows = min(self._sizes.first_rows, most_rows) if int(bounds.max()) > self._bits else most_rows
+        kernel = self._sizes.kernel_for(count, self._rows)
+        most_rows = min(self._sizes.block_rows(count, kernel), sum(piece.end - piece.start for piece in chunk))
+        matcher = matcher_for(queries, kernel, most_rows)
         limit = np.full(count, self._bits + 1, np.int32)
         parts: list[Near] = []
         pending, most = 0, count * (2 * self._k + 64)
-        for block in self._rows.blocks(chunk, count, most_rows, first_rows):
-            near = Near.in_block(matcher, block, queries, np.minimum(bounds, limit).tolist())
+        counted = uncounted = 0
+        for block in self._rows.blocks(chunk, count, lambda: min(most_rows, max(self._sizes.first_rows, bounds.rows))):
+            near = Near.in_block(matcher, block, np.minimum(bounds.distances, limit))
+            bounds.rows += block.size
             if not len(near):
                 continue
             parts.append(near)
             pending += len(near)
+            uncounted += len(near)
+            if pending > most or uncounted > count * self._k:
+                bounds.count(parts[counted:])
+                counted, uncounted = len(parts), 0
             if pending > most:
                 best, kth = self.best(parts, count)
-                parts, pending = [best], len(best)
+                parts, pending, counted = [best], len(best), 1
                 # Of several arrays more than k may stay, when many tie: sort again when there are twice as many.
                 most = max(most, 2 * pending)
-                # Threads may undo each other's changes here. A bound is then higher than it could be, and still true.
-                np.minimum(bounds, kth, out=bounds)
                 # Later keys of the same array that are as far as the k-th lose against the earlier ones.
                 limit = kth - 1 if len(self._rows.arrays) == 1 else kth
         return parts

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.arrays import Bools, Int32s, Ints, Keys
-from clipdex_indexes.kernels.distances import BlockMatcher
+from clipdex_indexes.arrays import Bools, Int32s, Ints
+from clipdex_indexes.kernels.matching import BlockMatcher
 from clipdex_indexes.kernels.rows import Block, Rows
 
 
@@ -45,9 +45,9 @@ class Near:
     rows: Ints
 
     @classmethod
-    def in_block(cls, matcher: BlockMatcher, block: Block, queries: Keys, limits: Sequence[int]) -> Near:
-        """Find the keys of a block that count and are within the limit of each query."""
-        which, at, distances = matcher.within(block.keys, queries, limits)
+    def in_block(cls, matcher: BlockMatcher, block: Block, limits: Int32s) -> Near:
+        """Find the keys of a block that count and are within the limit of each query, int32 ``[q]``."""
+        which, at, distances = matcher.within(block.pieces, limits)
         if block.mask is not None and len(which):
             counts = block.mask[at]
             which, at, distances = which[counts], at[counts], distances[counts]

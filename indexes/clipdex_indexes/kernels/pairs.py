@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from clipdex_indexes.arrays import Ints, Keys, Masks
+from clipdex_indexes.arrays import Ints, Keys, Masks, take_rows
 from clipdex_indexes.kernels.distances import distances_to
 from clipdex_indexes.kernels.threads import stream
 
@@ -38,9 +38,12 @@ Progress = Callable[[float], None]
 _LARGEST_RADIUS = 3
 _MOST_PART_BITS = 24
 _PART_PROBES = 4
+_KEYS_AT_ONCE = 1 << 13
+# Odd, as random as the digits of the golden ratio.
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # Nanoseconds, roughly: a candidate from two runs, a key in one step over all runs, a key sorted by a part, a pair in a
 # matrix. Only their ratios matter.
-_CANDIDATE, _VISIT, _SORT, _CELL = 70.0, 100.0, 800.0, 3.0
+_CANDIDATE, _VISIT, _SORT, _CELL = 70.0, 100.0, 150.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +198,24 @@ def words_of(arrays: Sequence[Keys], live: Masks | None = None) -> Words:
 
 def _runs_of_equal(words: Words, size: int) -> tuple[Ints, Ints]:
     """Return an order that brings equal keys together, each run by position, and where its runs start."""
-    order = np.lexsort(words.T)
+    mixed = np.zeros(len(words), np.uint64)
+    for column in range(words.shape[1]):
+        mixed = mixed * _MULTIPLIER + words[:, column]
+    order = np.argsort(mixed, kind="stable")
+    starts = _starts_of_runs(words, order, size)
+    if len(starts) != 1 + np.count_nonzero(np.diff(mixed[order])):
+        # Different keys were mixed to one number, so that they may lie between equal ones.
+        order = np.lexsort(words.T)
+        starts = _starts_of_runs(words, order, size)
+    return order, starts
+
+
+def _starts_of_runs(words: Words, order: Ints, size: int) -> Ints:
     new = np.ones(len(words), bool)
     for start in range(0, len(words) - 1, size):
         block = words[order[start : start + size + 1]]
         new[start + 1 : start + len(block)] = (block[1:] != block[:-1]).any(axis=1)
-    return order, np.flatnonzero(new)
+    return np.flatnonzero(new)
 
 
 def _equal_pairs(positions: Ints, starts: Ints, size: int) -> Iterator[Pairs]:
@@ -257,10 +272,18 @@ def _part(words: Words, parts: int, width: int, part: int) -> Ints:
     embedding and depend on each other.
     """
     values = np.zeros(len(words), np.int64)
-    for number in range(width):
-        bit = part + number * parts
-        column = words[:, bit // 64]
-        values |= ((column >> np.uint64(bit % 64)) & np.uint64(1)).astype(np.int64) << number
+    # So many keys at once that they stay in the cache while their bits are taken.
+    for start in range(0, len(words), _KEYS_AT_ONCE):
+        block, into = words[start : start + _KEYS_AT_ONCE], values[start : start + _KEYS_AT_ONCE]
+        for word in range(block.shape[1]):
+            bits = [number for number in range(width) if (part + number * parts) // 64 == word]
+            if not bits:
+                continue
+            column = np.ascontiguousarray(block[:, word]).view(np.int64)
+            for number in bits:
+                taken = (column >> (part + number * parts) % 64) & 1
+                taken <<= number
+                into |= taken
     return values
 
 
@@ -270,8 +293,10 @@ def _by_parts(words: Words, distance: int, plan: Plan, sizes: PairSizes, report:
         for radius in range(plan.radius + 1)
         for flipped in itertools.combinations(range(plan.part_bits), radius)
     ]
+    # The first quarter of each key rejects nearly all candidates, from little memory.
+    some = np.ascontiguousarray(words[:, : max(1, words.shape[1] // 4)])
     for part in range(plan.parts):
-        join = _Join(words, distance, plan, part, sizes)
+        join = _Join(words, some, distance, plan, part, sizes)
         steps = (
             functools.partial(_numbered, number, step) for number, mask in enumerate(masks) for step in join.steps(mask)
         )
@@ -288,20 +313,25 @@ def _numbered(number: int, step: Callable[[], _NearRows]) -> tuple[int, _NearRow
 class _Join:
     """The keys sorted by one part, and the comparisons of their runs."""
 
-    def __init__(self, words: Words, distance: int, plan: Plan, part: int, sizes: PairSizes) -> None:
+    def __init__(self, words: Words, some: Words, distance: int, plan: Plan, part: int, sizes: PairSizes) -> None:
         self._sizes = sizes
         self._words = words
         self._distance = distance
         self._plan = plan
         self._part = part
         values = _part(words, plan.parts, plan.part_bits, part)
-        # int32 sorts faster, and positions stay as they are within a run.
-        self._order = np.argsort(values.astype(np.int32), kind="stable")
-        self._values = values[self._order]
-        self._offsets = np.zeros((1 << plan.part_bits) + 1, np.int64)
-        np.cumsum(np.bincount(values, minlength=1 << plan.part_bits), out=self._offsets[1:])
-        # The first quarter of each key, in the sorted order: it rejects nearly all candidates, from little memory.
-        self._some = np.ascontiguousarray(words[:, : max(1, words.shape[1] // 4)][self._order])
+        # Numbers sort faster than an order of them. The position is in the lower bits: it orders the keys of a run.
+        place = max(1, len(values) - 1).bit_length()
+        together = np.sort(values << place | np.arange(len(values)))
+        self._order = together & ((1 << place) - 1)
+        self._values = together >> place
+        self._some = take_rows(some, self._order)
+
+    @functools.cached_property
+    def _offsets(self) -> Ints:
+        """Where the run of each value starts, int64 ``[values + 1]``."""
+        counts = np.bincount(self._values, minlength=1 << self._plan.part_bits)
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
     def original(self, near: _NearRows) -> _NearRows:
         """Return pairs of sorted keys by their rows in the words."""
@@ -309,17 +339,19 @@ class _Join:
 
     def steps(self, mask: int) -> Iterator[Callable[[], _NearRows]]:
         """Yield the comparisons of each run with that of its value with the bits of ``mask`` flipped."""
-        values = self._values
-        partner = values ^ mask
-        starts, ends = self._offsets[partner], self._offsets[partner + 1]
+        values, least = self._values, self._sizes.long_run
         if mask:
+            partner = values ^ mask
+            starts, ends = self._offsets[partner], self._offsets[partner + 1]
             lengths = np.where(values < partner, ends - starts, 0)
+            own = self._offsets[values + 1] - self._offsets[values]
+            long = np.flatnonzero((own >= least) & (lengths >= least))
         else:
+            begins = np.flatnonzero(np.diff(values, prepend=-1))
+            sizes = np.diff(begins, append=len(values))
             starts = np.arange(1, len(values) + 1)
-            lengths = ends - starts
-        own = self._offsets[values + 1] - self._offsets[values]
-        least = self._sizes.long_run
-        long = np.flatnonzero((own >= least) & (ends - self._offsets[partner] >= least) & (lengths > 0))
+            lengths = np.repeat(begins + sizes, sizes) - starts
+            long = np.flatnonzero((np.repeat(sizes, sizes) >= least) & (lengths > 0))
         if len(long):
             for value in np.unique(values[long]).tolist():
                 yield from self._matrices(value, value ^ mask)
@@ -335,8 +367,7 @@ class _Join:
             yield functools.partial(self._runs, at[rows], starts[rows], lengths[rows], until[rows], begin, end)
 
     def _matrices(self, value: int, partner: int) -> Iterator[Callable[[], _NearRows]]:
-        left = range(*self._offsets[value : value + 2].tolist())
-        right = range(*self._offsets[partner : partner + 2].tolist())
+        left, right = (range(*np.searchsorted(self._values, [one, one + 1]).tolist()) for one in (value, partner))
         for rows in _tiles(left, self._sizes.tile):
             for columns in _tiles(right, self._sizes.tile):
                 if value != partner or columns.start >= rows.start:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from clipdex_indexes.arrays import Keys, Masks
-from clipdex_indexes.kernels.distances import Matchers
+from clipdex_indexes.kernels.matching import matcher_for
 from clipdex_indexes.kernels.neighbours import Near, Neighbours
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Piece, Rows, ScanSizes
 from clipdex_indexes.kernels.threads import run_all
@@ -38,11 +38,9 @@ def within(
     bits = 8 * queries.shape[1]
     rows, limit = Rows(arrays, masks), min(distance, bits)
     waiting = sizes.query_blocks(queries)[::-1]
-    # A block of queries that is split may end as single queries, which are compared with more rows at once.
-    matchers = Matchers(sizes.most_compared([1, *map(len, waiting)], len(rows)))
     while waiting:
         block = waiting.pop()
-        parts = _found(rows, block, limit, sizes, matchers)
+        parts = _found(rows, block, limit, sizes)
         if parts is None:
             half = len(block) // 2
             waiting += [block[half:], block[:half]]
@@ -50,22 +48,25 @@ def within(
             yield from Near.joined(parts, bits).by_query(len(block), rows)
 
 
-def _found(rows: Rows, queries: Keys, limit: int, sizes: ScanSizes, matchers: Matchers) -> list[Near] | None:
+def _found(rows: Rows, queries: Keys, limit: int, sizes: ScanSizes) -> list[Near] | None:
     """Find the keys within the limit, or return None when several queries find too many."""
     count = len(queries)
+    kernel = sizes.kernel_for(count, rows)
+    limits = np.full(count, limit, np.int32)
     room = _Room(sizes.most_found) if count > 1 else None
 
     def run(chunk: list[Piece]) -> list[Near]:
         parts: list[Near] = []
-        with matchers.borrowed() as matcher:
-            for block in rows.blocks(chunk, count, sizes.block_rows(count)):
-                near = Near.in_block(matcher, block, queries, [limit] * count)
-                if room is not None and not room.take(len(near)):
-                    return []
-                parts.append(near)
+        most_rows = min(sizes.block_rows(count, kernel), sum(piece.end - piece.start for piece in chunk))
+        matcher = matcher_for(queries, kernel, most_rows)
+        for block in rows.blocks(chunk, count, lambda: most_rows):
+            near = Near.in_block(matcher, block, limits)
+            if room is not None and not room.take(len(near)):
+                return []
+            parts.append(near)
         return parts
 
-    chunks = run_all(run, rows.chunks(sizes), here=len(rows) * count < sizes.one_thread_below)
+    chunks = run_all(run, rows.chunks(sizes), here=sizes.is_small(count, len(rows)))
     if room is not None and room.is_overdrawn:
         return None
     return [near for parts in chunks for near in parts]

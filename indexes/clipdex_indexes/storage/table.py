@@ -334,19 +334,19 @@ class TableReader:
         open_ones = np.arange(len(items)) if self.items else np.empty(0, np.int64)
         while len(open_ones):
             middle = (low[open_ones] + high[open_ones]) // 2
-            names = self._names_at(np.unique(middle).tolist())
+            names = self.names_at(np.unique(middle).tolist())
             pairs = zip(open_ones.tolist(), middle.tolist(), strict=True)
             before = np.fromiter((names[at] < items[number] for number, at in pairs), np.bool_, len(open_ones))
             low[open_ones[before]] = middle[before] + 1
             high[open_ones[~before]] = middle[~before]
             open_ones = open_ones[low[open_ones] < high[open_ones]]
-        names = self._names_at(np.unique(low[low < self.items]).tolist())
+        names = self.names_at(np.unique(low[low < self.items]).tolist())
         return np.array(
             [at if names.get(at) == tuple(item) else -1 for at, item in zip(low.tolist(), items, strict=True)], np.int64
         )
 
-    def _names_at(self, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """Return id and subset of the rows at some positions, by position."""
+    def names_at(self, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """Return id and subset of the rows at some positions, each given once, by position."""
         names = {}
         for start in range(0, len(positions), _ROWS_AT_ONCE):
             part = positions[start : start + _ROWS_AT_ONCE]
