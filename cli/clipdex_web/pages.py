@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from clipdex import __version__
-from clipdex.defaults import MERGES
+from clipdex.defaults import MERGES, STRENGTHS
 from clipdex.errors import ClipdexError, QueryError
 from clipdex.search.result import Result
 from clipdex.wording import counted
@@ -63,6 +63,7 @@ class Pages:
             version=__version__,
             counted=counted,
             merges=MERGES,
+            strengths=STRENGTHS,
             most_hits=MOST_HITS,
             ready=READY,
             away=AWAY,
