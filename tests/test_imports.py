@@ -9,7 +9,19 @@ import pytest
 from clipdex import Explorer
 from clipdex.extras import optional
 
-HEAVY = ["openvino", "faiss", "numpy", "PIL", "tokenizers", "rich", "starlette", "uvicorn", "jinja2", "clipdex_web"]
+HEAVY = [
+    "openvino",
+    "faiss",
+    "numpy",
+    "PIL",
+    "tokenizers",
+    "rich",
+    "starlette",
+    "uvicorn",
+    "jinja2",
+    "clipdex_web",
+    "mcp",
+]
 
 
 def imported_by(code: str) -> set[str]:
@@ -46,6 +58,7 @@ def command(*arguments: str) -> str:
         command("formats", "--help"),
         command("view", "--help"),
         command("serve", "--help"),
+        command("mcp", "--help"),
     ],
 )
 def test_help_and_plain_imports_load_nothing_heavy(code):
@@ -115,6 +128,7 @@ def test_every_module_can_be_imported_without_the_packages_of_extras():
     code = """
 import importlib, pkgutil, sys
 extras = ["torch", "transformers", "open_clip", "safetensors", "pyarrow", "datumaro", "nncf", "pandas", "openTSNE"]
+extras.append("mcp")
 sys.modules.update(dict.fromkeys(extras))
 import clipdex, clipdex_cli, clipdex_indexes, clipdex_web
 for package in (clipdex, clipdex_cli, clipdex_indexes, clipdex_web):

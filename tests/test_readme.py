@@ -10,6 +10,7 @@ import pytest
 
 import helpers_pages as pages
 from clipdex_cli.main import run
+from helpers_web import TOKEN
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -74,6 +75,15 @@ def test_python_example_of_readme_runs(built_clone, capsys):
         "animals/german-shepherd.jpg",
         "animals/dogs-at-the-window.jpg",
     ]
+
+
+def test_python_example_of_the_api_prints_what_is_shown(site, clone, capsys):
+    text = (ROOT / "docs" / "how-to" / "view.md").read_text(encoding="utf-8")
+    (example,) = pages.blocks(text, "python")
+    Path("token").write_text(f"{TOKEN}\n", encoding="utf-8")
+    assert '"http://localhost:8000/api/v1/"' in example
+    exec(compile(example.replace("http://localhost:8000/api/v1/", site.api), "view.md", "exec"), {})
+    assert capsys.readouterr().out in pages.blocks(text, "text")
 
 
 def test_python_example_of_the_guide_prints_what_is_shown(built_clone, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import socket
@@ -12,7 +13,7 @@ import pytest
 
 from clipdex_web.kept import KeptFiles, KeptValues
 from clipdex_web.uploads import Uploads
-from clipdex_web.work import Pool
+from clipdex_web.work import Busy, Pool
 from helpers_web import TOKEN, WAIT, served
 
 SEARCH = "/?text=a+dog"
@@ -157,3 +158,29 @@ def test_kept_values_are_made_once_and_the_oldest_go(tmp_path):
     for key in ("a", "b", "a", "c", "a", "b"):
         assert kept.get(key, lambda key=key: made.append(key) or key.upper()) == key.upper()
     assert made == ["a", "b", "c", "b"]
+
+
+def test_a_call_whose_task_is_cancelled_while_it_waits_is_not_made():
+    begun, go, made = threading.Event(), threading.Event(), []
+
+    def held():
+        begun.set()
+        assert go.wait(WAIT)
+
+    async def ask():
+        pool = Pool("one", 1, 1)
+        first = asyncio.create_task(pool.answer(held))
+        assert await asyncio.to_thread(begun.wait, WAIT)
+        second = asyncio.create_task(pool.answer(made.append, "second"))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await pool.answer(made.append, "third")
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        go.set()
+        await first
+        await pool.answer(made.append, "fourth")
+        pool.close()
+
+    asyncio.run(ask())
+    assert made == ["fourth"]

@@ -32,7 +32,7 @@ from clipdex_cli.stopping import INTERRUPTED
             "verify",
             "optimize",
         ),
-        *("project", "export", "import-hash-keys", "serve", "formats", "model", "help"),
+        *("project", "export", "import-hash-keys", "serve", "mcp", "formats", "model", "help"),
     ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -13,13 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from clipdex import __version__
 from clipdex.errors import ImageError, QueryError
 from clipdex.media.decoding import image_format
 from clipdex.media.opening import open_media
 from clipdex.search.listing import ListedItem
 from clipdex.search.queries import DatasetItem, ImageQuery, Query
-from clipdex.search.request import SearchRequest, query_from_dict
+from clipdex.search.request import query_from_dict
 from clipdex_indexes import ItemFilter
 from clipdex_web.checking import check, from_text
 from clipdex_web.openapi import JSON, document
@@ -37,6 +36,7 @@ from clipdex_web.schema import (
 )
 from clipdex_web.site import Site
 from clipdex_web.state import PER_PAGE, ItemName
+from clipdex_web.translating import described_info, described_item, filter_of, request_of
 from clipdex_web.uploads import MOST_BYTES
 
 _MOST_JSON = 2 << 20
@@ -78,15 +78,7 @@ class Api:
         return Response(await self._site.asking.run(request, self._described), media_type=JSON)
 
     def _described(self) -> str:
-        datasets = self._site.collection.explorer.datasets
-        return _json(
-            {
-                "version": __version__,
-                "items": sum(map(len, datasets)),
-                "model": self._site.collection.model,
-                "datasets": [dataset.record.to_dict() for dataset in datasets],
-            }
-        )
+        return _json(described_info(self._site.collection))
 
     async def _search(self, request: Request) -> Response:
         _parameters(request, {})
@@ -96,15 +88,8 @@ class Api:
     def _searched(self, body: bytes) -> str:
         asked = _read_json(body)
         check(asked, DEFINITIONS["SearchRequest"], DEFINITIONS)
-        result = self._site.collection.explorer.search(self._request(asked))
+        result = self._site.collection.explorer.search(request_of(asked, self._query))
         return _json({**result.to_dict(), "request": asked})
-
-    def _request(self, asked: Mapping[str, Any]) -> SearchRequest:
-        queries, negative = (tuple(map(self._query, asked.get(name, ()))) for name in ("queries", "negative"))
-        settings = {name: value for name, value in asked.items() if name not in ("schema", "queries", "negative")}
-        if "filter" in settings:
-            settings["filter"] = _filter(settings["filter"])
-        return SearchRequest(queries, negative, **settings)
 
     def _query(self, asked: Mapping[str, Any]) -> Query | DatasetItem:
         if asked["kind"] == "upload":
@@ -132,7 +117,9 @@ class Api:
         values = _checked(rest, PAGE_PARAMETERS, (*PAGE_PARAMETERS, *FILTER_PARAMETERS))
         start = _place(values["cursor"]) if "cursor" in values else 0
         return Response(
-            await self._site.asking.run(request, self._listed, _filter(filters), start, values.get("limit", PER_PAGE)),
+            await self._site.asking.run(
+                request, self._listed, filter_of(filters), start, values.get("limit", PER_PAGE)
+            ),
             media_type=JSON,
         )
 
@@ -141,7 +128,7 @@ class Api:
         items = listing.page(start, limit)
         end = start + len(items)
         after = {"next": _cursor(end)} if items and end < len(listing) else {}
-        return _json({"total": len(listing), "items": [_described_item(item) for item in items], **after})
+        return _json({"total": len(listing), "items": [described_item(item) for item in items], **after})
 
     async def _item(self, request: Request) -> Response:
         name, _ = _named(request)
@@ -152,7 +139,7 @@ class Api:
         index = item.dataset.index
         return _json(
             {
-                **_described_item(item),
+                **described_item(item),
                 "hash_key": index.key(item.location).tobytes().hex(),
                 "model_digest": index.manifest.model.digest,
             }
@@ -203,18 +190,6 @@ def attachment(name: str) -> str:
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _described_item(item: ListedItem) -> Object:
-    row = item.row
-    return {
-        "dataset": item.dataset.name,
-        "subset": row.subset,
-        "id": row.id,
-        "labels": list(row.labels),
-        "path": item.path,
-        "bytes": row.size,
-    }
-
-
 def _parameters(request: Request, known: Mapping[str, Object]) -> dict[str, Any]:
     return _checked(request.query_params.multi_items(), known, tuple(known))
 
@@ -238,13 +213,6 @@ def _named(request: Request, more: Mapping[str, Object] | None = None) -> tuple[
         if name not in values:
             raise QueryError(f"the address has no {name}: an item is named by {', '.join(ITEM_PARAMETERS)}.")
     return ItemName(*(values.pop(name) for name in ITEM_PARAMETERS)), values
-
-
-def _filter(values: Mapping[str, Sequence[str]]) -> ItemFilter:
-    try:
-        return ItemFilter(**{name: tuple(many) for name, many in values.items()})
-    except ValueError as error:
-        raise QueryError(str(error)) from error
 
 
 def _cursor(place: int) -> str:

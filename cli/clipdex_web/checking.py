@@ -78,8 +78,10 @@ def _check_type(value: object, kind: str, what: str) -> None:
 
 
 def _check_text(value: str, schema: Schema, what: str) -> None:
-    if any("\ud800" <= one <= "\udfff" for one in value):
-        raise QueryError(f"{what} is {shown(value)}, which is no Unicode text.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError(f"{what} is {shown(value)}, which is no Unicode text.") from error
     _check_length(len(value), schema.get("minLength", 0), schema.get("maxLength"), what, "characters")
     if "pattern" in schema and re.search(schema["pattern"], value) is None:
         raise QueryError(f"{what} is {shown(value)}, and must match {schema['pattern']}.")

@@ -21,19 +21,23 @@ LARGE = SIZES[-1]
 Object = dict[str, Any]
 
 
-def _text(description: str, **more: Any) -> Object:  # noqa: ANN401
+def text(description: str, **more: Any) -> Object:  # noqa: ANN401
+    """Return the schema of a text."""
     return {"type": "string", "maxLength": MOST_TEXT, "description": description, **more}
 
 
-def _number(description: str, least: int = 0, **more: Any) -> Object:  # noqa: ANN401
+def number(description: str, least: int = 0, **more: Any) -> Object:  # noqa: ANN401
+    """Return the schema of a whole number."""
     return {"type": "integer", "minimum": least, "maximum": more.pop("most", 2**53), "description": description, **more}
 
 
-def _list(of: Object, description: str, **more: Any) -> Object:  # noqa: ANN401
+def list_of(of: Object, description: str, **more: Any) -> Object:  # noqa: ANN401
+    """Return the schema of a list."""
     return {"type": "array", "items": of, "description": description, **more}
 
 
-def _object(description: str, properties: Object, required: tuple[str, ...] = ()) -> Object:
+def object_of(description: str, properties: Object, required: tuple[str, ...] = ()) -> Object:
+    """Return the schema of an object that has no other keys."""
     return {
         "type": "object",
         "description": description,
@@ -43,23 +47,28 @@ def _object(description: str, properties: Object, required: tuple[str, ...] = ()
     }
 
 
-def _ref(name: str) -> Object:
+def ref(name: str) -> Object:
+    """Return what stands for a schema in ``DEFINITIONS``."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-_SWITCH = {"type": "boolean"}
-_NAMES = _list(_text("A name or a pattern."), "Alternatives.", maxItems=MOST_FILTERS)
-_QUERIES = {"oneOf": [_ref(f"{kind}Query") for kind in ("Text", "Item", "Upload")]}
-_QUERIES["discriminator"] = {"propertyName": "kind"}  # type: ignore[assignment]
+def queries_of(*kinds: str) -> Object:
+    """Return the schema of a query of one of these kinds, such as ``Text``."""
+    return {"oneOf": [ref(f"{kind}Query") for kind in kinds], "discriminator": {"propertyName": "kind"}}
+
+
+SWITCH = {"type": "boolean"}
+_NAMES = list_of(text("A name or a pattern."), "Alternatives.", maxItems=MOST_FILTERS)
+_QUERIES = queries_of("Text", "Item", "Upload")
 
 FILTER_PARAMETERS: dict[str, Object] = {
-    field.name: _text("Only these items may be found; repeatable." if field.name[:4] != "not_" else "Left out.")
+    field.name: text("Only these items may be found; repeatable." if field.name[:4] != "not_" else "Left out.")
     for field in fields(ItemFilter)
 }
 ITEM_PARAMETERS: dict[str, Object] = {
-    "dataset": _text("Name of the dataset."),
-    "subset": _text("Subset of the item."),
-    "id": _text("Id of the item.", minLength=1),
+    "dataset": text("Name of the dataset."),
+    "subset": text("Subset of the item."),
+    "id": text("Id of the item.", minLength=1),
 }
 SIZE_PARAMETER: Object = {
     "type": "integer",
@@ -67,56 +76,56 @@ SIZE_PARAMETER: Object = {
     "description": "The longer side in pixels, at most; smaller images stay as they are.",
 }
 PAGE_PARAMETERS: dict[str, Object] = {
-    "limit": _number("The most items that are returned.", 1, most=MOST_ITEMS),
-    "cursor": _text("Where to go on: next of the answer before.", maxLength=64),
+    "limit": number("The most items that are returned.", 1, most=MOST_ITEMS),
+    "cursor": text("Where to go on: next of the answer before.", maxLength=64),
 }
 
 DEFINITIONS: dict[str, Object] = {
-    "TextQuery": _object(
+    "TextQuery": object_of(
         "Images that show what a text says.",
         {
             "kind": {"type": "string", "const": "text"},
-            "value": _text("The text.", minLength=1),
+            "value": text("The text.", minLength=1),
             "prompting": {"type": "string", "enum": list(PROMPTINGS)},
         },
         ("kind", "value"),
     ),
-    "ItemQuery": _object(
+    "ItemQuery": object_of(
         "Images like an item.",
         {
             "kind": {"type": "string", "const": "item"},
-            "value": _text("Its id.", minLength=1),
-            "subsets": _list(_text("A subset."), "Subsets to look in; all by default.", maxItems=MOST_FILTERS),
-            "dataset": _text("Its dataset; any by default."),
+            "value": text("Its id.", minLength=1),
+            "subsets": list_of(text("A subset."), "Subsets to look in; all by default.", maxItems=MOST_FILTERS),
+            "dataset": text("Its dataset; any by default."),
         },
         ("kind", "value"),
     ),
-    "UploadQuery": _object(
+    "UploadQuery": object_of(
         "Images like one that was uploaded.",
         {
             "kind": {"type": "string", "const": "upload"},
-            "value": _text("What /uploads returned.", pattern=UPLOAD_PATTERN),
+            "value": text("What /uploads returned.", pattern=UPLOAD_PATTERN),
         },
         ("kind", "value"),
     ),
-    "Filter": _object(
+    "Filter": object_of(
         "What may be found. Several values of one kind are alternatives, and all kinds must agree.",
         {field.name: _NAMES for field in fields(ItemFilter)},
     ),
-    "SearchRequest": _object(
+    "SearchRequest": object_of(
         "One question. Image queries name an upload: images of the server are asked with by item, never by path.",
         {
             "schema": {"type": "integer", "enum": [1]},
-            "queries": _list(_QUERIES, "What is searched for.", minItems=1, maxItems=MOST_QUERIES),
-            "negative": _list(_QUERIES, "What is pushed away.", maxItems=MOST_QUERIES),
-            "topk": _number("Number of hits.", 1, most=MOST_HITS),
+            "queries": list_of(_QUERIES, "What is searched for.", minItems=1, maxItems=MOST_QUERIES),
+            "negative": list_of(_QUERIES, "What is pushed away.", maxItems=MOST_QUERIES),
+            "topk": number("Number of hits.", 1, most=MOST_HITS),
             "merge": {"type": "string", "enum": list(MERGES), "description": "How a list of queries is merged."},
-            "rescore": _SWITCH,
-            "filter": _ref("Filter"),
-            "max_distance": _number("Greatest distance of a hit, in bits."),
+            "rescore": SWITCH,
+            "filter": ref("Filter"),
+            "max_distance": number("Greatest distance of a hit, in bits."),
             "min_strength": {"type": "string", "enum": list(STRENGTHS), "description": "Least strength of a hit."},
             "prompting": {"type": "string", "enum": list(PROMPTINGS)},
-            "exclude_self": _SWITCH,
+            "exclude_self": SWITCH,
         },
         ("queries",),
     ),
@@ -124,14 +133,14 @@ DEFINITIONS: dict[str, Object] = {
         "type": "object",
         "description": "One answer. The result format documents all keys.",
         "properties": {
-            "rank": _number("From 1.", 1),
-            "distance": _number("Hamming distance in bits."),
-            "query": _number("The query that it matched best, from 0."),
-            "dataset": _text("Its dataset."),
-            "id": _text("Its id."),
-            "subset": _text("Its subset."),
-            "path": _text("Its file on the server."),
-            "labels": _list(_text("A label."), "Its labels."),
+            "rank": number("From 1.", 1),
+            "distance": number("Hamming distance in bits."),
+            "query": number("The query that it matched best, from 0."),
+            "dataset": text("Its dataset."),
+            "id": text("Its id."),
+            "subset": text("Its subset."),
+            "path": text("Its file on the server."),
+            "labels": list_of(text("A label."), "Its labels."),
             "chance": {"type": "number", "description": "Chance of one as near where nothing fits."},
             "strength": {"type": "string", "enum": list(STRENGTHS), "description": "The same in a word."},
         },
@@ -142,50 +151,50 @@ DEFINITIONS: dict[str, Object] = {
         "description": "The result of a query, as clipdex query --output json prints it; request is as it was asked.",
         "properties": {
             "schema": {"type": "integer", "enum": [1]},
-            "topk": _number("Number of hits that were wanted.", 1),
-            "merge": _text("The rule that merged the answers."),
-            "request": _ref("SearchRequest"),
-            "queries": _list({"type": "object"}, "The queries as they were encoded."),
-            "datasets": _list({"type": "object"}, "What was searched."),
-            "hits": _list(_ref("Hit"), "Best first."),
+            "topk": number("Number of hits that were wanted.", 1),
+            "merge": text("The rule that merged the answers."),
+            "request": ref("SearchRequest"),
+            "queries": list_of({"type": "object"}, "The queries as they were encoded."),
+            "datasets": list_of({"type": "object"}, "What was searched."),
+            "hits": list_of(ref("Hit"), "Best first."),
         },
         "required": ["schema", "topk", "merge", "request", "queries", "datasets", "hits"],
     },
-    "Item": _object(
+    "Item": object_of(
         "One item.",
         {
-            "dataset": _text("Its dataset."),
-            "subset": _text("Its subset."),
-            "id": _text("Its id."),
-            "labels": _list(_text("A label."), "Its labels."),
-            "path": _text("Its file on the server."),
-            "bytes": _number("Size of the file when it was hashed."),
-            "hash_key": _text("Its hash key in hexadecimal, most significant bit first; of single items only."),
-            "model_digest": _text("Digest of the model that hashed it; of single items only."),
+            "dataset": text("Its dataset."),
+            "subset": text("Its subset."),
+            "id": text("Its id."),
+            "labels": list_of(text("A label."), "Its labels."),
+            "path": text("Its file on the server."),
+            "bytes": number("Size of the file when it was hashed."),
+            "hash_key": text("Its hash key in hexadecimal, most significant bit first; of single items only."),
+            "model_digest": text("Digest of the model that hashed it; of single items only."),
         },
         ("dataset", "subset", "id", "labels", "path", "bytes"),
     ),
-    "Items": _object(
+    "Items": object_of(
         "A page of items, in order.",
         {
-            "total": _number("How many items pass the filter."),
-            "items": _list(_ref("Item"), "The page."),
-            "next": _text("The cursor of the next page; not there at the end."),
+            "total": number("How many items pass the filter."),
+            "items": list_of(ref("Item"), "The page."),
+            "next": text("The cursor of the next page; not there at the end."),
         },
         ("total", "items"),
     ),
-    "Upload": _object(
+    "Upload": object_of(
         "An image that was uploaded, to be asked with.",
-        {"kind": {"type": "string", "const": "upload"}, "value": _text("Its name.", pattern=UPLOAD_PATTERN)},
+        {"kind": {"type": "string", "const": "upload"}, "value": text("Its name.", pattern=UPLOAD_PATTERN)},
         ("kind", "value"),
     ),
-    "Info": _object(
+    "Info": object_of(
         "What is served.",
         {
-            "version": _text("Version of clipdex."),
-            "items": _number("Number of items."),
-            "model": _text("loading, ready, idle, or why the model cannot be used."),
-            "datasets": _list({"type": "object"}, "The datasets, as in a result."),
+            "version": text("Version of clipdex."),
+            "items": number("Number of items."),
+            "model": text("loading, ready, idle, or why the model cannot be used."),
+            "datasets": list_of({"type": "object"}, "The datasets, as in a result."),
         },
         ("version", "items", "model", "datasets"),
     ),
@@ -193,10 +202,10 @@ DEFINITIONS: dict[str, Object] = {
         "type": "object",
         "description": "What went wrong (RFC 9457).",
         "properties": {
-            "type": _text("about:blank"),
-            "title": _text("The kind of problem."),
-            "status": _number("The HTTP status."),
-            "detail": _text("What was wrong, and what to do."),
+            "type": text("about:blank"),
+            "title": text("The kind of problem."),
+            "status": number("The HTTP status."),
+            "detail": text("What was wrong, and what to do."),
         },
         "required": ["type", "title", "status", "detail"],
     },

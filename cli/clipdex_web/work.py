@@ -50,12 +50,7 @@ class Pool:
         ClientGone
             When the client left before; a call that was waiting is not made any more.
         """
-        if self._pending >= self._most:
-            raise Busy
-        self._pending += 1
-        work = self._executor.submit(call, *args, **kwargs)
-        work.add_done_callback(_at(asyncio.get_running_loop(), self._ended))
-        answer = asyncio.wrap_future(work)
+        answer = self._begun(lambda: call(*args, **kwargs))
         leaving = asyncio.ensure_future(_left(request))
         try:
             await asyncio.wait((answer, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -66,6 +61,26 @@ class Pool:
             leaving.cancel()
             if not answer.done():
                 answer.cancel()
+
+    async def answer(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call a function in a thread, and return what it returns.
+
+        Where the task is cancelled while the call waits, it is not made any more.
+
+        Raises
+        ------
+        Busy
+            At once, when too many calls wait.
+        """
+        return await self._begun(lambda: call(*args, **kwargs))
+
+    def _begun(self, call: Callable[[], _T]) -> asyncio.Future[_T]:
+        if self._pending >= self._most:
+            raise Busy
+        self._pending += 1
+        work = self._executor.submit(call)
+        work.add_done_callback(_at(asyncio.get_running_loop(), self._ended))
+        return asyncio.wrap_future(work)
 
     def close(self) -> None:
         """Drop what waits; what runs is let go on."""

@@ -86,10 +86,7 @@ def find_duplicates(
     """
     settings = DuplicateSettings(**wanted)
     with Explorer(*targets, index=index) as explorer:
-        bits = explorer.datasets[0].index.manifest.model.bits
-        distance = default_distance(bits) if settings.max_distance is None else settings.max_distance
-        if not 0 <= distance <= bits:
-            raise QueryError(f"the distance is {distance}, and must be from 0 to {bits}, the bits of a hash key.")
+        distance = distance_of(explorer.datasets, settings)
         report = progress or _no_progress
         oriented = None
         if settings.transforms:
@@ -103,6 +100,21 @@ def find_duplicates(
                 notice=notice or (lambda sentence: None),
             )
         return duplicates_of(explorer.datasets, distance, settings, oriented=oriented, progress=report)
+
+
+def distance_of(datasets: Sequence[Dataset], settings: DuplicateSettings) -> int:
+    """Return the greatest distance of near items that settings ask for.
+
+    Raises
+    ------
+    QueryError
+        When the hash keys of the datasets have fewer bits.
+    """
+    bits = datasets[0].index.manifest.model.bits
+    distance = default_distance(bits) if settings.max_distance is None else settings.max_distance
+    if not 0 <= distance <= bits:
+        raise QueryError(f"the distance is {distance}, and must be from 0 to {bits}, the bits of a hash key.")
+    return distance
 
 
 def duplicates_of(
