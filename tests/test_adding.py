@@ -18,6 +18,7 @@ import pytest
 
 from clipdex import Explorer, build
 from clipdex.encoder import Encoder, find_model
+from clipdex.encoder.background import BACKGROUND
 from clipdex.encoder.installed import installed_names, models_folder
 from clipdex.encoder.model import FILES
 from clipdex.encoder.runtime import openvino as ov
@@ -73,7 +74,7 @@ def test_a_folder_is_added_under_its_own_name_and_used(published, tmp_path):
     model = add_model(published)
     assert contents(published) == before
     assert (model.name, model.folder) == ("small-clip", models_folder() / "small-clip")
-    assert sorted(path.name for path in model.folder.iterdir()) == sorted([*FILES, "model.json"])
+    assert sorted(path.name for path in model.folder.iterdir()) == sorted([*FILES, BACKGROUND, "model.json"])
     data = make_folder(tmp_path / "data", "a.png", "b.png", "c.png")
     report = build(data, model="small-clip")
     assert (report.model, report.model_choice, report.items) == ("small-clip", "as asked for", 3)

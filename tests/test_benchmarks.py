@@ -64,6 +64,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
     ],
     "quality": [("starter, 512 bits", 8)],
     "questions": [("question, starter", 2)],
+    "strength": [("best hits by starter", 4), ("text, n images are worth", 3)],
     "search": [
         ("kernel", 12),
         ("way", 8 if WITH_USEARCH else 7),

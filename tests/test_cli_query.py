@@ -208,11 +208,11 @@ def test_paths_are_one_a_line_or_end_in_nul(cli, odd):
 def test_the_table_has_a_line_for_each_hit(cli, photos, odd):
     done = cli("query", photos, "--item", "food/fig", "-k", "5")
     assert len(done.lines) == 6
-    assert done.lines[0].split() == ["rank", "distance", "id", "labels"]
-    assert done.lines[1].split() == ["1", "0", "food/fig.jpg", "food"]
+    assert done.lines[0].split() == ["rank", "distance", "strength", "id", "labels"]
+    assert done.lines[1].split() == ["1", "0", "|||", "strong", "food/fig.jpg", "food"]
     assert b"\x1b" not in done.out
     done = cli("query", photos, odd, "--item", "food/fig", "--text", "[bold]dog[/]", "-k", "46")
-    assert done.lines[0].split() == ["rank", "distance", "query", "dataset", "id", "subset", "labels"]
+    assert done.lines[0].split() == ["rank", "distance", "strength", "query", "dataset", "id", "subset", "labels"]
     assert len(done.lines) == 47
     assert "[bold]dog[/]" in done.out.decode()
     assert "train/cat/new\\nline.png" in done.out.decode()

@@ -250,7 +250,12 @@ def test_a_result_without_hits_is_a_page_that_says_so():
 REQUESTS = {
     "text": {"query": "a dog"},
     "list": {"query": ["bus", "train", ItemQuery("plants/dahlia.jpg", (), "photos")], "topk": 7},
-    "filters": {"query": "water", "filter": ItemFilter(labels=("places",), not_paths=("*sea*",)), "max_distance": 250},
+    "filters": {
+        "query": "water",
+        "filter": ItemFilter(labels=("places",), not_paths=("*sea*",)),
+        "max_distance": 250,
+        "min_strength": "weak",
+    },
     "negative": {"query": "an animal", "negative": ["dog", "-cat"], "merge": "all"},
     "switches": {"query": ItemQuery("plants/dahlia.jpg", ("default",)), "exclude_self": True, "rescore": True},
     "prompting": {"query": [TextQuery("dog", "none"), TextQuery("cat", "none")]},

@@ -48,12 +48,12 @@ def test_a_terminal_shows_a_picture_beside_each_hit(photos):
     ask = ("query", photos, "--item", "plants/dahlia", "-k", "2", "--preview")
     written = on_a_terminal(*ask, TERM="xterm-kitty")
     assert written.count("\x1b_Ga=T,") == 2
-    assert re.search(r"\x1b8\x1b\[22C   1         0  plants/dahlia.jpg", written)
+    assert re.search(r"\x1b8\x1b\[22C   1         0  \|\|\| strong  plants/dahlia.jpg", written)
     written = on_a_terminal(*ask, TERM="xterm", COLORTERM="truecolor")
     assert "\x1b_G" not in written
     lines = re.sub(r"\x1b\[[0-9;]*m", "", written).splitlines()
-    assert re.fullmatch(r" {22}rank  distance  id +labels", lines[0])
-    assert re.fullmatch(r"▀{20} {4} 1         0  plants/dahlia.jpg +plants", lines[1])
+    assert re.fullmatch(r" {22}rank  distance  strength +id +labels", lines[0])
+    assert re.fullmatch(r"▀{20} {4} 1         0  \|\|\| strong  plants/dahlia.jpg +plants", lines[1])
 
 
 def test_duplicates_show_pictures_and_an_unread_one_says_why(odd_copy):

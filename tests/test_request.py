@@ -18,6 +18,7 @@ FULL = SearchRequest(
     rescore=True,
     filter=ItemFilter(labels=("cat", "dog"), not_paths=("**/b*",)),
     max_distance=200,
+    min_strength="fair",
     prompting="ensemble",
     exclude_self=True,
 )
@@ -71,6 +72,7 @@ def test_what_is_not_asked_for_is_not_in_the_json():
         (request(exclude_self="no"), "exclude_self is 'no'"),
         (request(prompting="loud"), "prompting is 'loud'"),
         (request(max_distance=-1), "max_distance is -1"),
+        (request(min_strength="sure"), "min_strength is 'sure', and must be one of weak, fair, strong"),
         (request(max_distance=1.5), "max_distance is 1.5"),
         (request(filter=[]), "a filter is []"),
         (request(filter={"label": ["a"]}), "a filter has the unknown key 'label'"),

@@ -48,6 +48,18 @@ def test_a_query_is_recorded_with_its_parameters_and_the_paths_of_its_images(cli
     assert 'queries = [{text = "a dog"}, {image = "asked/one.png"}, {image = "asked/two.png"}, {item = "odd:l' in text
 
 
+def test_a_least_strength_is_recorded_and_asked_again(cli, project):
+    assert cli("query", "odd", "--item", "loose", "-k", "3", "--min-strength", "strong").code == 0
+    (stage,) = stages(project)
+    assert stage.options == {"topk": 3, "min-strength": "strong"}
+    assert cli("project", "run").code == 0
+    file = project / "clipdex.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('"strong"', '"sure"'), encoding="utf-8")
+    done = cli("project", "run")
+    assert done.code == 1
+    assert "min-strength is 'sure', and must be one of weak, fair, strong" in done.err
+
+
 @pytest.mark.parametrize("off", [["--stage", "false"], ["--stage=False"], ["--no-stage"], ["--stage", "0"]])
 def test_stage_false_records_nothing(cli, project, off):
     before = (project / "clipdex.toml").read_bytes()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clipdex import ItemFilter, SearchRequest
-from clipdex.defaults import MERGES, PROMPTINGS
+from clipdex.defaults import MERGES, PROMPTINGS, STRENGTHS
 from clipdex.errors import QueryError
 from clipdex_web.state import FILTER_NAMES, IMAGE, ITEM, TEXT, Chip, ItemName, State
 from helpers_index import DETERMINISTIC
@@ -35,6 +35,7 @@ states = st.builds(
     merge=st.sampled_from(MERGES),
     rescore=st.booleans(),
     max_distance=st.none() | st.integers(0, 1000),
+    min_strength=st.none() | st.sampled_from(STRENGTHS),
     prompting=st.sampled_from(PROMPTINGS),
     exclude_self=st.booleans(),
     page=st.integers(1, 10**9),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Parameters of the query command that are part of a request.
 _OF_REQUESTS = (
     *("texts", "images", "items", "item_subsets", "not_texts", "not_images", "not_items", "merge", "rescore", "topk"),
-    *("no_prompt", "prompt_ensemble", "exclude_self", "max_distance"),
+    *("no_prompt", "prompt_ensemble", "exclude_self", "max_distance", "min_strength"),
     *(f"{prefix}{kind}" for prefix in ("", "not_") for kind in ("subsets", "labels", "tags", "paths", "datasets")),
 )
 
@@ -112,6 +112,7 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         rescore=given["rescore"],
         filter=wanted,
         max_distance=given["max_distance"],
+        min_strength=given["min_strength"],
         prompting="none" if given["no_prompt"] else "ensemble" if given["prompt_ensemble"] else "auto",
         exclude_self=given["exclude_self"],
     )

@@ -28,6 +28,7 @@ _GROUPS = {
             "not_datasets",
         ),
         "max_distance",
+        "min_strength",
     ),
     "How lists are merged": ("merge", "rescore"),
     "What is printed and saved": (

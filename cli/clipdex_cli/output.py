@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clipdex.defaults import MAX_PIXELS
+from clipdex.defaults import MAX_PIXELS, STRENGTHS
 from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex.wording import printable as printable
@@ -109,6 +109,8 @@ def _columns(result: Result) -> dict[str, list[str]]:
 
     hits = result.hits
     columns = {"rank": [str(hit.rank) for hit in hits], "distance": [str(hit.distance) for hit in hits]}
+    if any(hit.strength for hit in hits):
+        columns["strength"] = [_bar_of(hit.strength) for hit in hits]
     for name, values in more_values(result).items():
         columns[name] = ["" if value is None else f"{value:.4g}" for value in values]
     if sum(not query.negative for query in result.queries) > 1:
@@ -127,6 +129,11 @@ def _columns(result: Result) -> dict[str, list[str]]:
     return columns
 
 
+def _bar_of(strength: str | None) -> str:
+    """Return a bar and the word; nothing where the strength is not known."""
+    return "" if strength is None else f"{'|' * (STRENGTHS.index(strength) + 1):{len(STRENGTHS)}} {strength}"
+
+
 def _short_name(query: QueryRecord) -> str:
     name = Path(query.value).name if query.kind == "image" else query.value
     return name if len(name) <= _QUERY_WIDTH else name[: _QUERY_WIDTH - 1] + "\N{HORIZONTAL ELLIPSIS}"
@@ -142,6 +149,8 @@ def warn(result: Result) -> None:
         ]
         if result.max_distance is not None:
             filtered.append(f"distance: at most {result.max_distance}")
+        if result.min_strength is not None:
+            filtered.append(f"strength: at least {result.min_strength}")
         if filtered:
             click.echo(
                 f"No hits: no image in the index of {names} passes the filter ({'; '.join(filtered)}).", err=True

@@ -11,7 +11,14 @@ from clipdex.wording import shown, with_article
 
 Schema = Mapping[str, Any]
 
-_TYPES: dict[str, type] = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
+_TYPES: dict[str, type] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": float,
+}
 
 
 def check(value: object, schema: Schema, definitions: Mapping[str, Schema], what: str = "the request") -> None:

@@ -32,7 +32,7 @@ def _words_of(collection: Collection, state: State) -> list[str]:
     if subsets and collection.several_subsets:
         words += [_option("query-item-subset", subset) for subset in subsets]
     words += [_option(name.replace("_", "-"), value) for name, value in state.filter_pairs()]
-    for name in ("topk", "merge", "max_distance"):
+    for name in ("topk", "merge", "max_distance", "min_strength"):
         if getattr(state, name) != getattr(plain, name):
             words.append(_option(name.replace("_", "-"), str(getattr(state, name))))
     switches = {
@@ -71,7 +71,7 @@ def request_of(collection: Collection, state: State) -> dict[str, Any]:
     body: dict[str, Any] = {"queries": [query(chip) for chip in state.chips if not chip.negative]}
     if negative := [query(chip) for chip in state.chips if chip.negative]:
         body["negative"] = negative
-    for name in ("topk", "merge", "rescore", "max_distance", "prompting", "exclude_self"):
+    for name in ("topk", "merge", "rescore", "max_distance", "min_strength", "prompting", "exclude_self"):
         if getattr(state, name) != getattr(plain, name):
             body[name] = getattr(state, name)
     if state.filter:

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
 from clipdex import __version__
-from clipdex.defaults import MERGES
+from clipdex.defaults import MERGES, STRENGTHS
 from clipdex.wording import counted
 from clipdex_web.collection import READY
 from clipdex_web.problems import headers_of
@@ -44,6 +44,7 @@ class Rendering:
             up="",
             counted=counted,
             merges=MERGES,
+            strengths=STRENGTHS,
             most_hits=MOST_HITS,
             ready=READY,
             away=AWAY,

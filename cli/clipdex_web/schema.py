@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from clipdex.defaults import MERGES, PROMPTINGS
+from clipdex.defaults import MERGES, PROMPTINGS, STRENGTHS
 from clipdex.search.duplicate_settings import DATASETS, LINKAGES, SUBSETS
 from clipdex_indexes import ItemFilter
 
@@ -151,6 +151,7 @@ DEFINITIONS: dict[str, Object] = {
             "rescore": SWITCH,
             "filter": ref("Filter"),
             "max_distance": number("Greatest distance of a hit, in bits."),
+            "min_strength": {"type": "string", "enum": list(STRENGTHS), "description": "Least strength of a hit."},
             "prompting": {"type": "string", "enum": list(PROMPTINGS)},
             "exclude_self": SWITCH,
         },
@@ -168,6 +169,8 @@ DEFINITIONS: dict[str, Object] = {
             "subset": text("Its subset."),
             "path": text("Its file on the server."),
             "labels": list_of(text("A label."), "Its labels."),
+            "chance": {"type": "number", "description": "Chance of one as near where nothing fits."},
+            "strength": {"type": "string", "enum": list(STRENGTHS), "description": "The same in a word."},
         },
         "required": ["rank", "distance", "query", "dataset", "id", "subset", "path", "labels"],
     },

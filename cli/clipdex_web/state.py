@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import NamedTuple
 from urllib.parse import unquote, urlencode
 
-from clipdex.defaults import ANY, MERGES, PROMPTINGS, TOPK
+from clipdex.defaults import ANY, MERGES, PROMPTINGS, STRENGTHS, TOPK
 from clipdex.errors import QueryError
 from clipdex.search.queries import ImageQuery, ItemQuery, Query, TextQuery
 from clipdex.search.request import SearchRequest
@@ -88,7 +88,7 @@ class State:
     ----------
     chips
         The queries, in order; none where the datasets are looked through.
-    filter, topk, merge, rescore, max_distance, prompting, exclude_self
+    filter, topk, merge, rescore, max_distance, min_strength, prompting, exclude_self
         As in a ``SearchRequest``.
     page
         From 1.
@@ -102,6 +102,7 @@ class State:
     merge: str = ANY
     rescore: bool = False
     max_distance: int | None = None
+    min_strength: str | None = None
     prompting: str = "auto"
     exclude_self: bool = False
     page: int = 1
@@ -232,6 +233,7 @@ class State:
             rescore=self.rescore,
             filter=self.filter,
             max_distance=self.max_distance,
+            min_strength=self.min_strength,
             prompting=self.prompting,
             exclude_self=self.exclude_self,
         )
@@ -300,6 +302,7 @@ _SETTINGS: dict[str, Callable[[str, str], object]] = {
     "merge": _one_of(MERGES),
     "rescore": _switch,
     "max_distance": whole_number(0, 1 << 20),
+    "min_strength": _one_of(STRENGTHS),
     "prompting": _one_of(PROMPTINGS),
     "exclude_self": _switch,
     "page": whole_number(1, _MOST_PAGE),

@@ -33,6 +33,7 @@ _SETTINGS = {
     "topk": _ASKED["topk"],
     "filter": ref("Filter"),
     "max_distance": _ASKED["max_distance"],
+    "min_strength": _ASKED["min_strength"],
     "from_rank": number("Leave out the hits before this rank, to go on where an answer was cut.", 1, most=MOST_HITS),
 }
 _EXCLUDED = {"type": "boolean", "description": "Whether to leave out the items that are asked with."}
@@ -89,7 +90,8 @@ TOOLS: dict[str, ToolSchema] = {
     "search": ToolSchema(
         "Search images",
         "Find the images nearest to texts, items or images that are sent. Distances are bits that differ; unrelated "
-        "images differ in about half of the bits. A search always returns the nearest images, also where none fits.",
+        "images differ in about half of the bits. A search always returns the nearest images, also where none fits: "
+        "strength says how sure a hit is.",
         object_of(
             "One question.",
             {

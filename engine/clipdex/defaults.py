@@ -7,3 +7,4 @@ PROMPTINGS = ("auto", "none", "ensemble")
 CHECKPOINT_SECONDS = 30.0
 ANY, ALL, RANK = MERGES = ("any", "all", "rank")
 IDS, SUBSETS, RANKED = SAVED_NAMES = ("ids", "subsets", "ranked")
+WEAK, FAIR, STRONG = STRENGTHS = ("weak", "fair", "strong")

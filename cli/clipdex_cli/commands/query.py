@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clipdex.defaults import ANY, IDS, MERGES, SUBSETS, TOPK
+from clipdex.defaults import ANY, IDS, MERGES, STRENGTHS, SUBSETS, TOPK
 from clipdex_cli import completing, options
 from clipdex_cli.asking import Settings, ask, place_of, place_of_result, request_of, request_of_result
 from clipdex_cli.previews import terminal_for
@@ -106,6 +106,13 @@ if TYPE_CHECKING:
     metavar="D",
     type=click.IntRange(min=0),
     help="Leave out images farther than D bits from their best query.",
+)
+@click.option(
+    "--min-strength",
+    "min_strength",
+    metavar="S",
+    type=click.Choice(STRENGTHS),
+    help=f"Of the K hits, leave out those that are weaker than S: {', '.join(STRENGTHS)}.",
 )
 @options.output("Format of what is printed.")
 @options.PREVIEW

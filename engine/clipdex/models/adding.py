@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipdex.encoder.background import read_background, write_background
 from clipdex.encoder.encoder import Encoder
 from clipdex.encoder.installed import installed_folder, models_folder
 from clipdex.encoder.model import DESCRIPTION, FILES, ImageSettings, Model, TextSettings, read_model
@@ -269,7 +270,9 @@ def _folder_of(tokenizer: Path) -> Iterator[Path]:
 
 
 def _copy(source: Path, name: str | None, progress: Progress) -> Model:
-    """Install a copy of a model folder of clipdex, after its checksums and its self-test."""
+    """Install a copy of a model folder of clipdex, after its checksums and its self-test; make a missing background."""
+    from clipdex.models.conversion.assembling import add_background
+
     model = read_model(source)
     name = _name_of(model.name) if name is None else name
     with staged(name) as folder:
@@ -283,6 +286,10 @@ def _copy(source: Path, name: str | None, progress: Progress) -> Model:
             raise ModelError(f"{source} changed while it was copied.")
         progress("self-test", 0, None)
         Encoder(copied, precision="f32").self_test()
+        if (background := read_background(model)) is not None:
+            write_background(copied, background)
+        else:
+            add_background(copied, progress)
     return read_model(models_folder() / name)
 
 

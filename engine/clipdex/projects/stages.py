@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from clipdex.defaults import ANY, MAX_PIXELS, MERGES, TOPK
+from clipdex.defaults import ANY, MAX_PIXELS, MERGES, STRENGTHS, TOPK
 from clipdex.encoder.devices import AUTO, PRECISIONS
 from clipdex.errors import ProjectFileInvalid, QueryError
 from clipdex.paths import expanded
@@ -91,6 +91,7 @@ def _options_of(request: SearchRequest, settings: StageSettings) -> dict[str, Op
         "exclude-self": (request.exclude_self, False),
         **{name: (getattr(wanted, _attribute(name)), ()) for name in _FILTERS},
         "max-distance": (-1 if request.max_distance is None else request.max_distance, -1),
+        "min-strength": (request.min_strength or "", ""),
         "precision": (settings.precision, AUTO),
         "max-pixels": (settings.max_pixels, MAX_PIXELS),
     }
@@ -152,6 +153,9 @@ class _StageReader:
                 rescore=self.switch("rescore"),
                 filter=ItemFilter(**{_attribute(name): self.texts(name) for name in _FILTERS}),
                 max_distance=self.whole("max-distance", None),
+                min_strength=self.one_of("min-strength", "", STRENGTHS)
+                if "min-strength" in self._stage.options
+                else None,
                 prompting="none" if none else "ensemble" if ensemble else "auto",
                 exclude_self=self.switch("exclude-self"),
             )
@@ -201,5 +205,5 @@ class _StageReader:
 
 _OPTIONS = frozenset(
     {_SUBSETS, "merge", "rescore", "topk", "no-prompt", "prompt-ensemble", "exclude-self", *_FILTERS}
-    | {"max-distance", "precision", "max-pixels"}
+    | {"max-distance", "min-strength", "precision", "max-pixels"}
 )

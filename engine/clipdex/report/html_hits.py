@@ -87,6 +87,7 @@ def tile_of_hit(hit: Hit, picture: Thumbnail | str, notes: Sequence[str] = ()) -
         *picture_or_reason(picture),
         number=str(hit.rank),
         distance=distance,
+        strength=hit.strength or "",
         notes=tuple(bounded(line) for line in lines if line),
     )
 
@@ -141,6 +142,8 @@ def _facts_of_question(result: Result) -> list[tuple[str, str]]:
     ]
     if result.max_distance is not None:
         facts.append(("Distance", f"at most {counted(result.max_distance, 'bit')}"))
+    if result.min_strength is not None:
+        facts.append(("Strength", f"at least {result.min_strength}"))
     if len(result.queries) > 1:
         facts.append(("Merged by", bounded(result.merge)))
     if result.mode != ANY:

@@ -33,6 +33,8 @@ class Tile(NamedTuple):
         Its rank.
     distance
         A distance with its unit.
+    strength
+        How sure the hit is: ``strong``, ``fair`` or ``weak``.
     match
         Of a duplicate: ``kept``, ``identical`` or ``near``.
     notes
@@ -44,6 +46,7 @@ class Tile(NamedTuple):
     instead: str = ""
     number: str = ""
     distance: str = ""
+    strength: str = ""
     match: str = ""
     notes: tuple[str, ...] = ()
 

@@ -69,6 +69,7 @@ def _command_of(result: Result, request: SearchRequest) -> str:
         option = f"--{name.replace('_', '-').removesuffix('s')}"
         words += [word for value in values for word in _option(option, value)]
     words += ["--max-distance", str(request.max_distance)] if request.max_distance is not None else []
+    words += ["--min-strength", request.min_strength] if request.min_strength is not None else []
     switches = {
         "--rescore": request.rescore,
         "--exclude-self": request.exclude_self,
@@ -133,6 +134,7 @@ def _python_of(result: Result, request: SearchRequest) -> str:
         wanted = ", ".join(f"{name}={tuple(values)!r}" for name, values in describe(request.filter).items())
         arguments.append(f"filter=ItemFilter({wanted})")
     arguments += [f"max_distance={request.max_distance}"] if request.max_distance is not None else []
+    arguments += [f"min_strength={request.min_strength!r}"] if request.min_strength is not None else []
     call = _call("result = explorer.explore_topk", arguments, "    ")
     opened = _call("Explorer", _opened(result.datasets), "")
     names = ["Explorer", *(name for name in ("ItemFilter", "ItemQuery", "TextQuery") if f"{name}(" in call)]

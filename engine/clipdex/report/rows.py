@@ -21,10 +21,12 @@ def csv_of(result: Result) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     more = more_values(result)
     tagged = ["tags"] if any(hit.tags for hit in result.hits) else []
-    writer.writerow(["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", *more, *tagged])
+    writer.writerow(
+        ["rank", "distance", "query", "dataset", "subset", "id", "path", "labels", "strength", "chance", *more, *tagged]
+    )
     for hit, *values in zip(result.hits, *more.values(), strict=True):
         known = [hit.rank, hit.distance, hit.query, hit.dataset, hit.subset, hit.id, hit.path, ";".join(hit.labels)]
-        writer.writerow([*known, *values, *([";".join(hit.tags)] if tagged else [])])
+        writer.writerow([*known, hit.strength, hit.chance, *values, *([";".join(hit.tags)] if tagged else [])])
     return stream.getvalue()
 
 

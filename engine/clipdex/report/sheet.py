@@ -56,7 +56,7 @@ class _Names(NamedTuple):
 def draw_sheet(
     result: Result, *, max_pixels: int = MAX_PIXELS, copies: Sequence[Path | None] | None = None
 ) -> Image.Image:
-    """Draw the queries and the hits of a result, with rank, distance, id and labels under each picture.
+    """Draw the queries and the hits of a result, with rank, distance, strength, id and labels under each picture.
 
     Pictures keep their proportions; of one that is longer than three times its short side, the middle is drawn. A
     picture that cannot be read, or has more than ``max_pixels`` pixels, is drawn as an empty frame that says so. Of
@@ -177,6 +177,8 @@ def _draw_caption(
     draw_text(draw, corner, rank, 13, INK)
     if queries:
         distance = f"distance {hit.distance}" if hit.score is None else f"{hit.distance}, score {hit.score:.0f}"
+        if hit.strength is not None:
+            distance += f", {hit.strength}"
         indent = text_width(rank + " ", 13)
         draw_text(draw, (left + indent, top), fitted(distance, 13, PICTURE[0] - indent), 13, ACCENT)
     if names.query:

@@ -27,6 +27,7 @@ from clipdex.search.filtering import selections_of, without
 from clipdex.search.finding import FoundItem, find_item
 from clipdex.search.histogram import Histogram, histogram_of
 from clipdex.search.hit import Hit
+from clipdex.search.judging import Judge
 from clipdex.search.listing import ListedItem, Listing, listed_item
 from clipdex.search.merging import ItemKey
 from clipdex.search.queries import (
@@ -41,6 +42,7 @@ from clipdex.search.ranking import Ranked, rank
 from clipdex.search.request import SearchRequest, checked_topk
 from clipdex.search.resolving import Asked, Resolver, by_id
 from clipdex.search.result import Result
+from clipdex.search.strength import strength_of
 from clipdex.search.tagging import Item, Tag, Tagging, add_tag, forget_gone, remove_tag, rename_tag, tags_of
 from clipdex.search.warning import warnings_of_paths
 from clipdex.showing import notebook_html
@@ -118,6 +120,7 @@ class Explorer:
         self._model_name = model
         self._loading = threading.Lock()
         self._loaded: Encoder | None = None
+        self._judge = Judge(self._the_model)
         if build:
             from clipdex.building.build import build as build_index
 
@@ -190,6 +193,7 @@ class Explorer:
             raise
         if after[0].index.manifest.model != before[0].index.manifest.model:
             self._loaded = None
+            self._judge = Judge(self._the_model)
         return any(changed)
 
     def refreshed(self) -> Explorer | None:
@@ -209,7 +213,7 @@ class Explorer:
         if self._closed:
             raise QueryError("this Explorer is closed: open another one, or ask inside its with block.")
 
-    def explore_topk(
+    def explore_topk(  # noqa: PLR0913  # a request by its names
         self,
         query: QueryLike,
         topk: int | None = None,
@@ -220,6 +224,7 @@ class Explorer:
         rescore: bool = False,
         filter: ItemFilter | None = None,
         max_distance: int | None = None,
+        min_strength: str | None = None,
     ) -> Result:
         """Find the items nearest to a query, exactly.
 
@@ -245,6 +250,9 @@ class Explorer:
         max_distance
             Greatest distance of a hit, in bits, to the query that it matches best. With ``merge`` other than ``any``,
             and with ``negative``, hits beyond it are left out of the ``topk`` best, so there may be fewer.
+        min_strength
+            Least strength of a hit: ``weak``, ``fair`` or ``strong`` (see ``clipdex.search.strength``). Hits below it
+            are left out of the ``topk`` best, so there may be fewer.
 
         Returns
         -------
@@ -256,7 +264,8 @@ class Explorer:
         ------
         QueryError
             When the query cannot be answered: an empty text, an unreadable image, an unknown or ambiguous item, a topk
-            below 1, an unknown merge mode, an unknown name in the filter.
+            below 1, an unknown merge mode, an unknown name in the filter, a least strength that is unknown, or that
+            this model has no background for.
         ModelError
             When the model of the index cannot be used.
         """
@@ -270,6 +279,7 @@ class Explorer:
                 rescore=bool(rescore),
                 filter=filter,
                 max_distance=max_distance,
+                min_strength=min_strength,
                 exclude_self=bool(exclude_self),
             )
         )
@@ -306,22 +316,30 @@ class Explorer:
             selections=selections,
             max_distance=request.max_distance,
         )
+        judged = self._judge.judge(
+            request, [one.question for one in asked], ranked, sum(dataset.record.items for dataset in self.datasets)
+        )
         tags, problems = self._tags_of(ranked)
         return Result(
             topk=request.topk,
             merge=rule,
             queries=tuple(replace(one.record, negative=one.negative) for one in asked),
             datasets=tuple(dataset.record for dataset in self.datasets),
-            hits=tuple(self._hit(number, one, tags.get(one.item, ())) for number, one in enumerate(ranked, start=1)),
+            hits=tuple(
+                self._hit(number, one, chance, tags.get(one.item, ()))
+                for number, (one, chance) in enumerate(judged.hits, start=1)
+            ),
             images={number: one.image for number, one in enumerate(asked) if one.image is not None},
             filter=describe(request.filter) if request.filter else {},
             max_distance=request.max_distance,
+            min_strength=request.min_strength,
             mode=request.merge,
             rescored=request.rescore,
             warnings=(
                 *dict.fromkeys(sentence for one in asked for sentence in one.warnings),
                 *warnings_of_paths([query.text for query in request.both if isinstance(query, TextQuery)]),
                 *problems,
+                *judged.warnings,
             ),
             request=_by_ids(request, resolved),
             histogram=self._histogram(request, asked, selections) if histogram else None,
@@ -357,7 +375,7 @@ class Explorer:
         indexes = [dataset.index for dataset in self.datasets]
         return histogram_of(indexes, [one.question for one in asked], request.merge, selections)
 
-    def _hit(self, number: int, found: Ranked, tags: tuple[str, ...]) -> Hit:
+    def _hit(self, number: int, found: Ranked, chance: float | None, tags: tuple[str, ...]) -> Hit:
         dataset, row = self.datasets[found.item.dataset], found.row
         path = dataset.media(row)
         return Hit(
@@ -372,6 +390,8 @@ class Explorer:
             labels=row.labels,
             score=found.score,
             merged=found.merged,
+            chance=chance,
+            strength=strength_of(chance),
             missing=not dataset.has_media(path),
             tags=tags,
         )
@@ -590,7 +610,8 @@ class Explorer:
         self._require_open()
         return self._load_encoder(many=True)
 
-    def _load_encoder(self, *, many: bool = False) -> Encoder:
+    def _the_model(self) -> Model:
+        """Return the model of the indexes; raises ``ModelMismatch`` where it is another version here."""
         stamp = self.datasets[0].index.manifest.model
         model = self._model if self._model is not None else model_of(self.datasets[0].index, self.datasets[0].root)
         if model.digest != stamp.digest or model.embedding_size != stamp.bits:
@@ -599,9 +620,12 @@ class Explorer:
                 f"({stamp.digest[:12]}; here is {model.digest[:12]}). Item queries still work; for others hash it "
                 f"again: clipdex build --rebuild {quoted(self.datasets[0].root)}"
             )
-        precision = self._precision
+        return model
+
+    def _load_encoder(self, *, many: bool = False) -> Encoder:
+        model, precision = self._the_model(), self._precision
         if precision == AUTO:
-            precision = nearest_precision(stamp.precision, self._device)
+            precision = nearest_precision(self.datasets[0].index.manifest.model.precision, self._device)
         return Encoder(model, many=many, device=self._device, precision=precision)
 
 

@@ -29,6 +29,11 @@ class Hit:
         Asymmetric distance to that query, in bits; None without rescoring.
     merged
         The value that orders the hits, lower first; None where distance, score or rank order them.
+    chance
+        The chance that something as near turns up where nothing fits that query, from 0 to 1; None where the background
+        of the model is not known (see ``clipdex.search.strength``).
+    strength
+        The same in a word: ``weak``, ``fair`` or ``strong``; None where it is not known.
     missing
         Whether the file was not there when the query was answered.
     tags
@@ -46,6 +51,8 @@ class Hit:
     labels: tuple[str, ...]
     score: float | None = None
     merged: float | None = None
+    chance: float | None = None
+    strength: str | None = None
     missing: bool = False
     tags: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ required; other keys are refused::
                  {"kind": "item", "value": "animals/cat.jpg", "subsets": ["train"], "dataset": "photos"}],
      "negative": [{"kind": "text", "value": "snow"}],
      "topk": 50, "merge": "any", "rescore": false, "filter": {"labels": ["animals"]}, "max_distance": 200,
-     "prompting": "auto", "exclude_self": false}
+     "min_strength": "fair", "prompting": "auto", "exclude_self": false}
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clipdex.defaults import ANY, MERGES, PROMPTINGS, TOPK
+from clipdex.defaults import ANY, MERGES, PROMPTINGS, STRENGTHS, TOPK
 from clipdex.errors import QueryError
 from clipdex.paths import expanded
 from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, Query, TextQuery, as_negatives, as_queries
@@ -53,6 +53,9 @@ class SearchRequest:
         What may be found; None for everything.
     max_distance
         Greatest distance of a hit, in bits; None for no limit.
+    min_strength
+        Least strength of a hit: ``weak``, ``fair`` or ``strong``. Hits below it are left out of the ``topk`` best, so
+        there may be fewer. None for no limit.
     prompting
         How texts are put into the prompt of the model, where a ``TextQuery`` leaves it at ``auto``.
     exclude_self
@@ -71,6 +74,7 @@ class SearchRequest:
     rescore: bool = False
     filter: ItemFilter | None = None
     max_distance: int | None = None
+    min_strength: str | None = None
     prompting: str = "auto"
     exclude_self: bool = False
 
@@ -83,6 +87,9 @@ class SearchRequest:
             "rescore": _checked_switch("rescore", self.rescore),
             "filter": _checked_filter(self.filter),
             "max_distance": _checked_distance(self.max_distance),
+            "min_strength": (
+                None if self.min_strength is None else _one_of("min_strength", self.min_strength, STRENGTHS)
+            ),
             "prompting": _one_of("prompting", self.prompting, PROMPTINGS),
             "exclude_self": _checked_switch("exclude_self", self.exclude_self),
         }
@@ -123,6 +130,7 @@ class SearchRequest:
             "rescore": self.rescore,
             **({"filter": describe(self.filter)} if self.filter else {}),
             **({"max_distance": self.max_distance} if self.max_distance is not None else {}),
+            **({"min_strength": self.min_strength} if self.min_strength is not None else {}),
             "prompting": self.prompting,
             "exclude_self": self.exclude_self,
         }

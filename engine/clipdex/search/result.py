@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from clipdex.datasets.record import DatasetRecord
-from clipdex.defaults import ANY
+from clipdex.defaults import ANY, STRENGTHS
 from clipdex.errors import IndexCorrupt, OutputError, QueryError
 from clipdex.search.facets import Facets, facets_of_hits
 from clipdex.search.histogram import Histogram, Scores
@@ -86,11 +86,14 @@ class Result(Sequence[Hit]):
     images
         Images of queries that are in no file, by number of the query; not part of the JSON.
     warnings
-        Sentences on what was not searched for as it was asked: words that the model does not read, a text that was cut.
+        Sentences on what to know before the hits are believed: words that the model does not read, a text that was cut,
+        that probably nothing fits.
     filter
         The values of the ``ItemFilter``, by name; empty without a filter.
     max_distance
         Greatest distance of a hit, in bits; None without a limit.
+    min_strength
+        Least strength of a hit; None without a limit.
     mode
         The merge mode: ``any``, ``all`` or ``rank``.
     rescored
@@ -110,6 +113,7 @@ class Result(Sequence[Hit]):
     images: Mapping[int, Image.Image] = field(default_factory=dict, compare=False, repr=False)
     filter: Mapping[str, list[str]] = field(default_factory=dict)
     max_distance: int | None = None
+    min_strength: str | None = None
     mode: str = ANY
     rescored: bool = False
     warnings: tuple[str, ...] = ()
@@ -174,6 +178,7 @@ class Result(Sequence[Hit]):
             "merge": self.merge,
             **({"filter": dict(self.filter)} if self.filter else {}),
             **({"max_distance": self.max_distance} if self.max_distance is not None else {}),
+            **({"min_strength": self.min_strength} if self.min_strength is not None else {}),
             "mode": self.mode,
             "rescored": self.rescored,
             **({"warnings": list(self.warnings)} if self.warnings else {}),
@@ -329,6 +334,7 @@ def _from_dict(body: dict[str, Any]) -> Result:
         hits,
         filter={name: list(_all_typed(values)) for name, values in _typed(body.get("filter", {}), dict).items()},
         max_distance=_number(body["max_distance"]) if "max_distance" in body else None,
+        min_strength=_strength(body.get("min_strength")),
         mode=_typed(body.get("mode", ANY), str),
         rescored=bool(body.get("rescored", False)),
         warnings=_all_typed(body.get("warnings", [])),
@@ -367,6 +373,8 @@ def _hit(hit: dict[str, Any], queries: int) -> Hit:
         labels=_all_typed(hit["labels"]),
         score=_real_or_none(hit.get("score")),
         merged=_real_or_none(hit.get("merged")),
+        chance=_real_or_none(hit.get("chance")),
+        strength=_strength(hit.get("strength")),
         missing=bool(hit.get("missing", False)),
         tags=_all_typed(hit.get("tags", [])),
     )
@@ -395,6 +403,11 @@ def _real(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise ValueError(f"{shown(value)} is not a number")
     return float(value)
+
+
+def _strength(value: object) -> str | None:
+    """Return the word for a strength; None for one of a later clipdex."""
+    return None if value is None or _typed(value, str) not in STRENGTHS else str(value)
 
 
 def _number(value: object) -> int:

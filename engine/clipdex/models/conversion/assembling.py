@@ -1,4 +1,4 @@
-"""Completing a model folder that holds both towers as IR: the centres, the self-test and ``model.json``."""
+"""Completing a model folder that holds both towers as IR: centres, self-test, ``model.json`` and background."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipdex.encoder.background import Background, background_of, write_background
 from clipdex.encoder.encoder import hash_key
 from clipdex.encoder.images import prepare
 from clipdex.encoder.model import DESCRIPTION, FILES, SCHEMA, ImageSettings, Model, TextSettings, read_model
@@ -51,7 +52,7 @@ class Blueprint:
 
 
 def assemble(folder: Path, blueprint: Blueprint, progress: Progress) -> Model:
-    """Write ``centre.npz`` and ``model.json`` for a folder that holds both towers and ``tokenizer.json``.
+    """Write the centres, ``model.json`` and the background for a folder that holds both towers and ``tokenizer.json``.
 
     Raises
     ------
@@ -59,15 +60,13 @@ def assemble(folder: Path, blueprint: Blueprint, progress: Progress) -> Model:
         When a tower does not run, or its embeddings cannot be hashed.
     """
     towers = _Towers(folder, blueprint)
+    images, texts = towers.packaged(progress)
     if blueprint.hashing == "sign":
         zero = np.zeros(blueprint.embedding_size, np.float32)
         centres = {"image": zero, "text": zero}
     else:
-        centres = {
-            "image": towers.image_centre(packaged_photos(), progress),
-            "text": towers.text_centre(packaged_nouns(), progress),
-        }
-    return _describe(folder, blueprint, towers, centres)
+        centres = {"image": centre(images), "text": centre(texts)}
+    return _completed(folder, blueprint, towers, centres, progress)
 
 
 def recentre(
@@ -103,28 +102,47 @@ def recentre(
         languages=model.languages,
     )
     towers = _Towers(folder, blueprint)
-    text_centre = towers.text_centre(texts, progress) if texts else model.centre("text")
-    centres = {"image": towers.image_centre(images, progress), "text": text_centre}
-    return _describe(folder, blueprint, towers, centres)
+    text_centre = centre(towers.texts(texts, progress)) if texts else model.centre("text")
+    centres = {"image": centre(towers.images(images, progress)), "text": text_centre}
+    return _completed(folder, blueprint, towers, centres, progress)
+
+
+def add_background(model: Model, progress: Progress) -> None:
+    """Write the background of a model into its folder: that of the packaged photographs and nouns."""
+    centres = {tower: model.centre(tower) for tower in ("image", "text")}
+    write_background(model, _Towers(model.folder, model).background(centres, progress))
 
 
 class _Towers:
-    """The towers of a folder without a description, in float32 on the CPU."""
+    """The towers of a folder, which need not have a description, in float32 on the CPU."""
 
-    def __init__(self, folder: Path, blueprint: Blueprint) -> None:
-        self._blueprint = blueprint
-        image, bits = blueprint.image, blueprint.embedding_size
+    def __init__(self, folder: Path, described: Blueprint | Model) -> None:
+        self._described = described
+        image, bits = described.image, described.embedding_size
         self._image = ImageTower(folder / "image.xml", image.size, bits, Way(), batch=image.batch)
         self._text = TextTower(folder / "text.xml", bits, Way())
-        self._preparation = TextPreparation(folder / "tokenizer.json", blueprint.text)
+        self._preparation = TextPreparation(folder / "tokenizer.json", described.text)
+        self._packaged: tuple[Floats, Floats] | None = None
 
-    def image_centre(self, photos: Sequence[Path], progress: Progress) -> Floats:
-        """Return the centre of the image tower over photos, without those that cannot be read."""
-        settings = self._blueprint.image
+    def packaged(self, progress: Progress) -> tuple[Floats, Floats]:
+        """Embed the packaged photographs and nouns, once: float32 ``[n, d]`` each."""
+        if self._packaged is None:
+            self._packaged = self.images(packaged_photos(), progress), self.texts(packaged_nouns(), progress)
+        return self._packaged
+
+    def background(self, centres: Mapping[str, Floats], progress: Progress) -> Background:
+        """Return the background that the packaged photographs and nouns make."""
+        images, texts = self.packaged(progress)
+        kinds = [photo.parent.name for photo in packaged_photos()]
+        return background_of(hash_key(images, centres["image"]), kinds, hash_key(texts, centres["text"]))
+
+    def images(self, photos: Sequence[Path], progress: Progress) -> Floats:
+        """Embed photographs, without those that cannot be read: float32 ``[n, d]``."""
+        settings = self._described.image
 
         def pixels() -> Iterable[tuple[None, npt.NDArray[np.uint8]]]:
             for number, photo in enumerate(photos):
-                progress("centre of the image tower", number, len(photos))
+                progress("photographs for the image tower", number, len(photos))
                 try:
                     image = load_image(photo, settings.background)
                 except ImageError:
@@ -134,23 +152,23 @@ class _Towers:
         embeddings = [embedding for _, embedding in self._image.embed_all(pixels())]
         if embeddings and not np.isfinite(embeddings).all():
             raise ModelUnsupported(
-                f"the image tower of {self._blueprint.name} gives values that are not finite for some images."
+                f"the image tower of {self._described.name} gives values that are not finite for some images."
             )
         if not embeddings:
             raise ModelUnsupported("none of the images can be read, so there is nothing to compute a centre from.")
-        return centre(np.stack(embeddings))
+        return np.stack(embeddings)
 
-    def text_centre(self, texts: Sequence[str], progress: Progress) -> Floats:
-        """Return the centre of the text tower over texts. Short texts are put into the prompt."""
+    def texts(self, texts: Sequence[str], progress: Progress) -> Floats:
+        """Embed texts, short ones in the prompt: float32 ``[n, d]``."""
         embeddings = []
         for number, text in enumerate(texts):
-            progress("centre of the text tower", number, len(texts))
-            embeddings.append(self.text(prompted(text, self._blueprint.text)[0]))
+            progress("texts for the text tower", number, len(texts))
+            embeddings.append(self.text(prompted(text, self._described.text)[0]))
         if not np.isfinite(embeddings).all():
             raise ModelUnsupported(
-                f"the text tower of {self._blueprint.name} gives values that are not finite for some texts."
+                f"the text tower of {self._described.name} gives values that are not finite for some texts."
             )
-        return centre(np.stack(embeddings))
+        return np.stack(embeddings)
 
     def text(self, text: str) -> Floats:
         """Embed one text."""
@@ -158,8 +176,16 @@ class _Towers:
 
     def pictures(self) -> dict[str, Floats]:
         """Embed the pictures of the self-test in parallel requests, as a build does."""
-        size = self._blueprint.image.size
+        size = self._described.image.size
         return dict(self._image.embed_all((name, self_test_pixels(name, size)) for name in SELF_TEST_IMAGES))
+
+
+def _completed(
+    folder: Path, blueprint: Blueprint, towers: _Towers, centres: Mapping[str, Floats], progress: Progress
+) -> Model:
+    model = _describe(folder, blueprint, towers, centres)
+    write_background(model, towers.background(centres, progress))
+    return model
 
 
 def _describe(folder: Path, blueprint: Blueprint, towers: _Towers, centres: Mapping[str, Floats]) -> Model:
