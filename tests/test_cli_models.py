@@ -60,7 +60,7 @@ def rows_of(cli) -> dict[str, dict]:
 
 def test_list_shows_the_bundled_the_installed_and_the_known_models(cli, installed):
     rows = rows_of(cli)
-    assert (rows["starter"]["state"], rows["starter"]["bits"], rows["starter"]["image size"]) == ("bundled", 512, 260)
+    assert (rows["starter"]["state"], rows["starter"]["bits"], rows["starter"]["image size"]) == ("bundled", 512, 240)
     assert rows["mine"]["state"] == "installed"
     assert set(rows) == {"starter", "mine", *(known.name for known in KNOWN)}
     for known in KNOWN:
@@ -111,7 +111,7 @@ def test_bench_prints_a_table_and_says_each_rate_as_it_comes(cli, small):
 def test_info_of_an_installed_model_says_what_it_is(cli, installed):
     model = find_model("mine")
     out = cli("model", "info", "mine").out.decode()
-    for text in (model.digest[:12], str(installed), "512 bits, centred", "260 x 260 pixels", model.licence):
+    for text in (model.digest[:12], str(installed), "512 bits, sign", "240 x 240 pixels", model.licence):
         assert text in out
     assert "not measured: clipdex model bench mine" in out
     assert cli("model", "info", "mine", "--json").json == json.loads((installed / "model.json").read_text())

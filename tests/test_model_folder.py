@@ -315,7 +315,7 @@ def test_a_model_that_changed_in_its_folder_is_noticed(tmp_path):
     data = make_folder(tmp_path / "data", "a.png")
     build(data, model=str(model))
     description = json.loads((model / "model.json").read_text())
-    description["version"] = "2"
+    description["version"] = "of another day"
     (model / "model.json").write_text(json.dumps(description))
     with Explorer(data) as explorer, pytest.raises(ModelMismatch, match="another version"):
         explorer.explore_topk("dog")
