@@ -18,6 +18,9 @@ demo: .venv/.installed ## Index the example photos, query them in all ways, and 
 	@echo
 	@echo "Look at the pictures:"
 	@ls $(DEMO)/*/sheet.png
+	@echo
+	@echo "Look at them in your browser, and search there:"
+	@echo "    $(BIN)/clipdex view $(PHOTOS)"
 
 test: .venv/.installed-dev browser ## Run all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
