@@ -87,7 +87,8 @@ def entered(
     yield page
     page.wait_for_load_state("networkidle")
     context.close()
-    assert [one for one in complaints if not any(part in one for part in expected)] == []
+    left = [one for one in complaints if not any(part in one for part in expected)]
+    assert left == [], left
     assert asked - {""} == {urlsplit(site.url).netloc}
 
 

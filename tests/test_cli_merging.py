@@ -60,8 +60,8 @@ def test_rescoring_shows_the_score_beside_the_distance(cli, photos):
     assert [hit["score"] for hit in hits] == sorted(hit["score"] for hit in hits)
     assert all(hit["distance"] == plain[hit["id"]] for hit in hits)
     table = cli("query", photos, "--text", "a dog", "--rescore", "-k", "5").lines
-    assert table[0].split()[:3] == ["rank", "distance", "score"]
-    assert table[1].split()[:3] == ["1", str(hits[0]["distance"]), f"{hits[0]['score']:.4g}"]
+    assert table[0].split()[:4] == ["rank", "distance", "strength", "score"]
+    assert table[1].split()[:5:4] == ["1", f"{hits[0]['score']:.4g}"]
     rows = list(
         csv.DictReader(
             io.StringIO(cli("query", photos, "--text", "a dog", "--rescore", "--output", "csv").out.decode())

@@ -274,10 +274,10 @@ def test_which_images_is_said_in_one_way(cli, words):
 def test_tables_and_csv_show_tags_only_where_a_hit_has_one(halves, cli):
     query = ["query", halves[0], "--item", "animals/koala", "-k", "2"]
     assert "tags" not in cli(*query).lines[0]
-    assert cli(*query, "--output", "csv").lines[0].endswith(",labels")
+    assert cli(*query, "--output", "csv").lines[0].endswith(",labels,strength,chance")
     with Explorer(halves[0]) as explorer:
         for name in ("x", "y;z"):
             explorer.add_tag(name, [explorer.item("animals/koala")])
     assert cli(*query).lines[0].split()[-1] == "tags"
     assert cli(*query).lines[1].endswith("x, y;z")
-    assert cli(*query, "--output", "csv").lines[0].endswith(",labels,tags")
+    assert cli(*query, "--output", "csv").lines[0].endswith(",labels,strength,chance,tags")

@@ -26,7 +26,7 @@ def counts(text, kind):
     part = re.search(rf"<legend>{kind}</legend>(.*?)</fieldset>", text, re.DOTALL)
     if part is None:
         return {}
-    labels = re.findall(r"<label[^>]*>(.*?)</label>", part[1], re.DOTALL)
+    labels = re.findall(r"<label>(.*?)</label>", part[1], re.DOTALL)
     plain = [re.sub(r"<[^>]+>", "", label).split() for label in labels]
     return {words[0]: " ".join(words[1:]) for words in plain}
 

@@ -293,7 +293,9 @@ def test_an_index_may_hold_any_time():
 
 def test_markup_in_names_is_text(awkward):
     page = Page(awkward.get("/"))
-    assert {script["src"] for script in page.all("script")} == {"static/early.js", "static/page.js"}
+    assert {script["src"] for script in page.all("script")} == {
+        f"static/{name}.js" for name in ("early", "facets", "histogram", "page")
+    }
     assert "<script>alert(1)</script>/x.png" in page.shown
     assert page.all("b") == []
 

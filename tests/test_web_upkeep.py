@@ -46,6 +46,9 @@ def test_a_build_is_noticed_and_shown_after_a_refresh(growing, root):
     assert "5 images, in order" in " ".join(page.split())
     assert "new.png" in page
     assert not changed(growing)
+    assert all(
+        "(5 images" in growing.get(place).text for place in ("/tags", "/histogram?item=data:default:0.png", "/map")
+    )
 
 
 def test_questions_go_on_while_the_indexes_are_refreshed(growing, root):

@@ -10,7 +10,7 @@ and from lists of names.
     that is partly whitened, by how class names differ from one another and by how the names and prompts of one class
     differ. The weights are the fourth power of how far a score is above the mean score: unlike a softmax they do not
     depend on how sure the classifier is, which is better with small and blurred pictures;
-  - classes: the third powers themselves, so that what the classifier sees beside the subject counts as well;
+  - classes: the fourth powers themselves, so that what the classifier sees beside the subject counts as well;
   - a person: the best score of the detector, and the share of the classes that are worn, held or done by people.
 
 * Text tower: all-MiniLM-L6-v2, mean pooling, L2 normalisation, weights in 8 bits. The same three parts: the embedding

@@ -17,6 +17,7 @@ from clipdex.report.rows import csv_of_groups
 from clipdex.search.duplicate_settings import DATASETS, LINKAGES, SUBSETS, DuplicateSettings
 from clipdex.search.duplicates import default_distance
 from clipdex.search.duplicates_result import DuplicateGroup, DuplicateItem, DuplicatesResult
+from clipdex.search.explorer import Explorer
 from clipdex.search.keeping import RULES
 from clipdex.wording import counted
 from clipdex_web.duplicates import (
@@ -98,8 +99,11 @@ class DuplicatesRoutes:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._explorer = site.collection.explorer
         self._page = Rendering(site).page
+
+    @property
+    def _explorer(self) -> Explorer:
+        return self._site.collection.explorer
 
     def pages(self) -> list[Route]:
         """Return where each page is."""

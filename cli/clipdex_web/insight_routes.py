@@ -14,6 +14,7 @@ from clipdex.search.facets import Facets
 from clipdex.search.request import SearchRequest
 from clipdex.wording import counted
 from clipdex_web.chart import chart_of
+from clipdex_web.collection import Collection
 from clipdex_web.facets import KINDS
 from clipdex_web.openapi import JSON
 from clipdex_web.reading import MOST_JSON, as_json, body_of, checked, parameters_of
@@ -37,8 +38,11 @@ class InsightRoutes:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._collection = site.collection
         self._page = Rendering(site).page
+
+    @property
+    def _collection(self) -> Collection:
+        return self._site.collection
 
     def pages(self) -> list[Route]:
         """Return where each page is."""

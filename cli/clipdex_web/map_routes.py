@@ -16,6 +16,7 @@ from clipdex.mapping.dataset_map import DatasetMap
 from clipdex.mapping.making import has_map
 from clipdex.report.map_page import MOST_POINTS, map_assets, page_data
 from clipdex.report.map_points import COLOURINGS, MapPoints, found_on, points_of
+from clipdex.search.explorer import Explorer
 from clipdex.wording import counted
 from clipdex_web.area import area_of, inside
 from clipdex_web.collection import name_of
@@ -57,9 +58,12 @@ class MapRoutes:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._explorer = site.collection.explorer
         self._page = Rendering(site).page
         self._body, self._style, self._script = map_assets()
+
+    @property
+    def _explorer(self) -> Explorer:
+        return self._site.collection.explorer
 
     def pages(self) -> list[Route]:
         """Return where each page is."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from clipdex import __version__
 from clipdex.defaults import MERGES, STRENGTHS
 from clipdex.wording import counted
-from clipdex_web.collection import READY
+from clipdex_web.collection import READY, Collection
 from clipdex_web.problems import headers_of
 from clipdex_web.schema import MOST_HITS
 from clipdex_web.site import Site
@@ -31,7 +31,7 @@ class Rendering:
     """
 
     def __init__(self, site: Site) -> None:
-        self._collection = site.collection
+        self._site = site
         self._templates = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -51,6 +51,10 @@ class Rendering:
             item_kind=ITEM,
         )
         self._templates.filters["bytes"] = _bytes
+
+    @property
+    def _collection(self) -> Collection:
+        return self._site.collection
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401
         """Return a page."""

@@ -67,6 +67,9 @@ class Site:
             newer = self.collection.refreshed()
             if newer is not None:
                 self.collection = newer
+                # What was made of the old indexes names other items.
+                self.long_work.close()
+                self.long_work = LongWork()
             return newer is not None
 
     def close(self) -> None:

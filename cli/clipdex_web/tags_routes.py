@@ -38,8 +38,11 @@ class TagsRoutes:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._collection = site.collection
         self._page = Rendering(site).page
+
+    @property
+    def _collection(self) -> Collection:
+        return self._site.collection
 
     def pages(self) -> list[Route]:
         """Return where the page is, and where forms are sent to."""

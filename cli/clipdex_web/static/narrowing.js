@@ -2,7 +2,7 @@
 export function narrowAtOnce() {
   document.addEventListener("change", ({ target }) => {
     if (target.matches("[data-now]")) {
-      for (const other of target.closest(".choice").querySelectorAll("[data-now]")) {
+      for (const other of target.closest(".choice")?.querySelectorAll("[data-now]") ?? []) {
         if (target.checked && other !== target) other.checked = false; // Wanted, or left out.
       }
       target.form.requestSubmit();

@@ -9,6 +9,7 @@ let reached = -1; // Where that run ends now.
 let shown = "";
 
 export function showPicked(grid) {
+  if (!grid) return;
   const what = `${grid.total} ${grid.scroller.dataset.query}`;
   if (what !== shown) {
     shown = what;

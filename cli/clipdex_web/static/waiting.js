@@ -7,7 +7,7 @@ async function ask() {
   const answer = await fetch(box.dataset.poll);
   if (answer.status !== 202) return location.reload();
   const count = await answer.json();
-  if (count.total) {
+  if (count?.total) {
     progress.max = count.total;
     progress.value = count.done;
     const text = `Still counting: ${count.counting}`;
