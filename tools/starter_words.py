@@ -15,7 +15,7 @@ PERSON = CLASSES
 # How much a scene counts in the mixture of a word, where the word's own classes count 1.
 SCENE_WEIGHT = 1.0
 # How much a word asks for people, where "a person" asks for 1.
-COMPANY_WEIGHT = 0.4
+COMPANY_ASKED = 0.4
 
 # So that "a photo of a dog" finds a picture that the classifier calls a beagle.
 KINDS = """
@@ -73,12 +73,12 @@ park: 703 843 562 716; playground: 843 476; water: 472 484 536 554 625 628 693 8
 kite: 417 701 723; surfing: 842 977 978 639; surfboard: 842 977 978 639; swimming: 433 445 639 801 842 983; night: 437
 470 607 818 819 846 862; concert: 402 420 541 546 632 650 818 819; music: 401 402 420 432 486 494 513 541 546 558 566
 577 579 593 594 641 642 683 684 687 699 776 819 822 875 881 889 650; stage: 650 818 819 854; party: 417 440 441 470 503
-572; birthday: 417 470 927; wedding: 578 689 982 457; baby: 431 443 516 520 529 680; school: 526 779 767 769 453;
+572; birthday: 417 470 927; wedding: 578 689 982 457; school: 526 779 767 769 453;
 library: 453 454 624; bookshelf: 453 454 624; hospital: 691 823 830 845 617; gym: 416 422 543 602 702 747; tennis: 752
 852; tennis racket: 752 852; baseball: 429 981; baseball bat: 429 981; baseball glove: 429 981; football: 560 768 805;
 soccer: 805; basketball: 430; golf: 574 575; skateboard: 518 615 770 608; skateboarding: 518 615 770 608; frisbee: 852
 722 842; cycling: 444 518 671 880; racing: 573 751 817; airport: 404 895 908; station: 466 547 705 829; railway: 466 547
-565 705 820 829; market: 582 790 791 936-945 948-954; supermarket: 582 790 791; crowd: 781 819 762 860 454 865;
+565 705 820 829; market: 582 790 791 936-945 948-954; supermarket: 582 790 791;
 suitcase: 414 636 748 492; handbag: 636 748 893; backpack: 414; umbrella: 879; tie: 906 457 834; suit: 834 906 457;
 jacket: 568 617 834 841 869; jewellery: 679; toothbrush: 629 696 749; scissors: 477 623 784; hair dryer: 589; vase: 883;
 potted plant: 738; television: 598 664 851; laptop: 620 681; keyboard: 508 810 878; mouse: 673; remote control: 761;
@@ -123,8 +123,8 @@ sport: field person; kite: beach person; baseball: field person; baseball bat: f
 person; skateboard: person; skateboarding: person; surfboard: beach person; surfing: beach person; tennis: field person;
 tennis racket: field person; football: field person; soccer: field person; basketball: person; golf: person; gym:
 person; cycling: person; horse riding: person; swimming: beach person; beach: beach; fishing: person; hiking: person;
-concert: person; music: person; stage: person; party: person; wedding: person; birthday: person; crowd: person; worker:
-person; soldier: person; police: person; firefighter: person; market: person; school: person; baby: person; helmet:
+concert: person; music: person; stage: person; party: person; wedding: person; birthday: person; worker:
+person; soldier: person; police: person; firefighter: person; market: person; school: person; helmet:
 person
 """
 
@@ -188,7 +188,7 @@ def mixtures() -> tuple[list[str], npt.NDArray[np.float32]]:
         if places:
             row[:CLASSES] += SCENE_WEIGHT * np.sum(places, axis=0) / np.sqrt(len(places))
         row[:CLASSES] /= max(1.0, float(np.linalg.norm(row[:CLASSES])))
-        row[PERSON] = 1.0 if word in people else COMPANY_WEIGHT * ("person" in beside)
+        row[PERSON] = 1.0 if word in people else COMPANY_ASKED * ("person" in beside)
     return words, rows
 
 
