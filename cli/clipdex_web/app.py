@@ -19,7 +19,7 @@ from clipdex_web.insight_routes import InsightRoutes
 from clipdex_web.map_routes import MapRoutes
 from clipdex_web.pages import Pages
 from clipdex_web.problems import Refused, problem, status_and_message
-from clipdex_web.rendering import STATIC
+from clipdex_web.rendering import STATIC, Rendering
 from clipdex_web.safety import API, Guard
 from clipdex_web.site import Site
 from clipdex_web.tags_routes import TagsRoutes
@@ -40,8 +40,9 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
     token, hosts, any_address
         As ``Guard`` has them.
     """
-    pages = Pages(site)
-    rooms = (DuplicatesRoutes(site), InsightRoutes(site), MapRoutes(site), TagsRoutes(site))
+    rendering = Rendering(site)
+    pages = Pages(site, rendering)
+    rooms = tuple(room(site, rendering) for room in (DuplicatesRoutes, InsightRoutes, MapRoutes, TagsRoutes))
 
     def answer(request: Request, error: Exception) -> Response:
         if not request.url.path.startswith(API):

@@ -17,7 +17,6 @@ from clipdex.report.rows import csv_of_groups
 from clipdex.search.duplicate_settings import DATASETS, LINKAGES, SUBSETS, DuplicateSettings
 from clipdex.search.duplicates import default_distance
 from clipdex.search.duplicates_result import DuplicateGroup, DuplicateItem, DuplicatesResult
-from clipdex.search.explorer import Explorer
 from clipdex.search.keeping import RULES
 from clipdex.wording import counted
 from clipdex_web.duplicates import (
@@ -32,9 +31,8 @@ from clipdex_web.long_work import Count
 from clipdex_web.openapi import JSON
 from clipdex_web.problems import status_and_message
 from clipdex_web.reading import as_json, attachment, body_of, cursor_of, parameters_of, place_of
-from clipdex_web.rendering import Rendering
+from clipdex_web.room import Room
 from clipdex_web.schema import DUPLICATES_PARAMETERS, LARGE, PAGE_PARAMETERS, THUMBNAIL
-from clipdex_web.site import Site
 from clipdex_web.state import ItemName
 from clipdex_web.tiles import picture_url
 
@@ -88,22 +86,8 @@ class _Group:
         return len(self.group.items) - len(self.tiles)
 
 
-class DuplicatesRoutes:
-    """The answers on duplicates.
-
-    Parameters
-    ----------
-    site
-        What is served.
-    """
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._page = Rendering(site).page
-
-    @property
-    def _explorer(self) -> Explorer:
-        return self._site.collection.explorer
+class DuplicatesRoutes(Room):
+    """The answers on duplicates."""
 
     def pages(self) -> list[Route]:
         """Return where each page is."""
@@ -154,7 +138,7 @@ class DuplicatesRoutes:
     def _shown(self, result: DuplicatesResult, page: int) -> list[_Group]:
         start = (page - 1) * GROUPS_ON_A_PAGE
         groups = result.groups[start : start + GROUPS_ON_A_PAGE]
-        several = len(result.datasets) > 1, self._site.collection.several_subsets
+        several = len(result.datasets) > 1, self._collection.several_subsets
         return [
             _Group(number, group, [_tile(item, *several) for item in group.items[:_SHOWN_OF_A_GROUP]])
             for number, group in enumerate(groups, start=start + 1)

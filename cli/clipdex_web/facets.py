@@ -31,7 +31,6 @@ class Kind(NamedTuple):
     name: str
     choices: list[Choice]
     more: int
-    none: int = 0
 
 
 def kinds_of(collection: Collection, state: State, result: Result | None) -> list[Kind] | None:

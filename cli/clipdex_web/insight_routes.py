@@ -14,35 +14,19 @@ from clipdex.search.facets import Facets
 from clipdex.search.request import SearchRequest
 from clipdex.wording import counted
 from clipdex_web.chart import chart_of
-from clipdex_web.collection import Collection
 from clipdex_web.facets import KINDS
 from clipdex_web.openapi import JSON
 from clipdex_web.reading import MOST_JSON, as_json, body_of, checked, parameters_of
-from clipdex_web.rendering import Rendering
 from clipdex_web.requested import filters_of, read_request, request_of
+from clipdex_web.room import Room
 from clipdex_web.schema import FACETS_PARAMETERS, FILTER_PARAMETERS
-from clipdex_web.site import Site
 from clipdex_web.state import State
 
 _NAMES_OF_AN_ANSWER = 1000
 
 
-class InsightRoutes:
-    """The answers in numbers.
-
-    Parameters
-    ----------
-    site
-        What is served.
-    """
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._page = Rendering(site).page
-
-    @property
-    def _collection(self) -> Collection:
-        return self._site.collection
+class InsightRoutes(Room):
+    """The answers in numbers."""
 
     def pages(self) -> list[Route]:
         """Return where each page is."""

@@ -16,7 +16,6 @@ from clipdex.mapping.dataset_map import DatasetMap
 from clipdex.mapping.making import has_map
 from clipdex.report.map_page import MOST_POINTS, map_assets, page_data
 from clipdex.report.map_points import COLOURINGS, MapPoints, found_on, points_of
-from clipdex.search.explorer import Explorer
 from clipdex.wording import counted
 from clipdex_web.area import area_of, inside
 from clipdex_web.collection import name_of
@@ -26,6 +25,7 @@ from clipdex_web.openapi import JSON
 from clipdex_web.problems import Refused, status_and_message
 from clipdex_web.reading import as_json, body_of, parameters_of
 from clipdex_web.rendering import Rendering
+from clipdex_web.room import Room
 from clipdex_web.schema import MOST_TAGGED
 from clipdex_web.site import Site
 from clipdex_web.state import PER_PAGE, ItemName, State, apart, whole_number
@@ -47,23 +47,12 @@ class _Made(NamedTuple):
     points: MapPoints
 
 
-class MapRoutes:
-    """The answers on the map.
+class MapRoutes(Room):
+    """The answers on the map."""
 
-    Parameters
-    ----------
-    site
-        What is served.
-    """
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._page = Rendering(site).page
+    def __init__(self, site: Site, rendering: Rendering) -> None:
+        super().__init__(site, rendering)
         self._body, self._style, self._script = map_assets()
-
-    @property
-    def _explorer(self) -> Explorer:
-        return self._site.collection.explorer
 
     def pages(self) -> list[Route]:
         """Return where each page is."""
@@ -114,7 +103,7 @@ class MapRoutes:
         points, error, status = made.points, "", 200
         if state.chips:
             try:
-                result = self._site.collection.answer(state)
+                result = self._collection.answer(state)
                 asked, found = found_on(self._explorer.datasets, made.map, result)
                 points = replace(points, asked=asked, found=found)
             except ClipdexError as problem:
@@ -165,8 +154,8 @@ class MapRoutes:
         numbers = inside(area_of(area), made.points.places)
         start = (page - 1) * PER_PAGE
         names = self._names(numbers[start : start + PER_PAGE])
-        tags = self._site.collection.tags_of(names)
-        labels = {name: self._site.collection.item(name).row.labels for name in names}
+        tags = self._collection.tags_of(names)
+        labels = {name: self._collection.item(name).row.labels for name in names}
         return self._page(
             "area.html",
             area=area,
@@ -176,14 +165,14 @@ class MapRoutes:
             page=page,
             last_page=max(1, -(-len(numbers) // PER_PAGE)),
             state=State(),
-            known_tags=known_tags(self._site.collection),
+            known_tags=known_tags(self._collection),
         )
 
     def _names(self, numbers: np.ndarray) -> list[ItemName]:
         """Return the items at some numbers of the map, which has them in the order of a listing of all."""
         if len(numbers) > MOST_TAGGED:
             raise QueryError(f"the area has {len(numbers):,} images, and at most {MOST_TAGGED:,} are tagged at once.")
-        listing = self._site.collection.listing(State().filter)
+        listing = self._collection.listing(State().filter)
         # Many are read block by block, few one by one.
         block = 1 if len(numbers) <= PER_PAGE else _BLOCK
         names = []
@@ -209,7 +198,7 @@ class MapRoutes:
             raise QueryError(_NOT_MADE)
 
         def tagged() -> None:
-            changed(self._site.collection, action, tag, self._names(inside(corners, made.points.places)))
+            changed(self._collection, action, tag, self._names(inside(corners, made.points.places)))
 
         await self._site.asking.run(request, tagged)
         if action == ADD:

@@ -17,15 +17,13 @@ from clipdex.errors import ClipdexError, ImageError, QueryError
 from clipdex.media.decoding import size_of
 from clipdex.media.opening import open_media
 from clipdex.search.listing import ListedItem
-from clipdex_web.collection import Collection
 from clipdex_web.equivalents import command_line, python_of
 from clipdex_web.exports import FORMATS
 from clipdex_web.facets import kinds_of, known_tags
 from clipdex_web.pictures import MEDIA_TYPE
 from clipdex_web.problems import Refused, status_and_message, title_of
-from clipdex_web.rendering import Rendering
+from clipdex_web.room import Room
 from clipdex_web.schema import THUMBNAIL
-from clipdex_web.site import Site
 from clipdex_web.state import (
     IMAGE,
     ITEM,
@@ -45,18 +43,8 @@ _PLACE_WANTED = {PLACE: whole_number(1, MOST_PLACES)}
 _TILES_WANTED = {"start": whole_number(0, MOST_PLACES), "count": whole_number(1, MOST_PER_PAGE)}
 
 
-class Pages:
-    """The answers for people.
-
-    Parameters
-    ----------
-    site
-        What is served.
-    """
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._page = Rendering(site).page
+class Pages(Room):
+    """The answers for people."""
 
     def routes(self) -> list[Route]:
         """Return where each page is."""
@@ -67,10 +55,6 @@ class Pages:
             Route("/item", self._item),
             Route("/upload", self._uploaded),
         ]
-
-    @property
-    def _collection(self) -> Collection:
-        return self._site.collection
 
     async def _grid(self, request: Request) -> Response:
         pairs = request.query_params.multi_items()

@@ -15,7 +15,7 @@ from clipdex_web.collection import READY, Collection
 from clipdex_web.problems import headers_of
 from clipdex_web.schema import MOST_HITS
 from clipdex_web.site import Site
-from clipdex_web.state import AWAY, ITEM
+from clipdex_web.state import AWAY
 
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
@@ -48,7 +48,6 @@ class Rendering:
             most_hits=MOST_HITS,
             ready=READY,
             away=AWAY,
-            item_kind=ITEM,
         )
         self._templates.filters["bytes"] = _bytes
 

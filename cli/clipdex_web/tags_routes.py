@@ -16,9 +16,8 @@ from clipdex_web.checking import check
 from clipdex_web.collection import Collection, name_of
 from clipdex_web.openapi import JSON
 from clipdex_web.reading import as_json, body_of, parameters_of, read_json
-from clipdex_web.rendering import Rendering
+from clipdex_web.room import Room
 from clipdex_web.schema import DEFINITIONS, MOST_TAGGED
-from clipdex_web.site import Site
 from clipdex_web.state import ItemName, State
 from clipdex_web.tiles import SHOWN
 
@@ -27,22 +26,8 @@ _MOST_FORM = 256 << 10
 _MOST_JSON = 16 << 20
 
 
-class TagsRoutes:
-    """The answers on tags.
-
-    Parameters
-    ----------
-    site
-        What is served.
-    """
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._page = Rendering(site).page
-
-    @property
-    def _collection(self) -> Collection:
-        return self._site.collection
+class TagsRoutes(Room):
+    """The answers on tags."""
 
     def pages(self) -> list[Route]:
         """Return where the page is, and where forms are sent to."""
