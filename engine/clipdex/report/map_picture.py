@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -75,11 +74,15 @@ def draw_map(
     corner = (MARGIN, MARGIN + head)
     at = plot.pixels(points.places)
     _draw_dots(sheet, corner, plot, at, colouring)
-    boxes: dict[int, _Box] = {}
+    pictures: _Pictures = {}
     if len(points.named) == len(points.places) <= MOST_PICTURES:
-        boxes = _draw_pictures(sheet, corner, plot, at, points, colouring, max_pixels)
+        pictures = _pictures(points, colouring, at, corner, plot, max_pixels)
+    hits = {one.number for one in points.found}
+    for number, picture in pictures.items():
+        if number not in hits:
+            picture.draw_on(sheet)
     draw.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + _PLOT, corner[1] + plot.height), outline=FRAME)
-    _draw_found(draw, corner, plot, points, boxes)
+    _draw_found(sheet, corner, plot, points, pictures)
     _draw_legend(draw, (2 * MARGIN + _PLOT, corner[1]), points, by, note)
     return sheet
 
@@ -137,40 +140,44 @@ def _draw_dots(sheet: Image.Image, corner: tuple[int, int], plot: _Plot, at: Dou
     sheet.paste(fine.resize((_PLOT, plot.height), Image.Resampling.BOX), corner)
 
 
-def _draw_pictures(
-    sheet: Image.Image,
-    corner: tuple[int, int],
-    plot: _Plot,
-    at: Doubles,
-    points: MapPoints,
-    colouring: Colouring,
-    max_pixels: int,
-) -> dict[int, _Box]:
-    """Draw the images, hits last and the best on top; return where each is, by the number of its point."""
+class _Picture(NamedTuple):
+    """The image of a point: its small picture, the box of it with its frame, and the colour of that."""
+
+    image: Image.Image
+    box: _Box
+    colour: str
+
+    def draw_on(self, sheet: Image.Image) -> None:
+        ImageDraw.Draw(sheet).rectangle(self.box, fill=self.colour, outline=BACKGROUND)
+        sheet.paste(self.image, (int(self.box[0]) + 3, int(self.box[1]) + 3))
+
+
+_Pictures = dict[int, _Picture]
+
+
+def _pictures(
+    points: MapPoints, colouring: Colouring, at: Doubles, corner: tuple[int, int], plot: _Plot, max_pixels: int
+) -> _Pictures:
+    """Return the images that can be read, by the number of their point."""
     size = int(np.clip(0.5 * _PLOT / np.sqrt(max(len(at), 1)), 36, 84))
     with ThreadPoolExecutor(DECODING) as pool:
-        pictures = list(pool.map(lambda one: thumbnail(one.path, (size, size), max_pixels), points.named))
-    draw = ImageDraw.Draw(sheet)
-    hits = [one.number for one in reversed(points.found)]
-    boxes: dict[int, _Box] = {}
-    for number in [*sorted(set(range(len(at))) - set(hits)), *hits]:
-        picture = pictures[number]
-        if picture is None:
-            continue
-        image, (x, y) = picture.image, at[number].tolist()
-        left = corner[0] + int(np.clip(x - image.width / 2, 3, _PLOT - image.width - 3))
-        top = corner[1] + int(np.clip(y - image.height / 2, 3, plot.height - image.height - 3))
-        box = (left - 3, top - 3, left + image.width + 2, top + image.height + 2)
-        boxes[number] = box
-        draw.rectangle(box, fill=colouring.colours[colouring.codes[number]], outline=BACKGROUND)
-        sheet.paste(image, (left, top))
-    return boxes
+        found = list(pool.map(lambda one: thumbnail(one.path, (size, size), max_pixels), points.named))
+    pictures = {}
+    for number, (picture, (x, y), code) in enumerate(zip(found, at.tolist(), colouring.codes.tolist(), strict=True)):
+        if picture is not None:
+            width, height = picture.image.size
+            left = corner[0] + int(np.clip(x - width / 2, 3, _PLOT - width - 3)) - 3
+            top = corner[1] + int(np.clip(y - height / 2, 3, plot.height - height - 3)) - 3
+            box = (left, top, left + width + 5, top + height + 5)
+            pictures[number] = _Picture(picture.image, box, colouring.colours[code])
+    return pictures
 
 
 def _draw_found(
-    draw: ImageDraw.ImageDraw, corner: tuple[int, int], plot: _Plot, points: MapPoints, boxes: Mapping[int, _Box]
+    sheet: Image.Image, corner: tuple[int, int], plot: _Plot, points: MapPoints, pictures: _Pictures
 ) -> None:
-    """Draw a ring around each hit, or a frame around its image, the best on top, and the ranks of the first ones."""
+    """Draw each hit with a ring, or its image with a frame, the best on top, and the ranks of the first ones."""
+    draw = ImageDraw.Draw(sheet)
     shown = points.found[:_MOST_RINGS]
     if not shown:
         return
@@ -178,13 +185,16 @@ def _draw_found(
     radius = max(7.0, _radius(len(points.places)) + 4)
     for one, (x, y) in reversed(list(zip(shown, at.tolist(), strict=True))):
         x, y = corner[0] + x, corner[1] + y
-        box = boxes.get(one.number, (x - radius, y - radius, x + radius, y + radius))
-        mark = draw.rectangle if one.number in boxes else draw.ellipse
+        picture = pictures.get(one.number)
+        box, mark = (x - radius, y - radius, x + radius, y + radius), draw.ellipse
+        if picture is not None:
+            picture.draw_on(sheet)
+            box, mark = picture.box, draw.rectangle
         for more, ink, width in _WEAK if one.weak else _SURE:
             mark((box[0] - more, box[1] - more, box[2] + more, box[3] + more), None, ink, width)
         if one.rank <= _NUMBERED and not one.weak:
             name = str(one.rank)
-            left, top = (box[0], box[1]) if one.number in boxes else (box[2] + 3, y - line_height(13) / 2)
+            left, top = (box[0], box[1]) if picture is not None else (box[2] + 3, y - line_height(13) / 2)
             edge = (left - 2, top - 1, left + text_width(name, 13) + 2, top + line_height(13))
             draw.rectangle(edge, fill=BACKGROUND)
             draw_text(draw, (round(left), round(top)), name, 13, INK)

@@ -281,14 +281,20 @@ def _coloured(counts: Mapping[str, int]) -> list[str]:
 
 
 def _of_names(kind: str, order: Sequence[str], codes: Codes, *, several: bool) -> Colouring:
-    """Return the colouring of points by names, of which the last two are the others and none; without unused names."""
+    """Return the colouring of points by names, of which the last two are the others and none.
+
+    The groups are in the order of their counts; without names that no point has the colour of.
+    """
     counts = np.bincount(codes, minlength=len(order))
-    used = np.flatnonzero(counts)
+    used = np.array(
+        sorted(np.flatnonzero(counts).tolist(), key=lambda one: (one >= len(order) - 2, -counts[one], one)), np.int64
+    )
     recode = np.zeros(len(order), np.uint8)
     recode[used] = np.arange(len(used))
-    colours = [*PALETTE[: len(order) - 2], _GREY, _PALE]
+    greys = {len(order) - 2: _GREY, len(order) - 1: _PALE}
     note = f"An image with several {kind}s has the colour of its rarest one, and counts only there." if several else ""
-    names, tints = (tuple(one[number] for number in used.tolist()) for one in (order, colours))
+    names = tuple(order[number] for number in used.tolist())
+    tints = tuple(greys.get(number, PALETTE[place % len(PALETTE)]) for place, number in enumerate(used.tolist()))
     return Colouring(names, tints, tuple(counts[used].tolist()), recode[codes], note)
 
 

@@ -71,9 +71,12 @@ function paint() {
   context.fillStyle = tone.paper; context.fillRect(0, 0, width, height);
   const placed = map.picture && pictured && seen.length <= PICTURED ? placing(seen) : new Map();
   if (seen.length > RASTER) density(seen); else dots(seen.filter((i) => !placed.get(i)?.image));
-  const upwards = [...placed].reverse();
-  for (const [i, box] of upwards) if (box.image) picture(i, box, tone);
-  for (const hit of [...data.found].reverse()) mark(hit, placed.get(hit.point), tone);
+  for (const [i, box] of [...placed].reverse()) if (box.image && !hitOf.has(i)) picture(i, box, tone);
+  for (const hit of [...data.found].reverse()) {
+    const box = placed.get(hit.point);
+    if (box?.image) picture(hit.point, box, tone);
+    mark(hit, box, tone);
+  }
   if (chosen >= 0) outline(px(chosen), py(chosen), placed.get(chosen), 5, [[tone.paper, 6], [tone.accent, 3]]);
   map.over?.(context, tone);
   if (canvas.matches(":focus-visible")) cross(tone);
@@ -112,7 +115,7 @@ function outline(x, y, box, more, lines) {
 function mark(hit, box, { ink, paper, quiet }) {
   const x = onX(hit.x), y = onY(hit.y);
   context.setLineDash(hit.weak ? [3, 3] : []);
-  outline(x, y, box, 4, hit.weak ? [[paper, 3], [quiet, 1.5]] : [[paper, 6], [ink, 2.5]]);
+  outline(x, y, box, 4, hit.weak ? [[quiet, 1.5]] : [[paper, 6], [ink, 2.5]]);
   context.setLineDash([]);
   if (hit.weak || hit.rank > NUMBERED) return;
   context.font = "bold 13px system-ui, sans-serif"; context.textBaseline = "middle";
