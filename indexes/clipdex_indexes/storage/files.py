@@ -12,6 +12,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from clipdex_indexes.errors import IndexCorrupt, IndexFailure, IndexWriteFailed
 
@@ -106,10 +107,15 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal, reading it in blocks of 1 MiB."""
-    digest = hashlib.sha256()
     with path.open("rb") as handle:
-        while block := handle.read(_BLOCK):
-            digest.update(block)
+        return sha256_of_open(handle)
+
+
+def sha256_of_open(file: IO[bytes]) -> str:
+    """Return the SHA-256 of what is left of an open file, as ``sha256_of`` does."""
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK):
+        digest.update(block)
     return digest.hexdigest()
 
 
