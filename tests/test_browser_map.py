@@ -148,14 +148,17 @@ def test_the_address_says_all_that_is_seen(page):
     page.locator("#map").focus()
     page.keyboard.press("n")
     page.keyboard.press("+")
-    page.wait_for_url(re.compile("show=.*view=|view=.*show="))
+    page.get_by_label("Id, label, subset or dataset has").fill("food")
+    page.wait_for_url(re.compile("find=food"))
     before = page.evaluate("window.clipdexMap.looked()")
     assert before["only"] == "good one"
     page.reload()
     after = page.evaluate("window.clipdexMap.looked()")
+    same = ("by", "only", "chosen", "find")
     assert after["centre"] == pytest.approx(before["centre"], abs=1e-3)
     assert after["scale"] == pytest.approx(before["scale"], abs=1e-3)
-    assert [after[name] for name in ("by", "only", "chosen")] == [before[name] for name in ("by", "only", "chosen")]
+    assert [after[name] for name in same] == [before[name] for name in same]
+    expect(page.locator("#count")).to_have_text("1 to 3 of 3")
 
 
 def test_the_legend_says_what_its_numbers_count(page):

@@ -29,7 +29,10 @@ from clipdex_web.site import Site
 from clipdex_web.state import ItemName, State
 from clipdex_web.tiles import SHOWN
 
-AREA, BY, ONLY, VIEW = "area", "by", "only", "view"
+AREA = "area"
+# What of the map is looked at, beside the item that is chosen.
+BY, ONLY, VIEW, FIND = "by", "only", "view", "find"
+_LOOKED = (BY, ONLY, VIEW, FIND, SHOWN)
 _QUESTION = "map"
 # Middle and scale of what the canvas shows.
 _VIEW = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,6})?,-?[0-9]{1,3}(\.[0-9]{1,6})?,[0-9]{1,3}(\.[0-9]{1,6})?")
@@ -90,9 +93,9 @@ class MapRoutes(Room):
 
     async def _map(self, request: Request) -> Response:
         pairs = request.query_params.multi_items()
-        looked = _looked([pair for pair in pairs if pair[0] in (BY, ONLY, VIEW, SHOWN)])
+        looked = _looked([pair for pair in pairs if pair[0] in _LOOKED])
         areas = [Area.of(value) for name, value in pairs if name == AREA]
-        state = State.of([pair for pair in pairs if pair[0] not in (AREA, BY, ONLY, VIEW, SHOWN)])
+        state = State.of([pair for pair in pairs if pair[0] not in (AREA, *_LOOKED)])
         made = await self._made()
         return await self._site.asking.run(request, self._written, state, areas, looked, made)
 
@@ -170,7 +173,7 @@ def _looked(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     """
     looked = dict(pairs)
     if len(looked) < len(pairs) or max(map(len, looked.values()), default=0) > _LONGEST:
-        raise QueryError(f"the address has one of {BY}, {ONLY}, {VIEW} and {SHOWN} twice, or very long.")
+        raise QueryError(f"the address has one of {', '.join(_LOOKED)} twice, or very long.")
     if looked.get(BY, LABEL) not in COLOURINGS:
         raise QueryError(f"the map is coloured by one of {', '.join(COLOURINGS)}.")
     if VIEW in looked and _VIEW.fullmatch(looked[VIEW]) is None:

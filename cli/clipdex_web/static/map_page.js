@@ -8,7 +8,7 @@ const tools = document.querySelector("[data-areas]");
 const [lasso, view, go, none, said] = ["lasso", "view", "go", "none", "said"].map((name) =>
   tools.querySelector(`[data-${name}]`),
 );
-const OWN = ["by", "only", "view", "show", "area"];
+const OWN = ["by", "only", "view", "show", "find", "area"];
 const PAUSE = 200; // Milliseconds that the map stands still before anything is fetched or written.
 const KEPT = 600;
 const MOST = 150;
@@ -31,6 +31,7 @@ function address() {
   for (const { text } of areas) wanted.append("area", text);
   wanted.set("by", looked.by);
   if (looked.only) wanted.set("only", looked.only);
+  if (looked.find) wanted.set("find", looked.find);
   if (!looked.whole) wanted.set("view", [...looked.centre, looked.scale].map((one) => Number(one.toFixed(4))).join(","));
   if (looked.chosen >= 0) wanted.set("show", nameOf(map.item(looked.chosen)));
   return `map?${wanted}`;
@@ -193,7 +194,7 @@ function look() {
   const [x, y, zoom] = at.get("view")?.split(",").map(Number) ?? [];
   const [dataset, subset, ...id] = at.get("show")?.split(":") ?? [];
   const item = dataset !== undefined && { dataset: decodeURIComponent(dataset), subset: decodeURIComponent(subset), id: id.join(":") };
-  map.look({ centre: zoom && [x, y], zoom, only: at.get("only"), item });
+  map.look({ centre: zoom && [x, y], zoom, only: at.get("only"), find: at.get("find"), item });
 }
 areas = areas.filter(({ corners }) => corners.length);
 tools.hidden = false;

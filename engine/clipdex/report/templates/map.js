@@ -42,8 +42,9 @@ const map = (window.clipdexMap = {
   at: (x, y) => [((((x - left) / scale - width / 2) / fitted() + midX) * 2 - 1) * data.reach, (1 - (((y - top_) / scale - height / 2) / fitted() + midY) * 2) * data.reach],
   on: (x, y) => [onX((x / data.reach + 1) / 2), onY((1 - y / data.reach) / 2)],
   size: () => [width, height],
-  looked: () => ({ by, only: only < 0 ? "" : groups[by].names[only], chosen, centre: map.at(width / 2, height / 2), scale, whole: scale === 1 && !left && !top_ }),
-  look({ centre, zoom: wanted, only: name, item }) {
+  looked: () => ({ by, only: only < 0 ? "" : groups[by].names[only], chosen, centre: map.at(width / 2, height / 2), scale, whole: scale === 1 && !left && !top_, find: get("filter").value }),
+  look({ centre, zoom: wanted, only: name, item, find }) {
+    if (find) { get("filter").value = find; list(0); }
     if (name) { only = groups[by].names.indexOf(name); legend(); }
     if (item) { for (let i = 0; i < count; i++) if (idOf(i) === item.id && subsetOf(i) === item.subset && datasetOf(i) === item.dataset) { choose(i, !centre); break; } }
     if (centre) { scale = Math.max(0.8, Math.min(400, wanted)); middle(...map.on(...centre)); }
@@ -268,7 +269,7 @@ function list(start) {
   get("count").textContent = found.length ? `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${found.length.toLocaleString("en")}` : "No image.";
   get("before").disabled = !first; get("next").disabled = last >= found.length;
 }
-get("filter").addEventListener("input", () => list(0));
+get("filter").addEventListener("input", () => { list(0); map.changed?.(); });
 get("seen").addEventListener("change", () => list(0));
 get("before").addEventListener("click", () => list(first - PAGE));
 get("next").addEventListener("click", () => list(first + PAGE));
