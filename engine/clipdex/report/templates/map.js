@@ -142,7 +142,7 @@ function dots(seen) {
 }
 function density(seen) {
   // The colours of all points of a cell are mixed, and cover the paper the more, the more points there are.
-  const w = canvas.width, h = canvas.height, cell = Math.max(1, Math.round(radius() * ratio * 1.2)), columns = Math.ceil(w / cell), rows = Math.ceil(h / cell);
+  const w = canvas.width, h = canvas.height, cell = Math.max(1, Math.round(Math.min(3, radius() * 1.2) * ratio)), columns = Math.ceil(w / cell), rows = Math.ceil(h / cell);
   const tints = groups[by].colours.map((one) => [1, 3, 5].map((at) => parseInt(one.slice(at, at + 2), 16))), sums = new Float32Array(columns * rows * 4), codes = groups[by].codes;
   for (const i of seen) {
     const x = Math.floor(px(i) * ratio / cell), y = Math.floor(py(i) * ratio / cell);
