@@ -9,8 +9,8 @@ import pytest
 
 from clipdex import read_result
 from clipdex.datasets.failures import read_listed
-from clipdex.errors import IndexCorrupt, OutputError
-from clipdex.media import locators
+from clipdex.errors import ImageError, IndexCorrupt, OutputError
+from clipdex.media import locators, zips
 from clipdex.media.locators import split_locator
 from clipdex_indexes.storage.files import read_text
 
@@ -57,3 +57,34 @@ def test_an_archive_is_found_in_folders_whose_names_end_in_an_exclamation_mark(t
     with zipfile.ZipFile(folder / "a.zip", "w") as archive:
         archive.writestr("b!/c.png", b"")
     assert split_locator(f"{folder / 'a.zip'}!/b!/c.png") == (folder / "a.zip", "b!/c.png")
+
+
+def overlapping(path: Path, count: int) -> Path:
+    """Write an archive with ``count`` names for one member; the entries of its list differ in nothing else."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("000.png", bytes(1 << 20))
+        [one] = archive.filelist
+        for number in range(1, count):
+            again = zipfile.ZipInfo(f"{number:03}.png")
+            for field in ("compress_type", "CRC", "compress_size", "file_size", "header_offset", "external_attr"):
+                setattr(again, field, getattr(one, field))
+            archive.filelist.append(again)
+    return path
+
+
+def test_members_of_an_archive_that_have_the_same_bytes_are_refused_but_for_the_first(tmp_path):
+    container = zips.open_container(overlapping(tmp_path / "a.zip", 50))
+    problems = [member.problem for member in container.table.by_path()]
+    assert problems == ["", *["it has the same bytes as another member of the archive"] * 49]
+    assert len(container.open("000.png").read()) == 1 << 20
+    with pytest.raises(ImageError, match="same bytes as another"):
+        container.open("001.png")
+
+
+def test_members_of_an_archive_in_any_order_are_all_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in "abc":
+            archive.writestr(name, name)
+        archive.filelist.reverse()
+    container = zips.open_container(tmp_path / "a.zip")
+    assert [container.open(name).read() for name in "abc"] == [b"a", b"b", b"c"]
