@@ -146,13 +146,36 @@ def read_bounded(path: Path, limit: int) -> bytes:
     OSError
         When it cannot be read.
     """
+    return bytes(_read(path, limit))
+
+
+def read_text(path: Path, limit: int) -> str:
+    """Read a small text file in UTF-8 whole, and refuse one of more than ``limit`` bytes.
+
+    A byte 0 ends the reading at once: a sparse file of any size takes no space on a disk, and is full of them.
+
+    Raises
+    ------
+    IndexCorrupt
+        As ``read_bounded``, or when there is a byte 0.
+    UnicodeDecodeError
+        When it is not UTF-8.
+    OSError
+        When it cannot be read.
+    """
+    return _read(path, limit, is_text=True).decode("utf-8")
+
+
+def _read(path: Path, limit: int, *, is_text: bool = False) -> bytearray:
     if not path.is_file() and path.exists():
         raise IndexCorrupt(f"{path} is not a regular file.")
     data = bytearray()
     with path.open("rb") as handle:
         # Python allocates as much as it is asked to read, and a forged manifest may give any size.
         while block := handle.read(min(_BLOCK, limit + 1 - len(data))):
+            if is_text and b"\0" in block:
+                raise IndexCorrupt(f"{path} is not a text: byte {len(data) + block.index(0):,} of it is 0.")
             data += block
     if len(data) > limit:
         raise IndexCorrupt(f"{path} is larger than the {limit:,} bytes such a file can have.")
-    return bytes(data)
+    return data
