@@ -161,6 +161,14 @@ def test_the_address_says_all_that_is_seen(page):
     expect(page.locator("#count")).to_have_text("1 to 3 of 3")
 
 
+def test_an_address_of_nothing_that_is_there_shows_the_map(page, mapped):
+    page.goto(f"{mapped.url}map?show=50%25:%25:x&only=nothing&view=-999,999,999&find=nothing&by=label")
+    expect(page.locator("#count")).to_have_text("No image.")
+    expect(page.locator("#chosen")).to_have_text("None is chosen.")
+    page.get_by_role("button", name="Whole map").click()
+    page.wait_for_url(lambda url: "view=" not in url)
+
+
 def test_the_legend_says_what_its_numbers_count(page):
     expect(page.locator("#note")).to_be_hidden()
     page.get_by_label("Colour by").select_option("tag")

@@ -25,6 +25,7 @@ from clipdex_web.problems import Refused, status_and_message
 from clipdex_web.reading import as_json, parameters_of
 from clipdex_web.rendering import Rendering
 from clipdex_web.room import Room
+from clipdex_web.schema import MOST_TEXT
 from clipdex_web.site import Site
 from clipdex_web.state import ItemName, State
 from clipdex_web.tiles import SHOWN
@@ -36,7 +37,6 @@ _LOOKED = (BY, ONLY, VIEW, FIND, SHOWN)
 _QUESTION = "map"
 # Middle and scale of what the canvas shows.
 _VIEW = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,6})?,-?[0-9]{1,3}(\.[0-9]{1,6})?,[0-9]{1,3}(\.[0-9]{1,6})?")
-_LONGEST = 1000
 _NOT_MADE = "there is no map yet: the page of the map makes one, and so does clipdex map."
 
 
@@ -172,7 +172,7 @@ def _looked(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
         When one is there twice, or not as described.
     """
     looked = dict(pairs)
-    if len(looked) < len(pairs) or max(map(len, looked.values()), default=0) > _LONGEST:
+    if len(looked) < len(pairs) or max(map(len, looked.values()), default=0) > MOST_TEXT:
         raise QueryError(f"the address has one of {', '.join(_LOOKED)} twice, or very long.")
     if looked.get(BY, LABEL) not in COLOURINGS:
         raise QueryError(f"the map is coloured by one of {', '.join(COLOURINGS)}.")

@@ -10,6 +10,7 @@ const [lasso, view, go, none, said] = ["lasso", "view", "go", "none", "said"].ma
 );
 const OWN = ["by", "only", "view", "show", "find", "area"];
 const PAUSE = 200; // Milliseconds that the map stands still before anything is fetched or written.
+const FAR = 999; // As far as an address says.
 const KEPT = 600;
 const MOST = 150;
 let areas = new URLSearchParams(location.search).getAll("area").map((text) => ({ text, corners: read(layout, text) }));
@@ -23,6 +24,7 @@ function asked() {
 }
 
 const quoted = (text) => text.replaceAll("%", "%25").replaceAll(":", "%3A");
+const plain = (text) => text.replaceAll("%3A", ":").replaceAll("%25", "%");
 const nameOf = ({ id, subset, dataset }) => `${quoted(dataset)}:${quoted(subset)}:${id}`;
 
 function address() {
@@ -32,7 +34,10 @@ function address() {
   wanted.set("by", looked.by);
   if (looked.only) wanted.set("only", looked.only);
   if (looked.find) wanted.set("find", looked.find);
-  if (!looked.whole) wanted.set("view", [...looked.centre, looked.scale].map((one) => Number(one.toFixed(4))).join(","));
+  if (!looked.whole) {
+    const numbers = [...looked.centre, looked.scale].map((one) => Number(Math.max(-FAR, Math.min(FAR, one)).toFixed(4)));
+    wanted.set("view", numbers.join(","));
+  }
   if (looked.chosen >= 0) wanted.set("show", nameOf(map.item(looked.chosen)));
   return `map?${wanted}`;
 }
@@ -193,7 +198,7 @@ function look() {
   const at = new URLSearchParams(location.search);
   const [x, y, zoom] = at.get("view")?.split(",").map(Number) ?? [];
   const [dataset, subset, ...id] = at.get("show")?.split(":") ?? [];
-  const item = dataset !== undefined && { dataset: decodeURIComponent(dataset), subset: decodeURIComponent(subset), id: id.join(":") };
+  const item = dataset !== undefined && { dataset: plain(dataset), subset: plain(subset ?? ""), id: id.join(":") };
   map.look({ centre: zoom && [x, y], zoom, only: at.get("only"), find: at.get("find"), item });
 }
 areas = areas.filter(({ corners }) => corners.length);
