@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import QueryError
-from clipdex.mapping.area import Area
-from clipdex.mapping.making import kept_map_of
-from clipdex.paths import quoted
 from clipdex.readers.merged import FORMAT as MERGED
 from clipdex.search.finding import nearest_names
 from clipdex.search.merging import ItemKey
-from clipdex.wording import shown
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.arrays import Bools, Masks
 from clipdex_indexes.filters import is_among, names_of, select
@@ -28,38 +24,17 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
     Raises
     ------
     QueryError
-        When the filter has a name that no dataset, subset or label has, or an area of no map that is kept.
+        When the filter has a name that no dataset, subset or label has.
     """
     if wanted:
         _require_names(datasets, wanted)
     elif all(dataset.selected is None for dataset in datasets):
         return None
     chosen = wanted or ItemFilter()
-    areas = _areas(datasets, dict.fromkeys((*chosen.areas, *chosen.not_areas)))
+    areas = _areas_of(datasets, chosen)
     return [
         _both(select(dataset.index, chosen, dataset.name, held), dataset.selected)
         for dataset, held in zip(datasets, areas, strict=True)
-    ]
-
-
-def _areas(datasets: Sequence[Dataset], texts: Iterable[str]) -> list[dict[str, list[Bools]]]:
-    """Return for each dataset, area and segment the items that are in the area."""
-    areas = {text: Area.of(text) for text in texts}
-    if not areas:
-        return [{} for _ in datasets]
-    found = kept_map_of(datasets)
-    if found is None:
-        places = " ".join(quoted(dataset.record.place) for dataset in datasets)
-        raise QueryError(f"areas are of a map, and there is none of these datasets. Make it: clipdex map {places}")
-    for text, area in areas.items():
-        if area.layout != found.layout:
-            raise QueryError(
-                f"the area {shown(text)} was drawn on another map: of other datasets, or before the map was laid out "
-                "anew. Draw it again."
-            )
-    return [
-        {text: np.split(area.holds(mapped.coordinates), mapped.starts[1:]) for text, area in areas.items()}
-        for mapped in found.datasets
     ]
 
 
@@ -77,6 +52,15 @@ def without(
             mask[location.position] = False
             left[item.dataset][location.segment] = mask
     return left
+
+
+def _areas_of(datasets: Sequence[Dataset], wanted: ItemFilter) -> Sequence[Mapping[str, Sequence[Bools]] | None]:
+    """Return for each dataset, area of a filter and segment the items that are in the area."""
+    if not (wanted.areas or wanted.not_areas):
+        return [None] * len(datasets)
+    from clipdex.search.areas import held_by  # only few filters need what maps need
+
+    return held_by(datasets, (*wanted.areas, *wanted.not_areas))
 
 
 def _both(masks: Masks, part: Sequence[Bools] | None) -> Masks:
