@@ -6,6 +6,7 @@ that install one, they fail.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -90,6 +91,45 @@ def entered(
     left = [one for one in complaints if not any(part in one for part in expected)]
     assert left == [], left
     assert asked - {""} == {urlsplit(site.url).netloc}
+
+
+class HeldAnswers:
+    """The answers of a server to the questions of its page, of which each waits until it is let go.
+
+    Parameters
+    ----------
+    page
+        What asks.
+    pool
+        The threads that answer.
+    """
+
+    def __init__(self, page, pool, monkeypatch) -> None:
+        self._page = page
+        self._asked = self._let_go = 0
+        run = pool.run
+
+        async def held(request, *call):
+            if request.url.path == "/answer":
+                self._asked += 1
+                number = self._asked
+                while number > self._let_go:
+                    await asyncio.sleep(0.005)
+            return await run(request, *call)
+
+        monkeypatch.setattr(pool, "run", held)
+
+    def wait(self, count: int = 1) -> None:
+        """Wait until so many questions were asked."""
+        for _ in range(PATIENCE // 10):
+            if self._asked >= count:
+                return
+            self._page.wait_for_timeout(10)
+        raise AssertionError(f"{self._asked} questions were asked, not {count}")
+
+    def go(self, count: int = 1_000_000) -> None:
+        """Let the next answers go, or all."""
+        self._let_go += count
 
 
 def write_made_up(root: Path, count: int) -> Path:

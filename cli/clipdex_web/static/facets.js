@@ -36,3 +36,10 @@ document.addEventListener("input", async (event) => {
     place.append(said);
   }
 });
+
+// What was found goes with the text that it was found by.
+document.addEventListener("clipdex:shown", () => {
+  for (const box of document.querySelectorAll("[data-find]")) {
+    if (!box.value) box.closest("fieldset").querySelector("[data-found-names]").replaceChildren();
+  }
+});
