@@ -23,10 +23,10 @@ from clipdex.report.sheet import MOST_DRAWN, draw_sheet
 from clipdex.search.hit import Hit
 from clipdex.search.listing import ListedItem, Listing
 from clipdex.search.result import Result
-from clipdex_web.collection import Collection
+from clipdex_web.collection import Collection, name_of
 from clipdex_web.equivalents import json_of
 from clipdex_web.picks import Picks
-from clipdex_web.state import State
+from clipdex_web.state import ItemName, State
 from clipdex_web.translating import described_item
 
 ZIP, SHEET = "zip", "sheet"
@@ -51,6 +51,10 @@ class Answer:
     def hits(self) -> Iterable[Hit]:
         """Return the hits."""
         return self.result.hits
+
+    def names(self) -> list[ItemName]:
+        """Return what names the hits."""
+        return [ItemName(hit.dataset, hit.subset, hit.id) for hit in self.result.hits]
 
     def json(self) -> Iterator[str]:
         """Yield the result, as ``clipdex query --output json`` prints it."""
@@ -89,6 +93,10 @@ class Items:
         for first, end in self.picks.runs:
             for start in range(first, end, _ITEMS_AT_ONCE):
                 yield from enumerate(self.listing.page(start, min(_ITEMS_AT_ONCE, end - start)), start)
+
+    def names(self) -> list[ItemName]:
+        """Return what names the items."""
+        return [name_of(item) for _, item in self.placed()]
 
     def hits(self) -> Iterator[Hit]:
         """Yield the items as hits of nothing, ranked by their place."""
