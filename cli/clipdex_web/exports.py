@@ -32,6 +32,8 @@ from clipdex_web.translating import described_item
 ZIP, SHEET = "zip", "sheet"
 _BLOCK = 1 << 20
 _ITEMS_AT_ONCE = 1000
+# So many items are read as quickly as a page is begun.
+_NEAR = 30
 MISSING = "missing.txt"
 DATA = "result.json"
 LIST = "images.csv"
@@ -90,9 +92,11 @@ class Items:
 
     def placed(self) -> Iterator[tuple[int, ListedItem]]:
         """Yield the items, each with its place from 0."""
-        for first, end in self.picks.runs:
-            for start in range(first, end, _ITEMS_AT_ONCE):
-                yield from enumerate(self.listing.page(start, min(_ITEMS_AT_ONCE, end - start)), start)
+        for group in self.picks.pieces(_ITEMS_AT_ONCE, _NEAR):
+            start = group[0][0]
+            items = self.listing.page(start, group[-1][1] - start)
+            for first, end in group:
+                yield from enumerate(items[first - start : end - start], first)
 
     def names(self) -> list[ItemName]:
         """Return what names the items."""

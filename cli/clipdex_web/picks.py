@@ -65,6 +65,22 @@ class Picks:
         for first, end in self.runs:
             yield from values[first:end]
 
+    def pieces(self, most: int, near: int) -> Iterator[list[tuple[int, int]]]:
+        """Yield the runs, cut where they are longer than ``most``, in groups that are read at once.
+
+        A group spans at most ``most`` places, and at most ``near`` places are between two of its runs.
+        """
+        group: list[tuple[int, int]] = []
+        for first, end in self.runs:
+            for begin in range(first, end, most):
+                run = begin, min(begin + most, end)
+                if group and (run[1] - group[0][0] > most or begin - group[-1][1] > near):
+                    yield group
+                    group = []
+                group.append(run)
+        if group:
+            yield group
+
 
 class Picking(NamedTuple):
     """What a form says of what is picked.
