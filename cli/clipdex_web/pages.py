@@ -77,12 +77,14 @@ class Pages(Room):
     def _written_grid(self, state: State, template: str) -> Response:
         """Ask the engine, and write the page; what cannot be asked stays on the page, with the reason."""
         collection = self._collection
-        shown, error, status = Shown(), "", 200
+        left = collection.left_of(state)
+        state, shown, error, status = left.state, Shown(), "", 200
         start = (state.page - 1) * state.per
-        try:
-            shown = shown_of(collection, state, start, state.per)
-        except ClipdexError as problem:
-            status, error = status_and_message(problem)
+        if not left.nothing:
+            try:
+                shown = shown_of(collection, state, start, state.per)
+            except ClipdexError as problem:
+                status, error = status_and_message(problem)
         last = max(1, -(-shown.total // state.per))
         chips = chip_views(collection, state)
         return self._page(
@@ -98,6 +100,7 @@ class Pages(Room):
             pages=_pages_near(state.page, last),
             error=error,
             chips=chips,
+            left=left,
             filters=[(name, value, state.without_filter(name, value).url) for name, value in state.filter_pairs()],
             # What is asked while a text is typed does not wait for counts.
             facets=kinds_of(collection, state, shown.result, wait=not (state.chips and template == ANSWER)),

@@ -34,12 +34,25 @@ function submit(form, submitter) {
     const data = new FormData(form);
     if (submitter?.name) data.append(submitter.name, submitter.value);
     if (sent !== null) data.set(name, sent);
-    if (form.method === "post") return { url: form.action, body: data };
+    if (form.method === "post") {
+      const body = form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
+      return { url: form.action, body, how: form.dataset.live || "push", shown: () => close(form) };
+    }
     const url = new URL(form.getAttribute("action"), location.href);
     url.search = new URLSearchParams([...data].filter(([, value]) => value !== ""));
     return { url, how: taken.begun ? "replace" : "push", sent: asking };
   };
   ask(act, { kind: sent || submitter?.name ? "" : form.id }).then((done) => done || taken?.back());
+}
+
+// The menu that a form is in has done its work, and the keyboard goes back to where it was opened.
+function close(form) {
+  const menu = form.closest("details.menu");
+  if (!menu) return;
+  form.reset();
+  const within = menu.contains(document.activeElement);
+  menu.open = false;
+  if (within) menu.querySelector("summary").focus();
 }
 
 // `typed` asks for what is being typed; what follows from the page waits for it.
