@@ -55,8 +55,9 @@ def must_have(there: object, what: str) -> None:
 def chromium() -> Iterator[object]:
     must_have(importlib.util.find_spec("playwright"), "playwright")
     must_have(CHROMIUM, "Chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--enable-precise-memory-info"]
@@ -93,6 +94,15 @@ def entered(
     assert asked - {""} == {urlsplit(site.url).netloc}
 
 
+def soon(page, holds) -> None:
+    """Wait until something is true that is not on the page."""
+    for _ in range(PATIENCE // 10):
+        if holds():
+            return
+        page.wait_for_timeout(10)
+    raise AssertionError("it did not happen in time")
+
+
 class HeldAnswers:
     """The answers of a server to the questions of its page, of which each waits until it is let go.
 
@@ -121,11 +131,7 @@ class HeldAnswers:
 
     def wait(self, count: int = 1) -> None:
         """Wait until so many questions were asked."""
-        for _ in range(PATIENCE // 10):
-            if self._asked >= count:
-                return
-            self._page.wait_for_timeout(10)
-        raise AssertionError(f"{self._asked} questions were asked, not {count}")
+        soon(self._page, lambda: self._asked >= count)
 
     def go(self, count: int = 1_000_000) -> None:
         """Let the next answers go, or all."""

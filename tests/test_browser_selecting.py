@@ -56,10 +56,10 @@ def test_the_first_that_is_selected_moves_nothing(page, width):
     before = [one.bounding_box() for one in seen]
     tile(page, 1).hover()
     tile(page, 1).get_by_role("checkbox").click()
-    expect(page.get_by_text("1 selected")).to_be_visible()
+    expect(page.get_by_text("1 selected", exact=True)).to_be_visible()
     assert [one.bounding_box() for one in seen] == before
     page.keyboard.press("Control+a")
-    expect(page.get_by_text("40 selected")).to_be_visible()
+    expect(page.get_by_text("40 selected", exact=True)).to_be_visible()
     assert [one.bounding_box() for one in seen] == before
 
 
