@@ -61,7 +61,7 @@ class ScanSizes:
     kernel: Kernel | None = None
     short_array: int = 1 << 15
     rows_at_once: int = 1 << 20
-    distances_at_once: int = 1 << 17
+    distances_at_once: int = 1 << 18
     queries_at_once: int = 64
     first_rows: int = 1 << 11
     sampled_runs: int = 16
