@@ -131,20 +131,24 @@ class _Scan:
         self._cost_limits = limits_of(guess)
         self._limited = self._numbers_of(self._cost_limits.queries)
         self._lowest = np.empty(0, np.int64)
-        self._least = np.argmax(counts.cumsum(axis=1) >= _KNOWN, axis=1)[self._limited]
+        up_to = counts.cumsum(axis=1)[self._limited]
+        self._least = np.argmax(up_to >= _KNOWN, axis=1)
         self._bound = kth_lowest(sample, self._guess, self._k, self._sizes)
         self._limits = self._widened()
-        near = self._near(distances_to(sample, self._queries), self._limits) if self._limited else sample[:0]
-        if len(near) * rows > _PROMISED * self._room * len(sample):
+        limits = np.minimum(self._limits[self._limited], self._bits)
+        near = int(up_to[np.arange(len(limits)), limits].sum())
+        if near * rows > _PROMISED * self._room * len(sample):
             self._room = -1
 
     def lowest_of(
         self, parts: Sequence[tuple[int, _Part]], groups: Sequence[Group], arrays: int
     ) -> list[Lowest] | None:
         """Return of each array the lowest keys by the exact groups; None where what was kept may lack some."""
+        if self._room < 0:
+            return None
         costs = [self._costs(groups, part.distances) for _, part in parts]
         every = np.concatenate(costs)
-        if self._room < 0 or len(every) < self._k:
+        if len(every) < self._k:
             return None
         kth = int(np.partition(every, self._k - 1)[self._k - 1])
         limits = limits_of(groups)
@@ -176,8 +180,6 @@ class _Scan:
                 positions.append(numbers[at] + first)
                 kept.append(distances.take(at, axis=1))
                 self._note(kept[-1])
-        if not self._limited:
-            used[:] = -1
         return _Part(counts, used, np.concatenate(positions), np.concatenate(kept, axis=1))
 
     def _note(self, distances: Int32s) -> None:
