@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import keyword
 from typing import Any
@@ -42,6 +41,8 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            import difflib  # late: nearly every name is right
+
             near = difflib.get_close_matches(name, self._names, 1)
             if not near or isinstance(error, click.NoSuchOption) or "Did you mean" in error.message:
                 raise
