@@ -320,17 +320,27 @@ class Encoder:
 
         require_device(self.device)
         description = describe_device(self.device)
+        # The few tokens of a text are too little work for several threads, which would mostly wait for each other.
+        is_little = tower == "text" and self.device == CPU and self.model.text.pad_id is None
+        threads = 1 if is_little else 0
         try:
             version = openvino.__version__.replace("/", "-")
-            cache = model_cache(self.model) / f"{self.device.replace(':', '-')}-{precision}-{version}"
+            kind = f"{self.device.replace(':', '-')}-{precision}{'-1-thread' if threads else ''}"
+            cache = model_cache(self.model) / f"{kind}-{version}"
         except ClipdexError:
             cache = None
         note = Note(
             self.model,
             [f"{tower}.xml", f"{tower}.bin"],
-            {"tower": tower, "device": [self.device, description], "precision": precision, "batch": batch},
+            {
+                "tower": tower,
+                "device": [self.device, description],
+                "precision": precision,
+                "batch": batch,
+                "threads": threads,
+            },
         )
-        return Way(self.device, precision, cache), note
+        return Way(self.device, precision, cache, threads), note
 
     def _check_files(self, note: Note, *, write: bool = False) -> bool:
         """Compare the checksums of the files of a note, unless the note holds; return whether it held."""

@@ -34,7 +34,7 @@ def count(distances: int) -> None:
 
 
 def faiss() -> Any:  # noqa: ANN401
-    """Return the module ``faiss``. In threads that ``keep_to_one_thread`` marked, it starts no team of OpenMP threads."""
+    """Return the module ``faiss``. Where ``keep_to_one_thread`` was called, it starts no team of OpenMP threads."""
     import faiss
 
     if getattr(_here, "is_marked", False):
