@@ -30,6 +30,9 @@ Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.uint8]
 T = TypeVar("T")
 
+# A tower of so few bytes of weights is too little work, for one input, for several threads: they would mostly wait for
+# each other, which takes a third more processor time.
+_LITTLE = 32 << 20
 # What an encoder loads when it is first needed.
 _PARTS = ("precision", "image tower", "image centre", "text tower", "text centre", "text preparation")
 
@@ -320,8 +323,7 @@ class Encoder:
 
         require_device(self.device)
         description = describe_device(self.device)
-        # The few tokens of a text are too little work for several threads, which would mostly wait for each other.
-        is_little = tower == "text" and self.device == CPU and self.model.text.pad_id is None
+        is_little = self.device == CPU and not batch and self.model.files[f"{tower}.bin"][0] <= _LITTLE
         threads = 1 if is_little else 0
         try:
             version = openvino.__version__.replace("/", "-")
