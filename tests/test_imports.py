@@ -98,6 +98,11 @@ def test_a_query_loads_only_the_packages_of_its_kind(photos, kind, output):
     assert {name for name in packages if not name.startswith("_")} - {"defusedxml"} == PACKAGES[kind] - {"defusedxml"}
 
 
+def test_an_image_that_is_not_there_loads_no_tower(photos):
+    code = f"from clipdex_cli.main import run\nassert run(['query', {str(photos)!r}, '--image', 'no.jpg']) == 1"
+    assert "openvino" not in imported_by(code)
+
+
 def test_an_item_query_loads_little_of_clipdex_and_of_the_standard_library(photos):
     anyway = modules_of("import click, numpy")
     loaded = modules_of(command("query", str(photos), "--item", "plants/dahlia"))

@@ -30,7 +30,6 @@ from clipdex.search.judging import Judge
 from clipdex.search.merging import ItemKey
 from clipdex.search.queries import (
     DatasetItem,
-    ImageQuery,
     ItemQuery,
     QueryLike,
     TextQuery,
@@ -39,7 +38,7 @@ from clipdex.search.queries import (
 )
 from clipdex.search.ranking import Ranked, rank
 from clipdex.search.request import SearchRequest, checked_topk
-from clipdex.search.resolving import Asked, Resolver, by_id
+from clipdex.search.resolving import Asked, Resolver, by_id, tower_of
 from clipdex.search.result import Result
 from clipdex.search.strength import strength_of
 from clipdex.search.warning import warnings_of_paths
@@ -369,8 +368,8 @@ class Explorer:
         if not isinstance(request, SearchRequest):
             raise QueryError(f"this takes a SearchRequest, and was given {type_of(request)}: ask with explore_topk.")
         resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
-        for kind, tower in ((ImageQuery, "image"), (TextQuery, "text")):
-            if any(isinstance(query, kind) for query, _ in request.asked):
+        for tower in dict.fromkeys(tower_of(query) for query, _ in request.asked):
+            if tower is not None:
                 self._the_encoder().begin(tower)
         return [resolver.resolve(query, number) for number, (query, _) in enumerate(request.asked)]
 

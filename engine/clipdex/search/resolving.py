@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
-from clipdex.paths import expanded, is_folder, quoted
+from clipdex.paths import expanded, is_file, is_folder, quoted
 from clipdex.search.finding import FoundItem, find_items
 from clipdex.search.merging import ItemKey
 from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, Query, TextQuery
@@ -54,6 +54,15 @@ def by_id(query: Query | DatasetItem, answers: Sequence[Asked]) -> Query | Datas
         if record.value != query.id and Path(record.path).resolve() == path:
             return ItemQuery(record.value, query.subsets, record.dataset)
     return query
+
+
+def tower_of(query: Query | DatasetItem) -> str | None:
+    """Return the tower that encodes a query, ``text`` or ``image``; None for an item, or a file that is not there."""
+    if isinstance(query, TextQuery):
+        return "text"
+    if isinstance(query, ImageQuery) and (not isinstance(query.image, Path) or is_file(expanded(query.image))):
+        return "image"
+    return None
 
 
 def require_no_folder(image: Path) -> None:
