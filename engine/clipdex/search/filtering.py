@@ -13,6 +13,7 @@ from clipdex.search.merging import ItemKey
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.arrays import Bools, Masks
 from clipdex_indexes.filters import is_among, names_of, select
+from clipdex_indexes.paging import count_passing
 
 _MOST_LISTED = 5
 
@@ -23,7 +24,7 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
     Raises
     ------
     QueryError
-        When the filter has a name that no dataset, subset or label has.
+        When the filter has a name that no dataset, subset, label or tag has.
     """
     if wanted:
         _require_names(datasets, wanted)
@@ -35,6 +36,15 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
         _both(select(dataset.index, chosen, dataset.name, held), dataset.selected)
         for dataset, held in zip(datasets, areas, strict=True)
     ]
+
+
+def count_selected(datasets: Sequence[Dataset], selections: Sequence[Masks] | None) -> int:
+    """Count the items that selections, as ``selections_of`` makes them, let be found."""
+    masks: Sequence[Masks | None] = selections or [dataset.selected for dataset in datasets]
+    return sum(
+        count_passing(dataset.index, dataset.index.selected(mask))
+        for dataset, mask in zip(datasets, masks, strict=True)
+    )
 
 
 def without(

@@ -46,7 +46,7 @@ class Listing:
     Raises
     ------
     QueryError
-        When the filter has a name that no dataset, subset or label has.
+        When the filter has a name that no dataset, subset, label or tag has.
     """
 
     def __init__(self, datasets: Sequence[Dataset], wanted: ItemFilter | None = None) -> None:
