@@ -95,6 +95,8 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         raise click.UsageError(f"-k is {given['topk']}, and must be at least 1.")
     if given["no_prompt"] and given["prompt_ensemble"]:
         raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
+    # Nothing of a query is a product of matrices, and idle threads of BLAS turn in circles for a while.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from clipdex import SearchRequest
 
     wanted = options.filter_of(given)
@@ -248,9 +250,7 @@ def ask(
         When an index cannot be brought up to date.
     """
     from clipdex import Explorer
-    from clipdex.projects.outcomes import outcome_of
     from clipdex_cli import output as printer
-    from clipdex_cli.build_loop import build_all
 
     searched: tuple[Target, ...] = place.targets
     if not searched and (settings.index is None or build is not None):
@@ -263,6 +263,8 @@ def ask(
         "max_pixels": settings.max_pixels,
     }
     if build is not None:
+        from clipdex_cli.build_loop import build_all
+
         _require_images(request)
         code = build_all(searched, replace(build, project_model=place.model, **chosen), only_news=True)
         if code:
@@ -275,6 +277,8 @@ def ask(
             printer.explain(result, explorer.encoder)
         if place.project is None or place.names is None or settings.index is not None:
             return Answer(result, place, None)
+        from clipdex.projects.outcomes import outcome_of
+
         return Answer(result, place, outcome_of(place.project, explorer, result))
 
 

@@ -13,7 +13,6 @@ from clipdex.defaults import MAX_PIXELS, STRENGTHS
 from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex.wording import printable as printable
-from clipdex_cli.bars import bars_of_distances, bars_of_scores
 from clipdex_cli.previews import write_with_pictures
 from clipdex_cli.tables import table
 from clipdex_cli.tables import write as write
@@ -77,6 +76,8 @@ def show_histogram(result: Result) -> None:
     found = result.histogram
     if found is None:
         return
+    from clipdex_cli.bars import bars_of_distances, bars_of_scores
+
     last = result.hits[-1] if result.hits else None
     hits = counted(len(result.hits), "hit")
     if found.scores is not None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import click
@@ -61,6 +59,9 @@ def write_with_pictures(lines: Sequence[str], paths: Sequence[str], terminal: Te
     max_pixels
         An image of more pixels is not drawn.
     """
+    import shutil
+    from concurrent.futures import ThreadPoolExecutor
+
     from clipdex.errors import ImageError
     from clipdex.report.drawing import fitted_picture
     from clipdex_cli.terminal_images.drawing import box_of, draw

@@ -28,17 +28,18 @@ def _recorded(answer: Answer, settings: Settings) -> str:
     """Record a query; return why that was impossible."""
     from dataclasses import replace
 
-    from clipdex.errors import ClipdexError
-    from clipdex.projects.editing import record_stage
-    from clipdex.projects.outcomes import hits_of, keep_hits
     from clipdex.projects.places import find_project
-    from clipdex.projects.stages import StageSettings, stage_of
 
     project, names = answer.place.project, answer.place.names
     if project is None and find_project() is None:
         return "there is no project"
     if project is None or names is None or answer.outcome is None:
         return "what was searched is not a source of the project"
+    from clipdex.errors import ClipdexError
+    from clipdex.projects.editing import record_stage
+    from clipdex.projects.outcomes import hits_of, keep_hits
+    from clipdex.projects.stages import StageSettings, stage_of
+
     stage = stage_of(project, names, answer.result, StageSettings(settings.precision, settings.max_pixels))
     if stage is None:
         return "the file of a project cannot say what was asked"

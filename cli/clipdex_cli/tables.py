@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _GAP = "  "
@@ -52,7 +50,7 @@ def table(
     Lines, each with its end. All other columns are cut, with an ellipsis, to fit the terminal; or to 60 cells where the
     output is no terminal.
     """
-    terminal = shutil.get_terminal_size().columns - taken if sys.stdout.isatty() else None
+    terminal = _columns() - taken if sys.stdout.isatty() else None
     widths = {title: max(map(width_of, (title, *cells))) for title, cells in columns.items()}
     cut = [title for title in columns if title not in numbers and title not in names and title != prose]
     _bound(widths, cut, names, prose, terminal)
@@ -68,6 +66,13 @@ def table(
         parts = _wrapped(dict(zip(columns, row, strict=True)), prose, widths if terminal else None)
         lines += [_GAP.join(cell(title, text) for title, text in part.items()).rstrip() for part in parts]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _columns() -> int:
+    """Return how wide the terminal is."""
+    import shutil  # late: it brings all that archives need
+
+    return shutil.get_terminal_size().columns
 
 
 def _bound(
@@ -98,6 +103,8 @@ def _wrapped(row: dict[str, str], prose: str, widths: Mapping[str, int] | None) 
     if not prose or widths is None:
         yield row
         return
+    import textwrap
+
     lines = textwrap.wrap(row[prose], widths[prose], break_long_words=False, break_on_hyphens=False) or [""]
     for line in lines:
         yield {**row, prose: line}

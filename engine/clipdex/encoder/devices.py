@@ -38,6 +38,11 @@ def require_device(device: str) -> None:
     DeviceUnavailable
         When OpenVINO finds no such device.
     """
+    if device == CPU:
+        # Looking for all devices loads what each of them needs.
+        with contextlib.suppress(RuntimeError):
+            core().get_property(CPU, "FULL_DEVICE_NAME")
+            return
     here = devices()
     base = device.partition(":")[0]
     if device in here or (base in _VIRTUAL and _all_here(device.partition(":")[2], here)):

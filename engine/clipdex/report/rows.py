@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
+from typing import TYPE_CHECKING
 
-from clipdex.search.duplicates_result import DuplicatesResult
 from clipdex.search.result import Result
+
+if TYPE_CHECKING:
+    from clipdex.search.duplicates_result import DuplicatesResult
 
 
 def more_values(result: Result) -> dict[str, list[float | None]]:
@@ -17,6 +19,8 @@ def more_values(result: Result) -> dict[str, list[float | None]]:
 
 def csv_of(result: Result) -> str:
     """Return the hits as CSV, with a row of names."""
+    import csv  # late: a table needs none
+
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     more = more_values(result)
@@ -32,6 +36,8 @@ def csv_of(result: Result) -> str:
 
 def csv_of_groups(result: DuplicatesResult) -> str:
     """Return a row for each item of a group and, below, for each item that is the same file as another one."""
+    import csv
+
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     head = ["group", "distance", "dataset", "subset", "id", "path", "labels", "match", "content", "size"]
