@@ -178,6 +178,7 @@ DAMAGE = {
     "longer": lambda data: data + b"\0",
     "one bit": lambda data: data[:-3] + bytes([data[-3] ^ 1]) + data[-2:],
     "of another table": lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:],
+    "more than there is": lambda data: data[:95] + b"\xff" * 16 + data[111:],
 }
 
 
@@ -204,8 +205,11 @@ def test_fingerprints_of_segments_that_are_gone_are_deleted(root):
 
 
 def test_where_two_files_have_one_fingerprint_their_folder_is_compared(root, monkeypatch, files_asked):
-    monkeypatch.setattr("clipdex_indexes.known.KnownItems.fingerprint", staticmethod(lambda place, *_: place))
-    monkeypatch.setattr("clipdex_indexes.storage.fingerprints.fingerprint", lambda place, *_: place)
+    def same(place, names, *_):
+        return [place for _ in names]
+
+    for module in ("known", "storage.fingerprints"):
+        monkeypatch.setattr(f"clipdex_indexes.{module}.fingerprints_in", same)
     fingerprints_of(root).unlink()
     shutil.copy(root / "train" / "b.png", root / "train" / "x.png")
     report = build(root)

@@ -137,7 +137,7 @@ class FolderReader(Reader):
     ) -> Iterator[ReadItem | UnreadableItem | Unchanged | str]:
         """Yield the items of one folder, and the paths of the folders in it, which end in a slash."""
         try:
-            listed, known = lister.entries(folder, prefix)
+            listed, ticks = lister.entries(folder, prefix)
         except OSError as error:
             reason = f"the folder cannot be read: {error.strerror or error}"
             # Also where there is no such folder: it was listed a moment ago, and a share may go away in between.
@@ -146,10 +146,11 @@ class FolderReader(Reader):
         # The user named the root, and wants it read.
         if prefix and any(entry.name == IGNORE_MARK for entry in listed):
             return
-        if known:
-            yield lister.tick_off(prefix, known)
+        if ticks is not None:
+            ticks.tick_off()
+            yield Unchanged(prefix, subset_and_labels(prefix)[0], ticks.count)
         visible = [entry for entry in listed if not entry.name.startswith(".")]
-        if not known and holds_nothing(entry.name for entry in visible) and is_mount_point(folder):
+        if ticks is None and holds_nothing(entry.name for entry in visible) and is_mount_point(folder):
             yield UnreadableItem(prefix.rstrip("/") or ".", "it is an empty mount point", AWAY, unseen=True)
             return
         # Sorting folders by their name with the slash makes the ids below come out in their own order.

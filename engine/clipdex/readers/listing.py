@@ -6,22 +6,17 @@ it an item before.
 
 from __future__ import annotations
 
-import itertools
 import os
 from array import array
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
-from clipdex.readers.base import Unchanged
 from clipdex.readers.looking import Looks
 from clipdex.readers.naming import subset_and_labels
 
 if TYPE_CHECKING:
-    from clipdex_indexes.known import KnownItems
+    from clipdex_indexes.known import KnownItems, Ticks
 
-# Entries of a folder that are held at once, but for those that differ.
-_AT_ONCE = 4096
 # Of a file without an extension, its first bytes tell.
 _ENDS = IMAGE_SUFFIXES | {""}
 # The ends of most names of images; quicker to look up than an extension is to be taken out.
@@ -43,8 +38,8 @@ class Lister:
         self._looks = looks
         self._known = known
 
-    def entries(self, folder: str, prefix: str) -> tuple[list[os.DirEntry[str]], array[int]]:
-        """Return the entries of a folder that differ from the index, and the numbers of the items that do not.
+    def entries(self, folder: str, prefix: str) -> tuple[list[os.DirEntry[str]], Ticks | None]:
+        """Return the entries of a folder that differ from the index, and what ticks off the items that do not.
 
         Parameters
         ----------
@@ -58,51 +53,34 @@ class Lister:
         OSError
             When the folder cannot be read.
         """
-        known = self._known
-        with os.scandir(folder) as entries:
-            if known is not None:
-                listed, numbers = self._unlike(known, entries, prefix)
-                if known.are_different(numbers):
-                    return listed, numbers
-        # Or two files have the fingerprint of one item: all of the folder is compared.
-        with os.scandir(folder) as entries:
-            listed = list(entries)
-        self._looks.look([entry for entry in listed if _may_be_image(entry.name)])
-        return listed, array("q")
-
-    def tick_off(self, prefix: str, numbers: array[int]) -> Unchanged:
-        """Note that the dataset has the items of these numbers, which are in one folder."""
         if self._known is not None:
-            self._known.tick_off(numbers)
-        return Unchanged(prefix, subset_and_labels(prefix)[0], len(numbers))
+            return self._unlike(self._known, folder, prefix)
+        with os.scandir(folder) as entries:
+            return list(self._looks.ahead(entries, _may_be_image)), None
 
-    def _unlike(
-        self, known: KnownItems, entries: Iterator[os.DirEntry[str]], prefix: str
-    ) -> tuple[list[os.DirEntry[str]], array[int]]:
-        place = known.place_of(prefix[:-1], *subset_and_labels(prefix))
-        fingerprint, apart = known.fingerprint, known.apart
-        numbers = array("q")
-        listed: list[os.DirEntry[str]] = []
-        while some := list(itertools.islice(entries, _AT_ONCE)):
-            likely: list[os.DirEntry[str]] = []
-            for entry in some:
-                (likely if _may_be_image(entry.name) else listed).append(entry)
-            self._looks.look(likely)
-            files, fingerprints = [], []
-            for entry in likely:
+    def _unlike(self, known: KnownItems, folder: str, prefix: str) -> tuple[list[os.DirEntry[str]], Ticks | None]:
+        names: list[str] = []
+        sizes, times = array("q"), array("q")
+        others: list[os.DirEntry[str]] = []
+        with os.scandir(folder) as entries:
+            for entry in self._looks.ahead(entries, _may_be_image):
+                name = entry.name
                 try:
-                    if entry.is_file() and not (apart and prefix + entry.name in apart):
+                    if (name[-4:] in _USUAL_ENDS or _may_be_image(name)) and entry.is_file():
                         status = entry.stat()
-                        fingerprints.append(fingerprint(place, entry.name, status.st_size, status.st_mtime_ns))
-                        files.append(entry)
+                        names.append(name)
+                        sizes.append(status.st_size)
+                        times.append(status.st_mtime_ns)
                         continue
-                except (OSError, UnicodeEncodeError):
+                except OSError:
                     pass  # the reader says what is wrong with it
-                listed.append(entry)
-            found = known.find(fingerprints)
-            listed += [files[number] for number in (found < 0).nonzero()[0].tolist()]
-            numbers.frombytes(found[found >= 0].tobytes())
-        return listed, numbers
+                others.append(entry)
+        ticks, missing = known.find(prefix[:-1], *subset_and_labels(prefix), names, sizes, times)
+        if missing:
+            # It is cheaper to list again those that differ than to hold the entries of a million files that do not.
+            with os.scandir(folder) as entries:
+                others += [entry for entry in entries if entry.name in missing]
+        return others, ticks
 
 
 def _may_be_image(name: str) -> bool:
