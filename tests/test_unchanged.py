@@ -21,6 +21,7 @@ from helpers_engine import every_file, make_folder, picture, rows_and_keys, touc
 def root(tmp_path):
     root = make_folder(tmp_path / "data", "a.png", "train/b.png", "train/c/d.png")
     build(root)
+    build(root)  # notes what the folders look like
     return root
 
 
@@ -205,8 +206,8 @@ def test_fingerprints_of_segments_that_are_gone_are_deleted(root):
 
 
 def test_where_two_files_have_one_fingerprint_their_folder_is_compared(root, monkeypatch, files_asked):
-    def same(place, names, *_):
-        return [place for _ in names]
+    def same(place, files):
+        return [place for _ in files]
 
     for module in ("known", "storage.fingerprints"):
         monkeypatch.setattr(f"clipdex_indexes.{module}.fingerprints_in", same)
@@ -227,6 +228,15 @@ def test_a_link_that_leads_elsewhere_is_followed_each_time(root, tmp_path):
     (Path(other) / "x.png").unlink()
     report = build(root)
     assert (report.removed, report.kept, report.unchanged) == (1, 1, 3)
+
+
+def test_an_item_that_is_listed_apart_from_the_others_of_its_folder_is_one_item(root):
+    """The end of its name is unusual, so it is found by its row, and the others by what their folder looks like."""
+    for expected in (4, 4, 4):
+        shutil.copy(root / "a.png", root / "train" / "odd.JpG")
+        report = build(root)
+        assert (report.items, len(rows_and_keys(report.index))) == (expected, 4)
+        assert build(root).unchanged == build(root).unchanged == 4
 
 
 def test_an_image_without_an_extension_is_not_read_again(root, files_asked):

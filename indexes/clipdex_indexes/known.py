@@ -6,8 +6,11 @@ those of its files, put in order, are compared in one go.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import hashlib
+import marshal
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -27,6 +30,14 @@ class KnownItems:
         The index, open.
     apart
         Ids of items that are not to be found.
+    listings
+        What ``listings`` of an earlier object had, for this state of the index. Where a folder is listed as it was
+        then, its items are found without a look at each file.
+
+    Attributes
+    ----------
+    listings
+        What the folders look like of which all files were found, by ``place_of`` each.
 
     Raises
     ------
@@ -34,21 +45,19 @@ class KnownItems:
         When the fingerprints are not kept, and a table is damaged.
     """
 
-    def __init__(self, snapshot: Snapshot, apart: Collection[str] = ()) -> None:
+    def __init__(
+        self, snapshot: Snapshot, apart: Collection[str] = (), listings: Mapping[int, int] = MappingProxyType({})
+    ) -> None:
         self._segments = [_KnownSegment(snapshot, segment) for segment in snapshot.segments]
+        self._before = listings
+        self.listings: dict[int, int] = {}
         self._apart: dict[str, set[str]] = {}
         for item_id in apart:
             folder, _, name = item_id.rpartition("/")
             self._apart.setdefault(folder, set()).add(name)
 
     def find(
-        self,
-        folder: str,
-        subset: str,
-        labels: Sequence[str],
-        names: Sequence[str],
-        sizes: Sequence[int],
-        times: Sequence[int],
+        self, folder: str, subset: str, labels: Sequence[str], files: list[tuple[str, int, int]]
     ) -> tuple[Ticks | None, set[str]]:
         """Find the items of a folder.
 
@@ -58,23 +67,36 @@ class KnownItems:
             Its path below the root of the dataset; empty for the root.
         subset, labels
             Those of its items.
-        names, sizes, times
-            Of its files: the names in the folder, sizes in bytes, modification times in nanoseconds.
+        files
+            Its files, in any order: the name in the folder, size in bytes, modification time in nanoseconds.
 
         Returns
         -------
         What ticks off the items that were found, None where none was; and the names of the other files. Where two items
         or two files have the same fingerprint, nobody can tell which of them is which, so none is found.
         """
+        if not files:
+            return None, set()
         place = place_of(folder, subset, labels)
-        try:
-            fingerprints = fingerprints_in(place, names, sizes, times)
-        except UnicodeEncodeError:
-            return None, set(names)
+        listing = _listing_of(files)
         apart = self._apart.get(folder, set())
-        if apart:
-            kept = [one for name, one in zip(names, fingerprints, strict=True) if name not in apart]
-        wanted = np.sort(np.array(kept if apart else fingerprints, np.int64))
+        if not apart and self._before.get(place) == listing:
+            every = Ticks([(segment.left, segment.positions(place)) for segment in self._segments])
+            # Otherwise there is an item whose file was not listed with the others.
+            if every.count == len(files):
+                self.listings[place] = listing
+                return every, set()
+        ticks, others = self._find(place, [file for file in files if file[0] not in apart] if apart else files)
+        if ticks is not None and not others | apart:
+            self.listings[place] = listing
+        return ticks, others | apart
+
+    def _find(self, place: int, files: list[tuple[str, int, int]]) -> tuple[Ticks | None, set[str]]:
+        try:
+            fingerprints = fingerprints_in(place, files)
+        except UnicodeEncodeError:
+            return None, {name for name, _, _ in files}
+        wanted = np.sort(np.array(fingerprints, np.int64))
         found = np.zeros(len(wanted), np.int64)
         ticks = []
         for segment in self._segments:
@@ -83,10 +105,12 @@ class KnownItems:
                 found += here
                 ticks.append((segment.left, positions))
         if _has_equal(wanted) or (found > 1).any():
-            return None, set(names)
+            return None, {name for name, _, _ in files}
         missing = set(wanted[found == 0].tolist())
-        others = {name for name, one in zip(names, fingerprints, strict=True) if one in missing} if missing else set()
-        return Ticks(ticks) if ticks else None, others | apart
+        others = (
+            {file[0] for file, one in zip(files, fingerprints, strict=True) if one in missing} if missing else set()
+        )
+        return Ticks(ticks) if ticks else None, others
 
     def left(self) -> list[Bools]:
         """Return for each segment the items that were not ticked off, bool ``[items]``."""
@@ -120,16 +144,24 @@ class _KnownSegment:
         ends = self._all.ends.tolist()
         self._ranges = dict(zip(self._all.places.tolist(), zip([0, *ends], ends, strict=False), strict=True))
 
-    def find(self, place: int, wanted: Ints) -> tuple[Bools, Int32s]:
-        """Return which of some fingerprints, in order, an item of a folder has, and the positions of these items.
+    def positions(self, place: int) -> Int32s:
+        """Return the positions of all items of a folder."""
+        return self._of(place)[1]
 
-        Of two items that have the same one, none is found.
-        """
+    def _of(self, place: int) -> tuple[Ints, Int32s]:
         begin, end = self._ranges.get(place, (0, 0))
         known, positions = self._all.values[begin:end], self._all.positions[begin:end]
         if self._has_removed:
             live = self.left[positions]
             known, positions = known[live], positions[live]
+        return known, positions
+
+    def find(self, place: int, wanted: Ints) -> tuple[Bools, Int32s]:
+        """Return which of some fingerprints, in order, an item of a folder has, and the positions of these items.
+
+        Of two items that have the same one, none is found.
+        """
+        known, positions = self._of(place)
         if len(known) != len(wanted) or not np.array_equal(known, wanted):
             if _has_equal(known):
                 single = np.diff(known, prepend=known[0] - 1, append=known[-1] + 1) != 0
@@ -152,6 +184,11 @@ def keep_all_fingerprints(snapshot: Snapshot) -> None:
 
 def _fingerprints(snapshot: Snapshot, segment: Segment) -> Fingerprints:
     return Fingerprints.kept(snapshot.folder / SEGMENTS_FOLDER, segment.stamp) or Fingerprints.of(segment.table)
+
+
+def _listing_of(files: list[tuple[str, int, int]]) -> int:
+    """Return a hash of 64 bits of names, sizes and times, in their order."""
+    return int.from_bytes(hashlib.blake2b(marshal.dumps(files, 0), digest_size=8).digest(), "big", signed=True)
 
 
 def _has_equal(ordered: Ints) -> bool:

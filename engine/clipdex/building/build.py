@@ -40,6 +40,7 @@ from clipdex.showing import notebook_html
 from clipdex.version import WRITER
 from clipdex.wording import counted, printable, shortened
 from clipdex_indexes import IndexWriter
+from clipdex_indexes.known import KnownItems
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -223,6 +224,7 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         others = None if settings.rebuild else OtherIndexes(reader, folder, stamp)
         base = writer.base
         plan = Plan(reader, base, damaged, others)
+        known: KnownItems | None = None
         run = Run(reader, plan, encoder, writer, settings.max_pixels, steps, events.progress, guard)
         if reading is None or replaces:
             reading = Reading(reader)
@@ -239,7 +241,7 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         listed = run.listed
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
         if items:
-            remember(folder, reader)
+            remember(folder, reader, known)
         write_listed(folder, listed)
     return BuildReport(
         root=root,

@@ -2,17 +2,21 @@
 
 A build that has looked at all of a dataset notes by which rules files became items, and for which manifest. Where the
 next build finds the index as it was, and reads by the same rules, a file with the fingerprint of an item is that item,
-as it was: neither the rules nor the row of the item need be looked at. Both notes are shortcuts only. Without them, or
-where they do not fit, a build compares item by item.
+as it was: neither the rules nor the row of the item need be looked at. The note also has a hash of what each folder
+looked like in which no file differed: where a folder looks so again, its files need no fingerprints. All this is a
+shortcut only. Without it, or where it does not fit, a build compares item by item.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from clipdex.datasets.failures import Failure
 from clipdex.errors import IndexFailure
@@ -24,6 +28,9 @@ from clipdex_indexes.storage.manifest import FILE_NAME
 
 _NOTE = "unchanged.json"
 _MOST_MANIFEST = 16 << 20
+# 22 bytes a folder.
+_MOST = 1 << 30
+_END = b'"}\n'
 
 
 def known_items(base: Snapshot | None, reader: Reader, damaged: Sequence[Failure]) -> KnownItems | None:
@@ -41,30 +48,42 @@ def known_items(base: Snapshot | None, reader: Reader, damaged: Sequence[Failure
     rules = reader.rules()
     if base is None or rules is None or not base.manifest.complete:
         return None
-    if not _is_noted(base.folder, _note(base.folder, rules)):
-        return None
-    return KnownItems(base, [failure.id for failure in damaged])
+    with contextlib.suppress(OSError, ValueError, IndexFailure):
+        begin = _begin(base.folder, rules)
+        note = read_bounded(base.folder / _NOTE, _MOST)
+        if note.startswith(begin) and note.endswith(_END):
+            pairs = np.frombuffer(base64.b64decode(note[len(begin) : -len(_END)], validate=True), "<i8").reshape(2, -1)
+            listings = dict(zip(*pairs.tolist(), strict=True))
+            return KnownItems(base, [failure.id for failure in damaged], listings)
+    return None
 
 
-def remember(folder: Path, reader: Reader) -> None:
-    """Note that a build has looked at all of a dataset for the index in ``folder``. Do nothing where that fails."""
+def remember(folder: Path, reader: Reader, known: KnownItems | None) -> None:
+    """Note that a build has looked at all of a dataset for the index in ``folder``. Do nothing where that fails.
+
+    Parameters
+    ----------
+    folder
+        The index folder.
+    reader
+        The dataset.
+    known
+        The items that the build found by their fingerprints; None where it compared all.
+    """
     rules = reader.rules()
     if rules is None:
         return
     with contextlib.suppress(OSError, IndexFailure):
         with Snapshot(folder) as snapshot:
             keep_all_fingerprints(snapshot)
-        note = _note(folder, rules)
-        if not _is_noted(folder, note):
-            atomic_write(folder / _NOTE, note)
+        listings = sorted(known.listings.items()) if known is not None else []
+        pairs = np.array(listings, "<i8").reshape(-1, 2).T
+        note = _begin(folder, rules) + base64.b64encode(pairs.tobytes()) + _END
+        path = folder / _NOTE
+        if not path.is_file() or path.stat().st_size != len(note) or path.read_bytes() != note:
+            atomic_write(path, note)
 
 
-def _is_noted(folder: Path, note: bytes) -> bool:
-    with contextlib.suppress(OSError, IndexFailure):
-        return read_bounded(folder / _NOTE, len(note)) == note
-    return False
-
-
-def _note(folder: Path, rules: str) -> bytes:
+def _begin(folder: Path, rules: str) -> bytes:
     manifest = hashlib.sha256(read_bounded(folder / FILE_NAME, _MOST_MANIFEST)).hexdigest()
-    return json.dumps({"manifest": manifest, "rules": rules}).encode() + b"\n"
+    return json.dumps({"manifest": manifest, "rules": rules})[:-1].encode() + b', "listings": "'

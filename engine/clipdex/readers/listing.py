@@ -7,7 +7,6 @@ it an item before.
 from __future__ import annotations
 
 import os
-from array import array
 from typing import TYPE_CHECKING
 
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
@@ -59,8 +58,7 @@ class Lister:
             return list(self._looks.ahead(entries, _may_be_image)), None
 
     def _unlike(self, known: KnownItems, folder: str, prefix: str) -> tuple[list[os.DirEntry[str]], Ticks | None]:
-        names: list[str] = []
-        sizes, times = array("q"), array("q")
+        files: list[tuple[str, int, int]] = []
         others: list[os.DirEntry[str]] = []
         with os.scandir(folder) as entries:
             for entry in self._looks.ahead(entries, _may_be_image):
@@ -68,14 +66,12 @@ class Lister:
                 try:
                     if (name[-4:] in _USUAL_ENDS or _may_be_image(name)) and entry.is_file():
                         status = entry.stat()
-                        names.append(name)
-                        sizes.append(status.st_size)
-                        times.append(status.st_mtime_ns)
+                        files.append((name, status.st_size, status.st_mtime_ns))
                         continue
                 except OSError:
                     pass  # the reader says what is wrong with it
                 others.append(entry)
-        ticks, missing = known.find(prefix[:-1], *subset_and_labels(prefix), names, sizes, times)
+        ticks, missing = known.find(prefix[:-1], *subset_and_labels(prefix), files)
         if missing:
             # It is cheaper to list again those that differ than to hold the entries of a million files that do not.
             with os.scandir(folder) as entries:

@@ -53,17 +53,15 @@ def place_of(folder: str, subset: str, labels: Sequence[str]) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big")
 
 
-def fingerprints_in(place: int, names: Iterable[str], sizes: Iterable[int], times: Iterable[int]) -> list[int]:
+def fingerprints_in(place: int, files: Iterable[tuple[str, int, int]]) -> list[int]:
     """Return the fingerprints of files of one folder.
 
     Parameters
     ----------
     place
         What ``place_of`` returns for the folder.
-    names
-        Their names in the folder.
-    sizes, times
-        Their sizes in bytes and modification times in nanoseconds.
+    files
+        The name of each in the folder, its size in bytes and its modification time in nanoseconds.
 
     Raises
     ------
@@ -71,10 +69,7 @@ def fingerprints_in(place: int, names: Iterable[str], sizes: Iterable[int], time
         When a name is not valid UTF-8, so that no index has it.
     """
     number = int.from_bytes
-    return [
-        hash((place, number(name.encode(), "big") % _PRIME, size, time))
-        for name, size, time in zip(names, sizes, times, strict=True)
-    ]
+    return [hash((place, number(name.encode(), "big") % _PRIME, size, time)) for name, size, time in files]
 
 
 def fingerprints_path(folder: Path, name: str) -> Path:
@@ -121,9 +116,9 @@ class Fingerprints(NamedTuple):
                 for where, some in itertools.groupby(records, lambda record: record[:3]):
                     if where not in numbered:
                         numbered[where] = place_of(folders[where[0]], subsets[where[1]], lists[where[2]])
-                    _, _, _, names, sizes, times, media = zip(*some, strict=True)
-                    made += fingerprints_in(numbered[where], names, sizes, times)
-                    here += [numbered[where] if one is None else _NOWHERE for one in media]
+                    group = list(some)
+                    made += fingerprints_in(numbered[where], [record[3:6] for record in group])
+                    here += [numbered[where] if record[6] is None else _NOWHERE for record in group]
                 of_rows[start : start + len(records)], values[start : start + len(records)] = here, made
         except (KeyError, TypeError, AttributeError) as error:
             raise table.corrupt("a value has the wrong type, or is not in the table") from error
@@ -163,6 +158,6 @@ class Fingerprints(NamedTuple):
 
 
 def _head(stamp: SegmentStamp, folders: int, count: int, data: bytes) -> bytes:
-    (made_up,) = fingerprints_in(place_of("a", "b", ["c"]), ["d.jpg"], [5], [6])
+    (made_up,) = fingerprints_in(place_of("a", "b", ["c"]), [("d.jpg", 5, 6)])
     checksum = hashlib.blake2b(data, digest_size=32).digest()
     return _HEAD.pack(MAGIC, bytes.fromhex(stamp.table.sha256), made_up, checksum, folders, count)
