@@ -24,7 +24,8 @@ class Entry:
     def stat(self):
         if self.by is None:
             self.by = threading.current_thread()
-            time.sleep(self._seconds)
+            if self._seconds:
+                time.sleep(self._seconds)
 
 
 def looked(entries):
@@ -39,6 +40,13 @@ def test_slow_looks_are_made_in_several_threads_and_the_order_stays():
     looked(entries)
     assert len({entry.by for entry in entries[160:-1]}) > 2
     assert entries[-1].by is None
+
+
+def test_the_files_of_one_large_folder_are_looked_at_in_threads():
+    entries = [Entry(name, 0.002) for name in NAMES]
+    with Looks() as looks:
+        assert list(looks.ahead(iter(entries), bool)) == entries
+    assert len({entry.by for entry in entries}) > 2
 
 
 def test_quick_looks_are_left_to_who_needs_them():

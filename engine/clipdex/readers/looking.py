@@ -54,10 +54,12 @@ class Looks:
         is_wanted
             Tells by its name whether a file will be asked for its size and time.
         """
-        first = list(itertools.islice(entries, _MEASURED))
-        wanted = [entry for entry in first if is_wanted(entry.name)]
         slow = self._is_slow
-        for entry in wanted[: 1 if slow else _MEASURED]:
+        measured = 1 if slow else max(_MEASURED, _LAST - len(self._seconds))
+        first = list(itertools.islice(entries, measured))
+        for entry in first:
+            if not is_wanted(entry.name):
+                continue
             begin = time.perf_counter()
             _look(entry)
             self._seconds.append(time.perf_counter() - begin)
