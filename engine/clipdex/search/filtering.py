@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -30,8 +30,11 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
         _require_names(datasets, wanted)
     elif all(dataset.selected is None for dataset in datasets):
         return None
+    chosen = wanted or ItemFilter()
+    areas = _areas_of(datasets, chosen)
     return [
-        _both(select(dataset.index, wanted or ItemFilter(), dataset.name), dataset.selected) for dataset in datasets
+        _both(select(dataset.index, chosen, dataset.name, held), dataset.selected)
+        for dataset, held in zip(datasets, areas, strict=True)
     ]
 
 
@@ -49,6 +52,15 @@ def without(
             mask[location.position] = False
             left[item.dataset][location.segment] = mask
     return left
+
+
+def _areas_of(datasets: Sequence[Dataset], wanted: ItemFilter) -> Sequence[Mapping[str, Sequence[Bools]] | None]:
+    """Return for each dataset, area of a filter and segment the items that are in the area."""
+    if not (wanted.areas or wanted.not_areas):
+        return [None] * len(datasets)
+    from clipdex.search.areas import held_by  # only few filters need what maps need
+
+    return held_by(datasets, (*wanted.areas, *wanted.not_areas))
 
 
 def _both(masks: Masks, part: Sequence[Bools] | None) -> Masks:

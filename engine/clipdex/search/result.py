@@ -22,7 +22,7 @@ from clipdex.search.tables import frame
 from clipdex.showing import notebook_html, show
 from clipdex.wording import counted, printable, shortened, shown, with_article
 from clipdex_indexes import valid_item_id
-from clipdex_indexes.storage.files import read_bounded
+from clipdex_indexes.storage.files import read_text
 
 if TYPE_CHECKING:
     import pandas
@@ -250,7 +250,7 @@ def read_request(path: Path) -> SearchRequest:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8"))
+    body: dict[str, Any] = json.loads(read_text(path, _MAX_BYTES))
     return body
 
 
