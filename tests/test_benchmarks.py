@@ -41,7 +41,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
     "draft": [("margin", 6), ("margin", 6)],
     "duplicates": [("keys", 4), ("keys", 8), ("keys in a series", 1), ("hashing", 2)],
     "formats": [("way", 7), ("way", 2), ("way", 2), ("way", 2)],
-    "incremental": [("way", 3)],
+    "incremental": [("way", 6), ("index", 2)],
     "looking": [("way", 10)],
     "map": [("keys, way", 2)],
     "merging": [
