@@ -66,20 +66,28 @@ def name_of(target: Target) -> str:
 
 
 def the_project(project_dir: Path | None) -> Project:
-    """Open the named project, or the one around the current folder, and load its plugins.
+    """Open the named project, or the one around the current folder, and load its plugins if the user trusts them.
 
     Raises
     ------
     ProjectNotFound
         When there is none.
     """
-    from clipdex.projects.plugins import load_plugins
     from clipdex.projects.reading import open_project
 
     project = open_project(project_dir)
-    for line in load_plugins(project, named=project_dir is not None):
+    for line in load_plugins_of(project):
         click.echo(line, err=True)
     return project
+
+
+def load_plugins_of(project: Project) -> list[str]:
+    """Load the plugins of a project if the user trusts them, and return what is to be said of that."""
+    if project.plugins_folder is None:
+        return []
+    from clipdex.projects.plugins import load_plugins
+
+    return load_plugins(project)
 
 
 def require_index_here(index: Path | None) -> None:

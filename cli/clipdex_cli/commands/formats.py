@@ -8,7 +8,7 @@ import click
 
 from clipdex_cli.help_pages import Command
 from clipdex_cli.output import printable, write
-from clipdex_cli.project_targets import PROJECT
+from clipdex_cli.project_targets import PROJECT, load_plugins_of
 from clipdex_cli.tables import table
 
 
@@ -19,7 +19,8 @@ from clipdex_cli.tables import table
 def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> int:
     """List the dataset formats that clipdex can read.
 
-    With FORMAT, the list also has the options of that format. In a project, it includes the formats of plugins.
+    With FORMAT, the list also has the options of that format. In a project, it includes the formats of
+    plugins that you trust.
 
     Exit code: 0, or 1 when there is no such FORMAT.
     """
@@ -29,10 +30,9 @@ def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> 
 
     told: list[str] = []
     if project_dir is not None or find_project() is not None:
-        from clipdex.projects.plugins import load_plugins
         from clipdex.projects.reading import open_project
 
-        told = load_plugins(open_project(project_dir), named=project_dir is not None)
+        told = load_plugins_of(open_project(project_dir))
     formats = list(available())
     for line in dict.fromkeys([*told, *problems()]):
         click.echo(printable(line), err=True)

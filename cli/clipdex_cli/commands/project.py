@@ -11,7 +11,7 @@ from clipdex_cli.lazy import LazyGroup
     "project",
     cls=LazyGroup,
     package="clipdex_cli.commands.projects",
-    names=("create", "add", "import", "import-datumaro", "remove", "info", "build", "run"),
+    names=("create", "add", "import", "import-datumaro", "remove", "info", "build", "run", "trust"),
 )
 def command() -> None:
     """Name datasets, search them as one, and repeat queries.

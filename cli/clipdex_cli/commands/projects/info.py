@@ -59,7 +59,8 @@ def _lines(info: ProjectInfo) -> list[str]:
     project = info.project
     lines = [f"project  {printable(str(project.folder))}", f"model    {printable(info.model)}"]
     if project.plugins_folder is not None:
-        lines.append(f"plugins  {printable(str(project.plugins_folder))}")
+        state = f" ({info.plugins})" if info.plugins else ""
+        lines.append(printable(f"plugins  {project.plugins_folder}{state}"))
     lines.append(f"sources  {len(info.sources)}")
     for one in info.sources:
         source = one.source
