@@ -35,6 +35,7 @@ _GROUPS = {
         *(
             "output",
             "null",
+            "raw",
             "histogram",
             "preview",
             "save",

@@ -329,10 +329,10 @@ def _missing(name: str) -> ExtraMissing | None:
 
 
 def _several(location: Path, found: Mapping[str, str], *, folder: bool) -> str:
-    lines = [f"  --format {name}: {why}" for name, why in found.items()]
+    choices = [f"--format {name} ({why})" for name, why in found.items()]
     if folder:
-        lines.append(f"  --format {FOLDER}: the images alone, without annotations")
-    return f"{location} may be of several formats. Say which one it is:\n" + "\n".join(lines)
+        choices.append(f"--format {FOLDER} (the images alone, without annotations)")
+    return f"{location} may be of several formats. Say which one it is: {', or '.join(choices)}."
 
 
 def no_dataset(image: Path) -> str:

@@ -16,7 +16,6 @@ from types import ModuleType
 from clipdex.errors import DatasetError
 from clipdex.readers.base import Reader
 from clipdex.readers.plugin_files import PluginFiles
-from clipdex.readers.plugin_modules import import_plugin
 
 GROUP = "clipdex.formats"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -105,6 +104,8 @@ def load_folder(files: PluginFiles) -> FolderPlugins:
     This runs their code: call it only for a folder that the user trusts. Names that begin with ``_`` or ``.`` are
     skipped. A module that cannot be imported is among the problems; nothing is raised.
     """
+    from clipdex.readers.plugin_modules import import_plugin
+
     readers: dict[str, type[Reader]] = {}
     problems = [
         f"the plugin {files.folder / name} was left out: only Python source is loaded, and nothing compiled."

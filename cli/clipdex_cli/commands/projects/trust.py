@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, size, write
+from clipdex_cli.output import size
+from clipdex_cli.printing import say, write
 from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
@@ -36,23 +37,23 @@ def command(folder: Path | None, dry_run: bool, withdraw: bool) -> None:
     from clipdex.projects.reading import open_project
 
     project = open_project(folder)
-    place = printable(str(project.folder))
+    place = str(project.folder)
     if withdraw:
         was = trust.withdraw(project)
         said = f"The plugins of {place} are not trusted any more." if was else f"{place} was not trusted."
-        click.echo(said, err=True)
+        say(said)
         return
     files = plugins_of(project)
     if files is None:
-        click.echo(f"The project {place} has no plugins, so there is nothing to trust.", err=True)
+        say(f"The project {place} has no plugins, so there is nothing to trust.")
         return
     before = trust.trusted(project)
-    write(_shown(files, before))
+    write(_shown(files, before), head=True)
     if dry_run:
         return
     trust.trust(project, files)
     until = "until one of these files changes"
-    click.echo(f"Trusted. The plugins in {printable(str(files.folder))} are loaded {until}.", err=True)
+    say(f"Trusted. The plugins in {files.folder} are loaded {until}.")
 
 
 def _shown(files: PluginFiles, before: Mapping[str, str] | None) -> str:
@@ -61,11 +62,9 @@ def _shown(files: PluginFiles, before: Mapping[str, str] | None) -> str:
 
     names = sorted(files.digests)
     columns = {
-        "file": [printable(f"{name} -> {files.links[name]}" if name in files.links else name) for name in names],
+        "file": [f"{name} -> {files.links[name]}" if name in files.links else name for name in names],
         "size": [size(files.sizes[name]) for name in names],
         "SHA-256": [files.digests[name] for name in names],
     }
     news = changes(before, files.digests) if before is not None else []
-    return table(columns, numbers=("size",), names=("file", "SHA-256")) + "".join(
-        f"{printable(line)}\n" for line in news
-    )
+    return table(columns, numbers=("size",), names=("file", "SHA-256")) + "".join(f"{line}\n" for line in news)
