@@ -42,5 +42,13 @@ def leave(code: object) -> NoReturn:
     os._exit(code)
 
 
+def _leave_the_current_folder() -> None:
+    """Import nothing from the current folder, which ``python -m`` puts first: it may be that of a stranger."""
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()) and os.getcwd() != own:  # noqa: PTH109
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _leave_the_current_folder()
     start()

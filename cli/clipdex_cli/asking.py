@@ -17,7 +17,8 @@ from click.core import ParameterSource
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_folder, quoted
 from clipdex_cli import options
-from clipdex_cli.output import printable, say_parts
+from clipdex_cli.output import say_parts
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import Resolved, require_index_here, resolve
 from clipdex_cli.several_values import ORDER
 from clipdex_cli.standard_input import STANDARD_INPUT, read_image
@@ -86,11 +87,11 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         raise click.UsageError(f"nothing to search for: give --text, --image or --item.{hint}")
     for name, value in order:
         if name in ("texts", "not_texts") and value.strip() and is_folder(Path(value)):
-            click.echo(f"{printable(value)!r} is searched for as a text; a folder to search goes first.", err=True)
+            say(f"{value!r} is searched for as a text; a folder to search goes first.")
     if given["item_subsets"] and not (given["items"] or given["not_items"]):
         raise click.UsageError("--query-item-subset goes with --query-item-id.")
     if given["exclude_self"] and not (given["items"] or given["not_items"]):
-        click.echo("--exclude-self leaves out the items that --item names, and there is none.", err=True)
+        say("--exclude-self leaves out the items that --item names, and there is none.")
     if given["topk"] < 1:
         raise click.UsageError(f"-k is {given['topk']}, and must be at least 1.")
     if given["no_prompt"] and given["prompt_ensemble"]:

@@ -11,6 +11,7 @@ import click
 
 from clipdex import __version__
 from clipdex_cli.lazy import LazyGroup
+from clipdex_cli.printing import complain, guard_standard_error, say
 from clipdex_cli.stopping import INTERRUPTED
 
 
@@ -58,6 +59,7 @@ def main() -> NoReturn:
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
     # Pillow warns of damaged metadata; what cannot be decoded is reported by us, with the name of its file.
     warnings.filterwarnings("ignore", module="PIL")
+    guard_standard_error()
     code = run(sys.argv[1:])
     try:
         if sys.stdout is not None:
@@ -85,21 +87,21 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        complain(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nInterrupted. What was finished stays; what was not is as it was before.", err=True)
+        say("", "Interrupted. What was finished stays; what was not is as it was before.")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output, such as head, has gone: not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ClipdexError as error:
-        click.echo(f"clipdex: {error.message}", err=True)
+        say(f"clipdex: {error.message}")
         return error.exit_code
     except OSError as error:
         why = str(error) if _is_somewhere() else "the current folder is not there any more: go to another one."
-        click.echo(f"clipdex: {why}", err=True)
+        say(f"clipdex: {why}")
         return ClipdexError.exit_code
 
 

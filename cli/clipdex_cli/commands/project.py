@@ -20,6 +20,7 @@ from clipdex_cli.lazy import LazyGroup
         "info": "Show the sources and stages of the project.",
         "build": "Build the indexes of the project's sources.",
         "run": "Repeat the recorded queries and compare the hits.",
+        "trust": "Let the plugins of a project be loaded.",
     },
 )
 def command() -> None:

@@ -19,7 +19,11 @@ _VIRTUAL = ("AUTO", "HETERO", "MULTI")
 
 @functools.cache
 def core() -> Any:  # noqa: ANN401
-    """Return the ``openvino.Core`` of this process."""
+    """Return the ``openvino.Core`` of this process.
+
+    It has the devices and operations that OpenVINO brings, and no extension: a model from elsewhere is data. Without a
+    path here, OpenVINO takes its list of devices from its own folder.
+    """
     from clipdex.encoder.runtime import openvino
 
     return openvino.Core()
