@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,11 @@ from clipdex.search.merging import (
 from clipdex.search.rescoring import asymmetric_distances, weights_of
 from clipdex_indexes import ItemRow, Location, Snapshot, search
 from clipdex_indexes.arrays import Masks
-from clipdex_indexes.combining import count_in, search_combined
-from clipdex_indexes.kernels.costs import Group, Joining
 from clipdex_indexes.kernels.distances import distances_to
+
+if TYPE_CHECKING:
+    # Only lists that are merged by all distances need these.
+    from clipdex_indexes.kernels.costs import Group, Joining
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -227,11 +229,17 @@ def _by_best(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Rank
 
 def _by_costs(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ranked]:
     """Rank by a value made of the distances to all queries, over all items."""
-    tables, fraction, groups, counts = costs_of(searched.indexes, searched.questions, rule)
+    from clipdex_indexes.combining import search_counted
+
     wanted = k * CANDIDATES if rescore else k
-    found = search_combined(
-        searched.indexes, [group for _, group in groups], wanted + len(searched.excluded), searched.selections
-    )  # fmt: skip
+    counts, found = search_counted(
+        searched.indexes,
+        searched.keys,
+        lambda counts: [group for _, group in costs_of(counts, searched.questions, rule).groups],
+        wanted + len(searched.excluded),
+        searched.selections,
+    )
+    tables, fraction, groups = costs_of(counts, searched.questions, rule)
     at = searched.candidates({(one.index, one.location) for one in found})
     places_found = [(one.index, one.location) for one in found]
     candidates = [at[place] for place in places_found if place in at][:wanted]
@@ -276,21 +284,20 @@ class Costs(NamedTuple):
         A cost divided by it is the value that orders the hits.
     groups
         Queries whose costs are combined: their numbers, and how. The costs of the groups are added.
-    counts
-        Number of items at each distance from each query, int64 ``[q, bits + 1]``.
     """
 
     tables: Ints
     fraction: float
     groups: list[tuple[list[int], Group]]
-    counts: Ints
 
 
-def costs_of(indexes: Sequence[Snapshot], questions: Sequence[Question], rule: str) -> Costs:
-    """Return the costs of a rule other than ``distance`` and ``rank``, which count over all items."""
-    counts = count_in(indexes, np.stack([question.key for question in questions]))
+def costs_of(counts: Ints, questions: Sequence[Question], rule: str) -> Costs:
+    """Return the costs of a rule other than ``distance`` and ``rank``.
+
+    ``counts`` says how many items are at each distance from each query, int64 ``[q, bits + 1]``.
+    """
     tables, fraction = _tables(questions, rule, counts)
-    return Costs(tables, fraction, _groups(questions, rule, tables), counts)
+    return Costs(tables, fraction, _groups(questions, rule, tables))
 
 
 def rule_of(questions: Sequence[Question], mode: str) -> str:
@@ -322,6 +329,8 @@ def _tables(questions: Sequence[Question], rule: str, counts: Ints) -> tuple[Int
 
 def _groups(questions: Sequence[Question], rule: str, tables: Ints) -> list[tuple[list[int], Group]]:
     """Return groups of queries whose costs are combined: the numbers of the queries, and how to combine them."""
+    from clipdex_indexes.kernels.costs import Group
+
     groups = []
     for negative in (False, True):
         members = [number for number, question in enumerate(questions) if question.negative == negative]

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from clipdex.datasets.dataset import Dataset
-from clipdex.encoder import Encoder, hash_key
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
-from clipdex.media.decoding import from_memory, load_image
-from clipdex.paths import expanded, is_folder, quoted
+from clipdex.paths import expanded, is_file, is_folder, quoted
 from clipdex.search.finding import FoundItem, find_items
 from clipdex.search.merging import ItemKey
 from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, Query, TextQuery
 from clipdex.search.ranking import Question
 from clipdex.search.result import QueryRecord
 from clipdex.search.warning import warnings_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from clipdex.encoder.encoder import Encoder
 
 Keys = npt.NDArray[np.uint8]
 
@@ -52,6 +54,15 @@ def by_id(query: Query | DatasetItem, answers: Sequence[Asked]) -> Query | Datas
         if record.value != query.id and Path(record.path).resolve() == path:
             return ItemQuery(record.value, query.subsets, record.dataset)
     return query
+
+
+def tower_of(query: Query | DatasetItem) -> str | None:
+    """Return the tower that encodes a query, ``text`` or ``image``; None for an item, or a file that is not there."""
+    if isinstance(query, TextQuery):
+        return "text"
+    if isinstance(query, ImageQuery) and (not isinstance(query.image, Path) or is_file(expanded(query.image))):
+        return "image"
+    return None
 
 
 def require_no_folder(image: Path) -> None:
@@ -138,6 +149,10 @@ class Resolver:
         return Asked(record, item.hash_key, item=here[0] if here else None)
 
     def _resolve_image(self, query: ImageQuery, number: int) -> Asked:
+        import io
+
+        from clipdex.media.decoding import from_memory, load_image  # late: only an image needs Pillow
+
         settings = self._encoder().model.image
         if not isinstance(query.image, Path):
             name = query.name or f"image {number + 1}"
@@ -160,6 +175,8 @@ class Resolver:
         return self._asked_image(record, image)
 
     def _asked_image(self, record: QueryRecord, image: Image.Image, *, keep: bool = False) -> Asked:
+        from clipdex.encoder.encoder import hash_key
+
         encoder = self._encoder()
         embedding, centre = encoder.image_embedding(image), encoder.image_centre
         return Asked(record, hash_key(embedding, centre), embedding - centre, image=image if keep else None)

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from clipdex_indexes.arrays import Bools, Ints, Keys, Masks, take_rows
+from clipdex_indexes.kernels import library
 from clipdex_indexes.kernels.threads import available_threads
 
 # Nanoseconds to fetch a row that is scattered in memory, to read one among all, and to compute one distance.
@@ -52,7 +53,8 @@ class ScanSizes:
     sampled_share
         A sample has at most one row of so many; none is taken that has fewer than ``sampled_rows`` or twice k.
     most_found
-        Keys within a distance that are held at once for several queries.
+        Keys within a distance that are held at once for several queries; or distances of keys that are kept while all
+        are counted.
     """
 
     smallest_chunk: int = 1 << 16
@@ -61,7 +63,7 @@ class ScanSizes:
     kernel: Kernel | None = None
     short_array: int = 1 << 15
     rows_at_once: int = 1 << 20
-    distances_at_once: int = 1 << 17
+    distances_at_once: int = 1 << 18
     queries_at_once: int = 64
     first_rows: int = 1 << 11
     sampled_runs: int = 16
@@ -71,8 +73,8 @@ class ScanSizes:
     most_found: int = 1 << 22
 
     def is_small(self, queries: int, rows: int) -> bool:
-        """Tell whether so many queries and rows are little work, for the calling thread."""
-        return queries * rows < self.one_thread_below
+        """Tell whether so many queries and rows are little work, for the calling thread; so is what NumPy does."""
+        return queries * rows < self.one_thread_below or not library.pays(queries * rows)
 
     def kernel_for(self, queries: int, rows: Rows) -> Kernel:
         """Return the kernel that compares so many queries at once, of a search through these rows."""
