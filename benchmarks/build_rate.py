@@ -5,31 +5,57 @@ one image after another), once with the same compiled tower and once with the to
 uses all cores for one image; and the image tower alone, on pixels that are ready in memory. Of the build both are
 given: all of it, with loading the model and writing the index, and its steady state, from the first to the last tenth
 of the images. The steady state is compared with the others, which are timed without loading, too.
+
+Two parts: ``rate`` is the above. ``feed`` reads the same files from a folder, archives and Parquet as a build does,
+with the hash of their content, but decodes no image; the image tower alone is the measure.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import io
 import random
 import statistics
+import tarfile
 import tempfile
 import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from clipdex import BuildProgress, build
-from clipdex.encoder import Encoder, find_model, hash_key, prepare
+from clipdex.building.planning import ahead, read_content
+from clipdex.encoder import Encoder, decode_to_hash, find_model, hash_key, prepare
 from clipdex.encoder.towers import ImageTower
+from clipdex.errors import ImageError
 from clipdex.media.decoding import load_image
 from clipdex.readers import FolderReader, ReadItem
+from clipdex.readers.base import NO_OPTIONS
+from clipdex.readers.ordering import in_item_order
+from clipdex.readers.sources import locate, open_reader
 from clipdex_indexes import Index
-from common import Keys, example_photos, parse, show_bar, show_command, show_table
+from common import (
+    ROOT,
+    Keys,
+    example_photos,
+    installed,
+    interleaved,
+    medians,
+    parse,
+    show_bar,
+    show_command,
+    show_table,
+)
+from draft import enlarge
 
 ONE_BY_ONE_FACTOR = 1.6
-INFERENCE_FACTOR = 0.85
+INFERENCE_FACTOR = 0.9
+FEED_FACTOR = 5.0
+_SHARDS = 2
 
 
 def main() -> None:
@@ -38,14 +64,24 @@ def main() -> None:
     parser.add_argument("--images", type=Path, metavar="DIR", help="photos (default: made from examples/photos)")
     parser.add_argument("--count", type=int, default=800, help="photos to make without --images (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=5, help="rounds (default: %(default)s)")
+    parser.add_argument(
+        "--enlarge", type=int, metavar="N", help="instead, the example photos enlarged to a short side of N, with noise"
+    )
+    parser.add_argument("--parts", nargs="+", default=["rate", "feed"], choices=["rate", "feed"])
     arguments = parse(parser, count=8, repeats=1)
     show_command()
     with tempfile.TemporaryDirectory(prefix="clipdex-benchmark-") as folder:
         images = arguments.images
         if images is None:
             images = Path(folder, "photos")
-            make_photos(images, arguments.count)
-        measure(images, Path(folder, "index"), arguments.repeats)
+            if arguments.enlarge:
+                enlarge(ROOT / "examples/photos", images, arguments.enlarge, arguments.count)
+            else:
+                make_photos(images, arguments.count)
+        if "rate" in arguments.parts:
+            measure(images, Path(folder, "index"), arguments.repeats)
+        if "feed" in arguments.parts:
+            feed(images, Path(folder, "formats"), arguments.repeats)
 
 
 def make_photos(folder: Path, count: int) -> None:
@@ -69,7 +105,8 @@ def measure(images: Path, index: Path, repeats: int) -> None:
     files = [images / item.id for item in reader.read() if isinstance(item, ReadItem)]
 
     def pixels(path: Path) -> np.ndarray:
-        return prepare(load_image(path, model.image.background), model.image)
+        decoded = decode_to_hash(path, model.image)
+        return prepare(decoded.image, model.image, decoded.beyond)
 
     alone, many = Encoder(model), Encoder(model, many=True)
     ready = [(path, pixels(path)) for path in files]
@@ -108,6 +145,84 @@ def time_build(images: Path, index: Path, *, model: str | None = None, precision
     whole = _seconds(lambda: build(images, index=index, model=model, precision=precision, rebuild=True, progress=note))
     first, last = len(times) // 10, len(times) - len(times) // 10 - 1
     return whole, (last - first) / (times[last] - times[first])
+
+
+def feed(images: Path, folder: Path, repeats: int) -> None:
+    """Read all images of each format, in turn with embedding as many; print the rates."""
+    model = find_model(None)
+    files = {path.name: path.read_bytes() for path in sorted(images.rglob("*.jpg"))}
+    tower = Encoder(model, many=True)._image_tower
+    pixels = prepare(load_image(io.BytesIO(next(iter(files.values()))), model.image.background), model.image)
+    # Otherwise the encoder would take most of the time.
+    some = max(1, len(files) // 4)
+    ways: dict[str, Callable[[], object]] = {
+        "encoder": lambda: [None for _ in tower.embed_all((None, pixels) for _ in range(some))],
+        "folder": lambda: read_all(images),
+    }
+    folder.mkdir()
+    paths = written(files, folder)
+    ways |= {name: functools.partial(read_all, path) for name, path in paths.items()}
+    if "Parquet" in paths:
+        ways["Parquet, ids in another order"] = lambda: read_all(paths["Parquet"], {"id": "name"})
+    busy: dict[str, list[float]] = {}
+    seconds = medians(interleaved(ways, repeats, busy=busy))
+    worked = medians(busy)
+    counts = {name: some if name == "encoder" else len(files) for name in ways}
+    each = {name: worked[name] / count for name, count in counts.items()}
+    print(f"{len(files):,} photos, read in the threads of a build, with the hash of their content:\n")
+    show_table(
+        ["from", "images/s", "ms of processor time an image", "times the encoder"],
+        [
+            [name, f"{count / seconds[name]:,.0f}", f"{1000 * each[name]:.3f}", f"{each['encoder'] / each[name]:.1f}"]
+            for name, count in counts.items()
+        ],
+    )
+    slowest = max(value for name, value in each.items() if name != "encoder")
+    show_bar("the slowest, of the encoder, by processor time", each["encoder"] / slowest, FEED_FACTOR, at_most=False)
+
+
+def read_all(path: Path, options: Mapping[str, str] = NO_OPTIONS) -> None:
+    """Read every image of a dataset as a build does, from listing it on."""
+    reader = open_reader(locate(path, options=options))
+    items = (item for item in in_item_order(reader) if isinstance(item, ReadItem))
+    for item, result in ahead(items, lambda item: read_content(reader, item)):
+        if isinstance(result, ImageError):
+            raise ValueError(f"{item.id}: {result}")
+
+
+def written(files: Mapping[str, bytes], folder: Path) -> dict[str, Path]:
+    """Write the images in all formats that can be read here; return the paths by what to call them."""
+    paths = {}
+    for name, method in (("ZIP, stored", zipfile.ZIP_STORED), ("ZIP, deflated", zipfile.ZIP_DEFLATED)):
+        paths[name] = folder / f"{len(paths)}.zip"
+        with zipfile.ZipFile(paths[name], "w", method) as archive:
+            for member, data in files.items():
+                archive.writestr(member, data)
+    for name, suffix in (("TAR", "tar"), ("TAR, gzip", "tar.gz")):
+        paths[name] = folder / f"{len(paths)}.{suffix}"
+        with tarfile.open(paths[name], "w:gz" if suffix == "tar.gz" else "w") as archive:
+            for member, data in files.items():
+                entry = tarfile.TarInfo(member)
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+    if installed("pyarrow"):
+        paths["Parquet"] = folder / "parquet"
+        paths["Parquet"].mkdir()
+        _write_parquet(list(files.values()), paths["Parquet"])
+    return paths
+
+
+def _write_parquet(contents: Sequence[bytes], folder: Path) -> None:
+    """Write images as Hugging Face does, in shards, with row groups of 100, and names in another order."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    for shard in range(_SHARDS):
+        images = [{"bytes": data, "path": f"{number}.jpg"} for number, data in enumerate(contents[shard::_SHARDS])]
+        names = [f"{shard}/{number:05}" for number in random.Random(0).sample(range(len(images)), len(images))]  # noqa: S311
+        table = pa.table({"image": pa.array(images, kind), "label": ["photo"] * len(images), "name": names})
+        pq.write_table(table, folder / f"train-{shard:05}-of-{_SHARDS:05}.parquet", row_group_size=100)
 
 
 def _seconds(call: Callable[[], object]) -> float:

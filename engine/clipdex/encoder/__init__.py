@@ -12,7 +12,7 @@ maps from the file of the model.
 
 from clipdex.encoder.devices import AUTO, CPU, nearest_precision
 from clipdex.encoder.encoder import EncodedText, Encoder, hash_key
-from clipdex.encoder.images import prepare
+from clipdex.encoder.images import decode_to_hash, prepare
 from clipdex.encoder.installed import installed_names
 from clipdex.encoder.model import BUNDLED, Model, find_model
 
@@ -23,6 +23,7 @@ __all__ = [
     "EncodedText",
     "Encoder",
     "Model",
+    "decode_to_hash",
     "find_model",
     "hash_key",
     "installed_names",

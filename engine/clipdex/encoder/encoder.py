@@ -16,6 +16,7 @@ from clipdex.encoder.images import prepare
 from clipdex.encoder.model import Model
 from clipdex.encoder.selftest import SELF_TEST_IMAGES, self_test_pixels
 from clipdex.errors import ClipdexError, ModelMisbehaves
+from clipdex.media.orientations import WHOLE, Sides
 from clipdex_indexes import ModelStamp
 
 if TYPE_CHECKING:
@@ -189,9 +190,9 @@ class Encoder:
             self._text_preparation.unread(text, self.model.languages),
         )
 
-    def image_embedding(self, image: Image.Image) -> Floats:
-        """Embed one RGB image: float32 ``[embedding_size]``, not centred."""
-        return self._image_tower(prepare(image, self.model.image))
+    def image_embedding(self, image: Image.Image, beyond: Sides = WHOLE) -> Floats:
+        """Embed one RGB image, given as to ``prepare``: float32 ``[embedding_size]``, not centred."""
+        return self._image_tower(prepare(image, self.model.image, beyond))
 
     def text_embedding(self, text: str) -> Floats:
         """Embed a text without a prompt: float32 ``[embedding_size]``, not centred."""
