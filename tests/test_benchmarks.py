@@ -21,6 +21,7 @@ WITH_PYARROW = importlib.util.find_spec("pyarrow") is not None
 WITH_BF16 = "bf16" in precisions(CPU)
 # What is compared with in each script, beside what clipdex needs.
 NEEDS = {
+    "eight_bits": ["nncf"],
     "page": ["playwright"],
     "formats": ["datumaro"],
     "map": ["openTSNE"],
@@ -41,6 +42,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
     ],
     "draft": [("margin", 6), ("margin", 6), ("margin", 6)],
     "duplicates": [("keys", 4), ("keys", 8), ("keys in a series", 1), ("hashing", 2)],
+    "eight_bits": [("level", 3), ("P@10, Hamming", 2)],
     "formats": [("way", 7), ("way", 2), ("way", 2), ("way", 2)],
     "incremental": [("way", 3)],
     "looking": [("way", 10)],

@@ -62,11 +62,16 @@ def test_picture_that_is_turned_after_decoding_is_where_it_would_be_too(orientat
 
 
 def test_jpegs_are_decoded_at_half_their_resolution_where_much_is_left_and_others_in_full():
-    for short, left in ((LARGE, LARGE // 2), (LARGE - 1, LARGE - 1), (1200, 1200)):
-        decoded = decode_to_hash(io.BytesIO(jpeg(Image.new("RGB", (short + 16, short)), 90)), SETTINGS)
+    for long, short, left, lower in (
+        (LARGE + 16, LARGE, LARGE // 2, 0),
+        (LARGE + 17, LARGE + 1, LARGE // 2 + 1, 0.5),
+        (LARGE + 3, LARGE + 3, LARGE // 2 + 2, 0.5),
+        (LARGE + 16, LARGE - 1, LARGE - 1, 0),
+        (1600, 1200, 1200, 0),
+    ):
+        decoded = decode_to_hash(io.BytesIO(jpeg(Image.new("RGB", (long, short)), 90)), SETTINGS)
         assert decoded.image.height == left
-        assert decoded.beyond == (0, 0, 0, 0)
-    assert decode_to_hash(io.BytesIO(jpeg(Image.new("RGB", (8000, 5701)), 90)), SETTINGS).image.size == (4000, 2851)
+        assert decoded.beyond[3] == lower
 
 
 def test_other_formats_are_decoded_in_full():

@@ -274,11 +274,11 @@ def _lower(image: Image.Image, enough: int, divisor: int) -> Sides:
     tuple
         By how much the decoded image will reach beyond the picture on each side, as it lies in the file.
     """
-    if image.format not in ("JPEG", "MPO"):
+    while divisor > 1 and min(image.size) < enough * divisor:
+        divisor //= 2
+    if divisor == 1 or image.format not in ("JPEG", "MPO"):
         return WHOLE
-    scale = max(enough / max(1, min(image.size)), 1 / divisor)
-    wanted = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    if (drafted := image.draft(None, wanted)) is None:
+    if (drafted := image.draft(None, (image.width // divisor, image.height // divisor))) is None:
         return WHOLE
     _, (_, _, width, height) = drafted
     return 0, 0, image.width - width, image.height - height
