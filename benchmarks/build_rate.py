@@ -23,6 +23,7 @@ import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -112,39 +113,56 @@ def measure(images: Path, index: Path, repeats: int) -> None:
     ready = [(path, pixels(path)) for path in files]
     one_tower, many_tower = alone._image_tower, many._image_tower
     one_keys: list[Keys] = []
+    timed: list[Steady] = []
 
     def one_by_one(tower: ImageTower) -> None:
         one_keys[:] = [hash_key(tower(pixels(path)), alone.image_centre) for path in files]
 
     rates: dict[str, list[float]] = {"whole": [], "steady": [], "same": [], "one": [], "inference": []}
+    busy: dict[str, list[float]] = {name: [] for name in rates}
+
+    def time_way(way: str, call: Callable[[], object]) -> None:
+        begin, worked = time.perf_counter(), time.process_time()
+        call()
+        rates[way].append(len(files) / (time.perf_counter() - begin))
+        busy[way].append((time.process_time() - worked) / len(files))
+
     for _ in range(repeats):
-        whole, steady = time_build(images, index)
-        rates["whole"].append(len(files) / whole)
-        rates["steady"].append(steady)
-        rates["same"].append(len(files) / _seconds(lambda: one_by_one(many_tower)))
-        rates["one"].append(len(files) / _seconds(lambda: one_by_one(one_tower)))
-        rates["inference"].append(len(files) / _seconds(lambda: [None for _ in many_tower.embed_all(ready)]))
+        time_way("whole", lambda: timed.append(time_build(images, index)))
+        rates["steady"].append(timed[-1].rate)
+        busy["steady"].append(timed[-1].busy)
+        time_way("same", lambda: one_by_one(many_tower))
+        time_way("one", lambda: one_by_one(one_tower))
+        time_way("inference", lambda: [None for _ in many_tower.embed_all(ready)])
     streams = many_tower._compiled.get_property("NUM_STREAMS")
     size = np.mean([path.stat().st_size for path in files])
     print(f"{len(files):,} photos of {size / 1000:.0f} kB on average, inference in {streams} streams.\n")
-    _report(rates)
+    _report(rates, busy)
     with Index(index) as built:
         keys = np.concatenate([segment.keys for segment in built.segments])
         differing = np.bitwise_count(keys ^ np.stack(one_keys)).sum(axis=1)
     print(f"Bits that differ between the build's keys and the keys made one by one: at most {differing.max()}.\n")
 
 
-def time_build(images: Path, index: Path, *, model: str | None = None, precision: str = "auto") -> tuple[float, float]:
-    """Build from nothing; return the seconds of all of it, and images/s from the first to the last tenth."""
-    times: list[float] = []
+class Steady(NamedTuple):
+    """The steady state of a build: images a second, and processor seconds an image."""
+
+    rate: float
+    busy: float
+
+
+def time_build(images: Path, index: Path, *, model: str | None = None, precision: str = "auto") -> Steady:
+    """Build from nothing; return what it does from the first to the last tenth."""
+    times: list[tuple[float, float]] = []
 
     def note(progress: BuildProgress) -> None:
         if progress.phase == "hash":
-            times.append(time.perf_counter())
+            times.append((time.perf_counter(), time.process_time()))
 
-    whole = _seconds(lambda: build(images, index=index, model=model, precision=precision, rebuild=True, progress=note))
+    build(images, index=index, model=model, precision=precision, rebuild=True, progress=note)
     first, last = len(times) // 10, len(times) - len(times) // 10 - 1
-    return whole, (last - first) / (times[last] - times[first])
+    seconds, worked = np.subtract(times[last], times[first])
+    return Steady((last - first) / seconds, worked / (last - first))
 
 
 def feed(images: Path, folder: Path, repeats: int) -> None:
@@ -225,13 +243,7 @@ def _write_parquet(contents: Sequence[bytes], folder: Path) -> None:
         pq.write_table(table, folder / f"train-{shard:05}-of-{_SHARDS:05}.parquet", row_group_size=100)
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
-
-
-def _report(rates: dict[str, list[float]]) -> None:
+def _report(rates: dict[str, list[float]], busy: dict[str, list[float]]) -> None:
     # Ratios within a round, because the machine is not equally busy in all of them.
     def ratio(way: str, to: str) -> float:
         return statistics.median(a / b for a, b in zip(rates[way], rates[to], strict=True))
@@ -244,15 +256,19 @@ def _report(rates: dict[str, list[float]]) -> None:
         "inference": "(c) inference alone",
     }
     show_table(
-        ["way", "images/s, median", "of (a)", "of (b)", "of (c)"],
+        ["way", "images/s, median", "of (a)", "of (b)", "of (c)", "ms of processor time an image"],
         [
             [name, f"{statistics.median(rates[way]):.1f}"]
             + [f"{ratio(way, other):.2f}" for other in ("same", "one", "inference")]
+            + [f"{1000 * statistics.median(busy[way]):.2f}"]
             for way, name in names.items()
         ],
     )
     show_bar("steady state, of (a)", ratio("steady", "same"), ONE_BY_ONE_FACTOR, at_most=False)
     show_bar("steady state, of (c)", ratio("steady", "inference"), INFERENCE_FACTOR, at_most=False)
+    # A machine that does other work, too, gives each way a share of its own.
+    share = statistics.median(one / all_ for one, all_ in zip(busy["inference"], busy["steady"], strict=True))
+    show_bar("processor time of (c), of the steady state's", share, INFERENCE_FACTOR, at_most=False)
 
 
 if __name__ == "__main__":

@@ -127,7 +127,10 @@ def measure(files: Sequence[Path], title: str) -> None:
                 sizes.append(short)
             elif short < sizes[-1]:
                 changed[margin].append(_bits(full, key(pixels)))
-    print(f"{len(files)} images, {title}; short side {min(sizes)} to {max(sizes)}, {settings.resize_size} needed;", end=" ")
+    print(
+        f"{len(files)} images, {title}; short side {min(sizes)} to {max(sizes)}, {settings.resize_size} needed;",
+        end=" ",
+    )
     whole = sum(seconds[FULL])
     print(f"{1000 * whole / len(files):.0f} ms of processor time to decode and prepare one in full:\n")
     rows = [

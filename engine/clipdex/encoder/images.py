@@ -75,7 +75,9 @@ def prepare(image: Image.Image, settings: ImageSettings, beyond: Sides = WHOLE) 
     reach = math.ceil(_FILTER_REACH * max(1.0, height / high)) + 1
     first, last = max(0, int(top) - reach), min(image.height, math.ceil(bottom) + reach)
     resample = _FILTERS[settings.interpolation]
-    rows = image.resize((size, last - first), resample, box=(left, first, right, last))
+    # Without cropping first, Pillow would filter along the columns, too, where nothing is to be scaled.
+    rows = image.crop((0, first, image.width, last))
+    rows = rows.resize((size, last - first), resample, box=(left, 0, right, last - first))
     return np.asarray(rows.resize((size, size), resample, box=(0, top - first, size, bottom - first)))
 
 
