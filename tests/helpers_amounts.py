@@ -50,3 +50,5 @@ ROUNDS = Amount(4, 12)
 # Items of the grid in a browser, and leaps from place to place in it.
 MADE_UP_ITEMS = Amount(40_000, 1_000_000)
 LEAPS = Amount(60, 1000)
+# Seconds that reading commands run beside a writer that commits all the time.
+SECONDS_BESIDE_A_WRITER = Amount(2, 180)

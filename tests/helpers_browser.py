@@ -92,13 +92,25 @@ def entered(
     assert asked - {""} == {urlsplit(site.url).netloc}
 
 
-def write_made_up(root: Path, count: int) -> Path:
+def tab_to(page, target, *, most: int = 60) -> None:
+    """Go on by Tab until an element has the keyboard."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if target.count() == 1 and target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"{most} times Tab do not lead to {target}")
+
+
+def write_made_up(root: Path, count: int, labels: int = 7) -> Path:
     """Write an index of made-up items, a thousand to a folder, whose image files are not there."""
     folder = root / ".clipdex"
     (folder / SEGMENTS_FOLDER).mkdir(parents=True)
     keys = np.random.default_rng(0).integers(0, 256, (count, 64), np.uint8)
     rows = (
-        (ItemRow(f"{n // 1000:05}/{n % 1000:03}.jpg", "default", (f"label {n % 7}",), 50_000 + n, n), keys[n].tobytes())
+        (
+            ItemRow(f"{n // 1000:05}/{n % 1000:03}.jpg", "default", (f"label {n % labels}",), 50_000 + n, n),
+            keys[n].tobytes(),
+        )
         for n in range(count)
     )
     stamp = write_segment(folder / SEGMENTS_FOLDER, 512, rows)

@@ -8,7 +8,7 @@ import pytest
 
 from clipdex import build
 from clipdex_web import duplicates_routes
-from helpers_browser import entered
+from helpers_browser import entered, tab_to
 from helpers_engine import PHOTOS, skip_without
 from helpers_web import served
 
@@ -38,8 +38,11 @@ def page(browser, copies):
 def taken(page):
     with page.expect_download() as download:
         page.get_by_role("button", name="duplicates-to-delete.txt").click()
-    lines = download.value.path().read_text().splitlines()
-    return [line.rpartition("/")[2] for line in lines]
+    return names_in(download.value)
+
+
+def names_in(download):
+    return [line.rpartition("/")[2] for line in download.path().read_text().splitlines()]
 
 
 def states(page):
@@ -86,6 +89,10 @@ def test_the_keyboard_marks_and_compares(page):
     expect(dialog).to_be_hidden()
     expect(page.locator(".copy .look").nth(2)).to_be_focused()
     assert states(page)[:3] == ["goes", "goes", "kept"]
+    tab_to(page, page.get_by_role("button", name="duplicates-to-delete.txt"))
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert names_in(download.value) == ["a.jpg", "b.jpg", "e.jpg"]
 
 
 def test_two_images_are_swapped_and_laid_over_each_other_by_mouse(page):

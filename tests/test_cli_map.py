@@ -8,6 +8,7 @@ import sys
 
 from PIL import Image
 
+from clipdex import Explorer
 from helpers_engine import skip_without
 
 skip_without("openTSNE")
@@ -26,6 +27,9 @@ def test_a_page_is_saved_here_and_the_map_is_kept(cli, photos_copy, tmp_path):
     assert "german-shepherd.jpg" in page.read_text(encoding="utf-8")
     assert (photos_copy / ".clipdex" / "dataset.map").is_file()
     assert "map-2.html" in cli("map", photos_copy, "-q").err
+    page.write_text("old")
+    assert f"Saved to {page}\n" in cli("map", photos_copy, "-q", "--force").err
+    assert "german-shepherd.jpg" in page.read_text(encoding="utf-8")
 
 
 def test_several_files_show_the_hits_of_a_query(cli, photos_copy, tmp_path):
@@ -41,6 +45,27 @@ def test_several_files_show_the_hits_of_a_query(cli, photos_copy, tmp_path):
     with Image.open(here / "m.png") as picture:
         assert picture.format == "PNG"
         assert picture.width > 1000
+
+
+def test_a_page_can_begin_with_tags(cli, photos_copy, tmp_path):
+    assert cli("tag", "add", "good", photos_copy, "--item", "plants/dahlia").code == 0
+    assert cli("map", photos_copy, "--colour-by", "tag", "-q").code == 0
+    assert '"by": "tag"' in (tmp_path / "here" / "map.html").read_text(encoding="utf-8")
+
+
+def test_an_area_of_the_map_narrows_a_query_down(cli, photos_copy, tmp_path):
+    refused = cli("query", photos_copy, "--item", "plants/dahlia", "--area", "AAAA")
+    assert (refused.code, "is no area of a map" in refused.err) == (1, True)
+    cli("map", photos_copy, "-o", "m.csv", "-q")
+    rows = table(tmp_path / "here" / "m.csv")
+    with Explorer(photos_copy) as explorer:
+        area = explorer.map().area([(-1.1, -1.1), (0, -1.1), (0, 1.1), (-1.1, 1.1)])
+    ran = cli("query", photos_copy, "--item", "plants/dahlia", f"--area={area}", "--output", "json")
+    expected = {one["id"] for one in rows if float(one["x"]) < 0}
+    assert {hit["id"] for hit in ran.json["hits"]} == expected
+    assert ran.json["filter"] == {"areas": [area]}
+    ran = cli("query", photos_copy, "--item", "plants/dahlia", f"--not-area={area}", "--output", "json")
+    assert {hit["id"] for hit in ran.json["hits"]} == {one["id"] for one in rows} - expected
 
 
 def test_a_folder_of_a_dataset_shows_its_part_of_the_map(cli, photos_copy, tmp_path):

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import random
 import threading
+import tracemalloc
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,9 +15,10 @@ import pytest
 
 from clipdex_indexes import Index, Snapshot
 from clipdex_indexes.combining import count_in, search_combined
-from clipdex_indexes.kernels import costs
+from clipdex_indexes.kernels import costs, counted, pieces
 from clipdex_indexes.kernels.cost_limits import CostLimits
-from clipdex_indexes.kernels.costs import Group, cost_range, count_costs, count_distances, lowest
+from clipdex_indexes.kernels.costs import Group, cost_range, count_costs, count_distances, kth_lowest, lowest
+from clipdex_indexes.kernels.counted import count_and_lowest
 from clipdex_indexes.kernels.distances import distances_to
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
 from helpers_index import Work, random_pairs, split, write_index
@@ -34,7 +36,7 @@ SMALL_BLOCKS = ScanSizes(
 @pytest.fixture
 def work(monkeypatch):
     seen = Work()
-    seen.watch_chunks(monkeypatch, costs)
+    seen.watch_chunks(monkeypatch, pieces)
     seen.watch_blocks(monkeypatch, costs.AllMatcher, "within", 1)
     return seen
 
@@ -243,3 +245,113 @@ def test_every_key_of_a_cost_is_within_the_limits_of_that_cost(rising, rule):
     assert (len(limits.queries) > 0) == (rising[1] or (rising[0] and rule != "max"))
     if all(rising):
         assert not (near <= limits.of(int(costs.min()))[:, None]).any(axis=0).all()
+
+
+@pytest.fixture
+def second_passes(monkeypatch):
+    """The calls for a second pass, which finds what the pass that counts may have missed."""
+    calls = []
+    find = counted.lowest
+    monkeypatch.setattr(counted, "lowest", lambda *arguments: (calls.append(arguments), find(*arguments))[1])
+    return calls
+
+
+ARRAYS = [random_keys(count, 64, seed=count, distinct=distinct) for count, distinct in ((3000, 0), (1, 1), (700, 40))]
+MASKS = [np.random.default_rng(3).random(3000) < 0.5, None, np.arange(700) % 3 > 0]
+QUERIES = np.concatenate([random_keys(2, 64, seed=1), ARRAYS[2][:1]])
+
+
+def by_counts(rule: str, sign: int = 1):
+    """Groups whose costs depend on the counts: how far a distance is from the mean, in 1 / 1000 bits."""
+
+    def groups_of(counts):
+        means = (counts * np.arange(65)).sum(axis=1) * 1000 // counts.sum(axis=1)
+        return [Group(QUERIES, sign * (1000 * np.arange(65)[None] - means[:, None]), rule)]
+
+    return groups_of
+
+
+def check_counted(groups_of, exact_groups, k, masks, sizes=SMALL_BLOCKS):
+    """Compare with brute force over every key, ties in order of position."""
+    found = count_and_lowest(ARRAYS, QUERIES, groups_of, k, masks, sizes)
+    assert found.counts.tolist() == count_distances(ARRAYS, QUERIES, masks).tolist()
+    groups = exact_groups(found.counts)
+    kept = [
+        np.arange(len(keys)) if mask is None else np.flatnonzero(mask)
+        for keys, mask in zip(ARRAYS, masks or [None] * 3, strict=True)
+    ]
+    by_array = [
+        sorted((cost(keys[at].tobytes(), groups), at) for at in positions.tolist())
+        for keys, positions in zip(ARRAYS, kept, strict=True)
+    ]
+    kth = sorted(one for ordered in by_array for one, _ in ordered)[:k][-1]
+    for ordered, part in zip(by_array, found.lowest, strict=True):
+        pairs = list(zip(part.costs.tolist(), part.positions.tolist(), strict=True))
+        # Which others are in the superset depends on the threads.
+        assert [pair for pair in pairs if pair[0] <= kth] == [pair for pair in ordered if pair[0] <= kth][:k]
+
+
+@pytest.mark.parametrize("masks", [None, MASKS], ids=["all keys", "some keys"])
+@pytest.mark.parametrize("rule", ["min", "sum"])
+def test_costs_that_depend_on_counts_need_one_pass_where_a_sample_shows_what_to_keep(second_passes, rule, masks):
+    for k in (1, 5, 14):
+        check_counted(by_counts(rule), by_counts(rule), k, masks)
+    assert second_passes == []
+
+
+def misled(rule: str, guess):
+    """Groups that are others for the sample, which is asked about first."""
+    makers = iter([guess, by_counts(rule)])
+    return lambda counts: next(makers)(counts)
+
+
+def of_one_query(_counts):
+    """Costs by which only keys near the third query need a look."""
+    table = np.tile(-np.arange(65), (3, 1))
+    table[2] *= -1000
+    return [Group(QUERIES, table, "sum")]
+
+
+@pytest.mark.parametrize("masks", [None, MASKS], ids=["all keys", "some keys"])
+@pytest.mark.parametrize("rule", ["min", "sum"])
+@pytest.mark.parametrize("guess", [of_one_query, by_counts("sum", -1), by_counts("max")], ids=["other", "falls", "max"])
+def test_a_wrong_guess_of_the_costs_costs_a_second_pass_and_changes_no_answer(second_passes, guess, rule, masks):
+    for k in (1, 5, 14):
+        before = len(second_passes)
+        check_counted(misled(rule, guess), by_counts(rule), k, masks)
+        assert len(second_passes) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("groups_of", "changes"),
+    [
+        (by_counts("sum", -1), {}),
+        (by_counts("max"), {}),
+        (by_counts("sum"), {"most_found": 10}),
+        (by_counts("sum"), {"sampled_rows": 4000}),
+    ],
+    ids=["costs that fall", "greatest costs", "no room for what is near", "no sample"],
+)
+@pytest.mark.parametrize("promised", [2, 10_000], ids=["", "room that does not last"])
+def test_costs_without_limits_room_or_sample_need_a_second_pass(
+    monkeypatch, second_passes, groups_of, changes, promised
+):
+    monkeypatch.setattr(counted, "_PROMISED", promised)
+    for number, k in enumerate((1, 5, 14, 60, 5000), 1):
+        check_counted(groups_of, groups_of, k, None, replace(SMALL_BLOCKS, **changes))
+        assert len(second_passes) == number
+
+
+def test_costs_of_a_large_sample_are_computed_in_blocks():
+    keys, group = random_keys(30_000, 64, seed=1), make_group(random_keys(32, 64, seed=2), "sum", 1)
+    expected = sorted(cost(key.tobytes(), [group]) for key in keys[:300])
+    assert [kth_lowest(keys[:300], [group], k, SMALL_BLOCKS) for k in (1, 7, 300)] == [
+        expected[k - 1] for k in (1, 7, 300)
+    ]
+    tracemalloc.start()
+    try:
+        kth_lowest(keys, [group], 50, replace(SMALL_BLOCKS, distances_at_once=1 << 14))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2 << 20, most

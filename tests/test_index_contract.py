@@ -414,6 +414,35 @@ def test_verifying_names_a_file_that_is_gone(disk):
     assert disk.verify().problems == (f"{path} is missing.",)
 
 
+def test_verifying_checks_the_newer_index_where_a_writer_has_replaced_files(disk):
+    disk.add(["b"], keys_of(1))
+    with Index.open(disk.folder) as before:
+        items = len(before)
+        disk.remove(["b"])
+        disk.optimize()
+        checked = before.verify()
+        assert checked.problems == ()
+        assert checked.items == len(disk) == items - 1
+        assert len(before) == items
+
+
+def test_verifying_reads_on_where_a_writer_deletes_files_meanwhile(disk):
+    disk.add(["c"], keys_of(1))
+    with Index.open(disk.folder) as before:
+        paths = [path for path in (disk.folder / "segments").iterdir() if path.suffix in (".faiss", ".sqlite")]
+        assert len(paths) == 2
+
+        def replace(what, done, total):
+            if paths[0].exists():
+                disk.remove(["a"])
+                disk.optimize()
+
+        checked = before.verify(replace)
+        assert not any(path.exists() for path in paths)
+        assert checked.problems == ()
+        assert checked.items == len(before) == len(disk) + 1
+
+
 def test_one_text_is_not_taken_for_a_list_of_letters(index):
     index.add(["a", "b"], keys_of(2))
     for call in (lambda: index.remove("ab"), lambda: index.add("ab", keys_of(2)), lambda: index.keys("ab")):

@@ -428,6 +428,21 @@ def test_every_kernel_finds_the_keys_within_the_limit_of_each_query(size, count,
             assert [one for one in triples if one[0] == query] == [one for one in expected if one[0] == query]
 
 
+@pytest.mark.parametrize("rows", [1, 31, 32, 33, 700, 999, 1000])
+@pytest.mark.parametrize("count", [1, 3, 20])
+@pytest.mark.parametrize("bits", [64, 40])
+def test_the_kernel_for_all_finds_few_and_many_among_many_keys(bits, count, rows):
+    queries, keys = random_keys(count, bits, seed=1), random_keys(rows, bits, seed=2)
+    every = distances.distances_to(keys, queries).T
+    matcher = matching.matcher_for(queries, "all", 1000)
+    for share in (0, 0.001, 0.01, 0.1, 0.5, 1):
+        limits = np.quantile(every, share, axis=0, method="lower").astype(np.int32)
+        numbers, which = (every <= limits).nonzero()
+        found = matcher.within([keys[: rows // 3], keys[rows // 3 :]], limits)
+        for got, expected in zip(found, (which, numbers, every[numbers, which]), strict=True):
+            assert got.tolist() == expected.tolist()
+
+
 @pytest.mark.parametrize("size", [8, 24, 64, 5])
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_matcher_refuses_a_block_that_does_not_fit_its_memory(size, count):

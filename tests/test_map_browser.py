@@ -6,9 +6,12 @@ import shutil
 
 import pytest
 
+from clipdex.mapping.dataset_map import DatasetMap
+from clipdex.report.map_page import map_page
+from clipdex.report.map_points import points_of
 from helpers_engine import make_folder, skip_without
 from helpers_index import row
-from test_map_report import points
+from test_map_report import hits_of, mapped, points
 
 skip_without("playwright")
 from playwright.sync_api import expect
@@ -33,8 +36,6 @@ def browser():
 @pytest.fixture
 def page(browser, tmp_path):
     """The page of six images in a line, two of them dogs; whatever it complains of fails the test."""
-    from clipdex.report.map_page import map_page
-
     names = ["a.png", "b.png", "c.png", "d.png", "e.png", NASTY]
     make_folder(tmp_path, *names[:3])
     rows = [row(name, labels=("dog" if name in names[:2] else "cat",)) for name in names]
@@ -86,3 +87,18 @@ def test_the_pointer_shows_and_chooses_the_image_below_it(page):
     assert page.locator("#chosen li").all_inner_texts()[0] == "b.png"
     page.locator("#chosen li button").first.click()
     assert "b.png" in page.locator("#chosen strong").inner_text()
+
+
+def test_a_hit_without_a_point_of_its_own_is_shown_itself(browser, tmp_path):
+    dataset, one = mapped(tmp_path, [row(f"{number}.png") for number in range(9)])
+    with dataset.index:
+        made = DatasetMap((one,), "t-SNE", 9)
+        found = points_of([dataset], made, most_named=2, result=hits_of(dataset, "0.png", "7.png"))
+    assert [one.id for one in found.named] == ["0.png", "4.png"]
+    (tmp_path / "map.html").write_text(map_page(found), encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "map.html").as_uri())
+    for hit in ("0.png", "7.png"):
+        page.locator("#found").get_by_role("button", name=hit).click()
+        expect(page.locator("#chosen strong")).to_have_text(hit)
+    page.close()

@@ -19,7 +19,7 @@ from clipdex.mapping.dataset_map import DatasetMap, MappedDataset
 from clipdex.report import map_page as pages
 from clipdex.report.map_page import map_page
 from clipdex.report.map_picture import draw_map
-from clipdex.report.map_points import NONE, OTHERS, PALETTE, points_of
+from clipdex.report.map_points import LABEL, NONE, OTHERS, PALETTE, TAG, points_of
 from clipdex.report.map_saving import checked_file, save_map
 from clipdex.search.result import Hit, QueryRecord, Result
 from clipdex_indexes import Index
@@ -70,9 +70,35 @@ def test_colours_are_of_the_most_frequent_labels_and_of_several_the_rarest_count
     rows = [row(f"{n:02}.jpg", labels=("person",)) for n in range(9)]
     rows += [row("x.jpg", labels=("person", "dog")), row("y.jpg", labels=("dog",)), row("z.jpg", labels=())]
     colouring = points(tmp_path, rows).colourings["label"]
-    assert colouring.names == ("person", "dog", NONE)
+    assert colouring.names == ("person", "dog", NONE[LABEL])
     assert colouring.counts == (9, 2, 1)
     assert colouring.codes.tolist() == [0] * 9 + [1, 1, 2]
+    assert colouring.note == "An image with several labels has the colour of its rarest one, and counts only there."
+
+
+def test_tags_colour_as_labels_do(tmp_path):
+    dataset, one = mapped(tmp_path, [row(f"{n}.jpg") for n in range(6)])
+    with dataset.index as index:
+        for tag, numbers in (("often", range(4)), ("seldom", (3, 4))):
+            index.tags.file.add(tag, [(f"{n}.jpg", "default") for n in numbers])
+        found = points_of([dataset], DatasetMap((one,), "t-SNE", 6), most_named=6)
+    colouring = found.colourings[TAG]
+    assert (colouring.names, colouring.counts) == (("often", "seldom", NONE[TAG]), (3, 2, 1))
+    assert colouring.codes.tolist() == [0, 0, 0, 1, 1, 2]
+    assert "several tags" in colouring.note
+    assert "tag" in Page(map_page(found)).data["colourings"]
+
+
+def test_tags_that_cannot_be_read_are_said_and_colour_nothing(tmp_path):
+    dataset, one = mapped(tmp_path, [row("a.jpg"), row("b.jpg")])
+    with dataset.index as index:
+        index.tags.file.path.write_bytes(b"no tags")
+        made = DatasetMap((one,), "t-SNE", 2)
+        found = points_of([dataset], made, most_named=2)
+        with pytest.raises(OutputError, match=r"tags in .* cannot be used"):
+            save_map([dataset], made, [tmp_path / "map.html"], colour_by="tag")
+    assert TAG not in found.colourings
+    assert "cannot be used" in map_page(found)
 
 
 def test_labels_beyond_the_colours_are_one_group(tmp_path):
@@ -168,9 +194,10 @@ def test_small_datasets_have_small_pictures_and_what_cannot_be_read_is_counted(t
     assert "1 image could not be read" in text
 
 
-def hits_of(dataset, *ids):
+def hits_of(dataset, *ids, strength=None):
     hits = [
-        Hit(number, 10 * number, 0, number, dataset.name, one, "default", "", ()) for number, one in enumerate(ids, 1)
+        Hit(number, 10 * number, 0, number, dataset.name, one, "default", "", (), strength=strength)
+        for number, one in enumerate(ids, 1)
     ]
     return Result(
         topk=9, merge="any", queries=(QueryRecord("text", "a <dog>"),), datasets=(dataset.record,), hits=tuple(hits)
@@ -193,6 +220,22 @@ def test_the_hits_of_a_query_are_marked_where_they_are(tmp_path):
     )
     changed = np.flatnonzero(np.abs(with_hits - without).sum(axis=(0, 2))[:980] > 0)
     assert changed.min() > 40 and changed.max() > 900
+
+
+def test_the_image_of_a_hit_lies_on_the_others_and_a_weak_one_is_marked_otherwise(tmp_path):
+    make_folder(tmp_path, "a.png", "b.png", "c.png")
+    Image.new("RGB", (60, 60), (1, 200, 99)).save(tmp_path / "a.png")
+    dataset, one = mapped(tmp_path, [row("a.png"), row("b.png"), row("c.png")], [(0, 0), (0, 0), (0.01, 0)])
+    shown = []
+    with dataset.index:
+        for strength in ("fair", "weak"):
+            result = hits_of(dataset, "a.png", strength=strength)
+            found = points_of([dataset], DatasetMap((one,), "t-SNE", 3), most_named=3, result=result)
+            picture = draw_map(found)
+            assert sum(count for count, colour in picture.getcolors(1 << 22) if colour == (1, 200, 99)) > 3000
+            shown.append((found.found[0].weak, picture.tobytes()))
+    assert [weak for weak, _ in shown] == [False, True]
+    assert shown[0][1] != shown[1][1]
 
 
 def points_of_without(folder, count):
@@ -221,7 +264,7 @@ def test_a_picture_is_not_saved_where_a_build_would_take_it_for_an_image(tmp_pat
 
 def test_an_unknown_colouring_is_refused(tmp_path):
     dataset, one = mapped(tmp_path, [row("a.jpg")])
-    with dataset.index, pytest.raises(OutputError, match="label, subset, dataset"):
+    with dataset.index, pytest.raises(OutputError, match="label, tag, subset, dataset"):
         save_map([dataset], DatasetMap((one,), "t-SNE", 1), [tmp_path / "map.html"], colour_by="size")
 
 
@@ -232,6 +275,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(tmp_path, monkeypatch):
         checked_file("map.html")
     assert checked_file("map.html", force=True) == tmp_path / "map.html"
     assert checked_file(None) == tmp_path / "map-2.html"
+    assert checked_file(None, force=True) == tmp_path / "map.html"
     (tmp_path / "folder.png").mkdir()
     for name, why in (("map.jpg", "ends in .html"), ("folder.png", "not a file"), ("no/where.png", "mkdir")):
         with pytest.raises(OutputError, match=why):

@@ -153,11 +153,22 @@ QUERIES = {
 def test_a_hit_is_as_strong_as_for_the_query_that_found_it(explorer, asked):
     result = explorer.explore_topk(topk=20, **asked)
     queries = asked["query"] if isinstance(asked["query"], list) else [asked["query"]]
-    alone = [{hit.id: hit for hit in explorer.explore_topk(query, 40)} for query in queries]
+    wanted = asked.get("filter")
+    alone = [{hit.id: hit for hit in explorer.explore_topk(query, 40, filter=wanted)} for query in queries]
     assert len(result) > 5
     for hit in result:
         other = alone[hit.query][hit.id]
         assert (hit.chance, hit.strength, hit.distance) == (other.chance, other.strength, other.distance)
+
+
+def test_a_filter_lets_as_many_images_count_as_the_part_that_it_is(explorer, photos):
+    filtered = explorer.explore_topk("an animal", 40, filter=ItemFilter(paths="animals/"))
+    with Explorer(photos / "animals") as part:
+        expected = part.explore_topk("an animal", 40)
+    assert len(expected) == 12
+    assert [(hit.id, hit.chance) for hit in filtered] == [(hit.id, hit.chance) for hit in expected]
+    every = {hit.id: hit for hit in explorer.explore_topk("an animal", 40)}
+    assert all(hit.chance < every[hit.id].chance for hit in filtered)
 
 
 @pytest.mark.parametrize("least", STRENGTHS)

@@ -34,6 +34,19 @@ def test_kitty_is_sent_a_png_in_one_sequence():
     assert kitty.draw(TWO, 3, 2) == Drawn(3, 2, f"\x1b_Ga=T,f=100,q=2,C=1,c=3,r=2,m=0;{data}\x1b\\")
 
 
+@pytest.mark.parametrize("multiplexed", [False, True])
+def test_a_picture_is_not_stretched_over_the_cells_of_kitty(multiplexed):
+    image = picture(3, (55, 41))
+    drawn = draw(image, Terminal("kitty", multiplexed, cell=(10, 20)))
+    assert (drawn.columns, drawn.rows) == (6, 3)
+    text = "".join(re.findall(r"\x1b_G[^;]*;([A-Za-z0-9+/=]+)", drawn.sequence))
+    sent = Image.open(io.BytesIO(base64.b64decode(text)))
+    assert sent.size == (60, 60)
+    assert sent.convert("RGB").crop((0, 0, 55, 41)).tobytes() == image.convert("RGB").tobytes()
+    assert not np.asarray(sent)[41:, :, 3].any()
+    assert not np.asarray(sent)[:, 55:, 3].any()
+
+
 def test_kitty_is_sent_a_large_png_in_chunks():
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8))
     parts = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", kitty.draw(noise, 3, 2).sequence)
@@ -150,7 +163,9 @@ def test_tmux_passes_on_what_is_marked_for_it():
         ({"TERM": "foot"}, "sixel"),
         ({"TERM": "foot-extra"}, "sixel"),
         ({"TERM": "footless"}, "blocks"),
-        ({"TERM": "xterm-256color", "KONSOLE_VERSION": "230800"}, "sixel"),
+        ({"TERM": "xterm-256color", "KONSOLE_VERSION": "230800"}, "kitty"),
+        ({"TERM": "xterm-256color", "KONSOLE_VERSION": "211203"}, "blocks"),
+        ({"TERM": "xterm-256color", "KONSOLE_VERSION": "new"}, "blocks"),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "Apple_Terminal"}, "blocks"),
         ({"TERM": "xterm-256color", "TERM_PROGRAM": "vscode", "KITTY_WINDOW_ID": "1"}, "blocks"),
         ({"TERM": "tmux-256color", "TMUX": "/tmp/x", "KITTY_WINDOW_ID": "1"}, "blocks"),

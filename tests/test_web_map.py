@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -10,13 +11,12 @@ import numpy as np
 import pytest
 
 from clipdex import Explorer
-from clipdex.errors import QueryError
-from clipdex.mapping.making import has_map
-from clipdex_web.area import area_of, inside
+from clipdex.errors import ExtraMissing
+from clipdex.mapping.area import Area
+from clipdex.mapping.making import kept_version
 from helpers_web import WAIT, served
 
 pytest.importorskip("openTSNE")
-ALL = "-9,-9_9,-9_9,9_-9,9"
 
 
 @pytest.fixture
@@ -36,51 +36,104 @@ def test_a_map_is_made_by_a_click_and_kept(own, photos_copy):
     _, client = own
     assert client.get("/api/v1/map").status_code == 404
     assert "Make the map" in client.get("/map").text
-    assert client.get(f"/area?area={ALL}").headers["location"] == "map"
     with Explorer(photos_copy) as explorer:
-        assert not has_map(explorer.datasets)
+        assert kept_version(explorer.datasets) is None
         assert made(client).json()["items"] == 40
-        assert has_map(explorer.datasets)
+        assert kept_version(explorer.datasets)
     assert 'src="map.js"' in client.get("/map").text
 
 
 def test_an_answer_is_on_the_map(own):
     _, client = own
     made(client)
-    data = re.search(r'id="data">(.*?)</script>', client.get("/map?text=a+dog&topk=3").text, re.DOTALL)[1]
-    with_answer = json.loads(data)
+    with_answer = data_of(client.get("/map?text=a+dog&topk=3"))
     answer = client.post("/api/v1/search", json={"queries": [{"kind": "text", "value": "a dog"}], "topk": 3}).json()
     assert [one["id"] for one in with_answer["found"]] == [hit["id"] for hit in answer["hits"]]
 
 
-def test_an_area_holds_the_images_that_are_in_it(own, photos_copy):
+def data_of(page):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page.text, re.DOTALL)[1])
+
+
+def left_half(photos):
+    """An area with half of the images, and their ids."""
+    with Explorer(photos) as explorer:
+        made = explorer.map()
+        middle = float(np.median(made.datasets[0].coordinates[:, 0]))
+        area = made.area([(-2, -2), (middle, -2), (middle, 2), (-2, 2)])
+        edge = max(x for x, _ in Area.of(area).corners)
+        return area, {row.id for at, row in explorer.datasets[0].items() if made.datasets[0].at(at)[0] < edge}
+
+
+def test_an_area_is_a_filter_of_the_images(own, photos_copy):
     _, client = own
     made(client)
+    area, ids = left_half(photos_copy)
+    page = client.get("/", params={"area": area})
+    assert set(re.findall(r'<p class="name" title="([^"]*)"', page.text)) == ids
+    assert "in an area of the map" in page.text
+    assert f"areas=(&#39;{area}&#39;,)" in page.text
+    answer = client.get("/", params={"text": "a dog", "label": "animals", "area": area})
+    animals = {one for one in ids if one.startswith("animals/")}
+    assert set(re.findall(r'<p class="name" title="([^"]*)"', answer.text)) == animals
+    assert f"--area={area}" in answer.text
+    assert client.get("/api/v1/items", params={"areas": area}).json()["total"] == len(ids)
+    client.post("/tags", data={"state": f"area={area}", "tag": "left", "do": "add"})
     with Explorer(photos_copy) as explorer:
-        places = explorer.map().datasets[0].coordinates
-    left = f"-9,-9_{np.median(places[:, 0]):.6f},-9_{np.median(places[:, 0]):.6f},9_-9,9"
-    part = client.get("/area", params={"area": left})
-    assert len(re.findall(r'<p class="name"', part.text)) == 20
-    assert len(re.findall(r'<p class="name"', client.get(f"/area?area={ALL}").text)) == 40
-    sent = client.post("/area", data={"area": left, "tag": "left", "do": "add"})
-    assert sent.headers["location"] == "./?tag=left"
-    with Explorer(photos_copy) as explorer:
-        assert [tag.items for tag in explorer.tags()] == [20]
+        assert [tag.items for tag in explorer.tags()] == [len(ids)]
+    tags = data_of(client.get("/map?by=tag"))
+    assert (tags["by"], tags["colourings"]["tag"]["counts"]) == ("tag", [len(ids), 40 - len(ids)])
+
+
+def test_an_area_of_another_map_is_refused_and_not_drawn(own):
+    _, client = own
+    made(client)
+    other = str(Area(b"abc", ((0, 0), (1, 0), (1, 1))))
+    answer = client.get("/", params={"area": other})
+    assert (answer.status_code, "drawn on another map" in answer.text) == (400, True)
+    page = client.get("/map", params={"area": other})
+    assert (page.status_code, "drawn on another map" in page.text) == (200, True)
+
+
+def test_what_does_not_pass_a_filter_is_pale_on_the_map(own):
+    _, client = own
+    made(client)
+    page = client.get("/map?label=animals&by=label")
+    assert sum(base64.b64decode(data_of(page)["passing"])) == 12
+    assert "12 images pass" in page.text
+    assert data_of(client.get("/map"))["passing"] == ""
+    assert client.get("/map?label=nothing").status_code == 400
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1,2", "1,2_3,4", "a,b_c,d_e,f", "1,2_nan,3_4,5", "_".join(["1,2"] * 65), "1_2_3"]
+    "query",
+    [
+        "by=size",
+        "by=label&by=tag",
+        "area=1,2_3,4",
+        "view=1,2",
+        "view=a,b,c",
+        "view=1e9,0,1",
+        "show=x",
+        "only=" + "x" * 10_001,
+    ],
 )
-def test_what_is_no_area_is_refused(web, text):
-    with pytest.raises(QueryError, match="corners"):
-        area_of(text)
-    assert web.get("/area", params={"area": text}).status_code == 400
+def test_what_the_map_cannot_show_is_refused(web, query):
+    assert web.get(f"/map?{query}").status_code == 400
 
 
-def test_a_polygon_holds_what_the_rule_of_even_and_odd_says():
-    star = area_of("0,3_-2,-2_3,1_-3,1_2,-2")
-    places = np.array([[0, 2], [0, 0], [5, 0], [-1.6, -1.4], [0, -1.5]], np.float32)
-    assert inside(star, places).tolist() == [0, 3]
+def test_a_map_that_another_program_lays_out_anew_is_shown(own, photos_copy, monkeypatch):
+    _, client = own
+    made(client)
+    before = data_of(client.get("/map"))["layout"]
+    with Explorer(photos_copy) as explorer, monkeypatch.context() as patch:
+        patch.setattr("clipdex.mapping.making.tsne_package", _no_package)
+        explorer.map(renew=True)
+        assert data_of(client.get("/map"))["layout"] != before
+
+
+def _no_package():
+    raise ExtraMissing("there is none")
 
 
 def test_making_a_map_blocks_nothing(own, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,18 @@ def test_picks_are_the_set_of_the_places_that_are_written(written):
         picks = Picks.of(form, 31)
         assert list(picks.of_sequence(range(31))) == places
         assert len(picks) == len(places)
+
+
+@given(runs, st.integers(1, 12), st.integers(0, 5))
+@DETERMINISTIC
+def test_picks_are_read_in_groups_that_are_short_and_have_small_gaps(written, most, near):
+    picks = Picks((first, last + 1) for first, last in written)
+    groups = list(picks.pieces(most, near))
+    places = [place for group in groups for first, end in group for place in range(first, end)]
+    assert places == list(picks.of_sequence(range(31)))
+    for group in groups:
+        assert group[-1][1] - group[0][0] <= most
+        assert all(0 <= after[0] - before[1] <= near for before, after in itertools.pairwise(group))
 
 
 @pytest.mark.parametrize("text", ["x", "3-1", "-1", "1-", "31", "0-31", "", ",", "1;2", "٣"])

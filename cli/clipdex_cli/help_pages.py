@@ -26,6 +26,8 @@ _GROUPS = {
             "not_paths",
             "datasets",
             "not_datasets",
+            "areas",
+            "not_areas",
         ),
         "max_distance",
         "min_strength",

@@ -184,6 +184,7 @@ def filters(command: Any) -> Any:  # noqa: ANN401
         ("subset", "S", "items of this subset", completing.subsets),
         ("path", "GLOB", "items whose id matches, as in 'cats/*' or '**/a.jpg'", None),
         ("dataset", "D", "items of this dataset", completing.datasets),
+        ("area", "AREA", "items in this area of the map, as the page of clipdex view writes it", None),
     ]
     for kind, metavar, what, values in reversed(kinds):
         for prefix, only in (("not-", "Leave out"), ("", "Find only")):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from clipdex.errors import ClipdexError, IndexFailure, TagsFailure
 from clipdex.search.explorer import Explorer
@@ -15,7 +16,7 @@ from clipdex.search.facets import Facets
 from clipdex.search.listing import ListedItem, Listing
 from clipdex.search.result import Result
 from clipdex_indexes import ItemFilter, read_manifest
-from clipdex_indexes.filters import names_of
+from clipdex_indexes.filters import is_among, names_of
 from clipdex_web.kept import KeptValues
 from clipdex_web.state import ITEM, ItemName, State
 from clipdex_web.uploads import Uploads
@@ -28,6 +29,24 @@ _KEPT_FACETS = 8
 _WAIT_FOR_COUNTS = 1.0
 
 TagsVersion = tuple[tuple[int, ...], ...]
+
+
+class Left(NamedTuple):
+    """What is left of a question when a tag is taken from its last item: a page that was open before may name it.
+
+    Attributes
+    ----------
+    state
+        The question without the tags that no item has, as far as other tags are left to choose by.
+    gone
+        The tags of its filter that no item has.
+    nothing
+        Whether nothing passes, because the items of no other tag are wanted.
+    """
+
+    state: State
+    gone: tuple[str, ...] = ()
+    nothing: bool = False
 
 
 class Collection:
@@ -114,6 +133,22 @@ class Collection:
             if chip.kind == ITEM:
                 self.item(chip.item)
         return self.explorer.search(state.request(self.uploads.read))
+
+    def left_of(self, state: State) -> Left:
+        """Return a question without the tags of its filter that no item has any more."""
+        chosen = state.filter
+        asked = (*chosen.tags, *chosen.not_tags)
+        if not asked:
+            return Left(state)
+        try:
+            known = {name for dataset in self.explorer.datasets for name in dataset.index.tag_names()}
+        except TagsFailure:  # whoever asks the question is told
+            return Left(state)
+        gone = tuple(dict.fromkeys(name for name in asked if not is_among(name, known)))
+        tags, not_tags = (tuple(one for one in names if one not in gone) for names in (chosen.tags, chosen.not_tags))
+        nothing = bool(chosen.tags) and not tags
+        left = replace(chosen, tags=chosen.tags if nothing else tags, not_tags=not_tags)
+        return Left(replace(state, filter=left), gone, nothing)
 
     def listing(self, wanted: ItemFilter) -> Listing:
         """Return the items that pass a filter.

@@ -13,6 +13,7 @@ from clipdex_web.collection import Collection
 from clipdex_web.state import IMAGE, ITEM, TEXT, Chip, State
 
 _WIDTH = 100
+_SET_THERE = "# set the filter there: no command lists images that nothing was asked of"
 
 
 def command_line(collection: Collection, state: State) -> str:
@@ -22,7 +23,8 @@ def command_line(collection: Collection, state: State) -> str:
         words += ["--index", str(collection.index)]
     if state.chips:
         words += _words_of(collection, state)
-    return " ".join(map(shlex.quote, words))
+    line = " ".join(map(shlex.quote, words))
+    return f"{line}  {_SET_THERE}" if state.filter and not state.chips else line
 
 
 def _words_of(collection: Collection, state: State) -> list[str]:

@@ -23,15 +23,17 @@ from clipdex.report.sheet import MOST_DRAWN, draw_sheet
 from clipdex.search.hit import Hit
 from clipdex.search.listing import ListedItem, Listing
 from clipdex.search.result import Result
-from clipdex_web.collection import Collection
+from clipdex_web.collection import Collection, name_of
 from clipdex_web.equivalents import json_of
 from clipdex_web.picks import Picks
-from clipdex_web.state import State
+from clipdex_web.state import ItemName, State
 from clipdex_web.translating import described_item
 
 ZIP, SHEET = "zip", "sheet"
 _BLOCK = 1 << 20
 _ITEMS_AT_ONCE = 1000
+# So many items are read as quickly as a page is begun.
+_NEAR = 30
 MISSING = "missing.txt"
 DATA = "result.json"
 LIST = "images.csv"
@@ -51,6 +53,10 @@ class Answer:
     def hits(self) -> Iterable[Hit]:
         """Return the hits."""
         return self.result.hits
+
+    def names(self) -> list[ItemName]:
+        """Return what names the hits."""
+        return [ItemName(hit.dataset, hit.subset, hit.id) for hit in self.result.hits]
 
     def json(self) -> Iterator[str]:
         """Yield the result, as ``clipdex query --output json`` prints it."""
@@ -86,9 +92,15 @@ class Items:
 
     def placed(self) -> Iterator[tuple[int, ListedItem]]:
         """Yield the items, each with its place from 0."""
-        for first, end in self.picks.runs:
-            for start in range(first, end, _ITEMS_AT_ONCE):
-                yield from enumerate(self.listing.page(start, min(_ITEMS_AT_ONCE, end - start)), start)
+        for group in self.picks.pieces(_ITEMS_AT_ONCE, _NEAR):
+            start = group[0][0]
+            items = self.listing.page(start, group[-1][1] - start)
+            for first, end in group:
+                yield from enumerate(items[first - start : end - start], first)
+
+    def names(self) -> list[ItemName]:
+        """Return what names the items."""
+        return [name_of(item) for _, item in self.placed()]
 
     def hits(self) -> Iterator[Hit]:
         """Yield the items as hits of nothing, ranked by their place."""

@@ -1,50 +1,51 @@
-"""The map of what is open as a page, and the images of an area of it."""
+"""The map of what is open, as a page."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import base64
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from clipdex.errors import ClipdexError, QueryError
+from clipdex.mapping.area import Area
 from clipdex.mapping.dataset_map import DatasetMap
-from clipdex.mapping.making import has_map
+from clipdex.mapping.making import kept_version
 from clipdex.report.map_page import MOST_POINTS, map_assets, page_data
-from clipdex.report.map_points import COLOURINGS, MapPoints, found_on, points_of
-from clipdex.wording import counted
-from clipdex_web.area import area_of, inside
-from clipdex_web.collection import name_of
-from clipdex_web.facets import known_tags
+from clipdex.report.map_points import COLOURINGS, LABEL, MapPoints, passing, points_of, with_hits, with_tags
+from clipdex.wording import counted, shown
 from clipdex_web.long_work import Count, Progress
 from clipdex_web.openapi import JSON
 from clipdex_web.problems import Refused, status_and_message
-from clipdex_web.reading import as_json, body_of, parameters_of
+from clipdex_web.reading import as_json, parameters_of
 from clipdex_web.rendering import Rendering
 from clipdex_web.room import Room
-from clipdex_web.schema import MOST_TAGGED
+from clipdex_web.schema import MOST_TEXT
 from clipdex_web.site import Site
-from clipdex_web.state import PER_PAGE, ItemName, State, apart, whole_number
-from clipdex_web.tags_routes import ADD, REMOVE, changed
-from clipdex_web.tiles import Tile
+from clipdex_web.state import ItemName, State
+from clipdex_web.tiles import SHOWN
 
-AREA, BY, PAGE = "area", "by", "page"
+AREA = "area"
+# What of the map is looked at, beside the item that is chosen.
+BY, ONLY, VIEW, FIND = "by", "only", "view", "find"
+_LOOKED = (BY, ONLY, VIEW, FIND, SHOWN)
 _QUESTION = "map"
-_MOST_FORM = 64 << 10
-_MOST_PAGE = 10**9
-_BLOCK = 10_000
+# Middle and scale of what the canvas shows.
+_VIEW = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,6})?,-?[0-9]{1,3}(\.[0-9]{1,6})?,[0-9]{1,3}(\.[0-9]{1,6})?")
 _NOT_MADE = "there is no map yet: the page of the map makes one, and so does clipdex map."
 
 
 class _Made(NamedTuple):
-    """A map, and its points."""
+    """A map, its points, and what changes when another program keeps another map."""
 
     map: DatasetMap
     points: MapPoints
+    version: tuple[int, ...] | None
 
 
 class MapRoutes(Room):
@@ -59,8 +60,6 @@ class MapRoutes(Room):
         return [
             Route("/map", self._map),
             Route("/map", self._make, methods=["POST"]),
-            Route("/area", self._area),
-            Route("/area", self._tag, methods=["POST"]),
             Route("/map.js", self._as_script),
             Route("/map.css", self._as_style),
         ]
@@ -77,49 +76,73 @@ class MapRoutes(Room):
 
     async def _made(self, *, begin: bool = False) -> _Made | Count | None:
         """Return the map, how far it is, or None where there is none and none is wanted."""
-        if not (begin or self._site.long_work.knows(_QUESTION) or has_map(self._explorer.datasets)):
+        work, datasets = self._site.long_work, self._explorer.datasets
+        if not (begin or work.knows(_QUESTION) or kept_version(datasets) is not None):
             return None
-        return await self._site.long_work.ask(_QUESTION, self._making)
+        made = await work.ask(_QUESTION, self._making)
+        if isinstance(made, _Made) and made.version != kept_version(datasets):
+            work.forget(_QUESTION)
+            made = await work.ask(_QUESTION, self._making)
+        return made
 
     def _making(self, progress: Progress) -> _Made:
         made = self._explorer.map(progress=progress)
-        return _Made(made, points_of(self._explorer.datasets, made, most_named=MOST_POINTS, progress=progress))
+        version = kept_version(self._explorer.datasets)
+        points = points_of(self._explorer.datasets, made, most_named=MOST_POINTS, progress=progress)
+        return _Made(made, points, version)
 
     async def _map(self, request: Request) -> Response:
         pairs = request.query_params.multi_items()
-        by = [value for name, value in pairs if name == BY]
-        area = [value for name, value in pairs if name == AREA]
-        if len(by) > 1 or len(area) > 1 or not set(by) <= set(COLOURINGS):
-            raise QueryError(f"the map is coloured by one of {', '.join(COLOURINGS)}, and has at most one area.")
-        for one in area:
-            area_of(one)
-        state = State.of([pair for pair in pairs if pair[0] not in (BY, AREA)])
-        found = await self._made()
-        return await self._site.asking.run(request, self._written, state, by[0] if by else None, found)
+        looked = _looked([pair for pair in pairs if pair[0] in _LOOKED])
+        areas = [Area.of(value) for name, value in pairs if name == AREA]
+        state = State.of([pair for pair in pairs if pair[0] not in (AREA, *_LOOKED)])
+        made = await self._made()
+        return await self._site.asking.run(request, self._written, state, areas, looked, made)
 
-    def _written(self, state: State, by: str | None, made: _Made | Count | None) -> Response:
+    def _written(
+        self, state: State, areas: Sequence[Area], looked: dict[str, str], made: _Made | Count | None
+    ) -> Response:
         if not isinstance(made, _Made):
             return self._page("map_making.html", 200 if made is None else 202, count=made)
-        points, error, status = made.points, "", 200
-        if state.chips:
-            try:
+        datasets = self._explorer.datasets
+        points, error, status = with_tags(made.points, datasets), "", 200
+        notes, pale = [*made.map.notes, *points.problems], ""
+        try:
+            if state.chips:
                 result = self._collection.answer(state)
-                asked, found = found_on(self._explorer.datasets, made.map, result)
-                points = replace(points, asked=asked, found=found)
-            except ClipdexError as problem:
-                status, error = status_and_message(problem)
-        notes = list(made.map.notes)
+                points = with_hits(points, datasets, made.map, result)
+                notes += result.warnings
+            if state.filter:
+                listing = self._collection.listing(state.filter)
+                flags = passing(points, datasets, listing.masks)[[one.number for one in points.named]]
+                pale = base64.b64encode(flags.tobytes()).decode()
+                notes.append(f"Pale is what does not pass the filter; {counted(len(listing), 'image')} pass.")
+        except ClipdexError as problem:
+            status, error = status_and_message(problem)
         if len(points.named) < len(points.places):
             notes.append(
-                f"Drawn are {len(points.named):,} of {counted(len(points.places), 'image')}, evenly; an area holds all."
+                f"Drawn are {len(points.named):,} of {counted(len(points.places), 'image')}, evenly; counts and areas "
+                "are of all."
             )
+        if any(area.layout != made.map.layout for area in areas):
+            notes.append("The area in the address was drawn on another map, and is not shown: draw it again.")
+        by = looked.get(BY) if looked.get(BY) in points.colourings else None
+        kept = [*looked.items(), *((AREA, str(area)) for area in areas)]
         return self._page(
             "map_page.html",
             status,
             state=state,
             total=counted(len(points.places), "image"),
             body=self._body,
-            data=page_data(points, points.named, (), points.coloured_by(by)),
+            data={
+                **page_data(points, points.named, (), points.coloured_by(by)),
+                "layout": list(made.map.layout),
+                "passing": pale,
+            },
+            asked=points.asked or ", ".join(chip.value for chip in state.chips),
+            filters=state.filter_pairs(),
+            plain=f"map?{urlencode([*state.cleared().filter_pairs(), *kept])}",
+            unfiltered=f"map?{urlencode([*((chip.name, chip.value) for chip in state.chips), *kept])}",
             notes=notes,
             error=error,
         )
@@ -139,68 +162,22 @@ class MapRoutes(Room):
         known = {"items": len(made.map), "method": made.map.method, "landmarks": made.map.landmarks}
         return Response(as_json({**known, "notes": list(made.map.notes)}), media_type=JSON)
 
-    async def _area(self, request: Request) -> Response:
-        wanted, rest = apart(request.query_params.multi_items(), {PAGE: whole_number(1, _MOST_PAGE)}, needed=())
-        if [name for name, _ in rest] != [AREA]:
-            raise QueryError("the address names no area, or more than that.")
-        area = rest[0][1]
-        area_of(area)
-        made = await self._made()
-        if not isinstance(made, _Made):
-            return RedirectResponse("map", 303)
-        return await self._site.asking.run(request, self._written_area, area, wanted.get(PAGE, 1), made)
 
-    def _written_area(self, area: str, page: int, made: _Made) -> Response:
-        numbers = inside(area_of(area), made.points.places)
-        start = (page - 1) * PER_PAGE
-        names = self._names(numbers[start : start + PER_PAGE])
-        tags = self._collection.tags_of(names)
-        labels = {name: self._collection.item(name).row.labels for name in names}
-        return self._page(
-            "area.html",
-            area=area,
-            total=len(numbers),
-            tiles=[Tile(name, labels[name], tags=tags.get(name, ())) for name in names],
-            first=start + 1,
-            page=page,
-            last_page=max(1, -(-len(numbers) // PER_PAGE)),
-            state=State(),
-            known_tags=known_tags(self._collection),
-        )
+def _looked(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return what of the map is looked at, by parameter.
 
-    def _names(self, numbers: np.ndarray) -> list[ItemName]:
-        """Return the items at some numbers of the map, which has them in the order of a listing of all."""
-        if len(numbers) > MOST_TAGGED:
-            raise QueryError(f"the area has {len(numbers):,} images, and at most {MOST_TAGGED:,} are tagged at once.")
-        listing = self._collection.listing(State().filter)
-        # Many are read block by block, few one by one.
-        block = 1 if len(numbers) <= PER_PAGE else _BLOCK
-        names = []
-        for start in np.unique(numbers // block * block).tolist():
-            items = listing.page(start, block)
-            wanted = numbers[(numbers >= start) & (numbers < start + block)] - start
-            names += [name_of(items[number]) for number in wanted.tolist()]
-        return names
-
-    async def _tag(self, request: Request) -> Response:
-        """Tag all images of an area, and go on with those of the tag."""
-        body = await body_of(request, _MOST_FORM)
-        try:
-            values = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=10))
-        except ValueError as error:
-            raise QueryError("the form cannot be read.") from error
-        action, tag, area = values.get("do", ""), values.get("tag", "").strip(), values.get(AREA, "")
-        corners = area_of(area)
-        if action not in (ADD, REMOVE):
-            raise QueryError(f"the form does nothing: do must be {ADD} or {REMOVE}.")
-        made = await self._made()
-        if not isinstance(made, _Made):
-            raise QueryError(_NOT_MADE)
-
-        def tagged() -> None:
-            changed(self._collection, action, tag, self._names(inside(corners, made.points.places)))
-
-        await self._site.asking.run(request, tagged)
-        if action == ADD:
-            return RedirectResponse(State.of([("tag", tag)]).url, 303)
-        return RedirectResponse(f"area?{urlencode({AREA: area})}", 303)
+    Raises
+    ------
+    QueryError
+        When one is there twice, or not as described.
+    """
+    looked = dict(pairs)
+    if len(looked) < len(pairs) or max(map(len, looked.values()), default=0) > MOST_TEXT:
+        raise QueryError(f"the address has one of {', '.join(_LOOKED)} twice, or very long.")
+    if looked.get(BY, LABEL) not in COLOURINGS:
+        raise QueryError(f"the map is coloured by one of {', '.join(COLOURINGS)}.")
+    if VIEW in looked and _VIEW.fullmatch(looked[VIEW]) is None:
+        raise QueryError(f"view is {shown(looked[VIEW])}, and must be X,Y,SCALE.")
+    if SHOWN in looked:
+        ItemName.of(looked[SHOWN])
+    return looked

@@ -66,12 +66,14 @@ class Pages(Room):
     def _written_grid(self, state: State) -> Response:
         """Ask the engine, and write the page; what cannot be asked stays on the page, with the reason."""
         collection = self._collection
-        shown, error, status = Shown(), "", 200
+        left = collection.left_of(state)
+        state, shown, error, status = left.state, Shown(), "", 200
         start = (state.page - 1) * state.per
-        try:
-            shown = shown_of(collection, state, start, state.per)
-        except ClipdexError as problem:
-            status, error = status_and_message(problem)
+        if not left.nothing:
+            try:
+                shown = shown_of(collection, state, start, state.per)
+            except ClipdexError as problem:
+                status, error = status_and_message(problem)
         last = max(1, -(-shown.total // state.per))
         return self._page(
             "grid.html",
@@ -84,6 +86,7 @@ class Pages(Room):
             last_page=last,
             pages=_pages_near(state.page, last),
             error=error,
+            left=left,
             chips=chip_views(collection, state),
             filters=[(name, value, state.without_filter(name, value).url) for name, value in state.filter_pairs()],
             facets=kinds_of(collection, state, shown.result),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from clipdex.errors import QueryError
 from clipdex.wording import counted, shown
 from clipdex_web.state import MOST_PLACES
 
 MOST_RUNS = 50_000
+PICKED = "picked"
 _RUN = re.compile(r"([0-9]{1,12})(?:-([0-9]{1,12}))?")
 _Value = TypeVar("_Value")
 
@@ -63,3 +64,57 @@ class Picks:
         """Yield the values at the places."""
         for first, end in self.runs:
             yield from values[first:end]
+
+    def pieces(self, most: int, near: int) -> Iterator[list[tuple[int, int]]]:
+        """Yield the runs, cut where they are longer than ``most``, in groups that are read at once.
+
+        A group spans at most ``most`` places, and at most ``near`` places are between two of its runs.
+        """
+        group: list[tuple[int, int]] = []
+        for first, end in self.runs:
+            for begin in range(first, end, most):
+                run = begin, min(begin + most, end)
+                if group and (run[1] - group[0][0] > most or begin - group[-1][1] > near):
+                    yield group
+                    group = []
+                group.append(run)
+        if group:
+            yield group
+
+
+class Picking(NamedTuple):
+    """What a form says of what is picked.
+
+    Attributes
+    ----------
+    places
+        As ``Picks.of`` reads them; None for all.
+    total
+        How many places there were when they were picked; empty where that is not known.
+    """
+
+    places: Sequence[str] | None = None
+    total: str = ""
+
+    @classmethod
+    def of_form(cls, pairs: Sequence[tuple[str, str]]) -> Picking:
+        """Read the fields of a form."""
+        one = dict(pairs)
+        picked = one.get("what") == PICKED
+        return cls([value for name, value in pairs if name == "pick"] if picked else None, one.get("total", ""))
+
+    def of(self, total: int) -> Picks:
+        """Return the places of so many that are wanted.
+
+        Raises
+        ------
+        QueryError
+            When none is picked, or they are of another answer.
+        """
+        if self.places is None:
+            return Picks([(0, total)] if total else [])
+        if self.total not in ("", str(total)):
+            raise QueryError(
+                f"what is shown has changed meanwhile, and has {counted(total, 'image')} now: load the page again."
+            )
+        return Picks.of(self.places, total)

@@ -13,16 +13,19 @@ from starlette.routing import Route
 from clipdex.errors import QueryError
 from clipdex.search.tagging import Item
 from clipdex_web.checking import check
-from clipdex_web.collection import Collection, name_of
+from clipdex_web.collection import Collection
+from clipdex_web.exports import taken_of
 from clipdex_web.openapi import JSON
+from clipdex_web.picks import Picking
 from clipdex_web.reading import as_json, body_of, parameters_of, read_json
 from clipdex_web.room import Room
 from clipdex_web.schema import DEFINITIONS, MOST_TAGGED
-from clipdex_web.state import ItemName, State
+from clipdex_web.state import MOST_PER_PAGE, ItemName, State
 from clipdex_web.tiles import SHOWN
 
 ADD, REMOVE = "add", "remove"
-_MOST_FORM = 256 << 10
+_MOST_FORM = 4 << 20
+_MOST_FIELDS = MOST_PER_PAGE + 20
 _MOST_JSON = 16 << 20
 
 
@@ -46,28 +49,42 @@ class TagsRoutes(Room):
         return self._page("tags.html", tags=[(tag, State.of([("tag", tag.name)]).url) for tag in tags])
 
     async def _sent(self, request: Request) -> Response:
-        """Tag one item, or all that a page shows, and go back."""
+        """Tag one item, or all that a page shows, or what is picked of that, and go back."""
         body = await body_of(request, _MOST_FORM)
         try:
-            values = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=10))
+            sent = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         except ValueError as error:
             raise QueryError("the form cannot be read.") from error
+        values = dict(sent)
         action, name = values.get("do", ""), values.get("tag", "").strip()
         if action not in (ADD, REMOVE):
             raise QueryError(f"the form does nothing: do must be {ADD} or {REMOVE}.")
         pairs = parse_qsl(values.get("state", ""), keep_blank_values=True)
         shown = [pair for pair in pairs if pair[0] in (SHOWN, "place")]
         state = State.of([pair for pair in pairs if pair not in shown])
-        item = ItemName.of(values["item"]) if "item" in values else None
-        await self._site.asking.run(request, self._tag, action, name, item, state)
-        if item is None:
-            return RedirectResponse(state.url, 303)
-        return RedirectResponse(f"item?{values.get('state', '')}" if shown else state.url, 303)
+        if "item" in values:
+            await self._site.asking.run(request, self._tag_one, action, name, ItemName.of(values["item"]))
+            return RedirectResponse(f"item?{values.get('state', '')}" if shown else state.url, 303)
+        await self._site.asking.run(request, self._tag_shown, action, name, state, Picking.of_form(sent))
+        return RedirectResponse(state.url, 303)
 
-    def _tag(self, action: str, name: str, item: ItemName | None, state: State) -> None:
-        if item is not None:
-            self._collection.item(item)
-        changed(self._collection, action, name, shown_items(self._collection, state) if item is None else [item])
+    def _tag_one(self, action: str, name: str, item: ItemName) -> None:
+        self._collection.item(item)
+        # Whoever takes away a tag that went meanwhile has what they want.
+        if action == ADD or name in self._collection.tags_of([item]).get(item, ()):
+            changed(self._collection, action, name, [item])
+
+    def _tag_shown(self, action: str, name: str, state: State, picking: Picking) -> None:
+        left = self._collection.left_of(state)
+        if left.nothing:  # the page, which is shown next, says so
+            return
+        taken = taken_of(self._collection, left.state, picking.of)
+        if len(taken) > MOST_TAGGED:
+            raise QueryError(
+                f"these are {len(taken):,} images, and at most {MOST_TAGGED:,} are tagged at once: narrow them down, "
+                "or use clipdex tag add."
+            )
+        changed(self._collection, action, name, taken.names())
 
     async def _tags(self, request: Request) -> Response:
         parameters_of(request, {})
@@ -95,22 +112,3 @@ def changed(collection: Collection, action: str, name: str, items: Iterable[Item
         done = collection.explorer.add_tag(name, items)
         return {"name": done.name, "changed": done.added, "missing": list(done.missing)}
     return {"name": name, "changed": collection.explorer.remove_tag(name, items), "missing": []}
-
-
-def shown_items(collection: Collection, state: State) -> list[ItemName]:
-    """Return all that a page shows, on whatever page of it.
-
-    Raises
-    ------
-    QueryError
-        When it is too much for a click.
-    """
-    if state.chips:
-        return [ItemName(hit.dataset, hit.subset, hit.id) for hit in collection.answer(state).hits]
-    listing = collection.listing(state.filter)
-    if len(listing) > MOST_TAGGED:
-        raise QueryError(
-            f"{len(listing):,} images are shown, and at most {MOST_TAGGED:,} are tagged at once: narrow them down, or "
-            "use clipdex tag add."
-        )
-    return [name_of(item) for item in listing.page(0, len(listing))]

@@ -14,42 +14,23 @@ from starlette.routing import Route
 
 from clipdex.defaults import IDS, RANKED
 from clipdex.errors import QueryError
-from clipdex.wording import counted
 from clipdex_web.exports import FORMATS, SHEET, ZIP, Taken, as_bytes, as_sheet, as_zip, taken_of
-from clipdex_web.picks import Picks
+from clipdex_web.picks import Picking
 from clipdex_web.reading import attachment
 from clipdex_web.site import Site
 from clipdex_web.state import MOST_PER_PAGE, State
 
-PICKED = "picked"
 _MOST_FIELD = 1 << 20
 _MOST_FIELDS = MOST_PER_PAGE + 20
 
 
 class _Wanted(NamedTuple):
-    """What a form asks for: the format, of which page, what was picked (None for all), and the names in an archive."""
+    """What a form asks for: the format, of which page, what was picked, and the names in an archive."""
 
     format: str
     state: State
-    picks: Sequence[str] | None = None
-    total: str = ""
+    picking: Picking = Picking()
     save_as: str = RANKED
-
-    def picked(self, total: int) -> Picks:
-        """Return the places of so many that are wanted.
-
-        Raises
-        ------
-        QueryError
-            When none is picked, or they are of another answer.
-        """
-        if self.picks is None:
-            return Picks([(0, total)] if total else [])
-        if self.total not in ("", str(total)):
-            raise QueryError(
-                f"what is shown has changed meanwhile, and has {counted(total, 'image')} now: load the page again."
-            )
-        return Picks.of(self.picks, total)
 
 
 class Taking:
@@ -82,10 +63,9 @@ class Taking:
             raise QueryError("the form cannot be read.") from error
         one = dict(sent)
         state = State.of(parse_qsl(one.get("state", ""), keep_blank_values=True))
-        picks = [value for name, value in sent if name == "pick"] if one.get("what") == PICKED else None
         save_as = RANKED if one.get("ranked") else IDS
         formats = [value for name, value in sent if name == "format"]
-        return await self._file(request, _Wanted(_format(formats), state, picks, one.get("total", ""), save_as))
+        return await self._file(request, _Wanted(_format(formats), state, Picking.of_form(sent), save_as))
 
     async def _file(self, request: Request, wanted: _Wanted) -> Response:
         taken = await self._site.asking.run(request, self._taken, wanted)
@@ -98,7 +78,7 @@ class Taking:
         return StreamingResponse(blocks, media_type=chosen.media_type, headers=headers)
 
     def _taken(self, wanted: _Wanted) -> Taken:
-        taken = taken_of(self._site.collection, wanted.state, wanted.picked)
+        taken = taken_of(self._site.collection, wanted.state, wanted.picking.of)
         if not len(taken):
             raise QueryError("no image passes: there is nothing to take away.")
         return taken

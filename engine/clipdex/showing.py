@@ -18,16 +18,28 @@ def notebook_html(value: object) -> str:
     return str(_drawing().html_of(value))
 
 
-def show(value: object) -> Path | None:
-    """Show a result in the notebook, or elsewhere as a page in the browser; return the file of the page.
+class Showable:
+    """A result that shows itself."""
 
-    Raises
-    ------
-    OutputError
-        When there is no browser; the message names the page.
-    """
-    file: Path | None = _drawing().show(value)
-    return file
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self)
+
+    def show(self) -> Path | None:
+        """Show it with small pictures: in a notebook in place, or else as a page in the browser.
+
+        Returns
+        -------
+        The file of the page, which is in a new temporary folder; None in a notebook.
+
+        Raises
+        ------
+        OutputError
+            When there is no browser; the message names the page.
+        """
+        file: Path | None = _drawing().show(self)
+        return file
 
 
 def _drawing() -> Any:  # noqa: ANN401

@@ -9,7 +9,8 @@ import itertools
 from collections.abc import Sequence
 
 from clipdex_indexes.arrays import Ints, Keys, Masks
-from clipdex_indexes.kernels.costs import Group, cost_range, count_costs, count_distances, lowest
+from clipdex_indexes.kernels.costs import Group, Lowest, cost_range, count_costs, count_distances, lowest
+from clipdex_indexes.kernels.counted import MakeGroups, count_and_lowest
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, ScanSizes
 from clipdex_indexes.searching import Found, to_search
 from clipdex_indexes.snapshot import Location, Snapshot
@@ -71,9 +72,48 @@ def search_combined(
         and threads.
     """
     searched, arrays, masks = to_search(indexes, selections)
+    return _in_item_order(indexes, searched, lowest(arrays, groups, k, masks, sizes), k)
+
+
+def search_counted(
+    indexes: Sequence[Snapshot],
+    queries: Keys,
+    groups_of: MakeGroups,
+    k: int,
+    selections: Sequence[Masks] | None = None,
+    sizes: ScanSizes = DEFAULT_SIZES,
+) -> tuple[Ints, list[Found]]:
+    """Count all items at each distance, and find the k items whose costs by these counts are lowest.
+
+    Parameters
+    ----------
+    queries
+        uint8 ``[q, bits / 8]``.
+    groups_of
+        Makes at least one group of counts, int64 ``[q, bits + 1]``. The queries of the groups are among ``queries``.
+    indexes, k, selections, sizes
+        As of ``search_combined``. Items that are not selected count, too, and are not found.
+
+    Returns
+    -------
+    tuple of counts and list of Found
+        As ``count_in`` and ``search_combined`` return them.
+    """
+    if selections is not None:
+        counts = count_in(indexes, queries, sizes=sizes)
+        return counts, search_combined(indexes, groups_of(counts), k, selections, sizes)
+    searched, arrays, masks = to_search(indexes, None)
+    counts, parts = count_and_lowest(arrays, queries, groups_of, k, masks, sizes)
+    return counts, _in_item_order(indexes, searched, parts, k)
+
+
+def _in_item_order(
+    indexes: Sequence[Snapshot], searched: list[tuple[int, int]], parts: Sequence[Lowest], k: int
+) -> list[Found]:
+    """Return the k lowest of what was found in each segment, ties in item order."""
     candidates = sorted(
         (cost, *segment, position)
-        for segment, part in zip(searched, lowest(arrays, groups, k, masks, sizes), strict=True)
+        for segment, part in zip(searched, parts, strict=True)
         for cost, position in zip(part.costs.tolist(), part.positions.tolist(), strict=True)
     )
     answer: list[Found] = []

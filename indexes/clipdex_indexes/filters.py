@@ -7,7 +7,7 @@ and then selects the rows by one pass over a column of numbers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -43,6 +43,8 @@ class ItemFilter:
         The same, for items that must not be found.
     tags, not_tags
         The same for tags, which are beside the index (see ``storage.tags``).
+    areas, not_areas
+        The same for areas of a map, of which an index knows nothing: whoever selects says which items they hold.
 
     Raises
     ------
@@ -60,6 +62,8 @@ class ItemFilter:
     not_datasets: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     not_tags: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
+    not_areas: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for kind in fields(self):
@@ -74,7 +78,9 @@ class ItemFilter:
         return any(getattr(self, kind.name) for kind in fields(self))
 
 
-def select(index: Snapshot, wanted: ItemFilter, dataset: str = "") -> Masks:
+def select(
+    index: Snapshot, wanted: ItemFilter, dataset: str = "", areas: Mapping[str, Sequence[Bools]] | None = None
+) -> Masks:
     """Select the items of an index that a filter lets through.
 
     Parameters
@@ -85,6 +91,8 @@ def select(index: Snapshot, wanted: ItemFilter, dataset: str = "") -> Masks:
         The filter.
     dataset
         Name of the index, for ``datasets`` and ``not_datasets``.
+    areas
+        For each area of the filter and each segment the items in it, bool ``[items]``.
 
     Returns
     -------
@@ -105,7 +113,16 @@ def select(index: Snapshot, wanted: ItemFilter, dataset: str = "") -> Masks:
     if wanted.not_tags:
         having = index.tags.masks(index.segments, wanted.not_tags)
         masks = [_and(mask, ~one, len(one)) for mask, one in zip(masks, having, strict=True)]
+    if wanted.areas:
+        masks = [_and(mask, one, len(one)) for mask, one in zip(masks, _in(wanted.areas, areas), strict=True)]
+    if wanted.not_areas:
+        masks = [_and(mask, ~one, len(one)) for mask, one in zip(masks, _in(wanted.not_areas, areas), strict=True)]
     return masks
+
+
+def _in(names: Sequence[str], areas: Mapping[str, Sequence[Bools]] | None) -> list[Bools]:
+    """Select the items of each segment that are in at least one of some areas."""
+    return [np.logical_or.reduce(masks) for masks in zip(*((areas or {})[name] for name in names), strict=True)]
 
 
 def select_below(index: Snapshot, path: str, is_below: Callable[[str], bool]) -> list[Bools]:

@@ -31,7 +31,7 @@ from clipdex_indexes.errors import IndexNotFound, IndexWriteFailed
 from clipdex_indexes.searching import search, within
 from clipdex_indexes.snapshot import Location, Snapshot, open_state
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, ModelStamp
-from clipdex_indexes.storage.verifying import Verification, verify_segments
+from clipdex_indexes.storage.verifying import Verification, opened_files, verify_segments
 from clipdex_indexes.writer import IndexWriter
 
 _FORMAT, _WRITER = "keys", "clipdex_indexes"
@@ -250,13 +250,21 @@ class Index(Snapshot):
     def verify(self, progress: Callable[[str, int, int], None] | None = None) -> Verification:
         """Check every byte of the files, and what they say; opening checks only a sample.
 
+        Where a writer has replaced files since the index was opened, the index is checked as it is on disk now; this
+        object stays as it is.
+
         Parameters
         ----------
         progress
             Called with what is counted (``bytes``, then ``items``), how many are done, and of how many.
         """
         self._require_open()
-        return verify_segments(self.folder / SEGMENTS_FOLDER, self.segments, progress)
+        here, folder = self.snapshot(), self.folder / SEGMENTS_FOLDER
+        while True:
+            with opened_files(folder, here.segments) as files:
+                # A file is missing that a newer manifest may not name any more.
+                if not any(file.is_gone for file in files) or not here.refresh():
+                    return verify_segments(folder, here.segments, files, progress)
 
     def _require_open(self) -> None:
         if self._closed:

@@ -27,7 +27,6 @@ from clipdex_indexes.storage.table import ItemRow, TableReader
 from clipdex_indexes.storage.tagged import Located, Tags, located
 from clipdex_indexes.storage.verifying import require_whole
 
-_ATTEMPTS = 5
 _Snapshot = TypeVar("_Snapshot", bound="Snapshot")
 
 
@@ -247,7 +246,7 @@ def open_state(folder: Path, before: State | None = None) -> State:
     manifest = read_manifest(folder)
     require_utf8(folder)
     known = {segment.stamp: segment for segment in before.segments} if before is not None else {}
-    for _ in range(_ATTEMPTS):
+    while True:
         segments: list[Segment] = []
         try:
             for stamp in manifest.segments:
@@ -263,9 +262,8 @@ def open_state(folder: Path, before: State | None = None) -> State:
                 raise
         newer = read_manifest(folder)
         if newer == manifest:
-            break
+            raise IndexCorrupt(f"a file of the index in {folder} is missing. {rebuild_advice(folder)}")
         manifest = newer
-    raise IndexCorrupt(f"a file of the index in {folder} is missing. {rebuild_advice(folder)}")
 
 
 def _located_rows(number: int, segment: Segment, mask: Bools | None, begin: str) -> Iterator[tuple[Location, ItemRow]]:

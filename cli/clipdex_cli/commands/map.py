@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     "--colour-by",
     "--color-by",
     "colour_by",
-    type=click.Choice(["label", "subset", "dataset"]),
+    type=click.Choice(["label", "tag", "subset", "dataset"]),
     help="What colours the images. [default: datasets where there are several, else labels, else subsets]",
 )
 @click.option("--text", "--query-str", "texts", metavar="T...", multiple=True, help="Mark the images nearest to texts.")
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 @click.option(
     "--renew", is_flag=True, help="Lay the map out anew. Without it, new images are placed, and no other moves."
 )
-@click.option("--force", is_flag=True, help="Replace FILE, if it is there.")
+@click.option("--force", is_flag=True, help="Replace FILE, or map.html, if it is there.")
 @options.MODEL
 @options.DEVICE
 @options.PRECISION
@@ -103,8 +103,8 @@ def command(
 ) -> int:
     """Draw a map on which like images are near each other.
 
-    The page opens in a browser without a network: colours by label, subset or dataset, zoom, the id of each image, and
-    a list. The places come from the hash keys alone; no image is read but for small pictures of small datasets.
+    The page opens in a browser without a network: colours by label, tag, subset or dataset, zoom, the id of each image,
+    and a list. The places come from the hash keys alone; no image is read but for small pictures of small datasets.
 
     The map is kept beside the index. The next time, new images are placed on it, and no other moves (--renew lays it
     out anew). Several TARGETs share one map. Of a folder without an index, that part of the map above is shown.

@@ -24,6 +24,15 @@ def draw(image: Image.Image, terminal: Terminal) -> Drawn:
         return blocks.draw(image, colours=terminal.colours)
     width, height = terminal.cell
     columns, rows = min(COLUMNS, -(-image.width // width)), min(ROWS, -(-image.height // height))
+    if terminal.kind == KITTY:
+        image = _on_whole_cells(image, columns * width, rows * height)
     protocol = {KITTY: kitty, ITERM2: iterm2}.get(terminal.kind, sixel)
     drawn: Drawn = protocol.draw(image, columns, rows, multiplexed=terminal.multiplexed)
     return drawn
+
+
+def _on_whole_cells(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Return a picture with nothing to its right and below, where it would be stretched over its cells otherwise."""
+    whole = image.convert("RGBA")
+    # What is beyond the edges of the picture is transparent.
+    return whole.crop((0, 0, width, height))

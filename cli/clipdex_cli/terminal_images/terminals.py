@@ -20,6 +20,8 @@ _PROGRAMS = {
 }
 _TERMS = {"xterm-kitty": KITTY, "xterm-ghostty": KITTY, "wezterm": ITERM2, "foot": SIXEL, "mlterm": SIXEL}
 _CELL = (10, 20)
+# As its variable writes 22.04. It has Sixel, too, with a white line below pictures whose height is no multiple of 6.
+_KONSOLE_WITH_PICTURES = 220400
 
 
 class Terminal(NamedTuple):
@@ -79,9 +81,8 @@ def _detected(environment: Mapping[str, str], *, multiplexed: bool) -> str:
         return KITTY
     if environment.get("LC_TERMINAL") == "iTerm2":  # which SSH passes on
         return ITERM2
-    if "KONSOLE_VERSION" in environment:
-        return SIXEL
-    return BLOCKS
+    version = environment.get("KONSOLE_VERSION", "")
+    return KITTY if version.isdecimal() and int(version) >= _KONSOLE_WITH_PICTURES else BLOCKS
 
 
 def cell_size() -> tuple[int, int]:

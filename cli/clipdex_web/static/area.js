@@ -1,119 +1,65 @@
-// An area of the map: drawn freely or taken from what is shown, and kept in the address as a short polygon.
-const map = window.clipdexMap;
-const plot = map.canvas.parentElement;
-const tools = document.querySelector("[data-areas]");
-const [lasso, go, none] = ["lasso", "go", "none"].map((name) => tools.querySelector(`[data-${name}]`));
-const MOST = 48;
-let corners = read();
-let line = null;
+// Areas of the map: drawn freely or taken from what is shown, and written in a few letters, as clipdex.mapping.area says.
+const REACH = 2;
+const STEPS = 65535;
+const FINE = 255;
+const MOST = 32;
+const LEAST = 16; // Square pixels that a corner must add.
+const BOX = 11; // Bytes before the corners.
 
-function read() {
-  const text = new URLSearchParams(location.search).get("area");
-  return text ? text.split("_").map((corner) => corner.split(",").map(Number)) : [];
+export function written(layout, corners) {
+  const steps = (one) => Math.round(((Math.max(-REACH, Math.min(REACH, one)) + REACH) * STEPS) / (2 * REACH));
+  const places = (one) => (2 * REACH * one) / STEPS - REACH;
+  const axes = [0, 1].map((axis) => corners.map((corner) => steps(corner[axis])));
+  const low = axes.map((one) => Math.min(...one));
+  const high = axes.map((one) => Math.max(...one));
+  const content = new Uint8Array(BOX + 2 * corners.length);
+  content.set(layout);
+  const view = new DataView(content.buffer);
+  [...low, ...high].forEach((one, number) => view.setUint16(3 + 2 * number, one));
+  corners.forEach((corner, number) => {
+    for (const axis of [0, 1]) {
+      const from = places(low[axis]);
+      const share = (corner[axis] - from) / (places(high[axis]) - from || 1);
+      content[BOX + 2 * number + axis] = Math.max(0, Math.min(FINE, Math.round(share * FINE)));
+    }
+  });
+  return btoa(String.fromCharCode(...content)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-function show() {
-  const address = new URL(location.href);
-  const text = corners.map((corner) => corner.map((one) => Number(one.toFixed(3))).join(",")).join("_");
-  if (text) address.searchParams.set("area", text);
-  else address.searchParams.delete("area");
-  history.replaceState({}, "", address);
-  go.hidden = none.hidden = !text;
-  go.href = `area?${new URLSearchParams({ area: text })}`;
-  map.draw();
-}
-
-map.over = (context) => {
-  const drawn = line ?? corners.map(([x, y]) => map.on(x, y));
-  if (drawn.length < 2) return;
-  context.beginPath();
-  for (const [x, y] of drawn) context.lineTo(x, y);
-  context.closePath();
-  context.globalAlpha = 0.12;
-  context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent");
-  context.fill();
-  context.globalAlpha = 1;
-  context.strokeStyle = context.fillStyle;
-  context.lineWidth = 2;
-  context.stroke();
-};
-
-function drawing(on) {
-  lasso.setAttribute("aria-pressed", String(on));
-  plot.classList.toggle("drawing", on);
-}
-const isDrawing = () => plot.classList.contains("drawing");
-
-function thinned(points) {
-  const step = Math.max(1, points.length / MOST);
-  return Array.from({ length: Math.min(points.length, MOST) }, (_, i) => points[Math.floor(i * step)]);
-}
-
-// In the way to the canvas, so that the map does not move while an area is drawn.
-for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) {
-  plot.addEventListener(
-    name,
-    (event) => {
-      if (event.target !== map.canvas || !isDrawing()) return;
-      event.stopPropagation();
-      const place = [event.offsetX, event.offsetY];
-      if (name === "pointerdown") {
-        line = [place];
-        map.canvas.setPointerCapture(event.pointerId);
-      } else if (line && name === "pointermove") {
-        line.push(place);
-        map.draw();
-      } else if (line && name === "pointerup") {
-        if (line.length > 3) corners = thinned(line).map(([x, y]) => map.at(x, y));
-        line = null;
-        drawing(false);
-        show();
-      } else if (name === "pointercancel") {
-        line = null;
-        map.draw();
-      }
-    },
-    true,
-  );
-}
-lasso.addEventListener("click", () => drawing(!isDrawing()));
-none.addEventListener("click", () => {
-  corners = [];
-  show();
-  lasso.focus();
-});
-tools.querySelector("[data-view]").addEventListener("click", () => {
-  const [width, height] = map.size();
-  corners = [[0, 0], [width, 0], [width, height], [0, height]].map(([x, y]) => map.at(x, y));
-  show();
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && isDrawing()) {
-    line = null;
-    drawing(false);
-    map.draw();
+// The corners of an area of this layout; none where it is of another one.
+export function read(layout, text) {
+  let content;
+  try {
+    content = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
+  } catch {
+    return [];
   }
-});
-
-// What is chosen has a picture, and leads to its closer look.
-document.addEventListener("clipdex:chosen", ({ detail: { id, subset, dataset, box } }) => {
-  const image = document.createElement("img");
-  image.alt = "";
-  image.src = `api/v1/thumbnail?${new URLSearchParams({ dataset, subset, id, size: 256 })}`;
-  const quoted = (text) => text.replaceAll("%", "%25").replaceAll(":", "%3A");
-  const name = `${quoted(dataset)}:${quoted(subset)}:${id}`;
-  const links = document.createElement("p");
-  for (const [text, url] of [
-    ["closer look", `item?${new URLSearchParams({ show: name })}`],
-    ["more like this", `./?${new URLSearchParams({ item: name })}`],
-  ]) {
-    const link = document.createElement("a");
-    link.href = url;
-    link.textContent = text;
-    links.append(link, " ");
+  if (content.length < BOX || layout.some((one, number) => one !== content[number])) return [];
+  const view = new DataView(content.buffer);
+  const [left, bottom, right, top] = [0, 1, 2, 3].map((n) => (2 * REACH * view.getUint16(3 + 2 * n)) / STEPS - REACH);
+  const corners = [];
+  for (let at = BOX; at + 1 < content.length; at += 2) {
+    corners.push([left + ((right - left) * content[at]) / FINE, bottom + ((top - bottom) * content[at + 1]) / FINE]);
   }
-  box.prepend(image);
-  box.append(links);
-});
-tools.hidden = false;
-show();
+  return corners;
+}
+
+// A line that was drawn, without the corners that say least: those of the smallest triangles (Visvalingam and Whyatt, 1993).
+export function simplified(points) {
+  const kept = [...points];
+  const size = (number) => {
+    const [a, b, c] = [-1, 0, 1].map((step) => kept[(number + step + kept.length) % kept.length]);
+    return Math.abs((b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1])) / 2;
+  };
+  while (kept.length > 3) {
+    let least = Infinity;
+    let at = 0;
+    for (let number = 0; number < kept.length; number++) {
+      const here = size(number);
+      if (here < least) [least, at] = [here, number];
+    }
+    if (least > LEAST && kept.length <= MOST) break;
+    kept.splice(at, 1);
+  }
+  return kept;
+}

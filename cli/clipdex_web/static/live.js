@@ -49,6 +49,8 @@ function swap(found, keep) {
 function handles(element) {
   const quoted = (name) => `[${name}="${CSS.escape(element.getAttribute(name))}"]`;
   if (!element || element === document.body) return [];
+  const menu = element.closest("details[id]"); // It comes closed.
+  if (menu) return [`#${CSS.escape(menu.id)} summary`];
   if (element.id) return [`#${CSS.escape(element.id)}`];
   if (element.name) return [`${quoted("name")}${element.type === "checkbox" ? quoted("value") : ""}`];
   const chip = element.closest(".chips > li");
@@ -86,7 +88,11 @@ export function goLive() {
     if (event.defaultPrevented || (form.getAttribute("action") !== "./" && !form.matches("[data-live]"))) return;
     event.preventDefault();
     say("");
-    if (form.method === "post") visit(form.action, { body: new FormData(form, event.submitter) });
+    if (form.method === "post") {
+      const data = new FormData(form, event.submitter);
+      const body = form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
+      visit(form.action, { how: form.dataset.live || "push", body });
+    }
     else visit(addressOf(form, event.submitter)).then((done) => done && emptied(form));
   });
   addEventListener("popstate", () => visit(location.href, { how: "stay" }));

@@ -28,6 +28,11 @@ export function showPicked(grid) {
   const said = `${count.toLocaleString("en")} selected`;
   if (line.hidden !== !count) line.hidden = !count;
   if (line.firstElementChild.textContent !== said) line.firstElementChild.textContent = said;
+  for (const button of document.querySelectorAll("[data-picked-says]")) {
+    button.dataset.allSays ??= button.textContent;
+    const says = count ? button.dataset.pickedSays.replace("#", count.toLocaleString("en")) : button.dataset.allSays;
+    if (button.textContent !== says) button.textContent = says;
+  }
   const choice = document.querySelector("#take [value=picked]");
   if (choice.disabled !== !count) {
     choice.disabled = !count;
@@ -68,8 +73,14 @@ export function pick() {
       setTimeout(() => stretch(place));
     } else if (event.target.matches(".pick")) toggle(place);
   });
-  document.addEventListener("formdata", (event) => {
-    if (event.target.id === "take") event.formData.set("pick", picked.toString());
+  document.addEventListener("formdata", ({ target, formData }) => {
+    if (target.id === "take") formData.set("pick", picked.toString());
+    if (!target.matches("[data-of-picked]")) return;
+    formData.set("state", location.search.slice(1));
+    if (!picked.count) return;
+    formData.set("what", "picked");
+    formData.set("pick", picked.toString());
+    formData.set("total", current().total);
   });
 }
 

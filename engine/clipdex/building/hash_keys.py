@@ -33,7 +33,7 @@ from clipdex.readers.sources import AUTO, Source, Target, index_folder, locate, 
 from clipdex.version import WRITER
 from clipdex_indexes import IndexWriter, ItemRow, ModelStamp
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
-from clipdex_indexes.storage.files import atomic_path, read_bounded
+from clipdex_indexes.storage.files import atomic_path, read_text
 from clipdex_indexes.storage.manifest import MAX_BITS
 
 if TYPE_CHECKING:
@@ -364,7 +364,7 @@ def _stamp(model: str, bits: int, about: dict[str, Any]) -> tuple[ModelStamp, bo
 def _read_json(path: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Read a file of hash keys; return the keys by ``subset/id``, all of one length, and what it says of its model."""
     try:
-        body = json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8"))
+        body = json.loads(read_text(path, _MAX_BYTES))
     except FileNotFoundError as error:
         raise DatasetError(f"there is no file {path}.") from error
     except IndexCorrupt as error:

@@ -13,7 +13,7 @@ from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex.readers.base import ANNOTATION, DAMAGED, NEEDS_EXTRA, UNREADABLE, UnreadableItem
 from clipdex.wording import shortened
-from clipdex_indexes.storage.files import atomic_write, read_bounded
+from clipdex_indexes.storage.files import atomic_write, read_text
 
 _FAILURES = "failed.json"
 _MAX_FAILURES_BYTES = 1 << 30
@@ -117,7 +117,7 @@ def read_listed(folder: Path) -> Listed:
     """
     path = folder / _FAILURES
     try:
-        said = json.loads(read_bounded(path, _MAX_FAILURES_BYTES).decode("utf-8"))
+        said = json.loads(read_text(path, _MAX_FAILURES_BYTES))
         failures = [
             Failure(
                 str(entry["id"]),

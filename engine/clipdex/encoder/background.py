@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from clipdex.encoder.model import Model
 from clipdex.errors import IndexCorrupt, ModelCorrupt
-from clipdex_indexes.storage.files import read_bounded
+from clipdex_indexes.storage.files import read_text
 
 BACKGROUND = "background.json"
 KINDS = ("text", "image")
@@ -114,7 +114,7 @@ def read_background(model: Model) -> Background | None:
     """
     path = model.folder / BACKGROUND
     try:
-        body = json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8"))
+        body = json.loads(read_text(path, _MAX_BYTES))
         if body["schema"] != SCHEMA:
             raise ValueError(f"its schema is {body['schema']!r}, and this clipdex reads schema {SCHEMA}")
         if body["model_digest"] != model.digest:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from clipdex.mapping.area import NAME_BYTES, area_around
 from clipdex.mapping.placing import Floats
 from clipdex_indexes import Location
 
@@ -56,13 +58,31 @@ class DatasetMap:
         Number of landmarks that were laid out; the other items were placed by them.
     notes
         Sentences on what was not as expected: a damaged map, a missing package, many new items.
+    layout
+        The name of the layout, which areas have.
     """
 
     datasets: tuple[MappedDataset, ...]
     method: str
     landmarks: int
     notes: tuple[str, ...] = ()
+    layout: bytes = bytes(NAME_BYTES)
 
     def __len__(self) -> int:
         """Return the number of items that are on the map."""
         return sum(map(len, self.datasets))
+
+    def area(self, corners: Sequence[tuple[float, float]]) -> str:
+        """Return a polygon on this map as a text, for the ``areas`` of a filter.
+
+        Parameters
+        ----------
+        corners
+            x and y of 3 to 64 corners, in order.
+
+        Raises
+        ------
+        QueryError
+            When they are no corners.
+        """
+        return area_around(self.layout, corners)

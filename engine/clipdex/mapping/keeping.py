@@ -21,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from clipdex.mapping.area import NAME_BYTES
 from clipdex.mapping.landmarks import MOST_LANDMARKS
 from clipdex.mapping.placing import PCA, TSNE, Axes, Floats, Landmarks, Layout
 from clipdex_indexes.storage.files import atomic_path
@@ -79,6 +80,13 @@ class Kept:
     made_from: int
     generations: Mapping[str, int]
     placed: Mapping[str, Floats]
+
+
+def name_of(layout: Layout) -> bytes:
+    """Return what tells a layout from others: three bytes of a checksum."""
+    arrays = _arrays_of(layout)
+    content = b"".join(np.ascontiguousarray(array, _type_of(name)).tobytes() for name, array in arrays.items())
+    return hashlib.sha256(content).digest()[:NAME_BYTES]
 
 
 def write_map(path: Path, stamp: Stamp, kept: Kept) -> None:

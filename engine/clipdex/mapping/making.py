@@ -11,13 +11,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from stat import S_ISREG
 
 import numpy as np
 
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import ExtraMissing, IndexWriteFailed
 from clipdex.mapping.dataset_map import DatasetMap, MappedDataset
-from clipdex.mapping.keeping import ONE, SEVERAL, Kept, Stamp, Unusable, read_map, write_map
+from clipdex.mapping.keeping import ONE, SEVERAL, Kept, Stamp, Unusable, name_of, read_map, write_map
 from clipdex.mapping.landmarks import Drawn, blocks_of, draw
 from clipdex.mapping.layout import by_components, by_tsne, tsne_package
 from clipdex.mapping.placing import PCA, TSNE, Floats, Landmarks, Layout, place_all
@@ -47,9 +48,14 @@ def map_of(datasets: Sequence[Dataset], *, renew: bool = False, progress: Progre
     return _Making(datasets, progress or _no_progress).result(renew=renew)
 
 
-def has_map(datasets: Sequence[Dataset]) -> bool:
-    """Tell whether a map of open datasets is kept, so that ``map_of`` has at most new items to place."""
-    return _Making(datasets, _no_progress).is_kept
+def kept_map_of(datasets: Sequence[Dataset]) -> DatasetMap | None:
+    """Return the kept map of open datasets, with new items placed on it; None where none is kept that can be used."""
+    return _Making(datasets, _no_progress).kept_result()
+
+
+def kept_version(datasets: Sequence[Dataset]) -> tuple[int, ...] | None:
+    """Return what changes whenever the kept map of open datasets does; None where none is kept."""
+    return _Making(datasets, _no_progress).kept_version
 
 
 def _no_progress(what: str, done: int, total: int) -> None:
@@ -73,13 +79,16 @@ class _Making:
         self._items = sum({dataset.index.folder: len(dataset.index) for dataset in datasets}.values())
 
     @property
-    def is_kept(self) -> bool:
-        return self._path.is_file()
+    def kept_version(self) -> tuple[int, ...] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return (status.st_ino, status.st_size, status.st_mtime_ns) if S_ISREG(status.st_mode) else None
 
     def result(self, *, renew: bool) -> DatasetMap:
         if not self._items:
-            rows = {name: np.empty((len(segment.keys), 2), np.float32) for name, segment in self._segments.items()}
-            return DatasetMap(tuple(self._mapped(dataset, rows) for dataset in self._datasets), TSNE, 0)
+            return self._empty()
         kept = None if renew else self._kept()
         if kept is None:
             package = None
@@ -99,17 +108,35 @@ class _Making:
                 f"The landmarks of the map were drawn from {kept.made_from:,} images, and there are {self._items:,} "
                 "now: a new layout (--renew) shows more of what came since, and moves what was there."
             )
+        return self._whole(kept)
+
+    def kept_result(self) -> DatasetMap | None:
+        if not self._items:
+            return self._empty()
+        try:
+            kept = read_map(self._path, self._stamp, self._rows())
+        except Unusable:
+            return None
+        return None if kept is None else self._whole(kept)
+
+    def _empty(self) -> DatasetMap:
+        rows = {name: np.empty((count, 2), np.float32) for name, count in self._rows().items()}
+        return DatasetMap(tuple(self._mapped(dataset, rows) for dataset in self._datasets), TSNE, 0)
+
+    def _rows(self) -> dict[str, int]:
+        return {name: len(segment.keys) for name, segment in self._segments.items()}
+
+    def _whole(self, kept: Kept) -> DatasetMap:
         whole = self._placed(kept)
         if whole is not kept:
             self._keep(whole)
         count = len(whole.layout.keys) if isinstance(whole.layout, Landmarks) else 0
         mapped = tuple(self._mapped(dataset, whole.placed) for dataset in self._datasets)
-        return DatasetMap(mapped, whole.layout.method, count, tuple(self._notes))
+        return DatasetMap(mapped, whole.layout.method, count, tuple(self._notes), name_of(whole.layout))
 
     def _kept(self) -> Kept | None:
-        rows = {name: len(segment.keys) for name, segment in self._segments.items()}
         try:
-            kept = read_map(self._path, self._stamp, rows)
+            kept = read_map(self._path, self._stamp, self._rows())
         except Unusable as why:
             self._notes.append(f"The kept map {self._path} is not used: {why}. The map is made anew.")
             return None

@@ -40,6 +40,9 @@ def split_locator(where: str) -> tuple[Path, str]:
         for cut in _positions(where):
             if is_there(Path(where[:cut])):
                 return Path(where[:cut]), where[cut + len(MEMBER) :]
+            # A later one is in this folder. So nobody can make us look for more files than there are folders.
+            if not os.path.isdir(where[: cut + 1]):  # noqa: PTH112 - a text, for each hit
+                break
     return Path(where), ""
 
 

@@ -120,6 +120,25 @@ class MemberTable:
             self._database.execute(statement)
         self._select = f"SELECT {columns} FROM member "
 
+    def refuse_overlaps(self, header: int) -> None:
+        """Mark the members whose data another member has too: a small archive could hold any amount of it.
+
+        Of those that overlap, the first in the file stays.
+
+        Parameters
+        ----------
+        header
+            Bytes that stand before the data of each member at least.
+        """
+        with self._lock:
+            self._database.execute(
+                "UPDATE member SET problem = 'it has the same bytes as another member of the archive' "
+                "WHERE problem = '' AND position IN (SELECT position FROM (SELECT position, offset, max(offset + ?1 + "
+                "packed) OVER (ORDER BY offset, position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached "
+                "FROM member) WHERE offset < reached)",
+                (header,),
+            )
+
     def by_path(self) -> Iterator[Member]:
         """Yield the members by path, in code points; members of one path in the order of the archive."""
         with self._lock:

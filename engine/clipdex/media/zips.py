@@ -61,8 +61,11 @@ class ZipContainer(Archive):
     def __init__(self, path: Path) -> None:
         try:
             self.file = ArchiveFile(path)
+            self._one_after_another = True
             with path.open("rb", buffering=_BUFFER) as handle:
                 self.table = MemberTable(self._members(handle))
+            if not self._one_after_another:
+                self.table.refuse_overlaps(_LOCAL.size)
         except (OSError, ValueError, struct.error, MemoryError) as error:
             raise damaged(path, error) from error
 
@@ -102,6 +105,7 @@ class ZipContainer(Archive):
         handle.seek(start)
         end = start + size
         at = start
+        last_end = 0
         for _ in range(count):
             fields = handle.read(_ENTRY.size)
             if len(fields) < _ENTRY.size or fields[:4] != b"PK\1\2" or at >= end:
@@ -110,7 +114,10 @@ class ZipContainer(Archive):
             name, extra, comment = (handle.read(length) for length in values[10:13])
             at += _ENTRY.size + len(name) + len(extra) + len(comment)
             if not name.endswith((b"/", b"\\")):
-                yield self._member(values, name, extra, shift)
+                member = self._member(values, name, extra, shift)
+                self._one_after_another &= member.offset >= last_end
+                last_end = member.offset + _LOCAL.size + member.packed
+                yield member
 
     def _member(self, values: tuple[int, ...], name: bytes, extra: bytes, shift: int) -> Member:
         _, _, _, flags, method, clock, day, checksum, packed, size, *_, attributes, offset = values

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from clipdex.errors import IndexCorrupt
 from clipdex.projects.model import Outcome, Project, Stage
-from clipdex_indexes.storage.files import atomic_write, read_bounded, sha256_of
+from clipdex_indexes.storage.files import atomic_write, read_text, sha256_of
 
 if TYPE_CHECKING:
     from clipdex.search.explorer import Explorer
@@ -67,9 +67,7 @@ def kept_hits(project: Project, stage: Stage) -> Hits | None:
     """Return the stored hits of a recorded stage; None where they are missing, or differ from its digest."""
     path = _hits_path(project, stage.question)
     try:
-        body = json.loads(
-            read_bounded(path if path.exists() else _hits_path(project, stage.former_question), _MAX_BYTES)
-        )
+        body = json.loads(read_text(path if path.exists() else _hits_path(project, stage.former_question), _MAX_BYTES))
         hits = [((str(d), str(s), str(i)), int(distance)) for (d, s, i), distance in body["hits"]]
     except (OSError, IndexCorrupt, ValueError, TypeError, KeyError, RecursionError):
         return None

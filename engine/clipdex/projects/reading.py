@@ -17,7 +17,7 @@ from clipdex.projects.lines import Where, line_of
 from clipdex.projects.model import OptionValue, Outcome, Project, ProjectSource, Stage
 from clipdex.projects.places import FILE_NAME, find_project
 from clipdex.readers.sources import AUTO
-from clipdex_indexes.storage.files import read_bounded
+from clipdex_indexes.storage.files import read_text
 
 VERSION = 1
 _MAX_BYTES = 16 << 20
@@ -62,7 +62,7 @@ def read_project(folder: Path) -> Project:
     """
     path = folder / FILE_NAME
     try:
-        return parse_project(folder, read_bounded(path, _MAX_BYTES).decode("utf-8"))
+        return parse_project(folder, read_text(path, _MAX_BYTES))
     except OSError as error:
         raise ProjectFileInvalid(f"{path} cannot be read: {error.strerror or error}.") from error
     except IndexCorrupt as error:

@@ -43,7 +43,7 @@ def map_page(
     points
         What to show. The page has the named points.
     colour_by
-        The first colouring: ``label``, ``subset`` or ``dataset``; None takes what tells most.
+        The first colouring: ``label``, ``tag``, ``subset`` or ``dataset``; None takes what tells most.
     notes
         Sentences that the page begins with.
     max_pixels
@@ -63,7 +63,7 @@ def map_page(
 
 
 def _page(points: MapPoints, named: Sequence[Named], pictures: Sequence[str], by: str, notes: Sequence[str]) -> str:
-    sentences = list(notes)
+    sentences = [*notes, *points.problems]
     if len(named) < len(points.places):
         sentences.append(
             f"The page has {len(named):,} of {counted(len(points.places), 'image')}, evenly drawn; counts are of all."
@@ -139,12 +139,22 @@ def page_data(points: MapPoints, named: Sequence[Named], pictures: Sequence[str]
                 "rank": one.rank,
                 "distance": one.distance,
                 "id": one.id,
+                "subset": one.subset,
+                "dataset": one.dataset,
+                "weak": one.weak,
+                "point": _place(numbers, one.number),
                 "x": (one.x / reach + 1) / 2,
                 "y": (1 - one.y / reach) / 2,
             }
             for one in points.found[:_MOST_FOUND]
         ],
     }
+
+
+def _place(numbers: npt.NDArray[np.int64], number: int) -> int:
+    """Return the place of a number among ascending ones; -1 where it is not among them."""
+    place = int(np.searchsorted(numbers, number))
+    return place if place < len(numbers) and numbers[place] == number else -1
 
 
 class _Numbers:
@@ -175,6 +185,7 @@ def _colouring(one: Colouring, numbers: npt.NDArray[np.int64]) -> dict[str, Any]
         "names": one.names,
         "colours": one.colours,
         "counts": one.counts,
+        "note": one.note,
         "codes": _base64(one.codes[numbers]),
     }
 

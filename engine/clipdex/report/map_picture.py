@@ -24,6 +24,7 @@ from clipdex.report.drawing import (
     line_height,
     text_width,
     thumbnail,
+    wrapped,
 )
 from clipdex.report.map_points import Colouring, MapPoints
 from clipdex.wording import counted
@@ -37,7 +38,11 @@ _EDGE = 48
 _FINE = 2
 _MOST_RINGS = 200
 _NUMBERED = 9
+# How far outside, in which colour and how wide the lines around a hit are, and around one that may be noise.
+_SURE = ((3, BACKGROUND, 6), (2, INK, 3))
+_WEAK = ((2, BACKGROUND, 3), (1, QUIET, 1))
 
+_Box = tuple[float, float, float, float]
 Doubles = npt.NDArray[np.float64]
 
 
@@ -52,7 +57,7 @@ def draw_map(
         What to draw. Where it names all of at most 200 images, those are drawn; otherwise each is a dot, and the more
         dots lie on each other, the stronger is the colour.
     colour_by
-        ``label``, ``subset`` or ``dataset``; None takes what tells most.
+        ``label``, ``tag``, ``subset`` or ``dataset``; None takes what tells most.
     note
         A line below the legend: how the map was made.
     max_pixels
@@ -69,10 +74,15 @@ def draw_map(
     corner = (MARGIN, MARGIN + head)
     at = plot.pixels(points.places)
     _draw_dots(sheet, corner, plot, at, colouring)
+    pictures: _Pictures = {}
     if len(points.named) == len(points.places) <= MOST_PICTURES:
-        _draw_pictures(sheet, corner, plot, at, points, colouring, max_pixels)
+        pictures = _pictures(points, colouring, at, corner, plot, max_pixels)
+    hits = {one.number for one in points.found}
+    for number, picture in pictures.items():
+        if number not in hits:
+            picture.draw_on(sheet)
     draw.rectangle((corner[0] - 1, corner[1] - 1, corner[0] + _PLOT, corner[1] + plot.height), outline=FRAME)
-    _draw_found(draw, corner, plot, points)
+    _draw_found(sheet, corner, plot, points, pictures)
     _draw_legend(draw, (2 * MARGIN + _PLOT, corner[1]), points, by, note)
     return sheet
 
@@ -130,32 +140,44 @@ def _draw_dots(sheet: Image.Image, corner: tuple[int, int], plot: _Plot, at: Dou
     sheet.paste(fine.resize((_PLOT, plot.height), Image.Resampling.BOX), corner)
 
 
-def _draw_pictures(
-    sheet: Image.Image,
-    corner: tuple[int, int],
-    plot: _Plot,
-    at: Doubles,
-    points: MapPoints,
-    colouring: Colouring,
-    max_pixels: int,
-) -> None:
+class _Picture(NamedTuple):
+    """The image of a point: its small picture, the box of it with its frame, and the colour of that."""
+
+    image: Image.Image
+    box: _Box
+    colour: str
+
+    def draw_on(self, sheet: Image.Image) -> None:
+        ImageDraw.Draw(sheet).rectangle(self.box, fill=self.colour, outline=BACKGROUND)
+        sheet.paste(self.image, (int(self.box[0]) + 3, int(self.box[1]) + 3))
+
+
+_Pictures = dict[int, _Picture]
+
+
+def _pictures(
+    points: MapPoints, colouring: Colouring, at: Doubles, corner: tuple[int, int], plot: _Plot, max_pixels: int
+) -> _Pictures:
+    """Return the images that can be read, by the number of their point."""
     size = int(np.clip(0.5 * _PLOT / np.sqrt(max(len(at), 1)), 36, 84))
     with ThreadPoolExecutor(DECODING) as pool:
-        pictures = pool.map(lambda one: thumbnail(one.path, (size, size), max_pixels), points.named)
-        draw = ImageDraw.Draw(sheet)
-        for picture, (x, y), code in zip(pictures, at.tolist(), colouring.codes.tolist(), strict=True):
-            if picture is None:
-                continue
-            image = picture.image
-            left = corner[0] + int(np.clip(x - image.width / 2, 3, _PLOT - image.width - 3))
-            top = corner[1] + int(np.clip(y - image.height / 2, 3, plot.height - image.height - 3))
-            box = (left - 3, top - 3, left + image.width + 2, top + image.height + 2)
-            draw.rectangle(box, fill=colouring.colours[code], outline=BACKGROUND)
-            sheet.paste(image, (left, top))
+        found = list(pool.map(lambda one: thumbnail(one.path, (size, size), max_pixels), points.named))
+    pictures = {}
+    for number, (picture, (x, y), code) in enumerate(zip(found, at.tolist(), colouring.codes.tolist(), strict=True)):
+        if picture is not None:
+            width, height = picture.image.size
+            left = corner[0] + int(np.clip(x - width / 2, 3, _PLOT - width - 3)) - 3
+            top = corner[1] + int(np.clip(y - height / 2, 3, plot.height - height - 3)) - 3
+            box = (left, top, left + width + 5, top + height + 5)
+            pictures[number] = _Picture(picture.image, box, colouring.colours[code])
+    return pictures
 
 
-def _draw_found(draw: ImageDraw.ImageDraw, corner: tuple[int, int], plot: _Plot, points: MapPoints) -> None:
-    """Draw a ring around each hit, the best on top, and the ranks of the first ones."""
+def _draw_found(
+    sheet: Image.Image, corner: tuple[int, int], plot: _Plot, points: MapPoints, pictures: _Pictures
+) -> None:
+    """Draw each hit with a ring, or its image with a frame, the best on top, and the ranks of the first ones."""
+    draw = ImageDraw.Draw(sheet)
     shown = points.found[:_MOST_RINGS]
     if not shown:
         return
@@ -163,12 +185,18 @@ def _draw_found(draw: ImageDraw.ImageDraw, corner: tuple[int, int], plot: _Plot,
     radius = max(7.0, _radius(len(points.places)) + 4)
     for one, (x, y) in reversed(list(zip(shown, at.tolist(), strict=True))):
         x, y = corner[0] + x, corner[1] + y
-        for more, ink, width in ((2, BACKGROUND, 5), (1, INK, 2)):
-            draw.ellipse((x - radius - more, y - radius - more, x + radius + more, y + radius + more), None, ink, width)
-        if one.rank <= _NUMBERED:
+        picture = pictures.get(one.number)
+        box, mark = (x - radius, y - radius, x + radius, y + radius), draw.ellipse
+        if picture is not None:
+            picture.draw_on(sheet)
+            box, mark = picture.box, draw.rectangle
+        for more, ink, width in _WEAK if one.weak else _SURE:
+            mark((box[0] - more, box[1] - more, box[2] + more, box[3] + more), None, ink, width)
+        if one.rank <= _NUMBERED and not one.weak:
             name = str(one.rank)
-            left, top = x + radius + 3, y - line_height(13) / 2
-            draw.rectangle((left - 1, top, left + text_width(name, 13) + 1, top + line_height(13)), fill=BACKGROUND)
+            left, top = (box[0], box[1]) if picture is not None else (box[2] + 3, y - line_height(13) / 2)
+            edge = (left - 2, top - 1, left + text_width(name, 13) + 2, top + line_height(13))
+            draw.rectangle(edge, fill=BACKGROUND)
             draw_text(draw, (round(left), round(top)), name, 13, INK)
 
 
@@ -176,13 +204,19 @@ def _draw_legend(draw: ImageDraw.ImageDraw, corner: tuple[int, int], points: Map
     left, top = corner
     colouring = points.colourings[by]
     if points.found:
-        radius, middle = 7, top + line_height(15) // 2
-        draw.ellipse((left, middle - radius, left + 2 * radius, middle + radius), outline=INK, width=2)
-        draw_text(draw, (left + 24, top), fitted(f"nearest to {points.asked}", 15, _LEGEND - 24), 15, ACCENT)
-        more = f", the first {_MOST_RINGS} shown" if len(points.found) > _MOST_RINGS else ""
-        top += line_height(15)
-        draw_text(draw, (left + 24, top), f"{counted(len(points.found), 'hit')}{more}", 13, QUIET)
-        top += line_height(13) + 2 * GAP
+        draw_text(draw, (left, top), fitted(f"nearest to {points.asked}", 15, _LEGEND), 15, ACCENT)
+        top += line_height(15) + 4
+        weak = sum(one.weak for one in points.found)
+        for count, what, (_, ink, width) in ((len(points.found) - weak, "", _SURE[1]), (weak, "weak ", _WEAK[1])):
+            if count:
+                draw.ellipse((left, top + 1, left + 14, top + 15), outline=ink, width=width)
+                text = f"{counted(count, f'{what}hit')}{', which may be noise' if what else ''}"
+                draw_text(draw, (left + 24, top), text, 13, QUIET)
+                top += line_height(13) + 4
+        if len(points.found) > _MOST_RINGS:
+            draw_text(draw, (left + 24, top), f"The first {_MOST_RINGS} are marked.", 13, QUIET)
+            top += line_height(13)
+        top += 2 * GAP
     draw_text(draw, (left, top), f"by {by}", 15, INK)
     top += line_height(15) + GAP
     for name, colour, count in zip(colouring.names, colouring.colours, colouring.counts, strict=True):
@@ -191,5 +225,8 @@ def _draw_legend(draw: ImageDraw.ImageDraw, corner: tuple[int, int], points: Map
         draw_text(draw, (left + 24, top), fitted(name, 14, _LEGEND - 36 - text_width(number, 13)), 14, INK)
         draw_text(draw, (left + _LEGEND - text_width(number, 13), top + 1), number, 13, QUIET)
         top += line_height(14) + 4
-    if note:
-        draw_text(draw, (left, top + GAP), fitted(note, 12, _LEGEND), 12, QUIET)
+    for sentence in filter(None, (colouring.note, note)):
+        for line in wrapped(sentence, 12, _LEGEND):
+            draw_text(draw, (left, top + GAP), line, 12, QUIET)
+            top += line_height(12)
+        top += GAP

@@ -31,7 +31,8 @@ def checked_file(file: str | os.PathLike[str] | None, *, force: bool = False) ->
     Parameters
     ----------
     file
-        The file; None takes ``map.html``, or the first of ``map-2.html`` and so on that is not there.
+        The file; None takes ``map.html``, or, without ``force``, the first of ``map-2.html`` and so on that is not
+        there.
     force
         Whether a file that is there may be replaced.
 
@@ -41,7 +42,9 @@ def checked_file(file: str | os.PathLike[str] | None, *, force: bool = False) ->
         When its ending is not one of ``.html``, ``.png`` and ``.csv``; when there is no such folder; when it is there.
     """
     if file is None:
-        return free_name(Path(DEFAULT_FILE)).absolute()
+        if not force:
+            return free_name(Path(DEFAULT_FILE)).absolute()
+        file = DEFAULT_FILE
     path = Path(os.path.abspath(expanded(file)))  # noqa: PTH100 - links stay
     if path.suffix.lower() not in ENDINGS:
         raise OutputError(
@@ -79,7 +82,7 @@ def save_map(
     result
         A query of these datasets, whose hits the page and the picture show.
     colour_by
-        ``label``, ``subset`` or ``dataset``; None takes what tells most.
+        ``label``, ``tag``, ``subset`` or ``dataset``; None takes what tells most.
     max_pixels
         Images of more pixels are shown as dots.
     progress
@@ -88,7 +91,8 @@ def save_map(
     Raises
     ------
     OutputError
-        When ``colour_by`` is none of these, or a file cannot be written or would be taken for an image of a dataset.
+        When ``colour_by`` is none of these, or tags that cannot be read, or a file cannot be written or would be taken
+        for an image of a dataset.
     """
     if colour_by is not None and colour_by not in COLOURINGS:
         raise OutputError(f"colour_by is {colour_by!r}, and must be one of {', '.join(COLOURINGS)}.")
@@ -100,6 +104,8 @@ def save_map(
     points = None
     if set(kinds) & {PAGE, PICTURE}:
         points = points_of(datasets, dataset_map, most_named=MOST_POINTS, result=result, progress=progress)
+        if colour_by is not None and colour_by not in points.colourings:
+            raise OutputError(points.problems[0])
     for file, kind in zip(files, kinds, strict=True):
         try:
             with atomic_path(file) as temporary:

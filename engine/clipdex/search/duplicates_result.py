@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipdex.datasets.record import DatasetRecord
 from clipdex.search.result import SCHEMA, plain
 from clipdex.search.tables import frame
-from clipdex.showing import notebook_html, show
+from clipdex.showing import Showable
 from clipdex.wording import counted, printable, shortened
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class SameFile:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class DuplicatesResult:
+class DuplicatesResult(Showable):
     """Groups of duplicates: the largest first, equally large ones in the order of their first items.
 
     A notebook shows them with small pictures.
@@ -193,23 +192,6 @@ class DuplicatesResult:
         places = shortened(printable(", ".join(dataset.name for dataset in self.datasets)))
         images = counted(self.total_items, "image")
         return f"<DuplicatesResult: {counted(self.total_groups, 'group')} {within}, {images} in {places}>"
-
-    def _repr_html_(self) -> str:
-        return notebook_html(self)
-
-    def show(self) -> Path | None:
-        """Show the groups with small pictures: in a notebook in place, or else as a page in the browser.
-
-        Returns
-        -------
-        The file of the page, which is in a new temporary folder; None in a notebook.
-
-        Raises
-        ------
-        OutputError
-            When there is no browser; the message names the page.
-        """
-        return show(self)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the items as a table of pandas: ``group``, from 1, then the attributes of ``DuplicateItem``.

@@ -23,7 +23,7 @@ from clipdex.errors import ModelMismatch, QueryError, TagsFailure
 from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
 from clipdex.search.facets import Facets, facets_of
-from clipdex.search.filtering import selections_of, without
+from clipdex.search.filtering import count_selected, selections_of, without
 from clipdex.search.finding import FoundItem, find_item
 from clipdex.search.histogram import Histogram, histogram_of
 from clipdex.search.hit import Hit
@@ -246,7 +246,7 @@ class Explorer:
             Whether to order the ``10 * topk`` nearest by the asymmetric distance, which uses more of a text or an image
             than its bits (see ``clipdex.search.rescoring``).
         filter
-            The items that may be found. The hits are the nearest of these.
+            The items that may be found: by label, tag, subset, path and dataset. The hits are the nearest of these.
         max_distance
             Greatest distance of a hit, in bits, to the query that it matches best. With ``merge`` other than ``any``,
             and with ``negative``, hits beyond it are left out of the ``topk`` best, so there may be fewer.
@@ -268,6 +268,8 @@ class Explorer:
             this model has no background for.
         ModelError
             When the model of the index cannot be used.
+        TagsFailure
+            When the filter has tags, and those of a dataset cannot be read.
         """
         self._require_open()
         return self.search(
@@ -316,9 +318,8 @@ class Explorer:
             selections=selections,
             max_distance=request.max_distance,
         )
-        judged = self._judge.judge(
-            request, [one.question for one in asked], ranked, sum(dataset.record.items for dataset in self.datasets)
-        )
+        searched = count_selected(self.datasets, selections)
+        judged = self._judge.judge(request, [one.question for one in asked], ranked, searched)
         tags, problems = self._tags_of(ranked)
         return Result(
             topk=request.topk,
@@ -397,7 +398,7 @@ class Explorer:
         )
 
     def facets(self, filter: ItemFilter | None = None) -> Facets:
-        """Count the items of each label, subset and dataset, exactly.
+        """Count the items of each label, tag, subset and dataset, exactly.
 
         Parameters
         ----------
@@ -548,7 +549,7 @@ class Explorer:
         Raises
         ------
         QueryError
-            When the filter has a name that no dataset, subset or label has.
+            When the filter has a name that no dataset, subset, label or tag has.
         """
         self._require_open()
         return Listing(self.datasets, filter)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from clipdex.search.merging import ItemKey
 from clipdex_indexes import ItemFilter
 from clipdex_indexes.arrays import Bools, Masks
 from clipdex_indexes.filters import is_among, names_of, select
+from clipdex_indexes.paging import count_passing
 
 _MOST_LISTED = 5
 
@@ -24,15 +25,27 @@ def selections_of(datasets: Sequence[Dataset], wanted: ItemFilter | None) -> lis
     Raises
     ------
     QueryError
-        When the filter has a name that no dataset, subset or label has.
+        When the filter has a name that no dataset, subset, label or tag has.
     """
     if wanted:
         _require_names(datasets, wanted)
     elif all(dataset.selected is None for dataset in datasets):
         return None
+    chosen = wanted or ItemFilter()
+    areas = _areas_of(datasets, chosen)
     return [
-        _both(select(dataset.index, wanted or ItemFilter(), dataset.name), dataset.selected) for dataset in datasets
+        _both(select(dataset.index, chosen, dataset.name, held), dataset.selected)
+        for dataset, held in zip(datasets, areas, strict=True)
     ]
+
+
+def count_selected(datasets: Sequence[Dataset], selections: Sequence[Masks] | None) -> int:
+    """Count the items that selections, as ``selections_of`` makes them, let be found."""
+    masks: Sequence[Masks | None] = selections or [dataset.selected for dataset in datasets]
+    return sum(
+        count_passing(dataset.index, dataset.index.selected(mask))
+        for dataset, mask in zip(datasets, masks, strict=True)
+    )
 
 
 def without(
@@ -49,6 +62,15 @@ def without(
             mask[location.position] = False
             left[item.dataset][location.segment] = mask
     return left
+
+
+def _areas_of(datasets: Sequence[Dataset], wanted: ItemFilter) -> Sequence[Mapping[str, Sequence[Bools]] | None]:
+    """Return for each dataset, area of a filter and segment the items that are in the area."""
+    if not (wanted.areas or wanted.not_areas):
+        return [None] * len(datasets)
+    from clipdex.search.areas import held_by  # only few filters need what maps need
+
+    return held_by(datasets, (*wanted.areas, *wanted.not_areas))
 
 
 def _both(masks: Masks, part: Sequence[Bools] | None) -> Masks:

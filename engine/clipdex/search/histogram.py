@@ -104,7 +104,7 @@ def _scores(
 ) -> Scores | None:
     if rule in (BY_DISTANCE, BY_RANK):
         return None
-    costs = costs_of(indexes, questions, rule)
+    costs = costs_of(count_in(indexes, np.stack([question.key for question in questions])), questions, rule)
     groups = [group for _, group in costs.groups]
     ends = cost_range_in(indexes, groups, selections)
     if ends is None:

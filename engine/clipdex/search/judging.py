@@ -52,7 +52,7 @@ class Judge:
         ranked
             The hits, best first.
         items
-            Number of items that were searched.
+            Number of items that were searched: those that the filter lets through.
 
         Raises
         ------

@@ -46,19 +46,26 @@ class Listing:
     Raises
     ------
     QueryError
-        When the filter has a name that no dataset, subset or label has.
+        When the filter has a name that no dataset, subset, label or tag has.
     """
 
     def __init__(self, datasets: Sequence[Dataset], wanted: ItemFilter | None = None) -> None:
         self._datasets = tuple(datasets)
         selections: Sequence[Masks | None] = selections_of(datasets, wanted) or [None] * len(self._datasets)
-        self._masks = [dataset.index.selected(mask) for dataset, mask in zip(self._datasets, selections, strict=True)]
+        self._masks: list[Masks] = [
+            dataset.index.selected(mask) for dataset, mask in zip(self._datasets, selections, strict=True)
+        ]
         self._counts = [
             count_passing(dataset.index, masks) for dataset, masks in zip(self._datasets, self._masks, strict=True)
         ]
 
     def __len__(self) -> int:
         return sum(self._counts)
+
+    @property
+    def masks(self) -> list[Masks]:
+        """For each dataset and segment the items that pass and are not removed, bool ``[items]``; None for all."""
+        return list(self._masks)
 
     def page(self, start: int, count: int) -> list[ListedItem]:
         """Return ``count`` items after the first ``start``; fewer at the end. It takes as long at any place."""

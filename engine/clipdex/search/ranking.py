@@ -24,7 +24,7 @@ from clipdex.search.merging import (
 from clipdex.search.rescoring import asymmetric_distances, weights_of
 from clipdex_indexes import ItemRow, Location, Snapshot, search
 from clipdex_indexes.arrays import Masks
-from clipdex_indexes.combining import count_in, search_combined
+from clipdex_indexes.combining import search_counted
 from clipdex_indexes.kernels.costs import Group, Joining
 from clipdex_indexes.kernels.distances import distances_to
 
@@ -227,11 +227,15 @@ def _by_best(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Rank
 
 def _by_costs(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ranked]:
     """Rank by a value made of the distances to all queries, over all items."""
-    tables, fraction, groups, counts = costs_of(searched.indexes, searched.questions, rule)
     wanted = k * CANDIDATES if rescore else k
-    found = search_combined(
-        searched.indexes, [group for _, group in groups], wanted + len(searched.excluded), searched.selections
-    )  # fmt: skip
+    counts, found = search_counted(
+        searched.indexes,
+        searched.keys,
+        lambda counts: [group for _, group in costs_of(counts, searched.questions, rule).groups],
+        wanted + len(searched.excluded),
+        searched.selections,
+    )
+    tables, fraction, groups = costs_of(counts, searched.questions, rule)
     at = searched.candidates({(one.index, one.location) for one in found})
     places_found = [(one.index, one.location) for one in found]
     candidates = [at[place] for place in places_found if place in at][:wanted]
@@ -276,21 +280,20 @@ class Costs(NamedTuple):
         A cost divided by it is the value that orders the hits.
     groups
         Queries whose costs are combined: their numbers, and how. The costs of the groups are added.
-    counts
-        Number of items at each distance from each query, int64 ``[q, bits + 1]``.
     """
 
     tables: Ints
     fraction: float
     groups: list[tuple[list[int], Group]]
-    counts: Ints
 
 
-def costs_of(indexes: Sequence[Snapshot], questions: Sequence[Question], rule: str) -> Costs:
-    """Return the costs of a rule other than ``distance`` and ``rank``, which count over all items."""
-    counts = count_in(indexes, np.stack([question.key for question in questions]))
+def costs_of(counts: Ints, questions: Sequence[Question], rule: str) -> Costs:
+    """Return the costs of a rule other than ``distance`` and ``rank``.
+
+    ``counts`` says how many items are at each distance from each query, int64 ``[q, bits + 1]``.
+    """
     tables, fraction = _tables(questions, rule, counts)
-    return Costs(tables, fraction, _groups(questions, rule, tables), counts)
+    return Costs(tables, fraction, _groups(questions, rule, tables))
 
 
 def rule_of(questions: Sequence[Question], mode: str) -> str:

@@ -19,10 +19,10 @@ from clipdex.search.histogram import Histogram, Scores
 from clipdex.search.hit import Hit
 from clipdex.search.request import SearchRequest
 from clipdex.search.tables import frame
-from clipdex.showing import notebook_html, show
+from clipdex.showing import Showable
 from clipdex.wording import counted, printable, shortened, shown, with_article
 from clipdex_indexes import valid_item_id
-from clipdex_indexes.storage.files import read_bounded
+from clipdex_indexes.storage.files import read_text
 
 if TYPE_CHECKING:
     import pandas
@@ -72,7 +72,7 @@ class QueryRecord:
 
 
 @dataclass(frozen=True, repr=False)
-class Result(Sequence[Hit]):
+class Result(Showable, Sequence[Hit]):
     """The hits of a query, best first; a sequence of ``Hit``. A notebook shows it with small pictures.
 
     Attributes
@@ -142,23 +142,6 @@ class Result(Sequence[Hit]):
         places = printable(", ".join(dataset.name for dataset in self.datasets))
         nearest = f"; nearest {self.hits[0].id!r} at {counted(self.hits[0].distance, 'bit')}" if self.hits else ""
         return f"<Result: {counted(len(self.hits), 'hit')} for {shortened(asked)} in {shortened(places)}{nearest}>"
-
-    def _repr_html_(self) -> str:
-        return notebook_html(self)
-
-    def show(self) -> Path | None:
-        """Show the hits with small pictures: in a notebook in place, or else as a page in the browser.
-
-        Returns
-        -------
-        The file of the page, which is in a new temporary folder; None in a notebook.
-
-        Raises
-        ------
-        OutputError
-            When there is no browser; the message names the page.
-        """
-        return show(self)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the hits as a table of pandas: a row for each hit, with the attributes of ``Hit`` as columns.
@@ -250,7 +233,7 @@ def read_request(path: Path) -> SearchRequest:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(read_bounded(path, _MAX_BYTES).decode("utf-8"))
+    body: dict[str, Any] = json.loads(read_text(path, _MAX_BYTES))
     return body
 
 

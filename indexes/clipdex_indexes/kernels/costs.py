@@ -10,9 +10,9 @@ share. ``kernels.cost_limits`` turns it into distances: a key that is farther fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 
@@ -20,14 +20,13 @@ from clipdex_indexes.arrays import Bools, Ints, Keys, Masks, take_rows
 from clipdex_indexes.kernels.cost_limits import CostLimits, Term
 from clipdex_indexes.kernels.distances import distances_to
 from clipdex_indexes.kernels.matching import AllMatcher
-from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Piece, Rows, ScanSizes
-from clipdex_indexes.kernels.threads import run_all
+from clipdex_indexes.kernels.pieces import blocks_of, over_pieces
+from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Rows, ScanSizes
 
 # A sample for so many times k gives a bound that few keys reach: a cost takes longer than a distance.
-_SAMPLED = 64
+SAMPLED = 64
 
 Joining = Literal["min", "max", "sum"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,11 @@ class Lowest:
     positions: Ints
 
 
+def block_rows_to_count(queries: int, sizes: ScanSizes) -> int:
+    """Return the rows of a block whose distances are counted: NumPy makes int64 of them, which are twice as large."""
+    return sizes.block_rows(2 * queries)
+
+
 def count_distances(
     arrays: Sequence[Keys], queries: Keys, masks: Masks | None = None, sizes: ScanSizes = DEFAULT_SIZES
 ) -> Ints:
@@ -101,13 +105,13 @@ def count_distances(
 
     def run(keys: Keys, mask: Bools | None, _first: int) -> Ints:
         counts = np.zeros((len(queries), bits + 1), np.int64)
-        for _, block in _blocks(keys, mask, sizes.block_rows(len(queries))):
+        for _, block in blocks_of(keys, mask, block_rows_to_count(len(queries), sizes)):
             for number, distances in enumerate(distances_to(queries, block).T):
                 counts[number] += np.bincount(distances, minlength=bits + 1)
         return counts
 
     total = np.zeros((len(queries), bits + 1), np.int64)
-    for _, part in _over_pieces(Rows(arrays, masks), len(queries), sizes, run):
+    for _, part in over_pieces(Rows(arrays, masks), len(queries), sizes, run):
         total += part
     return total
 
@@ -137,13 +141,13 @@ def count_costs(
 
     def run(keys: Keys, mask: Bools | None, _first: int) -> Ints:
         counts = np.zeros(len(edges) + 1, np.int64)
-        for _, block in _blocks(keys, mask, sizes.block_rows(_queries_in(groups))):
+        for _, block in blocks_of(keys, mask, sizes.block_rows(_queries_in(groups))):
             places = np.searchsorted(edges, _costs(block, groups), side="right")
             counts += np.bincount(places, minlength=len(counts))
         return counts
 
     total = np.zeros(len(edges) + 1, np.int64)
-    for _, part in _over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run):
+    for _, part in over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run):
         total += part
     return total[1:-1]
 
@@ -157,10 +161,10 @@ def cost_range(
     """
 
     def run(keys: Keys, mask: Bools | None, _first: int) -> list[int]:
-        costs = (_costs(block, groups) for _, block in _blocks(keys, mask, sizes.block_rows(_queries_in(groups))))
+        costs = (_costs(block, groups) for _, block in blocks_of(keys, mask, sizes.block_rows(_queries_in(groups))))
         return [end for block in costs for end in (int(block.min()), int(block.max()))]
 
-    parts = _over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run)
+    parts = over_pieces(Rows(arrays, masks), _queries_in(groups), sizes, run)
     ends = [end for _, found in parts for end in found]
     return (min(ends), max(ends)) if ends else None
 
@@ -193,11 +197,26 @@ def lowest(
     """
     rows = Rows(arrays, masks)
     scan = _Scan(groups, k, sizes)
-    scan.start(rows.sample(_SAMPLED * k, sizes))
+    sample = rows.sample(SAMPLED * k, sizes)
+    if len(sample) >= k:
+        scan.lower(kth_lowest(sample, groups, k, sizes))
     by_array: list[list[Lowest]] = [[] for _ in arrays]
-    for number, part in _over_pieces(rows, _queries_in(groups), sizes, scan.lowest_in):
+    for number, part in over_pieces(rows, _queries_in(groups), sizes, scan.lowest_in):
         by_array[number].append(part)
-    return [_joined(parts, k) for parts in by_array]
+    return [joined(parts, k) for parts in by_array]
+
+
+def limits_of(groups: Sequence[Group]) -> CostLimits:
+    """Return the limits of the distances within which keys can have a cost, summed over the groups."""
+    terms = [group.terms() for group in groups]
+    return CostLimits([term for some, _ in terms for term in some], sum(rest for _, rest in terms))
+
+
+def kth_lowest(keys: Keys, groups: Sequence[Group], k: int, sizes: ScanSizes) -> int:
+    """Return the k-th lowest cost of at least k keys."""
+    most = sizes.block_rows(_queries_in(groups))
+    costs = np.concatenate([_costs(keys[start : start + most], groups) for start in range(0, len(keys), most)])
+    return int(np.partition(costs, k - 1)[k - 1])
 
 
 class _Scan:
@@ -207,20 +226,14 @@ class _Scan:
         self._groups = groups
         self._k = k
         self._bound: int | None = None
-        terms = [group.terms() for group in groups]
-        self._limits = CostLimits([term for some, _ in terms for term in some], sum(rest for _, rest in terms))
+        self._limits = limits_of(groups)
         self._most_rows = sizes.block_rows(_queries_in(groups))
-
-    def start(self, sample: Keys) -> None:
-        """Begin with the k-th lowest cost of a sample."""
-        if len(sample) >= self._k:
-            self._lower(np.partition(_costs(sample, self._groups), self._k - 1)[self._k - 1])
 
     def lowest_in(self, keys: Keys, mask: Bools | None, first: int) -> Lowest:
         """Return the lowest of the keys that count, with positions from ``first`` on."""
-        best = _joined([], self._k)
+        best = joined([], self._k)
         matcher = AllMatcher(self._limits.queries, min(self._most_rows, len(keys)))
-        for positions, block in _blocks(keys, mask, self._most_rows):
+        for positions, block in blocks_of(keys, mask, self._most_rows):
             bound = self._bound
             if bound is not None and len(self._limits.queries):
                 _, near, _ = matcher.within([block], self._limits.of(bound))
@@ -231,14 +244,15 @@ class _Scan:
             if len(best.costs) == self._k:  # an equal cost that comes later loses
                 low &= costs < best.costs[-1]
             if low.any():
-                best = _joined([best, Lowest(costs[low], positions[low] + first)], self._k)
+                best = joined([best, Lowest(costs[low], positions[low] + first)], self._k)
                 if len(best.costs) == self._k:
-                    self._lower(best.costs[-1])
+                    self.lower(int(best.costs[-1]))
         return best
 
-    def _lower(self, cost: np.int64) -> None:
+    def lower(self, cost: int) -> None:
+        """Lower the bound to a cost that at least k keys reach."""
         # Threads may undo each other's changes here. The bound is then higher than it could be, and still true.
-        self._bound = int(cost) if self._bound is None else min(self._bound, int(cost))
+        self._bound = cost if self._bound is None else min(self._bound, cost)
 
 
 def _queries_in(groups: Sequence[Group]) -> int:
@@ -253,41 +267,10 @@ def _costs(keys: Keys, groups: Sequence[Group]) -> Ints:
     return total
 
 
-def _joined(parts: Sequence[Lowest], k: int) -> Lowest:
+def joined(parts: Sequence[Lowest], k: int) -> Lowest:
+    """Return the k lowest of all parts of an array."""
     nothing = np.empty(0, np.int64)
     costs = np.concatenate([part.costs for part in parts] or [nothing])
     positions = np.concatenate([part.positions for part in parts] or [nothing])
     order = np.lexsort((positions, costs))[:k]
     return Lowest(costs[order], positions[order])
-
-
-def _blocks(keys: Keys, mask: Bools | None, most: int) -> Iterator[tuple[Ints, Keys]]:
-    """Yield the keys that count with their positions, from ``most`` keys at a time; empty blocks are left out."""
-    for start in range(0, len(keys), most):
-        block = keys[start : start + most]
-        if mask is None:
-            yield np.arange(start, start + len(block)), block
-            continue
-        kept = np.flatnonzero(mask[start : start + most])
-        if len(kept):
-            yield kept + start, block if len(kept) == len(block) else block[kept]
-
-
-def _over_pieces(
-    rows: Rows, queries: int, sizes: ScanSizes, run: Callable[[Keys, Bools | None, int], T]
-) -> list[tuple[int, T]]:
-    """Call ``run`` with the keys, the mask and the first position of each piece, in threads.
-
-    Returned are, for each piece in order, the number of its array and what ``run`` returned.
-    """
-
-    def run_pieces(chunk: list[Piece]) -> list[tuple[int, T]]:
-        return [(number, run(rows.arrays[number][start:end], mask_of(number, start, end), start))
-                for number, start, end in chunk]  # fmt: skip
-
-    def mask_of(number: int, start: int, end: int) -> Bools | None:
-        mask = rows.masks[number]
-        return None if mask is None else mask[start:end]
-
-    here = sizes.is_small(queries, len(rows))
-    return [result for results in run_all(run_pieces, rows.chunks(sizes), here=here) for result in results]

@@ -21,6 +21,12 @@ from clipdex_indexes.arrays import Int32s, Ints, Keys
 from clipdex_indexes.kernels.distances import distances_into
 from clipdex_indexes.kernels.rows import Kernel
 
+# Runs of rows that ``AllMatcher`` folds into one: of more, less is left to compare, and more of what is left is within.
+_RUNS = 32
+# One place of so many is few: fetching what is there takes less time than comparing everything.
+_FEW = 8
+_FARTHEST = np.iinfo(np.int32).max
+
 _NOTHING = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32)
 
 
@@ -94,7 +100,11 @@ class RangeMatcher:
 
 
 class AllMatcher:
-    """The kernel ``all``; it has memory for a block: 9 bytes for each query and key.
+    """The kernel ``all``; it has memory for a block: 4 bytes for each query and key, and a little more.
+
+    Nearly all keys of most blocks are too far. So the distances are cut into some runs of rows, and the least of each
+    place in them is compared with the limits: one pass over the distances instead of several. What is at the places
+    where the least is within a limit is compared again.
 
     Parameters
     ----------
@@ -107,12 +117,12 @@ class AllMatcher:
     def __init__(self, queries: Keys, most_rows: int) -> None:
         self._queries = queries
         self._most_rows = most_rows
-        size = most_rows * len(queries)
-        self._distances = np.empty(size, np.int32)
-        # The limits lie in memory as the distances do: NumPy compares that faster than a short row again and again.
-        self._limits = np.empty(size, np.int32)
+        run = -(-most_rows // _RUNS) * len(queries)
+        self._distances = np.empty(_RUNS * run, np.int32)
+        self._limits = np.empty(run, np.int32)  # those of the queries, again and again
         self._limits_are = b""
-        self._is_within = np.empty(size, np.bool_)
+        self._least = np.empty(run, np.int32)
+        self._is_within = np.empty(run, np.bool_)
 
     def within(self, pieces: Sequence[Keys], limits: Int32s) -> tuple[Ints, Ints, Int32s]:
         """Find the keys within the limit of each query, by key, then query; see ``BlockMatcher.within``.
@@ -126,20 +136,32 @@ class AllMatcher:
         if rows > self._most_rows:
             raise ValueError(f"there are {rows:,} keys, and the matcher has memory for {self._most_rows:,}")
         if self._limits_are != (code := limits.tobytes()):
-            self._limits.reshape(self._most_rows, count)[:] = limits
+            self._limits.reshape(-1, count)[:] = limits
             self._limits_are = code
-        size = rows * count
-        distances = self._distances[:size]
         start = 0
         for keys in pieces:
-            into = distances[start : start + len(keys) * count]
+            into = self._distances[start : start + len(keys) * count]
             start += len(into)
             if count == 1:
                 distances_into(keys, self._queries, into[None])
             else:
                 distances_into(self._queries, keys, into.reshape(len(keys), count))
-        (at,) = np.less_equal(distances, self._limits[:size], out=self._is_within[:size]).nonzero()
+        run = -(-rows // _RUNS) * count
+        self._distances[start : _RUNS * run] = _FARTHEST  # the last runs may have fewer rows
+        at = self._at_within(self._distances[: _RUNS * run].reshape(_RUNS, run))
         if not len(at):
             return _NOTHING
         numbers, which = np.divmod(at, count)
-        return which, numbers, distances[at]
+        return which, numbers, self._distances[at]
+
+    def _at_within(self, distances: Int32s) -> Ints:
+        """Return where distances, int32 ``[_RUNS, run]``, are within their limits: numbers in the flat array."""
+        run = distances.shape[1]
+        limits = self._limits[:run]
+        least = np.minimum.reduce(distances, axis=0, out=self._least[:run])
+        (places,) = np.less_equal(least, limits, out=self._is_within[:run]).nonzero()
+        if len(places) > run // _FEW:
+            return np.flatnonzero(distances <= limits)
+        runs, which = (distances[:, places] <= limits[places]).nonzero()
+        at: Ints = runs * run + places[which]
+        return at

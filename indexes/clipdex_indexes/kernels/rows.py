@@ -52,7 +52,8 @@ class ScanSizes:
     sampled_share
         A sample has at most one row of so many; none is taken that has fewer than ``sampled_rows`` or twice k.
     most_found
-        Keys within a distance that are held at once for several queries.
+        Keys within a distance that are held at once for several queries; or distances of keys that are kept while all
+        are counted.
     """
 
     smallest_chunk: int = 1 << 16
@@ -61,7 +62,7 @@ class ScanSizes:
     kernel: Kernel | None = None
     short_array: int = 1 << 15
     rows_at_once: int = 1 << 20
-    distances_at_once: int = 1 << 17
+    distances_at_once: int = 1 << 18
     queries_at_once: int = 64
     first_rows: int = 1 << 11
     sampled_runs: int = 16

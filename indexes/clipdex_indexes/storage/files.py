@@ -12,6 +12,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from clipdex_indexes.errors import IndexCorrupt, IndexFailure, IndexWriteFailed
 
@@ -106,10 +107,15 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal, reading it in blocks of 1 MiB."""
-    digest = hashlib.sha256()
     with path.open("rb") as handle:
-        while block := handle.read(_BLOCK):
-            digest.update(block)
+        return sha256_of_open(handle)
+
+
+def sha256_of_open(file: IO[bytes]) -> str:
+    """Return the SHA-256 of what is left of an open file, as ``sha256_of`` does."""
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK):
+        digest.update(block)
     return digest.hexdigest()
 
 
@@ -140,13 +146,36 @@ def read_bounded(path: Path, limit: int) -> bytes:
     OSError
         When it cannot be read.
     """
+    return bytes(_read(path, limit))
+
+
+def read_text(path: Path, limit: int) -> str:
+    """Read a small text file in UTF-8 whole, and refuse one of more than ``limit`` bytes.
+
+    A byte 0 ends the reading at once: a sparse file of any size takes no space on a disk, and is full of them.
+
+    Raises
+    ------
+    IndexCorrupt
+        As ``read_bounded``, or when there is a byte 0.
+    UnicodeDecodeError
+        When it is not UTF-8.
+    OSError
+        When it cannot be read.
+    """
+    return _read(path, limit, is_text=True).decode("utf-8")
+
+
+def _read(path: Path, limit: int, *, is_text: bool = False) -> bytearray:
     if not path.is_file() and path.exists():
         raise IndexCorrupt(f"{path} is not a regular file.")
     data = bytearray()
     with path.open("rb") as handle:
         # Python allocates as much as it is asked to read, and a forged manifest may give any size.
         while block := handle.read(min(_BLOCK, limit + 1 - len(data))):
+            if is_text and b"\0" in block:
+                raise IndexCorrupt(f"{path} is not a text: byte {len(data) + block.index(0):,} of it is 0.")
             data += block
     if len(data) > limit:
         raise IndexCorrupt(f"{path} is larger than the {limit:,} bytes such a file can have.")
-    return bytes(data)
+    return data

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, NamedTuple
 
 from clipdex_indexes.errors import IndexCorrupt
-from clipdex_indexes.storage.files import sha256_of
+from clipdex_indexes.storage.files import sha256_of_open
 from clipdex_indexes.storage.manifest import SegmentStamp
 from clipdex_indexes.storage.segment import Segment, files_of
 
@@ -40,8 +42,48 @@ class Verification:
         return not self.problems
 
 
+class OpenFile(NamedTuple):
+    """A file of a segment, held open so that it can be read after a writer has deleted it.
+
+    Attributes
+    ----------
+    path, size, sha256
+        Its path, and its size and checksum in the manifest.
+    handle
+        The open file; None where it cannot be opened.
+    problem
+        Why it cannot be opened, as a sentence; empty where it can.
+    is_gone
+        Whether it is missing: it was lost, or a writer has replaced its segment.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    handle: IO[bytes] | None
+    problem: str = ""
+    is_gone: bool = False
+
+
+@contextlib.contextmanager
+def opened_files(folder: Path, segments: list[Segment]) -> Iterator[list[OpenFile]]:
+    """Open all files of segments in ``folder``, the ``segments`` folder of their index, for as long as it is needed."""
+    files: list[OpenFile] = []
+    try:
+        for segment in segments:
+            files += [_opened(*check) for check in _checks(folder, segment.stamp)]
+        yield files
+    finally:
+        for file in files:
+            if file.handle is not None:
+                file.handle.close()
+
+
 def verify_segments(
-    folder: Path, segments: list[Segment], progress: Callable[[str, int, int], None] | None = None
+    folder: Path,
+    segments: list[Segment],
+    files: list[OpenFile],
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Verification:
     """Check the files of open segments: checksums, tables, rows and their order, and that each item is there once.
 
@@ -51,16 +93,17 @@ def verify_segments(
         The ``segments`` folder of the index.
     segments
         The segments.
+    files
+        Their files, from ``opened_files``.
     progress
         Called with what is counted (``bytes``, then ``items``), how many are done, and of how many.
     """
     report = progress or (lambda what, done, total: None)
-    checks = [check for segment in segments for check in _checks(folder, segment.stamp)]
     problems: list[str] = []
-    done, total = 0, sum(size for _, size, _ in checks)
-    for path, size, expected in checks:
-        problems += _file_problems(path, expected)
-        done += size
+    done, total = 0, sum(file.size for file in files)
+    for file in files:
+        problems += _problems_of(file)
+        done += file.size
         report("bytes", done, total)
     items = 0
     try:
@@ -80,7 +123,7 @@ def verify_segments(
                 report("items", items, expected_items)
     except IndexCorrupt as error:
         problems.append(error.message)
-    return Verification(len(checks), total, items, tuple(dict.fromkeys(problems)))
+    return Verification(len(files), total, items, tuple(dict.fromkeys(problems)))
 
 
 def require_whole(folder: Path, stamp: SegmentStamp) -> None:
@@ -91,20 +134,35 @@ def require_whole(folder: Path, stamp: SegmentStamp) -> None:
     IndexCorrupt
         When a checksum is not the one in the manifest, or a file cannot be read.
     """
-    for path, _, expected in _checks(folder, stamp):
-        for problem in _file_problems(path, expected):
-            raise IndexCorrupt(problem)
+    for check in _checks(folder, stamp):
+        file = _opened(*check)
+        with file.handle or contextlib.nullcontext():
+            for problem in _problems_of(file):
+                raise IndexCorrupt(problem)
 
 
-def _file_problems(path: Path, expected: str) -> list[str]:
+def _opened(path: Path, size: int, sha256: str) -> OpenFile:
     try:
-        if sha256_of(path) != expected:
-            return [f"{path} is damaged: its checksum is not the one in the manifest."]
+        return OpenFile(path, size, sha256, path.open("rb"))
     except FileNotFoundError:
-        return [f"{path} is missing."]
+        return OpenFile(path, size, sha256, None, f"{path} is missing.", is_gone=True)
     except OSError as error:
-        return [f"{path} cannot be read: {error.strerror or error}."]
+        return OpenFile(path, size, sha256, None, _unreadable(path, error))
+
+
+def _problems_of(file: OpenFile) -> list[str]:
+    if file.handle is None:
+        return [file.problem]
+    try:
+        if sha256_of_open(file.handle) != file.sha256:
+            return [f"{file.path} is damaged: its checksum is not the one in the manifest."]
+    except OSError as error:
+        return [_unreadable(file.path, error)]
     return []
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return f"{path} cannot be read: {error.strerror or error}."
 
 
 def _checks(folder: Path, stamp: SegmentStamp) -> list[tuple[Path, int, str]]:

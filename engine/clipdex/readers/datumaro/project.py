@@ -17,7 +17,7 @@ from clipdex.errors import DatasetError, DatasetNotFound
 from clipdex.paths import is_there
 from clipdex.readers.sources import Source
 from clipdex_indexes.errors import IndexCorrupt
-from clipdex_indexes.storage.files import read_bounded
+from clipdex_indexes.storage.files import read_text
 
 _FOLDER = ".datumaro"
 _TREE = "tree/config.yml"
@@ -62,7 +62,7 @@ def read_datumaro_project(folder: Path) -> list[Source]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        text = read_bounded(path, _MAX_BYTES).decode("utf-8")
+        text = read_text(path, _MAX_BYTES)
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             # A few lines of them stand for gigabytes, and Datumaro wrote none.
             raise _not_ours(path, "it has aliases")
