@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import faiss  # noqa: F401 - searches use it then, whatever their size
 import numpy as np
 import numpy.typing as npt
 from hypothesis import HealthCheck, settings

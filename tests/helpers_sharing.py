@@ -56,7 +56,7 @@ def share_compiled_towers(patch: pytest.MonkeyPatch, copies: Path) -> None:
             # Of how it is run, only the folder where OpenVINO keeps what it compiles decides nothing.
             *shape, way = rest
             files = [_content(path), _content(path.with_suffix(".bin"))]
-            key = (compile_, *files, *shape, way.device, way.precision)
+            key = (compile_, *files, *shape, way.device, way.precision, way.threads)
             with lock:
                 if key not in kept:
                     try:

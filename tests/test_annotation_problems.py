@@ -27,11 +27,6 @@ class NotedReader(FolderReader):
     def detect(cls, location):
         return None
 
-    def fingerprint(self):
-        return super().fingerprint() if self.options.get("known") else None
-
-    option_names = {"known": "whether there is a fingerprint"}
-
     def read(self):
         self.annotation_problems.clear()
         self.remarks.clear()
@@ -56,10 +51,9 @@ def noted(tmp_path):
     formats.reload()
 
 
-@pytest.mark.parametrize("options", [{}, {"known": "yes"}], ids=["read again", "unchanged"])
-def test_report_list_and_info_count_and_name_them_also_when_nothing_changed(noted, options):
+def test_report_list_and_info_count_and_name_them_also_when_nothing_changed(noted):
     for again in range(2):
-        report = build(noted, format="noted", options=options)
+        report = build(noted, format="noted")
         assert (report.items, report.unchanged, report.failed) == (1, again, ())
         assert (report.annotation_problems, report.remarks) == (8, ("1 image is named nowhere.",))
         assert [failure.reason for failure in report.annotations][:2] == [

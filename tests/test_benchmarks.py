@@ -44,7 +44,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
     "duplicates": [("keys", 4), ("keys", 8), ("keys in a series", 1), ("hashing", 2)],
     "eight_bits": [("level", 3), ("P@10, Hamming", 2)],
     "formats": [("way", 7), ("way", 2), ("way", 2), ("way", 2)],
-    "incremental": [("way", 3)],
+    "incremental": [("way", 6), ("index", 2)],
     "looking": [("way", 10)],
     "map": [("keys, way", 2)],
     "merging": [
@@ -60,10 +60,10 @@ TABLES: dict[str, list[tuple[str, int]]] = {
     ],
     "page": [("what", 7)] if CHROMIUM else [],
     "process_time": [
-        ("process", 8),
-        ("stage of the item query", 8),
-        ("stage of the text query", 13),
-        ("stage of the image query", 11),
+        ("process", 9),
+        ("stage of the item query", 6),
+        ("stage of the text query", 10),
+        ("stage of the image query", 9),
     ],
     "quality": [("starter, 512 bits", 8)],
     "questions": [("question, starter", 2)],

@@ -149,3 +149,38 @@ def test_build_without_a_target_asks_on_a_terminal(tmp_path, answer, code):
     os.close(leader)
     assert process.wait(timeout=60) == code
     assert (root / ".clipdex").exists() == (code == 0)
+
+
+def test_lists_of_commands_say_what_the_help_of_each_begins_with():
+    groups = {(): program, **{path: command for path, command in COMMANDS.items() if isinstance(command, click.Group)}}
+    for path, group in groups.items():
+        for name in group.list_commands(click.Context(group)):
+            assert group._summaries[name] == COMMANDS[*path, name].get_short_help_str(200)
+
+
+def test_the_process_ends_at_once_and_does_what_was_left_for_its_end(tmp_path):
+    code = """
+import atexit, sys
+from clipdex_cli.__main__ import leave
+class Slow:
+    def __del__(self):
+        print("taken apart")
+slow = Slow()
+atexit.register(print, "at exit")
+print("printed")
+sys.stderr.write("said")
+leave(3)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "printed\nat exit\n", "said")
+
+
+def test_the_process_waits_for_threads_at_its_end():
+    code = """
+import threading, time
+from clipdex_cli.__main__ import leave
+threading.Thread(target=lambda: (time.sleep(0.2), print("done"))).start()
+leave(0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n")

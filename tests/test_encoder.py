@@ -12,6 +12,7 @@ import pytest
 from clipdex.encoder import Encoder, find_model, hash_key
 from clipdex.encoder.model import Model, TextSettings
 from clipdex.encoder.texts import TextPreparation, prompted
+from clipdex.errors import DeviceUnavailable
 from clipdex.media.decoding import load_image
 from clipdex_indexes import Index
 from helpers_amounts import ENCODERS, ROUNDS
@@ -167,3 +168,21 @@ def test_threads_that_share_an_encoder_get_the_keys_of_one_thread(encoder, tmp_p
     with ThreadPoolExecutor(4) as pool:
         assert all(hashed == alone for hashed in pool.map(keys, range(ROUNDS.now)))
     assert CountingModel.checked.count("tokenizer.json") == 1
+
+
+def test_a_tower_that_was_begun_is_loaded_once_and_gives_the_same_keys(encoder, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLIPDEX_HOME", str(tmp_path))
+    CountingModel.checked.clear()
+    values = {field.name: getattr(encoder.model, field.name) for field in dataclasses.fields(encoder.model)}
+    early = Encoder(CountingModel(**values))
+    early.begin("text")
+    early.begin("text")
+    assert early.text_key("a dog").key.tobytes() == encoder.text_key("a dog").key.tobytes()
+    assert CountingModel.checked.count("text.bin") == 1
+
+
+def test_whoever_needs_a_tower_that_was_begun_in_vain_gets_the_error(encoder):
+    early = Encoder(encoder.model, device="GPU.7")
+    early.begin("image")
+    with pytest.raises(DeviceUnavailable, match=r"no device 'GPU\.7'"):
+        early.image_key(picture(1))

@@ -132,8 +132,8 @@ def test_several_formats_are_listed_with_what_speaks_for_each(tmp_path, monkeypa
     formats.reload()
     with pytest.raises(DatasetError) as caught:
         formats.choose(root)
-    for line in ("--format one: it has one.json", "--format two: it has two.xml", "--format folder: "):
-        assert line in str(caught.value)
+    for part in ("--format one (it has one.json)", "--format two (it has two.xml)", "--format folder ("):
+        assert part in str(caught.value)
     formats.reload()
 
 

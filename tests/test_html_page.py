@@ -33,7 +33,7 @@ from clipdex.report.thumbnails import Thumbnail, thumbnails
 from clipdex.search.hit import Hit
 from clipdex.search.result import QueryRecord, Result
 from clipdex.wording import printable
-from helpers_engine import PHOTOS, make_folder, picture, solid
+from helpers_engine import PHOTOS, REPOSITORY, make_folder, picture, solid
 from helpers_html import Page, decoded, require_contained
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8))
@@ -415,3 +415,16 @@ def test_an_image_from_standard_input_is_in_the_page_of_the_last_result(cli, pho
     page = Page(Path("a.html").read_text(encoding="utf-8"))
     assert page.code == []
     assert len(page.pictures(page.all("li", "query")[0])) == 1
+
+
+def test_templates_alone_make_html_and_escape_everything_but_our_own_style_and_script():
+    files = [path for top in ("engine", "cli") for path in (REPOSITORY / top).rglob("*")]
+    code, templates = (
+        [path.read_text(encoding="utf-8") for path in files if path.suffix == end] for end in (".py", ".html")
+    )
+    unescaped = {found.strip() for text in templates for found in re.findall(r"[\w' =\"-]+(?=\|\s*safe)", text)}
+    assert unescaped == {"style", "script", "body", "' aria-current=\"page\"'"}
+    assert not [text for text in templates if "autoescape" in text]
+    assert not [text for text in code if re.search(r"\bMarkup\(|html\.escape|from html import|\bmarkupsafe\b", text)]
+    environments = [text for text in code if "jinja2" in text and "Environment(" in text]
+    assert [("autoescape=True" in text) for text in environments] == [True, True]

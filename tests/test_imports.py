@@ -24,13 +24,34 @@ HEAVY = [
 ]
 
 
-def imported_by(code: str) -> set[str]:
-    """Run code in a new process and return the names of the top-level modules it has imported."""
-    report = (
-        "\nimport sys, json; sys.stderr.write('\\n' + json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
-    )
+# What queries may import beside clipdex, click, NumPy and the standard library.
+PACKAGES = {
+    "item": set(),
+    "text": {"openvino", "tokenizers"},
+    "image": {"openvino", "PIL", "defusedxml"},
+}
+# What is large in the standard library, and what an item query needs none of in clipdex: how images are read, hashed
+# and saved, which formats there are, how an index is written, what projects are.
+NOT_FOR_ITEMS = {
+    *("asyncio", "concurrent.futures", "csv", "difflib", "email", "http", "importlib.metadata", "logging", "shutil"),
+    *("tempfile", "tomllib", "xml", "zipfile"),
+    *("clipdex.building", "clipdex.encoder.encoder", "clipdex.encoder.towers", "clipdex.mapping", "clipdex.models"),
+    *("clipdex.media.decoding", "clipdex.projects.model", "clipdex.readers.base", "clipdex.readers.formats"),
+    *("clipdex.report.save", "clipdex.search.duplicates_result", "clipdex.search.histogram", "clipdex_indexes.writer"),
+    *("clipdex_indexes.kernels.costs", "clipdex_indexes.storage.columns", "clipdex_indexes.storage.verifying"),
+}
+
+
+def modules_of(code: str) -> set[str]:
+    """Run code in a new process and return the names of the modules it has imported."""
+    report = "\nimport sys, json; sys.stderr.write('\\n' + json.dumps([m for m in sys.modules if sys.modules[m]]))"
     done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, timeout=60, check=True)
     return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def imported_by(code: str) -> set[str]:
+    """Run code in a new process and return the names of the top-level modules it has imported."""
+    return {module.partition(".")[0] for module in modules_of(code)}
 
 
 def command(*arguments: str) -> str:
@@ -65,10 +86,40 @@ def test_help_and_plain_imports_load_nothing_heavy(code):
     assert not imported_by(code) & set(HEAVY)
 
 
-def test_an_item_query_loads_no_encoder(photos):
-    loaded = imported_by(command("query", str(photos), "--item", "plants/dahlia", "--output", "json"))
-    assert not loaded & {"openvino", "tokenizers", "rich", "starlette", "uvicorn", "jinja2"}
-    assert "faiss" in loaded
+@pytest.mark.parametrize("kind", PACKAGES)
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_query_loads_only_the_packages_of_its_kind(photos, kind, output):
+    value = {"item": "plants/dahlia", "text": "a dog", "image": str(photos / "food" / "fig.jpg")}[kind]
+    before = "import sys; sys.modules['openvino.tools.ovc'] = None\n"  # as the program does
+    loaded = imported_by(before + command("query", str(photos), f"--{kind}", value, "--output", output))
+    anyway = imported_by("import click, numpy")
+    ours = {"clipdex", "clipdex_cli", "clipdex_indexes"}
+    packages = loaded - anyway - ours - set(sys.stdlib_module_names)
+    assert {name for name in packages if not name.startswith("_")} - {"defusedxml"} == PACKAGES[kind] - {"defusedxml"}
+
+
+def test_an_image_that_is_not_there_loads_no_tower(photos):
+    code = f"from clipdex_cli.main import run\nassert run(['query', {str(photos)!r}, '--image', 'no.jpg']) == 1"
+    assert "openvino" not in imported_by(code)
+
+
+def test_an_item_query_loads_little_of_clipdex_and_of_the_standard_library(photos):
+    anyway = modules_of("import click, numpy")
+    loaded = modules_of(command("query", str(photos), "--item", "plants/dahlia"))
+    assert not (loaded - anyway) & NOT_FOR_ITEMS
+
+
+def test_a_search_of_many_keys_loads_faiss_and_one_of_few_does_not():
+    code = """
+import sys
+import numpy as np
+from clipdex_indexes.kernels.hamming import nearest
+keys = np.zeros((1 << 20, 8), np.uint8)
+nearest([keys[:1000]], keys[:1], 5)
+assert "faiss" not in sys.modules
+nearest([keys], keys[:1], 5)
+"""
+    assert "faiss" in imported_by(code)
 
 
 def test_a_build_with_nothing_to_do_and_info_load_no_encoder(photos):

@@ -328,7 +328,7 @@ def test_describing_a_part_looks_at_no_other_folder(odd_copy, monkeypatch):
     make_folder(odd_copy, "val/dog/new.png", "train/new.png", seed=50)
     seen = []
     entries = FolderReader._entries
-    monkeypatch.setattr(FolderReader, "_entries", lambda self, *where: seen.append(where[1]) or entries(self, *where))
+    monkeypatch.setattr(FolderReader, "_entries", lambda self, *where: seen.append(where[2]) or entries(self, *where))
     info = describe(odd_copy / "val" / "dog")
     assert (info.items, info.new, info.gone, seen) == (1, 1, 0, ["", "val/", "val/dog/"])
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clipdex_indexes import Index
 from clipdex_indexes.storage.policy import Extent, to_rewrite
 from helpers_index import DETERMINISTIC
 
@@ -73,3 +75,25 @@ def test_many_removals_rewrite_each_item_a_few_times_only():
         written += size
         assert all(one.live * 2 >= one.items for one in segments)
     assert written < 2 * 141_000
+
+
+def test_a_month_of_ten_builds_an_hour_leaves_few_segments_after_each_of_them():
+    segments, written, most = [], 0, 0
+    for _ in range(30 * 240):
+        segments, size = after(segments, 1000)
+        written += size
+        most = max(most, len(segments))
+    assert most <= 9
+    assert written <= 10 * 30 * 240 * 1000
+
+
+def test_an_index_that_grew_in_many_commits_takes_the_space_of_one_that_was_written_at_once(tmp_path):
+    keys = np.random.default_rng(0).integers(0, 256, (9000, 64), np.uint8)
+    ids = [f"{number * 7919 % 30:02}/{number:05}.jpg" for number in range(len(keys))]
+    grown, fresh = Index.create(tmp_path / "grown", 512), Index.create(tmp_path / "fresh", 512)
+    for start in range(0, len(ids), 300):
+        grown.add(ids[start : start + 300], keys[start : start + 300])
+    fresh.add(ids, keys)
+    assert grown.size_on_disk() <= 1.1 * fresh.size_on_disk()
+    one, other = (index.search(keys[:3], 20) for index in (grown, fresh))
+    assert (one.ids == other.ids).all()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from clipdex_indexes import Index, MemoryIndex, search, searching
-from clipdex_indexes.kernels import distances, hamming, matching, ranges
+from clipdex_indexes.kernels import distances, hamming, library, matching, ranges
 from clipdex_indexes.kernels.rows import DEFAULT_SIZES, Rows
 from clipdex_indexes.kernels.threads import available_threads, run_all, stream
 from helpers_index import POPCOUNT, SMALL_SIZES, Work, ask, oracle, random_pairs, row, split, write_index
@@ -162,6 +162,32 @@ def test_hamming_counts_the_differing_bits(bits):
     unaligned = np.frombuffer(b"x" + keys.tobytes(), np.uint8)[1:].reshape(keys.shape)
     assert distances.hamming(unaligned, query).tolist() == expected
     assert distances.hamming(keys[:0], query).tolist() == []
+
+
+@pytest.mark.parametrize("bits", [8, 64, 72, 512])
+@pytest.mark.parametrize("distinct", [0, 2])
+def test_numpy_finds_what_faiss_finds(monkeypatch, bits, distinct):
+    arrays = [random_keys(count, bits, seed=count, distinct=distinct) for count in (700, 0, 41_000)]
+    masks = [None, None, np.arange(41_000) % 3 > 0]
+    queries = random_keys(3, bits, seed=5)
+    found = [nearest(arrays, queries[:count], 40, masks) for count in (1, 3)]
+    near = [[one.positions.tolist() for one in ranges.within(arrays, queries, bits // 3, masks)]]
+    monkeypatch.setattr(library, "is_imported", lambda: False)
+    monkeypatch.setattr(library, "_computed", 0)
+    monkeypatch.setattr(library, "faiss", None)  # whoever calls it fails
+    assert [nearest(arrays, queries[:count], 40, masks) for count in (1, 3)] == found
+    assert [[one.positions.tolist() for one in ranges.within(arrays, queries, bits // 3, masks)]] == near
+    assert found[1] == reference(arrays, queries, 40, masks)
+
+
+def test_faiss_pays_once_numpy_has_computed_a_million_distances(monkeypatch):
+    monkeypatch.setattr(library, "is_imported", lambda: False)
+    monkeypatch.setattr(library, "_computed", 0)
+    assert not library.pays(1000)
+    assert library.pays(1 << 20)
+    library.count((1 << 20) - 1000)
+    assert not library.pays(999)
+    assert library.pays(1000)
 
 
 def test_many_keys_are_searched_in_chunks_by_several_threads(work):

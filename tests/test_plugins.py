@@ -9,7 +9,7 @@ import pytest
 
 from clipdex import testing
 from clipdex.errors import DatasetError
-from clipdex.readers import FolderReader, ReadItem, formats, plugins
+from clipdex.readers import FolderReader, ReadItem, formats
 from helpers_engine import REPOSITORY, make_folder, run_process
 from helpers_pages import blocks
 
@@ -140,9 +140,8 @@ def test_failing_detect_is_named_and_stops_nothing(plugin_folder, tmp_path):
 
 
 def test_folder_that_is_not_there_is_a_problem(tmp_path):
-    loaded = plugins.load_folder(tmp_path / "nothing")
-    assert loaded.readers == {}
-    assert "cannot be read" in loaded.problems[0]
+    (problem,) = formats.use_folder(tmp_path / "nothing")
+    assert "cannot be read" in problem
 
 
 def broken(**changes):

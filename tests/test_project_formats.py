@@ -132,6 +132,7 @@ def test_a_format_of_the_project_is_used_in_the_project_only(cli, tmp_path, monk
     assert "no format 'pairs'" in cli("build", f"{project / 'data'}:pairs").err
     assert cli("project", "create", project).code == 0
     monkeypatch.chdir(project)
+    assert cli("project", "trust").code == 0
     done = cli("project", "add", "data", "-f", "pairs")
     assert done.code == 0, done.err
     assert f"Loaded the plugins in {project / 'plugins'}" in done.err

@@ -17,7 +17,8 @@ from click.core import ParameterSource
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_folder, quoted
 from clipdex_cli import options
-from clipdex_cli.output import printable, say_parts
+from clipdex_cli.output import say_parts
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import Resolved, require_index_here, resolve
 from clipdex_cli.several_values import ORDER
 from clipdex_cli.standard_input import STANDARD_INPUT, read_image
@@ -86,15 +87,17 @@ def request_of(ctx: click.Context, given: Mapping[str, Any]) -> SearchRequest:
         raise click.UsageError(f"nothing to search for: give --text, --image or --item.{hint}")
     for name, value in order:
         if name in ("texts", "not_texts") and value.strip() and is_folder(Path(value)):
-            click.echo(f"{printable(value)!r} is searched for as a text; a folder to search goes first.", err=True)
+            say(f"{value!r} is searched for as a text; a folder to search goes first.")
     if given["item_subsets"] and not (given["items"] or given["not_items"]):
         raise click.UsageError("--query-item-subset goes with --query-item-id.")
     if given["exclude_self"] and not (given["items"] or given["not_items"]):
-        click.echo("--exclude-self leaves out the items that --item names, and there is none.", err=True)
+        say("--exclude-self leaves out the items that --item names, and there is none.")
     if given["topk"] < 1:
         raise click.UsageError(f"-k is {given['topk']}, and must be at least 1.")
     if given["no_prompt"] and given["prompt_ensemble"]:
         raise click.UsageError("--no-prompt and --prompt-ensemble exclude each other.")
+    # Nothing of a query is a product of matrices, and idle threads of BLAS turn in circles for a while.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from clipdex import SearchRequest
 
     wanted = options.filter_of(given)
@@ -248,9 +251,7 @@ def ask(
         When an index cannot be brought up to date.
     """
     from clipdex import Explorer
-    from clipdex.projects.outcomes import outcome_of
     from clipdex_cli import output as printer
-    from clipdex_cli.build_loop import build_all
 
     searched: tuple[Target, ...] = place.targets
     if not searched and (settings.index is None or build is not None):
@@ -263,6 +264,8 @@ def ask(
         "max_pixels": settings.max_pixels,
     }
     if build is not None:
+        from clipdex_cli.build_loop import build_all
+
         _require_images(request)
         code = build_all(searched, replace(build, project_model=place.model, **chosen), only_news=True)
         if code:
@@ -275,6 +278,8 @@ def ask(
             printer.explain(result, explorer.encoder)
         if place.project is None or place.names is None or settings.index is not None:
             return Answer(result, place, None)
+        from clipdex.projects.outcomes import outcome_of
+
         return Answer(result, place, outcome_of(place.project, explorer, result))
 
 

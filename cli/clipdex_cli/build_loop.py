@@ -11,6 +11,7 @@ import click
 
 from clipdex.wording import counted
 from clipdex_cli import options
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import name_of
 
 if TYPE_CHECKING:
@@ -62,29 +63,29 @@ def build_all(
                 report = build(target, settings, events)
         except IndexWriteFailed as error:
             if only_news and _is_built(target, settings.index):
-                click.echo(f"{name}: searched as it was built: {error.message}", err=True)
+                say(f"{name}: searched as it was built: {error.message}")
                 continue
-            click.echo(f"clipdex: {error.message}", err=True)
+            say(f"clipdex: {error.message}")
             exit_code = error.exit_code
             continue
         except ClipdexError as error:
-            click.echo(f"clipdex: {error.message}", err=True)
+            say(f"clipdex: {error.message}")
             exit_code = error.exit_code
             continue
         except KeyboardInterrupt as stop:
             after = _AFTER_REBUILD if settings.rebuild else _AFTER_BUILD
-            click.echo(f"\nInterrupted. {after}", err=True)
+            say("", f"Interrupted. {after}")
             raise click.exceptions.Exit(exit_code_of(stop)) from stop
         news = report.added + report.changed + report.touched + report.renamed + report.removed > 0
         if news or not only_news or report.kept == report.items:
             _say_failures(report)
         seen = report.items - report.kept
         if report.items and not seen:
-            click.echo(f"clipdex: {none_seen(report.root, report.items)}", err=True)
+            say(f"clipdex: {none_seen(report.root, report.items)}")
             exit_code = 1
         elif report.items == 0:
             _say_passed_over(report)
-            click.echo(f"clipdex: {none_indexed(report)}", err=True)
+            say(f"clipdex: {none_indexed(report)}")
             exit_code = 1
         elif not quiet and (news or not only_news):
             _say_passed_over(report)
@@ -96,7 +97,7 @@ def build_all(
 def say_missing(missing: Sequence[DatasetNotFound]) -> int:
     """Name the sources of a project that were left out because they do not exist, and return the exit code."""
     for error in missing:
-        click.echo(f"clipdex: {error.message}", err=True)
+        say(f"clipdex: {error.message}")
     return max((error.exit_code for error in missing), default=0)
 
 
@@ -109,69 +110,55 @@ def _is_built(target: Target, index: str | os.PathLike[str] | None) -> bool:
     return has_index(nearest_index(source) if index is None else index_folder(source, index))
 
 
-def say(sentence: str) -> None:
-    """Print what the user should know of how a dataset is read."""
-    from clipdex_cli.output import printable
-
-    click.echo(printable(sentence), err=True)
-
-
 def _say_failures(report: BuildReport) -> None:
-    from clipdex_cli.output import printable
 
     for what, failures in (("failed", report.failed), ("damaged", report.damaged)):
         for failure in failures[:_SHOWN_FAILURES]:
-            click.echo(f"{what}: {printable(failure.id)}: {printable(failure.reason)}", err=True)
+            say(f"{what}: {failure.id}: {failure.reason}")
         if len(failures) > _SHOWN_FAILURES:
             more = len(failures) - _SHOWN_FAILURES
-            click.echo(f"{what}: {more} more, all listed in {report.index / 'failed.json'}", err=True)
+            say(f"{what}: {more} more, all listed in {report.index / 'failed.json'}")
     for failure in report.annotations[:_SHOWN_FAILURES]:
-        click.echo(f"annotation not read: {printable(failure.id)}: {printable(failure.reason)}", err=True)
+        say(f"annotation not read: {failure.id}: {failure.reason}")
     if report.annotation_problems > _SHOWN_FAILURES:
         more = report.annotation_problems - _SHOWN_FAILURES
-        click.echo(
-            f"annotation not read: {more:,} more; the first are listed in {report.index / 'failed.json'}", err=True
-        )
+        say(f"annotation not read: {more:,} more; the first are listed in {report.index / 'failed.json'}")
     for remark in report.remarks:
-        click.echo(f"{report.root}: {printable(remark)}", err=True)
+        say(f"{report.root}: {remark}")
     if report.precision != report.index_precision and report.hashed:
-        click.echo(
+        say(
             f"{report.root}: hashed in {report.precision}, because {report.device} does not compute in "
-            f"{report.index_precision} like the rest of the index: a few bits differ.",
-            err=True,
+            f"{report.index_precision} like the rest of the index: a few bits differ."
         )
 
 
 def _say_taken_over(report: BuildReport) -> None:
     """Say which other indexes had hash keys of the dataset, and which were not used, and why."""
-    from clipdex_cli.output import printable
-
-    name = printable(str(report.root))
+    name = str(report.root)
     if report.taken_over:
-        parts = [f"{count:,} from the index of {printable(root)}" for root, count in report.taken_over.items()]
+        parts = [f"{count:,} from the index of {root}" for root, count in report.taken_over.items()]
         named = ", ".join(parts[:_SHOWN_INDEXES])
         others = len(parts) - _SHOWN_INDEXES
         more = f", and more of {counted(others, 'other')}" if others > 0 else ""
         total = counted(sum(report.taken_over.values()), "hash key")
-        click.echo(f"{name}: {total} taken over: {named}{more}", err=True)
+        say(f"{name}: {total} taken over: {named}{more}")
     for root, why in list(report.left_aside.items())[:_SHOWN_INDEXES]:
-        click.echo(f"{name}: nothing taken over from the index of {printable(root)}: {printable(why)}", err=True)
+        say(f"{name}: nothing taken over from the index of {root}: {why}")
     if len(report.left_aside) > _SHOWN_INDEXES:
         count = len(report.left_aside) - _SHOWN_INDEXES
-        click.echo(f"{name}: nothing taken over from {counted(count, 'other')}, for such reasons", err=True)
+        say(f"{name}: nothing taken over from {counted(count, 'other')}, for such reasons")
 
 
 def _say_passed_over(report: BuildReport) -> None:
     if line := passed_over(report):
-        click.echo(line, err=True)
+        say(line)
 
 
 def passed_over(of: BuildReport | BuildPlan) -> str:
     """Return a line that says what was passed over; empty where nothing was."""
     from clipdex.readers.passing_over import said
-    from clipdex_cli.output import printable
 
-    return f"{of.root}: passed over: {printable(said(of.passed_over))}" if of.passed_over else ""
+    return f"{of.root}: passed over: {said(of.passed_over)}" if of.passed_over else ""
 
 
 def none_seen(root: Path, known: int) -> str:
@@ -202,16 +189,14 @@ def outcomes(of: BuildReport | BuildPlan, damaged: int = 0) -> list[str]:
 
 
 def _say_done(report: BuildReport) -> None:
-    from clipdex_cli.output import printable
 
     counts = outcomes(report, len(report.damaged))
     hashed = report.hashed
     rate = f", {hashed / report.seconds:,.0f} images/s" if hashed else ""
-    click.echo(
+    say(
         f"{report.root}: {', '.join(counts)}; {counted(report.items, 'image')} in the index "
-        f"({report.seconds:.1f} s{rate}; model {printable(report.model)}, {report.model_choice}, "
-        f"{report.precision} on {report.device})",
-        err=True,
+        f"({report.seconds:.1f} s{rate}; model {report.model}, {report.model_choice}, "
+        f"{report.precision} on {report.device})"
     )
 
 

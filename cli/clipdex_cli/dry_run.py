@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from clipdex.wording import counted
-from clipdex_cli.build_loop import none_indexed, none_seen, outcomes, passed_over, say
-from clipdex_cli.output import printable, write
+from clipdex_cli.build_loop import none_indexed, none_seen, outcomes, passed_over
+from clipdex_cli.printing import say, write_line
 from clipdex_cli.project_targets import name_of
 
 if TYPE_CHECKING:
@@ -52,12 +50,13 @@ def plan_all(
                 events = BuildEvents(None, display, None if quiet else say)
                 plan = plan_build(target, settings, events, limit=limit)
         except ClipdexError as error:
-            click.echo(f"clipdex: {error.message}", err=True)
+            say(f"clipdex: {error.message}")
             exit_code = error.exit_code
             continue
-        write("".join(f"{line}\n" for line in _lines(plan, limit, quiet=quiet)))
+        for line in _lines(plan, limit, quiet=quiet):
+            write_line(line)
         if complaint := plan.refusal or _complaint(plan):
-            click.echo(f"clipdex: {complaint}", err=True)
+            say(f"clipdex: {complaint}")
             exit_code = 1
     return exit_code
 
@@ -72,20 +71,20 @@ def _complaint(plan: BuildPlan) -> str:
 def _lines(plan: BuildPlan, limit: int, *, quiet: bool) -> Iterator[str]:
     problems = (("failed", plan.failed, len(plan.failed)), (_UNREAD, plan.annotations, plan.annotation_problems))
     for kind, failures, count in problems:
-        first = [f"{printable(failure.id)}: {printable(failure.reason)}" for failure in failures[:limit]]
+        first = [f"{failure.id}: {failure.reason}" for failure in failures[:limit]]
         yield from _named(kind, first, count)
-    yield from (f"{plan.root}: {printable(remark)}" for remark in plan.remarks)
+    yield from (f"{plan.root}: {remark}" for remark in plan.remarks)
     if quiet:
         return
     for kind in _KINDS:
-        yield from _named(kind, [printable(item_id) for item_id in plan.named.get(kind, ())], getattr(plan, kind))
+        yield from _named(kind, list(plan.named.get(kind, ())), getattr(plan, kind))
     if line := passed_over(plan):
         yield line
     after = f"{counted(plan.items, 'image')} in the index afterwards"
     yield (
         f"dry run of {plan.root}: {', '.join(_outcomes(plan))}; {_to_hash(plan)}; "
         f"{'the build would be refused' if plan.refusal else after} "
-        f"(model {printable(plan.model)}, {plan.model_choice})"
+        f"(model {plan.model}, {plan.model_choice})"
     )
 
 

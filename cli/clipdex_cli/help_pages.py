@@ -37,6 +37,7 @@ _GROUPS = {
         *(
             "output",
             "null",
+            "raw",
             "histogram",
             "preview",
             "save",

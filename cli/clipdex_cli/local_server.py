@@ -11,6 +11,7 @@ import click
 
 from clipdex_cli import options
 from clipdex_cli.asking import Settings, place_of
+from clipdex_cli.printing import write_line
 from clipdex_cli.project_targets import PROJECT
 
 if TYPE_CHECKING:
@@ -122,4 +123,4 @@ def serve_datasets(given: dict[str, Any], *, browser: bool) -> int:
 
 
 def _say(line: str) -> None:
-    click.echo(line)
+    write_line(line)

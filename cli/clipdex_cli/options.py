@@ -10,6 +10,7 @@ import click
 
 from clipdex.defaults import MAX_PIXELS, SAVED_NAMES
 from clipdex_cli import completing
+from clipdex_cli.printing import say
 from clipdex_cli.terminal_images.terminals import AUTO, KINDS
 
 if TYPE_CHECKING:
@@ -94,12 +95,10 @@ WAIT = click.option(
 def say_waiting(target: str) -> Callable[[str], None]:
     """Return a function that says that another process writes to the index of ``target``."""
 
-    def say(owner: str) -> None:
-        click.echo(
-            f"{target}: waiting for {owner}, which is writing to the index. (--no-wait fails instead.)", err=True
-        )
+    def waiting(owner: str) -> None:
+        say(f"{target}: waiting for {owner}, which is writing to the index. (--no-wait fails instead.)")
 
-    return say
+    return waiting
 
 
 PREVIEW = click.option(
@@ -135,13 +134,21 @@ SAVE_AS = click.option(
 )
 
 
+RAW = click.option(
+    "--raw",
+    is_flag=True,
+    help="Leave cells of CSV as they are. Otherwise an apostrophe goes before what would start a formula.",
+)
+
+
 def output(shown: str) -> Callable[[Any], Any]:
-    """Return a decorator that adds ``--output``, whose help is ``shown``, and ``-0``."""
+    """Return a decorator that adds ``--output``, whose help is ``shown``, ``-0`` and ``--raw``."""
 
     def add(command: Any) -> Any:  # noqa: ANN401
         command = click.option(
             "-0", "--null", "null", is_flag=True, help="End each path of --output paths with NUL, not a new line."
         )(command)
+        command = RAW(command)
         return click.option(
             "--output",
             type=click.Choice(["table", "json", "csv", "paths"]),

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from clipdex.defaults import MAX_PIXELS, STRENGTHS
 from clipdex.paths import quoted
 from clipdex.wording import counted
-from clipdex.wording import printable as printable
 from clipdex_cli.bars import bars_of_distances, bars_of_scores
 from clipdex_cli.previews import write_with_pictures
+from clipdex_cli.printing import say, shown_cell, write, write_cells, write_json_text, write_line, write_paths
 from clipdex_cli.tables import table
-from clipdex_cli.tables import write as write
 from clipdex_cli.terminal_images.beside import TAKEN
 
 if TYPE_CHECKING:
@@ -40,32 +36,37 @@ def show(
     output: str,
     *,
     null: bool = False,
+    raw: bool = False,
     preview: Terminal | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> None:
-    """Print a result as ``table``, ``json``, ``csv`` or ``paths``; a table with pictures where ``preview`` is given."""
+    """Print a result as ``table``, ``json``, ``csv`` or ``paths``; a table with pictures where ``preview`` is given.
+
+    With ``null``, paths end with NUL; with ``raw``, cells of CSV may be formulas.
+    """
     if output == "json":
-        # A path that is no UTF-8 is escaped, so that the JSON is.
-        write(result.to_json() + "\n", errors="backslashreplace")
+        write_json_text(result.to_json())
     elif output == "csv":
         from clipdex.report.rows import csv_of
 
-        write(csv_of(result))
+        write_cells(csv_of(result, cell_of(raw=raw)))
     elif output == "paths":
         end = "\0" if null else "\n"
-        write("".join(hit.path + end for hit in result.hits))
+        write_paths((hit.path for hit in result.hits), end)
     elif result.hits:
         taken = 0 if preview is None else TAKEN
         text = table(_columns(result), numbers=_NUMBERS, names=("id",), taken=taken)
         if preview is None:
-            write(text)
+            write(text, head=True)
         else:
             write_with_pictures(text.splitlines(), [hit.path for hit in result.hits], preview, max_pixels)
 
 
-def write_json(value: object) -> None:
-    """Print plain values as JSON. A path that is no UTF-8 is escaped, so that the JSON is."""
-    write(json.dumps(value, ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
+def cell_of(*, raw: bool) -> Callable[[str], str]:
+    """Return what makes the cells of CSV of texts: with ``raw``, also cells that a spreadsheet takes for formulas."""
+    from clipdex.report.cells import as_text
+
+    return shown_cell if raw else lambda text: shown_cell(as_text(text))
 
 
 def show_histogram(result: Result) -> None:
@@ -77,6 +78,7 @@ def show_histogram(result: Result) -> None:
     found = result.histogram
     if found is None:
         return
+
     last = result.hits[-1] if result.hits else None
     hits = counted(len(result.hits), "hit")
     if found.scores is not None:
@@ -87,8 +89,9 @@ def show_histogram(result: Result) -> None:
         for number, (query, counts) in enumerate(zip(result.queries, found.queries, strict=True)):
             own = [hit.distance for hit in result.hits if hit.query == number]
             note = f"<- {counted(len(own), 'hit')} within {max(own, default=0)}"
-            title = printable(_short_name(query))
-            write(f"\n{title}\n{bars_of_distances(counts, max(own, default=None), note)}")
+            write_line()
+            write_line(_short_name(query))
+            write(f"{bars_of_distances(counts, max(own, default=None), note)}")
     else:
         cut = max((hit.distance for hit in result.hits), default=None)
         write("\n" + bars_of_distances(found.distances, cut, f"<- {hits} within {cut}"))
@@ -114,16 +117,16 @@ def _columns(result: Result) -> dict[str, list[str]]:
     for name, values in more_values(result).items():
         columns[name] = ["" if value is None else f"{value:.4g}" for value in values]
     if sum(not query.negative for query in result.queries) > 1:
-        names = [printable(_short_name(query)) for query in result.queries]
+        names = [_short_name(query) for query in result.queries]
         columns["query"] = [names[hit.query] for hit in hits]
     if len(result.datasets) > 1:
-        columns["dataset"] = [printable(hit.dataset) for hit in hits]
-    columns["id"] = [printable(hit.id) for hit in hits]
+        columns["dataset"] = [hit.dataset for hit in hits]
+    columns["id"] = [hit.id for hit in hits]
     if len({hit.subset for hit in hits}) > 1:
-        columns["subset"] = [printable(hit.subset) for hit in hits]
-    columns["labels"] = [printable(", ".join(hit.labels)) for hit in hits]
+        columns["subset"] = [hit.subset for hit in hits]
+    columns["labels"] = [", ".join(hit.labels) for hit in hits]
     if any(hit.tags for hit in hits):
-        columns["tags"] = [printable(", ".join(hit.tags)) for hit in hits]
+        columns["tags"] = [", ".join(hit.tags) for hit in hits]
     if any(hit.missing for hit in hits):
         columns["image"] = ["missing" if hit.missing else "" for hit in hits]
     return columns
@@ -142,41 +145,37 @@ def _short_name(query: QueryRecord) -> str:
 def warn(result: Result) -> None:
     """Say why there are no hits, and what the result warns of."""
     if not result.hits:
-        names = ", ".join(printable(dataset.name) for dataset in result.datasets)
-        names += "".join(f", below {printable(dataset.part)}" for dataset in result.datasets if dataset.part)
-        filtered = [
-            f"{name.replace('_', ' ')}: {', '.join(map(printable, one))}" for name, one in result.filter.items()
-        ]
+        names = ", ".join(dataset.name for dataset in result.datasets)
+        names += "".join(f", below {dataset.part}" for dataset in result.datasets if dataset.part)
+        filtered = [f"{name.replace('_', ' ')}: {', '.join(one)}" for name, one in result.filter.items()]
         if result.max_distance is not None:
             filtered.append(f"distance: at most {result.max_distance}")
         if result.min_strength is not None:
             filtered.append(f"strength: at least {result.min_strength}")
         if filtered:
-            click.echo(
-                f"No hits: no image in the index of {names} passes the filter ({'; '.join(filtered)}).", err=True
-            )
+            say(f"No hits: no image in the index of {names} passes the filter ({'; '.join(filtered)}).")
         elif not any(dataset.items for dataset in result.datasets):
-            click.echo(f"No hits: the index of {names} has no images.", err=True)
+            say(f"No hits: the index of {names} has no images.")
         else:
-            click.echo(f"No hits: there is no other image in the index of {names}.", err=True)
+            say(f"No hits: there is no other image in the index of {names}.")
     for sentence in result.warnings:
-        click.echo(printable(sentence), err=True)
+        say(sentence)
 
 
 def say_parts(records: Iterable[DatasetRecord]) -> None:
     """Say where a part of a dataset is searched, because the index is that of the dataset above."""
     for record in records:
-        say_part(record.root, record.part, f"searching the part {printable(record.part)} of")
+        say_part(record.root, record.part, f"searching the part {record.part} of")
         if record.part and not record.part.endswith("/"):
-            image = printable(quoted(record.place))
-            click.echo(f"That is one image. To search with it: --image {image}", err=True)
+            image = quoted(record.place)
+            say(f"That is one image. To search with it: --image {image}")
 
 
 def say_part(root: str | Path, part: str, doing: str) -> None:
     """Say what is done with the index of a dataset, where a part of it is named."""
     if part:
-        place = printable(str(Path(root) / part))
-        click.echo(f"no index in {place}: {doing} the index of {printable(str(root))}", err=True)
+        place = str(Path(root) / part)
+        say(f"no index in {place}: {doing} the index of {root}")
 
 
 def warn_unfinished(datasets: Iterable[Dataset]) -> None:
@@ -184,29 +183,25 @@ def warn_unfinished(datasets: Iterable[Dataset]) -> None:
     for dataset in datasets:
         if not dataset.index.manifest.complete:
             count = len(dataset.index)
-            click.echo(
-                f"{printable(dataset.name)}: {counted(count, 'image')} in the index so far, {UNFINISHED}. "
-                f"Go on with it: clipdex build {printable(quoted(dataset.root))}",
-                err=True,
+            say(
+                f"{dataset.name}: {counted(count, 'image')} in the index so far, {UNFINISHED}. "
+                f"Go on with it: clipdex build {quoted(dataset.root)}"
             )
 
 
 def explain(result: Result, encoder: Encoder | None) -> None:
     """Say on stderr which model encoded the queries, how, and from which text or image."""
     if encoder is None:
-        click.echo("model: none was loaded, the hash keys of items are in the index", err=True)
+        say("model: none was loaded, the hash keys of items are in the index")
     else:
         model = encoder.model
-        click.echo(
-            f"model: {printable(model.name)}, {model.embedding_size} bits, {encoder.precision} on {encoder.device}",
-            err=True,
-        )
+        say(f"model: {model.name}, {model.embedding_size} bits, {encoder.precision} on {encoder.device}")
     for number, query in enumerate(result.queries):
         texts = query.ensemble or ((query.encoded,) if query.encoded else ())
-        what = "; ".join(repr(text) for text in texts) if texts else printable(query.path or query.value)
+        what = "; ".join(repr(text) for text in texts) if texts else query.path or query.value
         mean = f"the mean of {len(texts)}: " if len(texts) > 1 else ""
         kind = f"not {query.kind}" if query.negative else query.kind
-        click.echo(f"query {number}: {kind}, {mean}{what}", err=True)
+        say(f"query {number}: {kind}, {mean}{what}")
 
 
 def remember(result: Result) -> None:
@@ -218,13 +213,13 @@ def remember(result: Result) -> None:
         keep(result)
     except (OSError, ClipdexError) as error:
         why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else error
-        click.echo(f"The result could not be kept for clipdex save: {why}", err=True)
+        say(f"The result could not be kept for clipdex save: {why}")
 
 
 def say_saved(saved: Saved) -> int:
     """Say where a result was saved and which images are missing. Return the exit code: 1 when all are."""
     images = counted(len(saved.images), "image")
-    click.echo(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {images}", err=True)
+    say(f"Saved to {saved.folder}: {saved.sheet.name}, {saved.data.name}, {images}")
     _say_missing([(hit.path, "is not there any more, or is no image") for hit in saved.missing])
     return 1 if saved.missing and not saved.images else 0
 
@@ -236,7 +231,7 @@ def save_page(result: Result | DuplicatesResult, file: Path, *, force: bool, max
     page = save_html(result, file, force=force, max_pixels=max_pixels)
     shown = counted(page.shown, "image")
     shown = f"the first {shown} of {page.total:,}" if page.shown < page.total else shown
-    click.echo(f"Saved to {printable(str(page.file))}: {shown}, {size(page.size)}", err=True)
+    say(f"Saved to {page.file}: {shown}, {size(page.size)}")
     _say_missing([(one.path, f"has no picture: {reason}") for one, reason in page.missing])
     return 1 if page.missing and len(page.missing) == page.shown else 0
 
@@ -244,6 +239,6 @@ def save_page(result: Result | DuplicatesResult, file: Path, *, force: bool, max
 def _say_missing(missing: Sequence[tuple[str, str]]) -> None:
     """Name the first images that are missing, each with the end of a sentence on why."""
     for path, why in missing[:_MISSING_SHOWN]:
-        click.echo(f"missing: {printable(path)} {printable(why)}", err=True)
+        say(f"missing: {path} {why}")
     if len(missing) > _MISSING_SHOWN:
-        click.echo(f"missing: {len(missing) - _MISSING_SHOWN} more", err=True)
+        say(f"missing: {len(missing) - _MISSING_SHOWN} more")

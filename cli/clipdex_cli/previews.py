@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import click
 
 from clipdex.wording import printable
-from clipdex_cli.tables import width_of, write
+from clipdex_cli.printing import say, write, write_as_it_is
+from clipdex_cli.tables import width_of
 from clipdex_cli.terminal_images.beside import TAKEN, indented, with_picture, with_reason
 from clipdex_cli.terminal_images.terminals import NONE, Terminal, cell_size, terminal_of
 
@@ -36,13 +35,11 @@ def terminal_for(asked: str | None, output: str) -> Terminal | None:
     if output != "table":
         raise click.UsageError("--preview goes with --output table.")
     if not sys.stdout.isatty():
-        click.echo("--preview shows no pictures: the output is no terminal.", err=True)
+        say("--preview shows no pictures: the output is no terminal.")
         return None
     terminal = terminal_of(str(asked), os.environ, cell_size())
     if terminal.kind == NONE:
-        click.echo(
-            "--preview shows no pictures: the terminal is not known to have any. --preview=blocks tries.", err=True
-        )
+        say("--preview shows no pictures: the terminal is not known to have any. --preview=blocks tries.")
         return None
     return terminal
 
@@ -61,6 +58,9 @@ def write_with_pictures(lines: Sequence[str], paths: Sequence[str], terminal: Te
     max_pixels
         An image of more pixels is not drawn.
     """
+    import shutil
+    from concurrent.futures import ThreadPoolExecutor
+
     from clipdex.errors import ImageError
     from clipdex.report.drawing import fitted_picture
     from clipdex_cli.terminal_images.drawing import box_of, draw
@@ -75,9 +75,9 @@ def write_with_pictures(lines: Sequence[str], paths: Sequence[str], terminal: Te
             return printable(error.message)
 
     head, *rows = lines
-    write(indented(head))
+    write(indented(head), head=True)
     with ThreadPoolExecutor(_DECODING) as pool:
         for line, one in zip(rows, pool.map(drawn, paths), strict=True):
-            write(
+            write_as_it_is(
                 with_reason(one, line) if isinstance(one, str) else with_picture(one, line, fits=width_of(line) <= room)
             )

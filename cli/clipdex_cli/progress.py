@@ -7,7 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
+from clipdex.wording import printable
+from clipdex_cli.printing import say, standard_error
 
 if TYPE_CHECKING:
     from clipdex import BuildProgress
@@ -25,7 +26,7 @@ class _Display:
     """Shows how far one piece of work is. Each of its steps has a name, which may be empty."""
 
     def __init__(self, name: str, *, quiet: bool = False) -> None:
-        self._name = name
+        self._name = printable(name)
         self._quiet = quiet
         self._bar: Any = None
         self._task: Any = None
@@ -43,7 +44,7 @@ class _Display:
                 TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
                 BarColumn(bar_width=_BAR_WIDTH),
                 TextColumn("{task.fields[text]}", markup=False),
-                console=Console(stderr=True),
+                console=Console(file=standard_error()),
                 transient=True,
             )
             self._task = self._bar.add_task(self._name, total=None, text="")
@@ -82,10 +83,10 @@ class _Display:
     def _show(self, what: str, done: int, total: int | None, *parts: str) -> None:
         text = ", ".join(filter(None, parts))
         if self._bar is not None:
-            description = f"{self._name}: {what}" if what else self._name
+            description = f"{self._name}: {printable(what)}" if what else self._name
             self._bar.update(self._task, description=description, completed=done, total=total, text=text)
         else:
-            click.echo(f"{self._name}: {', '.join(filter(None, (what, text)))}", err=True)
+            say(f"{self._name}: {', '.join(filter(None, (what, text)))}")
 
 
 class BuildDisplay(_Display):

@@ -14,7 +14,7 @@ import click
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_there, quoted
-from clipdex_cli.output import printable
+from clipdex_cli.printing import say
 
 if TYPE_CHECKING:
     from clipdex.projects.model import Missing, Project, ProjectSource
@@ -66,20 +66,28 @@ def name_of(target: Target) -> str:
 
 
 def the_project(project_dir: Path | None) -> Project:
-    """Open the named project, or the one around the current folder, and load its plugins.
+    """Open the named project, or the one around the current folder, and load its plugins if the user trusts them.
 
     Raises
     ------
     ProjectNotFound
         When there is none.
     """
-    from clipdex.projects.plugins import load_plugins
     from clipdex.projects.reading import open_project
 
     project = open_project(project_dir)
-    for line in load_plugins(project, named=project_dir is not None):
-        click.echo(line, err=True)
+    for line in load_plugins_of(project):
+        say(line)
     return project
+
+
+def load_plugins_of(project: Project) -> list[str]:
+    """Load the plugins of a project if the user trusts them, and return what is to be said of that."""
+    if project.plugins_folder is None:
+        return []
+    from clipdex.projects.plugins import load_plugins
+
+    return load_plugins(project)
 
 
 def require_index_here(index: Path | None) -> None:
@@ -157,11 +165,11 @@ def resolve(targets: Sequence[str], project_dir: Path | None, missing: Missing |
     refuse_images([target for target in targets if project.source(target) is None], of_indexes=False)
     if not targets:
         if project_dir is None and Path.cwd() != project.folder and _has_index(Path.cwd()):
-            click.echo(f"In the project {project.folder}: all its sources. This folder alone: name it, as .", err=True)
+            say(f"In the project {project.folder}: all its sources. This folder alone: name it, as .")
         return Resolved(tuple(project.all_sources(missing)), project, ())
     if WHOLE_PROJECT in targets and project.source(WHOLE_PROJECT) is None:
         if is_there(Path(WHOLE_PROJECT)):
-            click.echo(f"{WHOLE_PROJECT} is all of the project; the path is ./{WHOLE_PROJECT}", err=True)
+            say(f"{WHOLE_PROJECT} is all of the project; the path is ./{WHOLE_PROJECT}")
         everything = [source.name for source in project.sources]
         targets = [one for target in targets for one in (everything if target == WHOLE_PROJECT else [target])]
         targets = list(dict.fromkeys(targets))
@@ -178,7 +186,7 @@ def resolve(targets: Sequence[str], project_dir: Path | None, missing: Missing |
             continue
         path = Path(target)
         if is_there(path) and path.resolve() != project.location(source).resolve():
-            click.echo(f"{target} is the source of that name in the project; the path is ./{target}", err=True)
+            say(f"{target} is the source of that name in the project; the path is ./{target}")
         found += project.chosen((source.name,), missing)
         names = (*names, source.name) if names is not None else None
     return Resolved(tuple(found), project, names)
@@ -190,7 +198,7 @@ def _by_old_name(project: Project, target: str) -> ProjectSource | None:
     if name is None or int(name[1]) > len(project.sources) or is_there(Path(target)):
         return None
     source = project.sources[int(name[1]) - 1]
-    click.echo(f"{target} is taken for the source number {name[1]} of the project: {printable(source.name)}", err=True)
+    say(f"{target} is taken for the source number {name[1]} of the project: {source.name}")
     return source
 
 
@@ -238,8 +246,8 @@ def refuse_images(targets: Sequence[str], *, of_indexes: bool = True) -> None:
     folder = Path(os.path.commonpath([parent.absolute() for parent in parents])) if len(parents) > 1 else parents.pop()
     pattern = ""
     if not parents and len(suffixes) == 1:
-        pattern = f", or put the pattern in quotes: {printable(quoted(folder / f'*{suffixes.pop()}'))}"
+        pattern = f", or put the pattern in quotes: {quoted(folder / f'*{suffixes.pop()}')}"
     raise DatasetError(
-        f"{len(images)} of the targets are images, such as {printable(str(images[0]))}, and not datasets. Name their "
-        f"folder: {printable(quoted(folder))}{pattern}. To search with images, give them to --image."
+        f"{len(images)} of the targets are images, such as {images[0]}, and not datasets. Name their "
+        f"folder: {quoted(folder)}{pattern}. To search with images, give them to --image."
     )

@@ -13,6 +13,7 @@ from clipdex.defaults import INDEX_FOLDER
 from clipdex.paths import is_folder
 from clipdex_cli.completing import OPEN
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 
 ORDER = "clipdex_cli.order"
 _TRUTHS = {"false": 0, "no": 0, "off": 0, "0": 0, "true": 1, "yes": 1, "on": 1, "1": 1}
@@ -160,6 +161,6 @@ def _free_trailing_folders(groups: list[tuple[str, list[str]]]) -> None:
         while len(values) > 1 and is_folder(Path(values[-1])):
             folders.insert(0, values.pop())
         if folders:
-            click.echo(f"Searching the folder {', '.join(folders)}. (Better put TARGET first.)", err=True)
+            say(f"Searching the folder {', '.join(folders)}. (Better put TARGET first.)")
             groups.append(("", folders))
             return

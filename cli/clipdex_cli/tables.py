@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from clipdex.wording import printable
 
 _GAP = "  "
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
@@ -15,13 +14,6 @@ _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _MOST = 60
 _MOST_ALIGNED = 100
 _LEAST = 12
-
-
-def write(text: str, *, errors: str = "surrogateescape") -> None:
-    """Print to stdout as UTF-8, whatever the locale. A path that is not UTF-8 is printed as its bytes."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8", errors=errors))
-    sys.stdout.buffer.flush()
 
 
 def table(
@@ -37,7 +29,8 @@ def table(
     Parameters
     ----------
     columns
-        The cells of each column, by its title. All columns have the same number of cells.
+        The cells of each column, by its title. All columns have the same number of cells. Control characters in them
+        are shown as escapes.
     numbers
         Columns that are set to the right, and never cut.
     names
@@ -52,7 +45,8 @@ def table(
     Lines, each with its end. All other columns are cut, with an ellipsis, to fit the terminal; or to 60 cells where the
     output is no terminal.
     """
-    terminal = shutil.get_terminal_size().columns - taken if sys.stdout.isatty() else None
+    columns = {title: [*map(printable, cells)] for title, cells in columns.items()}
+    terminal = _columns() - taken if sys.stdout.isatty() else None
     widths = {title: max(map(width_of, (title, *cells))) for title, cells in columns.items()}
     cut = [title for title in columns if title not in numbers and title not in names and title != prose]
     _bound(widths, cut, names, prose, terminal)
@@ -63,11 +57,17 @@ def table(
         return space + shown if title in numbers else shown + space
 
     lines = [_GAP.join(cell(title, title) for title in columns).rstrip()]
-    lines[0] = _bold(lines[0])
     for row in zip(*columns.values(), strict=True):
         parts = _wrapped(dict(zip(columns, row, strict=True)), prose, widths if terminal else None)
         lines += [_GAP.join(cell(title, text) for title, text in part.items()).rstrip() for part in parts]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _columns() -> int:
+    """Return how wide the terminal is."""
+    import shutil  # late: it brings all that archives need
+
+    return shutil.get_terminal_size().columns
 
 
 def _bound(
@@ -98,6 +98,8 @@ def _wrapped(row: dict[str, str], prose: str, widths: Mapping[str, int] | None) 
     if not prose or widths is None:
         yield row
         return
+    import textwrap
+
     lines = textwrap.wrap(row[prose], widths[prose], break_long_words=False, break_on_hyphens=False) or [""]
     for line in lines:
         yield {**row, prose: line}
@@ -121,9 +123,3 @@ def _shortened(text: str, width: int) -> str:
     from rich.cells import set_cell_size
 
     return set_cell_size(text, width - 1).rstrip() + _ELLIPSIS
-
-
-def _bold(text: str) -> str:
-    if not sys.stdout.isatty() or sys.platform == "win32" or os.environ.get("TERM", "dumb") == "dumb":
-        return text
-    return f"\x1b[1m{text}\x1b[0m"

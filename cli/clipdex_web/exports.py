@@ -6,7 +6,6 @@ they are read, so memory is bounded whatever their number.
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
 import json
@@ -17,6 +16,7 @@ from typing import NamedTuple
 
 from clipdex.errors import ImageError
 from clipdex.media.opening import open_media
+from clipdex.report.cells import row_writer
 from clipdex.report.rows import csv_of
 from clipdex.report.save import name_of_copy
 from clipdex.report.sheet import MOST_DRAWN, draw_sheet
@@ -265,5 +265,5 @@ def _line(value: object) -> str:
 
 def _row(values: list[object]) -> str:
     stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="\n").writerow(values)
+    row_writer(stream)(values)
     return stream.getvalue()

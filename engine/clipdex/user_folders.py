@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from clipdex.errors import OutputError
 from clipdex.paths import expanded
 
 HOME_VARIABLE = "CLIPDEX_HOME"
+# The variable and the folder below the user's home, as the XDG Base Directory Specification has them.
+_ON_LINUX = {
+    "user_data_dir": ("XDG_DATA_HOME", ".local/share"),
+    "user_cache_dir": ("XDG_CACHE_HOME", ".cache"),
+    "user_state_dir": ("XDG_STATE_HOME", ".local/state"),
+}
 
 
 def data_folder() -> Path:
@@ -37,6 +44,8 @@ def _folder(below: str, kind: str) -> Path:
     named = os.environ.get(HOME_VARIABLE, "")
     if named:
         return expanded(named).absolute() / below
+    if (folder := _on_linux(kind)) is not None:
+        return folder
     import platformdirs
 
     try:
@@ -46,3 +55,12 @@ def _folder(below: str, kind: str) -> Path:
     if not folder.is_absolute():
         raise OutputError(f"there is no home folder to keep anything in; name one in the variable {HOME_VARIABLE}.")
     return folder
+
+
+def _on_linux(kind: str) -> Path | None:
+    """Return the folder that ``platformdirs`` gives, without importing it; None where it is to be asked."""
+    variable, below = _ON_LINUX[kind]
+    base, home = os.environ.get(variable, ""), os.environ.get("HOME", "")
+    if not sys.platform.startswith("linux") or not (base or home).startswith("/"):
+        return None
+    return Path(base or f"{home}/{below}") / "clipdex"

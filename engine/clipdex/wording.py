@@ -40,5 +40,10 @@ def type_of(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """Show control characters as escapes, so that a name can steer no terminal, and cannot hide in a page."""
+    """Show control characters as escapes, so that a name can steer no terminal, and cannot hide in a page.
+
+    They are those of Unicode: of C0 and C1, ends of lines and paragraphs, and marks that turn the direction of a text.
+    """
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

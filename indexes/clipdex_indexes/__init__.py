@@ -1,7 +1,7 @@
 """Exact Hamming search over hash keys, kept on disk with the items they belong to.
 
 This package knows bytes, bits and item tables, and nothing of images or models. Importing it is cheap: NumPy is
-imported when an index is first opened, FAISS when one is first searched.
+imported when an index is first opened, FAISS when searches compare many keys.
 
 From top to bottom, each module uses only those below it:
 

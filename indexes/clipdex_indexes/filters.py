@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clipdex_indexes.arrays import Bools, Masks
 from clipdex_indexes.snapshot import Snapshot
-from clipdex_indexes.storage.columns import NamedLists
 from clipdex_indexes.storage.segment import Segment
 from clipdex_indexes.storage.spelling import composed
 from clipdex_indexes.storage.table import TableReader
+
+if TYPE_CHECKING:
+    from clipdex_indexes.storage.columns import NamedLists
 
 _IDS_AT_ONCE = 50_000
 _SPECIAL = re.compile(r"\*+|\?|\[[!^]?\]?[^\]]*\]")

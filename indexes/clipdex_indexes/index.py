@@ -10,6 +10,7 @@ import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +32,10 @@ from clipdex_indexes.errors import IndexNotFound, IndexWriteFailed
 from clipdex_indexes.searching import search, within
 from clipdex_indexes.snapshot import Location, Snapshot, open_state
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, ModelStamp
-from clipdex_indexes.storage.verifying import Verification, opened_files, verify_segments
-from clipdex_indexes.writer import IndexWriter
+
+if TYPE_CHECKING:
+    from clipdex_indexes.storage.verifying import Verification
+    from clipdex_indexes.writer import IndexWriter
 
 _FORMAT, _WRITER = "keys", "clipdex_indexes"
 # Looking an id up takes as long as reading so many rows.
@@ -80,6 +83,8 @@ class Index(Snapshot):
         IndexWriteFailed
             When there is something in the folder, or it cannot be written.
         """
+        from clipdex_indexes.writer import IndexWriter  # late: most who open an index only read it
+
         path = Path(folder)
         stamp = model or ModelStamp("keys", "", checked_bits(bits), "")
         with IndexWriter(path) as writer:
@@ -143,7 +148,7 @@ class Index(Snapshot):
         """
         self._require_open()
         rows = checked_rows(ids, keys, self.bits, subset, labels)
-        with IndexWriter(self.folder, wait=wait) as writer:
+        with self._writer(wait=wait) as writer:
             base = self._base(writer)
             replaced = _locations(base, {(row.id, row.subset) for row, _ in rows})
             for location in replaced:
@@ -157,7 +162,7 @@ class Index(Snapshot):
         """Remove items; ids that no item of the subset has are counted as missing. Committed when it returns."""
         self._require_open()
         texts = checked_ids(ids)
-        with IndexWriter(self.folder, wait=wait) as writer:
+        with self._writer(wait=wait) as writer:
             removed = _locations(self._base(writer), {(item_id, subset) for item_id in texts})
             for location in removed:
                 writer.remove(location)
@@ -174,7 +179,7 @@ class Index(Snapshot):
             Whether to wait while another process is writing, and what to call then (see ``WriterLock``).
         """
         self._require_open()
-        with IndexWriter(self.folder, wait=wait, waiting=waiting) as writer:
+        with self._writer(wait=wait, waiting=waiting) as writer:
             self._base(writer)
             items = writer.commit(optimize=True, completes=False).items
         self.refresh()
@@ -258,6 +263,8 @@ class Index(Snapshot):
         progress
             Called with what is counted (``bytes``, then ``items``), how many are done, and of how many.
         """
+        from clipdex_indexes.storage.verifying import opened_files, verify_segments
+
         self._require_open()
         here, folder = self.snapshot(), self.folder / SEGMENTS_FOLDER
         while True:
@@ -269,6 +276,11 @@ class Index(Snapshot):
     def _require_open(self) -> None:
         if self._closed:
             raise ValueError(f"the index in {self.folder} was closed: open it again.")
+
+    def _writer(self, *, wait: bool, waiting: Callable[[str], None] | None = None) -> IndexWriter:
+        from clipdex_indexes.writer import IndexWriter
+
+        return IndexWriter(self.folder, wait=wait, waiting=waiting)
 
     def _base(self, writer: IndexWriter) -> Snapshot:
         if writer.base is None:

@@ -15,17 +15,18 @@ import heapq
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from clipdex_indexes.arrays import Bools, Keys, Masks
 from clipdex_indexes.errors import IndexCorrupt
-from clipdex_indexes.storage.columns import TableCounts, summed
 from clipdex_indexes.storage.files import require_utf8
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.storage.segment import Segment
 from clipdex_indexes.storage.table import ItemRow, TableReader
 from clipdex_indexes.storage.tagged import Located, Tags, located
-from clipdex_indexes.storage.verifying import require_whole
+
+if TYPE_CHECKING:
+    from clipdex_indexes.storage.columns import TableCounts
 
 _Snapshot = TypeVar("_Snapshot", bound="Snapshot")
 
@@ -168,6 +169,8 @@ class Snapshot:
         IndexCorrupt
             When a checksum is not the one in the manifest.
         """
+        from clipdex_indexes.storage.verifying import require_whole
+
         require_whole(self.folder / SEGMENTS_FOLDER, self.segments[segment].stamp)
 
     def selected(self, masks: Masks | None = None) -> list[Bools | None]:
@@ -191,6 +194,8 @@ class Snapshot:
         masks
             For each segment the items that count, bool ``[items]``; None for all.
         """
+        from clipdex_indexes.storage.columns import summed
+
         return summed(
             segment.columns.count(selected)
             for segment, selected in zip(self.segments, self.selected(masks), strict=True)

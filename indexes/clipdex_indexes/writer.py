@@ -33,6 +33,7 @@ from clipdex_indexes.arrays import Bools
 from clipdex_indexes.errors import ClipdexError, IndexNotFound, IndexWriteFailed
 from clipdex_indexes.snapshot import Location, Snapshot
 from clipdex_indexes.storage.files import TEMPORARY_PREFIX, require_utf8, step
+from clipdex_indexes.storage.fingerprints import fingerprints_path
 from clipdex_indexes.storage.lock import WriterLock
 from clipdex_indexes.storage.manifest import (
     FILE_NAME,
@@ -48,7 +49,8 @@ from clipdex_indexes.storage.segment import Segment, delete_files, files_of, wri
 from clipdex_indexes.storage.table import ItemRow
 
 _OWN_FILE = re.compile(
-    rf"(?:{re.escape(TEMPORARY_PREFIX)})?[0-9a-f]{{32}}(?:-[0-9a-f]{{32}})?\.(?:faiss|sqlite|removed)(?:-journal)?"
+    rf"(?:{re.escape(TEMPORARY_PREFIX)})?[0-9a-f]{{32}}(?:-[0-9a-f]{{32}})?"
+    r"\.(?:faiss|sqlite|removed|fingerprints)(?:-journal)?"
 )
 _OWN_TEMPORARY = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]{{32}}\.json")
 
@@ -369,6 +371,7 @@ class IndexWriter:
 
     def _collect_garbage(self, manifest: Manifest) -> None:
         live = self._files_of(manifest) | set(self._written)
+        live |= {fingerprints_path(self._segments_folder, stamp.name) for stamp in manifest.segments}
         for folder, pattern in ((self._segments_folder, _OWN_FILE), (self.folder, _OWN_TEMPORARY)):
             with contextlib.suppress(OSError):
                 delete_files(path for path in folder.iterdir() if pattern.fullmatch(path.name) and path not in live)

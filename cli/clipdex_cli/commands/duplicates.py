@@ -12,8 +12,9 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, save_page, say_parts, write
+from clipdex_cli.output import cell_of, save_page, say_parts
 from clipdex_cli.previews import terminal_for, write_with_pictures
+from clipdex_cli.printing import say, write, write_cells, write_json_text, write_paths
 from clipdex_cli.project_targets import PROJECT, require_index_here, resolve
 from clipdex_cli.tables import table
 from clipdex_cli.terminal_images.beside import TAKEN
@@ -112,6 +113,7 @@ def command(
     limit: int | None,
     output: str,
     null: bool,
+    raw: bool,
     preview: str | None,
     save: bool,
     output_dir: Path | None,
@@ -150,6 +152,8 @@ def command(
     options.one_index(targets, index)
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
+    if raw and output != "csv":
+        raise click.UsageError("--raw goes with --output csv.")
     terminal = terminal_for(preview, output)
     found = resolve(targets, project_dir).targets
     if not found:
@@ -162,7 +166,7 @@ def command(
             *(found or (Path(),)),
             index=index,
             progress=display,
-            notice=lambda sentence: None if quiet else click.echo(sentence, err=True),
+            notice=lambda sentence: None if quiet else say(sentence),
             max_distance=max_distance,
             across=across,
             limit=limit,
@@ -175,46 +179,45 @@ def command(
     if len(result.datasets) < len(found):
         more = len(found) - len(result.datasets)
         same = "is another one, or part of it, and counts" if more == 1 else "are others, or parts of them, and count"
-        click.echo(f"{counted(more, 'TARGET')} {same} once.", err=True)
+        say(f"{counted(more, 'TARGET')} {same} once.")
     say_parts(result.datasets)
     if across == "datasets" and len(result.datasets) < 2:
-        click.echo(
+        say(
             "There is one dataset only, so no group is across datasets. Name another one. Of a merged dataset, name "
-            "the datasets that it was made of.",
-            err=True,
+            "the datasets that it was made of."
         )
     if terminal is not None:
         _show_with_pictures(result, terminal, max_pixels)
     else:
-        _show(result, output, end="\0" if null else "\n")
+        _show(result, output, end="\0" if null else "\n", raw=raw)
     for line in (_summary(result), *_notes(result), *(_notes_on_paths(result) if output == "paths" else ())):
-        click.echo(line, err=True)
+        say(line)
     to_folder = save or output_dir is not None or (force and html is None)
     if not to_folder and html is None:
         return 0
     if not result.groups:
-        click.echo("No groups, so nothing is saved.", err=True)
+        say("No groups, so nothing is saved.")
         return 0
     if to_folder:
         from clipdex.report.groups import save_duplicates
 
         saved = save_duplicates(result, output_dir, force=force, max_pixels=max_pixels)
         sheets = f"{counted(len(saved.sheets), 'sheet')} of {counted(saved.drawn, 'group')}"
-        click.echo(f"Saved to {saved.folder}: {saved.data.name}, {sheets}", err=True)
+        say(f"Saved to {saved.folder}: {saved.data.name}, {sheets}")
     return 0 if html is None else save_page(result, html, force=force, max_pixels=max_pixels)
 
 
-def _show(result: DuplicatesResult, output: str, end: str) -> None:
+def _show(result: DuplicatesResult, output: str, *, end: str, raw: bool) -> None:
     if output == "json":
-        write(result.to_json() + "\n", errors="backslashreplace")
+        write_json_text(result.to_json())
     elif output == "csv":
         from clipdex.report.rows import csv_of_groups
 
-        write(csv_of_groups(result))
+        write_cells(csv_of_groups(result, cell_of(raw=raw)))
     elif output == "paths":
-        write("".join(item.path + end for item in result.removable))
+        write_paths((item.path for item in result.removable), end)
     elif result.groups:
-        write(_table(result))
+        write(_table(result), head=True)
 
 
 def _show_with_pictures(result: DuplicatesResult, terminal: Terminal, max_pixels: int) -> None:
@@ -245,11 +248,11 @@ def _columns(result: DuplicatesResult) -> dict[str, list[str]]:
     if any(item.orientation for item in items):
         columns["orientation"] = [item.orientation for item in items]
     if len(result.datasets) > 1:
-        columns["dataset"] = [printable(item.dataset) for item in items]
-    columns["id"] = [printable(item.id) for item in items]
+        columns["dataset"] = [item.dataset for item in items]
+    columns["id"] = [item.id for item in items]
     if len({item.subset for item in items}) > 1:
-        columns["subset"] = [printable(item.subset) for item in items]
-    columns["labels"] = [printable(", ".join(item.labels)) for item in items]
+        columns["subset"] = [item.subset for item in items]
+    columns["labels"] = [", ".join(item.labels) for item in items]
     return columns
 
 
@@ -304,7 +307,7 @@ def _same_file(result: DuplicatesResult) -> str:
 
     def name(dataset: str, item_id: str, subset: str) -> str:
         where = ", ".join(filter(None, (dataset if several else "", subset if with_subset else "")))
-        return printable(f"{item_id} ({where})" if where else item_id)
+        return f"{item_id} ({where})" if where else item_id
 
     with_subset = bool(result.total_same_file_across_subsets)
     named = [

@@ -8,6 +8,7 @@ import click
 
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import PROJECT, resolve
 
 
@@ -35,9 +36,9 @@ def command(file: Path, targets: tuple[str, ...], index: Path | None, project_di
     """
     options.one_index(targets, index)
     from clipdex import export_hash_keys
-    from clipdex_cli.output import printable, say_part
+    from clipdex_cli.output import say_part
 
     report = export_hash_keys(file, *(resolve(targets, project_dir).targets or (Path(),)), index=index)
     for one in report.datasets:
-        say_part(one.root, one.part, f"exporting the part {printable(one.part)} of")
-    click.echo(f"{report.path}: {report.keys:,} hash keys of model {printable(report.model)}", err=True)
+        say_part(one.root, one.part, f"exporting the part {one.part} of")
+    say(f"{report.path}: {report.keys:,} hash keys of model {report.model}")

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, write
-from clipdex_cli.project_targets import PROJECT
+from clipdex_cli.printing import say, write, write_json, write_line
+from clipdex_cli.project_targets import PROJECT, load_plugins_of
 from clipdex_cli.tables import table
 
 
@@ -19,7 +19,8 @@ from clipdex_cli.tables import table
 def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> int:
     """List the dataset formats that clipdex can read.
 
-    With FORMAT, the list also has the options of that format. In a project, it includes the formats of plugins.
+    With FORMAT, the list also has the options of that format. In a project, it includes the formats of
+    plugins that you trust.
 
     Exit code: 0, or 1 when there is no such FORMAT.
     """
@@ -29,20 +30,17 @@ def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> 
 
     told: list[str] = []
     if project_dir is not None or find_project() is not None:
-        from clipdex.projects.plugins import load_plugins
         from clipdex.projects.reading import open_project
 
-        told = load_plugins(open_project(project_dir), named=project_dir is not None)
+        told = load_plugins_of(open_project(project_dir))
     formats = list(available())
     for line in dict.fromkeys([*told, *problems()]):
-        click.echo(printable(line), err=True)
+        say(line)
     unknown = [name for name in names if name not in {one.name for one in formats}]
     if unknown:
         raise DatasetError(f"there is no format {', '.join(unknown)}: clipdex formats lists what there is.")
     wanted = [one for one in formats if not names or one.name in names]
     if as_json:
-        import json
-
         rows = [
             {
                 "name": one.name,
@@ -53,22 +51,22 @@ def command(names: tuple[str, ...], project_dir: Path | None, as_json: bool) -> 
             }
             for one in wanted
         ]
-        write(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
+        write_json(rows)
         return 0
     columns = {
         "format": [one.name for one in wanted],
-        "from": [printable(one.origin) for one in wanted],
-        "about": [printable(one.about) for one in wanted],
+        "from": [one.origin for one in wanted],
+        "about": [one.about for one in wanted],
     }
-    write(table(columns, names=("format",), prose="about"))
+    write(table(columns, names=("format",), prose="about"), head=True)
     for one in wanted if names else []:
         for name, about in one.options.items():
-            click.echo(f"  --option {name}=...  {printable(about)}")
+            write_line(f"  --option {name}=...  {about}")
         if one.problem:
-            click.echo(printable(one.problem), err=True)
+            say(one.problem)
     missing = sorted(
         {one.problem.rpartition("Install it: ")[2].rstrip(".") for one in wanted if "Install it: " in one.problem}
     )
     if missing and not names:
-        click.echo(f"Some need a package that is not installed: {'; '.join(missing)}", err=True)
+        say(f"Some need a package that is not installed: {'; '.join(missing)}")
     return 0

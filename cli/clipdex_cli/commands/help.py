@@ -6,6 +6,7 @@ import click
 
 from clipdex_cli import completing
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import write
 
 
 @click.command("help", cls=Command)
@@ -24,4 +25,4 @@ def command(ctx: click.Context, names: tuple[str, ...]) -> None:
         name, found, rest = shown.command.resolve_command(shown, rest)
         if found is not None:
             shown = click.Context(found, info_name=name, parent=shown)
-    click.echo(shown.command.get_help(shown))
+    write(f"{shown.command.get_help(shown)}\n")

@@ -9,6 +9,7 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 
 
 @click.command("import-hash-keys", cls=Command)
@@ -31,14 +32,10 @@ def command(file: Path, target: Path, model: str, format_name: str, index: Path 
     other keys.
     """
     from clipdex import import_hash_keys
-    from clipdex_cli.output import printable
 
     report = import_hash_keys(file, target, model=model, format=format_name, index=index, rebuild=rebuild)
-    whose = f"model {printable(report.model)}" if report.ours else f"{printable(report.model)!r}, from elsewhere"
+    whose = f"model {report.model}" if report.ours else f"{report.model!r}, from elsewhere"
     have = "has" if report.items == 1 else "have"
     none = f"{report.without_key:,} {'has' if report.without_key == 1 else 'have'} none"
     unused = f"{counted(report.unused, 'key')} {'is' if report.unused == 1 else 'are'} of no item"
-    click.echo(
-        f"{report.root}: {counted(report.items, 'item')} {have} a hash key now ({whose}), {none}; {unused}.",
-        err=True,
-    )
+    say(f"{report.root}: {counted(report.items, 'item')} {have} a hash key now ({whose}), {none}; {unused}.")

@@ -11,7 +11,8 @@ from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import UNFINISHED, printable, say_part, size, write, write_json
+from clipdex_cli.output import UNFINISHED, say_part, size
+from clipdex_cli.printing import say, write, write_json, write_line
 from clipdex_cli.project_targets import PROJECT
 from clipdex_cli.tables import table
 
@@ -64,35 +65,38 @@ def command(
         found = resolve(targets, project_dir)
         described = [describe(target, index=index) for target in found.targets or (Path(),)]
     for info in described:
-        say_part(info.root, info.part, f"showing the part {printable(info.part)} of")
+        say_part(info.root, info.part, f"showing the part {info.part} of")
     if as_json:
         write_json([info.to_dict() for info in described])
         return 0
     for number, info in enumerate(described):
         if number:
-            click.echo()
-        lines = [
-            ("dataset", f"{printable(str(info.root))} ({printable(info.format)})"),
-            ("part", printable(info.part)),
-            ("index", f"{printable(str(info.index))}, {size(info.bytes)} in {_segments(info.segments)}"),
+            write_line()
+        lines: list[tuple[str, str | list[str]]] = [
+            ("dataset", f"{info.root} ({info.format})"),
+            ("part", info.part),
+            ("index", f"{info.index}, {size(info.bytes)} in {_segments(info.segments)}"),
             ("items", f"{info.items:,}" if info.complete else f"{info.items:,} so far: {UNFINISHED}"),
             ("subsets", _counts(info.subsets)),
             ("labels", _counts(info.labels)),
-            ("model", printable(f"{info.model}, {info.bits} bits, {info.precision}, digest {info.digest[:12]}")),
-            ("", printable(info.model_kind)),
+            ("model", f"{info.model}, {info.bits} bits, {info.precision}, digest {info.digest[:12]}"),
+            ("", info.model_kind),
             ("", f"Reads {languages_said(info.model_languages)}" if info.model_languages else ""),
-            ("", printable(f"Not good at: {info.model_not_good_at}") if info.model_not_good_at else ""),
-            ("written by", printable(info.writer)),
+            ("", f"Not good at: {info.model_not_good_at}" if info.model_not_good_at else ""),
+            ("written by", info.writer),
             ("failed", _failed(info.failed, info.index)),
             ("damaged", _failed(info.damaged, info.index) if info.damaged else ""),
-            ("passed over", printable(said(info.passed_over))),
+            ("passed over", said(info.passed_over)),
             ("annotations", _annotations(info) if info.annotation_problems else ""),
-            *(("", printable(remark)) for remark in info.remarks),
-            ("freshness", printable(info.not_compared) or _freshness(info.new, info.changed, info.gone, info.root)),
+            *(("", remark) for remark in info.remarks),
+            ("freshness", info.not_compared or _freshness(info.new, info.changed, info.gone, info.root)),
         ]
         for name, text in lines:
-            if text:
-                click.echo(f"{name:<{_WIDTH}}{' ' if len(name) >= _WIDTH else ''}{text}")
+            first, *below = text if isinstance(text, list) else [text]
+            if first:
+                write_line(f"{name:<{_WIDTH}}{' ' if len(name) >= _WIDTH else ''}{first}")
+            for line in below:
+                write_line(f"{'':<{_WIDTH}}{line}")
     return 0
 
 
@@ -106,7 +110,7 @@ def _show_facets(
         facets = explorer.facets(wanted)
         warn_unfinished(explorer.datasets)
     for problem in facets.problems:
-        click.echo(printable(problem), err=True)
+        say(problem)
     if as_json:
         write_json(facets.to_dict())
         return 0
@@ -120,9 +124,9 @@ def _show_facets(
     columns = {
         "images": [f"{count:,}" for _, _, count in rows],
         "of": [kind for kind, _, _ in rows],
-        "name": [printable(name) for _, name, _ in rows],
+        "name": [name for _, name, _ in rows],
     }
-    write(table(columns, numbers=("images",), names=("name",)))
+    write(table(columns, numbers=("images",), names=("name",)), head=True)
     return 0
 
 
@@ -132,27 +136,26 @@ def _segments(count: int) -> str:
 
 def _counts(counts: dict[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = ", ".join(f"{printable(name)} {count:,}" for name, count in ordered[:_LABELS_SHOWN])
+    shown = ", ".join(f"{name} {count:,}" for name, count in ordered[:_LABELS_SHOWN])
     more = f", and {len(ordered) - _LABELS_SHOWN} more" if len(ordered) > _LABELS_SHOWN else ""
     return f"{len(ordered)}: {shown}{more}" if ordered else "none"
 
 
-def _failed(failed: dict[str, str], index: Path) -> str:
-    first = list(failed.items())[:_FAILURES_SHOWN]
-    shown = "".join(f"\n{'':<11}{name!r}: {printable(reason)}" for name, reason in first)
-    more = f"\n{'':<11}... all in {printable(str(index / 'failed.json'))}" if len(failed) > _FAILURES_SHOWN else ""
-    return f"{len(failed):,} in the last build{shown}{more}"
+def _failed(failed: dict[str, str], index: Path) -> list[str]:
+    first = [f"{name!r}: {reason}" for name, reason in list(failed.items())[:_FAILURES_SHOWN]]
+    more = [f"... all in {index / 'failed.json'}"] if len(failed) > _FAILURES_SHOWN else []
+    return [f"{len(failed):,} in the last build", *first, *more]
 
 
-def _annotations(info: DatasetInfo) -> str:
-    shown = "".join(f"\n{'':<{_WIDTH}}{printable(one)}" for one in info.annotations[:_FAILURES_SHOWN])
-    listed = printable(str(info.index / "failed.json"))
-    more = f"\n{'':<{_WIDTH}}... the first in {listed}" if info.annotation_problems > _FAILURES_SHOWN else ""
-    return f"{info.annotation_problems:,} could not be read in the last build{shown}{more}"
+def _annotations(info: DatasetInfo) -> list[str]:
+    listed = info.index / "failed.json"
+    more = [f"... the first in {listed}"] if info.annotation_problems > _FAILURES_SHOWN else []
+    said = f"{info.annotation_problems:,} could not be read in the last build"
+    return [said, *info.annotations[:_FAILURES_SHOWN], *more]
 
 
 def _freshness(new: int, changed: int, gone: int, root: Path) -> str:
     if not new + changed + gone:
         return "up to date"
     counts = [f"{count:,} {name}" for count, name in ((new, "new"), (changed, "changed"), (gone, "gone")) if count]
-    return f"{', '.join(counts)} since the last build; bring it up to date: clipdex build {printable(quoted(root))}"
+    return f"{', '.join(counts)} since the last build; bring it up to date: clipdex build {quoted(root)}"

@@ -10,7 +10,8 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import completing, options
 from clipdex_cli.asking import place_of, queries_of
-from clipdex_cli.output import printable, say_parts, warn, warn_unfinished
+from clipdex_cli.output import say_parts, warn, warn_unfinished
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import PROJECT
 from clipdex_cli.several_values import ORDER, SeveralValues
 
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
 @options.INDEX
 @PROJECT
 @options.max_pixels
+@options.RAW
 @click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 @click.pass_context
 def command(
@@ -95,6 +97,7 @@ def command(
     index: Path | None,
     project_dir: Path | None,
     max_pixels: int,
+    raw: bool,
     quiet: bool,
     model: str | None,
     device: str,
@@ -127,18 +130,23 @@ def command(
         say_parts(dataset.record for dataset in explorer.datasets)
         warn_unfinished(explorer.datasets)
         if not len(explorer):
-            click.echo("No images, so no map is saved.", err=True)
+            say("No images, so no map is saved.")
             return 1
         result = explorer.search(SearchRequest(queries, topk=topk)) if queries else None
         if result is not None:
             warn(result)
         with WorkDisplay("map", quiet=quiet) as display:
             made = explorer.map(renew=renew, progress=display)
-            drawing: dict[str, Any] = {"colour_by": colour_by, "max_pixels": max_pixels, "progress": display}
+            drawing: dict[str, Any] = {
+                "colour_by": colour_by,
+                "max_pixels": max_pixels,
+                "raw": raw,
+                "progress": display,
+            }
             save_map(explorer.datasets, made, saved, result=result, **drawing)
         for sentence in made.notes:
-            click.echo(printable(sentence), err=True)
+            say(sentence)
     how = f"{made.method} of {counted(made.landmarks, 'landmark')}" if made.landmarks else made.method
-    names = ", ".join(printable(str(file)) for file in saved)
-    click.echo(f"Map of {counted(len(made), 'image')} ({how}). Saved to {names}", err=True)
+    names = ", ".join(str(file) for file in saved)
+    say(f"Map of {counted(len(made), 'image')} ({how}). Saved to {names}")
     return 0

@@ -9,7 +9,7 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import PROJECT
 
 
@@ -42,9 +42,7 @@ def command(targets: tuple[str, ...], output_dir: Path, project_dir: Path | None
     joined = join(found.targets, output_dir)
     parts = ", ".join(f"{name} {count:,}" for name, count in joined.items.items())
     total = sum(joined.items.values())
-    click.echo(
-        printable(f"{joined.folder}: {counted(total, 'image')} in the index ({parts}; model {joined.model})"), err=True
-    )
+    say(f"{joined.folder}: {counted(total, 'image')} in the index ({parts}; model {joined.model})")
     if joined.tagged:
-        names = printable(", ".join(joined.tagged))
-        click.echo(f"Tags are not merged, and stay with {names}.", err=True)
+        names = ", ".join(joined.tagged)
+        say(f"Tags are not merged, and stay with {names}.")

@@ -11,7 +11,16 @@ from clipdex_cli.lazy import LazyGroup
     "model",
     cls=LazyGroup,
     package="clipdex_cli.commands.models",
-    names=("list", "info", "pull", "add", "remove", "verify", "bench", "calibrate"),
+    summaries={
+        "list": "List the installed models and those that you can pull.",
+        "info": "Show the details of a model.",
+        "pull": "Download a known model and install it.",
+        "add": "Install a model from files, without a download.",
+        "remove": "Delete an installed model.",
+        "verify": "Check the files of a model, and run its self-test.",
+        "bench": "Measure how many images a second a model hashes.",
+        "calibrate": "Give a model a better centre, from your own images.",
+    },
 )
 def command() -> None:
     """List, install, check and measure models.

@@ -9,7 +9,8 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, size
+from clipdex_cli.output import size
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import PROJECT, name_of, resolve, with_index
 
 
@@ -35,15 +36,14 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     for named in resolve(targets, project_dir).targets or (Path(),):
         try:
             target = with_index(named, index, "optimizing all of")
-            name = printable(name_of(target if index is None or targets else index))
+            name = name_of(target if index is None or targets else index)
             done = optimize(target, index=index, wait=wait, waiting=options.say_waiting(name))
         except ClipdexError as error:
-            click.echo(f"clipdex: {error.message}", err=True)
+            say(f"clipdex: {error.message}")
             exit_code = error.exit_code
             continue
-        click.echo(
-            f"{name if index is not None else printable(str(done.root))}: {counted(done.items, 'item')}; "
-            f"segments {done.segments_before} -> {done.segments}, {size(done.bytes_before)} -> {size(done.bytes)}",
-            err=True,
+        say(
+            f"{name if index is not None else str(done.root)}: {counted(done.items, 'item')}; "
+            f"segments {done.segments_before} -> {done.segments}, {size(done.bytes_before)} -> {size(done.bytes)}"
         )
     return exit_code

@@ -11,7 +11,17 @@ from clipdex_cli.lazy import LazyGroup
     "project",
     cls=LazyGroup,
     package="clipdex_cli.commands.projects",
-    names=("create", "add", "import", "import-datumaro", "remove", "info", "build", "run"),
+    summaries={
+        "create": "Make a project: a folder with a clipdex.toml.",
+        "add": "Add a dataset to the project, as a named source.",
+        "import": "Add a dataset to the project, as a named source.",
+        "import-datumaro": "Make a project from an old project of Datumaro.",
+        "remove": "Remove a source from the project.",
+        "info": "Show the sources and stages of the project.",
+        "build": "Build the indexes of the project's sources.",
+        "run": "Repeat the recorded queries and compare the hits.",
+        "trust": "Let the plugins of a project be loaded.",
+    },
 )
 def command() -> None:
     """Name datasets, search them as one, and repeat queries.

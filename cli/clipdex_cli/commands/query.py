@@ -147,6 +147,7 @@ def command(
     /,
     output: str,
     null: bool,
+    raw: bool,
     histogram: bool,
     preview: str | None,
     save: bool,
@@ -176,6 +177,8 @@ def command(
     """
     if null and output != "paths":
         raise click.UsageError("-0 goes with --output paths.")
+    if raw and output != "csv":
+        raise click.UsageError("--raw goes with --output csv.")
     if histogram and output not in ("table", "json"):
         raise click.UsageError("--histogram goes with --output table or json.")
     terminal = terminal_for(preview, output)
@@ -202,7 +205,7 @@ def command(
 
     result = answer.result
     printer.warn(result)
-    printer.show(result, output, null=null, preview=terminal, max_pixels=settings.max_pixels)
+    printer.show(result, output, null=null, raw=raw, preview=terminal, max_pixels=settings.max_pixels)
     if output == "table":
         printer.show_histogram(result)
     printer.remember(result)

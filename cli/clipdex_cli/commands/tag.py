@@ -7,7 +7,17 @@ import click
 from clipdex_cli.lazy import LazyGroup
 
 
-@click.group("tag", cls=LazyGroup, package="clipdex_cli.commands.tags", names=("add", "remove", "list", "rename"))
+@click.group(
+    "tag",
+    cls=LazyGroup,
+    package="clipdex_cli.commands.tags",
+    summaries={
+        "add": "Give images a tag.",
+        "remove": "Take a tag away from images.",
+        "list": "Show the tags, and how many images have each.",
+        "rename": "Rename a tag.",
+    },
+)
 def command() -> None:
     """Give images tags of your own, and find them by tag.
 

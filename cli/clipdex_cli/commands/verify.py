@@ -10,7 +10,8 @@ from clipdex.paths import quoted
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, size
+from clipdex_cli.output import size
+from clipdex_cli.printing import say, write_line
 from clipdex_cli.project_targets import PROJECT, name_of, resolve, with_index
 
 
@@ -39,17 +40,17 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
             target = with_index(named, index, "checking all of")
             checked = verify(target, index=index)
         except ClipdexError as error:
-            click.echo(f"clipdex: {error.message}", err=True)
+            say(f"clipdex: {error.message}")
             exit_code = error.exit_code
             continue
-        name = printable(name_of(target if index is None or targets else index))
+        name = name_of(target if index is None or targets else index)
         for problem in checked.problems:
-            click.echo(f"{name}: {printable(problem)}", err=True)
+            say(f"{name}: {problem}")
         if checked.ok:
             what = f"{counted(checked.items, 'item')}, {size(checked.bytes)} in {counted(checked.files, 'file')}"
-            click.echo(f"{name}: all is well ({what})")
+            write_line(f"{name}: all is well ({what})")
         else:
-            again = printable(quoted(name_of(target)) + (f" --index {quoted(index)}" if index is not None else ""))
-            click.echo(f"{name}: the index is damaged. Make it again: clipdex build --rebuild {again}", err=True)
+            again = quoted(name_of(target)) + (f" --index {quoted(index)}" if index is not None else "")
+            say(f"{name}: the index is damaged. Make it again: clipdex build --rebuild {again}")
             exit_code = 1
     return exit_code

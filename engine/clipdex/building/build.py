@@ -28,10 +28,10 @@ from clipdex.building.pipeline import Run
 from clipdex.building.planning import Plan
 from clipdex.building.settings import BuildKeywords, BuildSettings, with_keywords
 from clipdex.building.taking_over import OtherIndexes
-from clipdex.building.unchanged import is_unchanged, remember
+from clipdex.building.unchanged import known_items, remember
 from clipdex.datasets.above import has_index
 from clipdex.datasets.dataset import recordable, require_same_root
-from clipdex.datasets.failures import Failure, Listed, write_listed
+from clipdex.datasets.failures import Failure, write_listed
 from clipdex.encoder import Encoder
 from clipdex.paths import quoted
 from clipdex.readers.base import ANNOTATION, DAMAGED
@@ -40,6 +40,7 @@ from clipdex.showing import notebook_html
 from clipdex.version import WRITER
 from clipdex.wording import counted, printable, shortened
 from clipdex_indexes import IndexWriter
+from clipdex_indexes.known import KnownItems
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -223,29 +224,24 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
         others = None if settings.rebuild else OtherIndexes(reader, folder, stamp)
         base = writer.base
         plan = Plan(reader, base, damaged, others)
+        known: KnownItems | None = None
         run = Run(reader, plan, encoder, writer, settings.max_pixels, steps, events.progress, guard)
-        listed: Listed | None = None
         if reading is None or replaces:
             reading = Reading(reader)
-        if base is not None and base.manifest.complete and is_unchanged(folder, reading.fingerprint):
-            run.counts.unchanged = len(base)
-            run.damaged = damaged
-            reader.passed_over.update(before.passed_over)
-            listed = replace(before, failures=[*damaged, *before.of_kind(ANNOTATION)])
-        elif settings.rebuild and replaces and guard is not None:
+        if settings.rebuild and replaces and guard is not None:
             _rebuild(run, reading, folder, guard, as_before=is_read_as_before(to_read, folder))
         elif others is not None:
             with others:
                 if others.above is not None and not replaces and events.notice is not None:
                     events.notice(_is_in_another(root, others.above))
-                run.run(reading.items())
+                known = known_items(base, reader, damaged)
+                run.run(reading.items() if known is None else reader.read_unlike(known), known)
         else:
             run.run(reading.items())
-        if listed is None:
-            listed = run.listed
+        listed = run.listed
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
-        if items and not run.failed and not run.needing_extra:
-            remember(folder, reading.fingerprint)
+        if items:
+            remember(folder, reader, known)
         write_listed(folder, listed)
     return BuildReport(
         root=root,

@@ -25,12 +25,10 @@ from clipdex_indexes import Snapshot, read_manifest
 
 
 class Reading:
-    """A dataset that is being read; its fingerprint is taken first."""
+    """A dataset that is being read."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        # Taken before anything is read, so that a change during the build gives another fingerprint.
-        self.fingerprint = reader.fingerprint() or None
         self._items = reader.read()
 
     @classmethod

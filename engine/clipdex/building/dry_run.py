@@ -29,6 +29,7 @@ from clipdex.building.losses import Guard
 from clipdex.building.planning import Counts, Plan, Work
 from clipdex.building.settings import BuildKeywords, BuildSettings, with_keywords
 from clipdex.building.taking_over import OtherIndexes
+from clipdex.building.unchanged import known_items
 from clipdex.datasets.above import has_index
 from clipdex.datasets.dataset import require_same_root
 from clipdex.datasets.failures import Failure, Listed, needing_extra, of_annotations
@@ -229,8 +230,11 @@ def _compared(
     plan = plan_of_rebuild(stack, reader, folder, scanned) if replaces else None
     if plan is None:
         plan = stack.enter_context(Plan(reader, base, others=others))
+        known = known_items(base, reader, ())
+        if begun is None:
+            begun = in_item_order(reader)
         with others if others is not None else contextlib.nullcontext():
-            plan.compare(in_item_order(reader) if begun is None else begun, scanned)
+            plan.compare(begun if known is None else reader.read_unlike(known), scanned, known)
         if base is None and not plan.seen and not plan.failed:
             refuse_empty(reader)
     return plan

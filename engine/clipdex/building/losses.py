@@ -99,6 +99,13 @@ class Losses:
             part.known += 1
             part.gone += gone
 
+    def see_unchanged(self, folder: str, subset: str, count: int) -> None:
+        """Count items of the index that the dataset has, all of one folder, before the other items of that folder."""
+        self._enter(folder)
+        self.known += count
+        for part in (self._open[-1], self._subsets.setdefault(subset, _Folder(subset))):
+            part.known += count
+
     def _enter(self, item_id: str) -> None:
         while not item_id.startswith(self._open[-1].prefix):
             self._leave()

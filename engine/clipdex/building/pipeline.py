@@ -32,9 +32,10 @@ from clipdex.media.contents import content_of
 from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.media.mending import require_decoder
 from clipdex.readers import Reader, ReadItem, UnreadableItem
-from clipdex.readers.base import DAMAGED, NEEDS_EXTRA
+from clipdex.readers.base import DAMAGED, NEEDS_EXTRA, Unchanged
 from clipdex.wording import counted
 from clipdex_indexes import IndexWriter, ItemRow, Location
+from clipdex_indexes.known import KnownItems
 
 _ROWS_A_SEGMENT = 50_000
 
@@ -149,15 +150,15 @@ class Run:
         example = f"{failed[0].id} ({failed[0].reason})"
         return f" {counted(len(failed), 'file')} {are} there and cannot be read, such as {example}."
 
-    def run(self, items: Iterable[ReadItem | UnreadableItem]) -> None:
+    def run(self, items: Iterable[ReadItem | UnreadableItem | Unchanged], known: KnownItems | None = None) -> None:
         """Write what differs to the index; the caller makes the last commit.
 
         On ``KeyboardInterrupt``, what was hashed is committed first.
 
         Parameters
         ----------
-        items
-            The items of the dataset, in item order.
+        items, known
+            The items of the dataset, as ``Plan.compare`` takes them.
 
         Raises
         ------
@@ -165,7 +166,7 @@ class Run:
             When ``guard`` refuses.
         """
         with self._plan as plan:
-            plan.compare(items, lambda number: self._report("scan", number, None))
+            plan.compare(items, lambda number: self._report("scan", number, None), known)
             if self._guard is not None:
                 plan.require_little_loss(self._guard)
             self._unreadable = len(plan.failed)

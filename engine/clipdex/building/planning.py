@@ -11,7 +11,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, TypeVar, cast
@@ -26,13 +26,16 @@ from clipdex.errors import ImageError
 from clipdex.media.contents import content_of
 from clipdex.media.opening import open_media
 from clipdex.readers import Reader, ReadItem, UnreadableItem
-from clipdex.readers.base import DAMAGED
+from clipdex.readers.base import DAMAGED, Unchanged
 from clipdex_indexes import ItemRow, Location, Snapshot
+from clipdex_indexes.arrays import Masks
 from clipdex_indexes.kernels.threads import available_threads
+from clipdex_indexes.known import KnownItems
 
 # Images read, or being read, ahead of what uses them: enough to smooth out a few large ones.
 _LOOK_AHEAD = 32
 _ROWS_AT_ONCE = 10_000
+_YIELDED = (ReadItem, UnreadableItem, Unchanged)
 _T = TypeVar("_T")
 _W = TypeVar("_W")
 
@@ -174,7 +177,12 @@ class Plan:
     ) -> None:
         self.todo.__exit__(kind, error, trace)
 
-    def compare(self, items: Iterable[ReadItem | UnreadableItem], scanned: Callable[[int], None] | None = None) -> None:
+    def compare(
+        self,
+        items: Iterable[ReadItem | UnreadableItem | Unchanged],
+        scanned: Callable[[int], None] | None = None,
+        known: KnownItems | None = None,
+    ) -> None:
         """Compare the dataset with the index.
 
         Parameters
@@ -182,19 +190,34 @@ class Plan:
         items
             The items of the dataset, in item order.
         scanned
-            Called now and then with the number of items that were compared.
+            Called now and then with the number of items that were looked at.
+        known
+            What ticks items of the index off while ``items`` are taken; None where ``items`` are all.
         """
-        indexed = self.base.items() if self.base is not None else ()
-        for number, difference in enumerate(compare(items, indexed)):
-            self._note(difference)
-            if scanned is not None and number % 1000 == 0:
-                scanned(number)
+        counted = items if scanned is None else _counting(items, scanned)
+        if self.base is None or known is None:
+            self._note_all(counted, None)
+        else:
+            # All are read before the first is compared: then it is known which items of the index are left.
+            with Spool() as unlike:
+                for item in counted:
+                    unlike.append(_to_plain(item))
+                self._note_all(map(_from_plain, unlike), known.left())
         self.moved.settle()
+
+    def _note_all(self, items: Iterable[ReadItem | UnreadableItem | Unchanged], left: Masks | None) -> None:
+        for difference in compare(items, self.base.items(left) if self.base is not None else ()):
+            self._note(difference)
 
     def _note(self, difference: Difference) -> None:
         item, known = difference.item, difference.known
         if isinstance(item, UnreadableItem):
             self.failed.append(of_item(item))
+            return
+        if isinstance(item, Unchanged):
+            self.seen += item.count
+            self.counts.unchanged += item.count
+            self._losses.see_unchanged(*item)
             return
         self.seen += item is not None
         if known is not None:
@@ -318,6 +341,29 @@ class Plan:
             found.append(work.to_plain())
         self.todo.__exit__(None, None, None)
         self.todo = found
+
+
+def _counting(items: Iterable[_T], scanned: Callable[[int], None]) -> Iterator[_T]:
+    """Yield items, and tell about every thousandth how many there were."""
+    number, told = 0, -1
+    for item in items:
+        if number // 1000 > told:
+            scanned(number)
+            told = number // 1000
+        yield item
+        number += item.count if isinstance(item, Unchanged) else 1
+
+
+def _to_plain(item: ReadItem | UnreadableItem | Unchanged) -> Plain:
+    """Return what a reader yields as a spool keeps it."""
+    values = astuple(item) if isinstance(item, UnreadableItem) else tuple(item)
+    return _YIELDED.index(type(item)), values
+
+
+def _from_plain(plain: Plain) -> ReadItem | UnreadableItem | Unchanged:
+    """Return it from what a spool kept."""
+    kind, values = cast("tuple[int, tuple[Any, ...]]", plain)
+    return _YIELDED[kind](*values)
 
 
 def ahead(works: Iterator[_W], read: Callable[[_W], _T]) -> Iterator[tuple[_W, _T | ImageError]]:

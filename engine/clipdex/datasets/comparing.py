@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import PurePosixPath
 
 from clipdex.readers import ReadItem, UnreadableItem
-from clipdex.readers.base import AWAY
+from clipdex.readers.base import AWAY, Unchanged
 from clipdex_indexes import ItemRow, Location
 
 
@@ -32,19 +32,19 @@ class Difference:
     change
         The kind of difference.
     item
-        The item as it was read; None where it is gone or kept.
+        The item as it was read; None where it is gone or kept. Of ``Unchanged``, so many items.
     location, known
-        Where the index has it, and its row there; None where the index does not have it.
+        Where the index has it, and its row there; None where the index does not have it, and for ``Unchanged``.
     """
 
     change: Change
-    item: ReadItem | UnreadableItem | None
+    item: ReadItem | UnreadableItem | Unchanged | None
     location: Location | None
     known: ItemRow | None = None
 
 
 def compare(
-    items: Iterable[ReadItem | UnreadableItem], indexed: Iterable[tuple[Location, ItemRow]]
+    items: Iterable[ReadItem | UnreadableItem | Unchanged], indexed: Iterable[tuple[Location, ItemRow]]
 ) -> Iterator[Difference]:
     """Compare a dataset with its index, item by item, in bounded memory.
 
@@ -57,7 +57,7 @@ def compare(
     items
         The items of the dataset, in item order.
     indexed
-        The items of its index with their locations, in item order.
+        The items of its index with their locations, in item order, without those that ``Unchanged`` counts.
     """
     unseen: dict[str, UnreadableItem] = {}
     # What is away is no news before the index turns out to have items there.
@@ -84,10 +84,13 @@ def compare(
                 continue
             yield Difference(Change.UNREADABLE, item, None)
             continue
-        order = item.order
+        order = (item.folder, "") if isinstance(item, Unchanged) else item.order
         while old is not None and (old_order := old[1].order) < order:
             yield from missed(*old)
             old = next(known, None)
+        if isinstance(item, Unchanged):
+            yield Difference(Change.UNCHANGED, item, None)
+            continue
         if old is None or old_order != order:
             yield Difference(Change.NEW, item, None)
             continue

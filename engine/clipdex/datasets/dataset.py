@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clipdex.datasets.parts import items_of
 from clipdex.datasets.record import DatasetRecord
@@ -15,10 +16,12 @@ from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotIndexed, IndexNotFound, ModelMismatch
 from clipdex.media.locators import MEMBER, is_media_there, locator
 from clipdex.paths import expanded, is_there, quoted
-from clipdex.readers.formats import reader_class
 from clipdex.readers.sources import AUTO, Source, index_folder
 from clipdex_indexes import Index, ItemRow, Location, Manifest, Snapshot
 from clipdex_indexes.arrays import Bools
+
+if TYPE_CHECKING:
+    from clipdex.readers.base import Reader
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def as_indexed(source: Source, manifest: Manifest) -> Source:
         When the source has another format or other options than the index, or some that do not exist.
     """
     if source.format not in (AUTO, manifest.source_format):
-        reader_class(source.format)
+        _reader_class(source.format)
         raise DatasetError(
             f"the index of {source.location} was made of it in format {manifest.source_format}, and not "
             f"{source.format}. Leave the format out, or hash it again: clipdex build --rebuild --format "
@@ -157,13 +160,19 @@ def as_indexed(source: Source, manifest: Manifest) -> Source:
         )
     options = dict(manifest.source_options)
     if source.options and dict(source.options) != options:
-        reader_class(manifest.source_format).require_options(source.options)
+        _reader_class(manifest.source_format).require_options(source.options)
         raise DatasetError(
             f"the index of {source.location} was made of it with {_options(options)}, and not with "
             f"{_options(source.options)}. Leave the options out, or hash it again: clipdex build --rebuild "
             f"{quoted(source.location)} {_options(source.options)}"
         )
     return replace(source, format=manifest.source_format, options=options)
+
+
+def _reader_class(name: str) -> type[Reader]:
+    from clipdex.readers.formats import reader_class  # late: a query needs no format
+
+    return reader_class(name)
 
 
 def _options(options: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from clipdex.datasets.parts import contains, is_item_below
 from clipdex.datasets.provenance import model_of
 from clipdex.errors import DatasetError, ExtraMissing, ModelError
 from clipdex.readers import UnreadableItem
-from clipdex.readers.base import ANNOTATION, DAMAGED
+from clipdex.readers.base import ANNOTATION, DAMAGED, Unchanged
 from clipdex.readers.folder import FolderReader
 from clipdex.readers.ordering import in_item_order
 from clipdex.readers.sources import Source, Target, locate, open_reader
@@ -185,7 +185,7 @@ def _changes(source: Source, dataset: Dataset, failures: Sequence[Failure]) -> C
     changes: Counter[Change] = Counter()
     for difference in compare(in_item_order(reader), dataset.items()):
         item = difference.item
-        if isinstance(item, UnreadableItem):
+        if isinstance(item, (UnreadableItem, Unchanged)):
             continue
         # Of a dataset that is read as a whole, the items elsewhere seem to be new.
         if is_there is not None and difference.known is None and item is not None and not is_there(item):

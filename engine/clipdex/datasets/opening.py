@@ -14,12 +14,10 @@ from pathlib import Path
 from clipdex.datasets.above import folders_above, has_index
 from clipdex.datasets.dataset import Dataset, as_indexed, open_index, require_same_root
 from clipdex.datasets.parts import contains
-from clipdex.datasets.unindexed import unless_empty
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetError, DatasetNotIndexed, IndexFailure
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import is_folder, is_there, quoted
-from clipdex.readers.naming import IGNORE_MARK, is_hidden
 from clipdex.readers.sources import Source, Target, index_folder, locate
 from clipdex_indexes import Index
 
@@ -41,6 +39,8 @@ def open_dataset(source: Source, index: str | os.PathLike[str] | None = None) ->
     except DatasetNotIndexed as error:
         not_indexed = error
     if index is not None or source.part:
+        from clipdex.datasets.unindexed import unless_empty  # late: it needs the readers
+
         raise unless_empty(source, not_indexed)
     return _in_an_index_above(source, not_indexed)
 
@@ -115,6 +115,8 @@ def _in_an_index_above(source: Source, not_indexed: DatasetNotIndexed) -> Datase
     IndexFailure
         When an index on the way cannot be read, and so nobody knows whether it has any.
     """
+    from clipdex.datasets.unindexed import unless_empty
+
     if not is_there(source.location):  # a pattern
         raise unless_empty(source, not_indexed)
     passed: list[str] = []
@@ -161,16 +163,6 @@ def _why_not_in(above: Dataset, source: Source) -> str:
         return f"the index above, {above.index.folder}, is of {recorded} as {above.index.manifest.source_format}"
     if next(above.items(), None) is not None:
         return ""
-    return f"the index of {above.root}, above it, has no image there{_why_not_read(above)}"
+    from clipdex.datasets.unindexed import why_not_read
 
-
-def _why_not_read(above: Dataset) -> str:
-    """Say why a build reads no image of a part; otherwise say how to bring the index up to date."""
-    if is_hidden(above.part):
-        return ", because hidden folders and those of systems are not read"
-    folder = above.root
-    for name in above.part.split("/")[:-1]:
-        folder /= name
-        if is_there(folder / IGNORE_MARK):
-            return f", because of {folder / IGNORE_MARK}"
-    return f"; bring that up to date, if it should have: clipdex build {quoted(above.root)}"
+    return f"the index of {above.root}, above it, has no image there{why_not_read(above)}"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from clipdex.encoder import BUNDLED, Model, find_model, installed_names
+from clipdex.encoder.installed import installed_names
+from clipdex.encoder.model import BUNDLED, Model, find_model
 from clipdex.errors import ModelError, ModelNotFound
 from clipdex.paths import quoted
 from clipdex_indexes import Snapshot

@@ -10,11 +10,33 @@ the same, neither check is repeated. OpenVINO keeps compiled towers in the cache
 maps from the file of the model.
 """
 
-from clipdex.encoder.devices import AUTO, CPU, nearest_precision
-from clipdex.encoder.encoder import EncodedText, Encoder, hash_key
-from clipdex.encoder.images import decode_to_hash, prepare
-from clipdex.encoder.installed import installed_names
-from clipdex.encoder.model import BUNDLED, Model, find_model
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clipdex.encoder.devices import AUTO, CPU, nearest_precision
+    from clipdex.encoder.encoder import EncodedText, Encoder, hash_key
+    from clipdex.encoder.images import decode_to_hash, prepare
+    from clipdex.encoder.installed import installed_names
+    from clipdex.encoder.model import BUNDLED, Model, find_model
+
+# Pillow is imported with the first image: a query for an item or a text needs none.
+_LAZY = {
+    "AUTO": "devices",
+    "CPU": "devices",
+    "nearest_precision": "devices",
+    "EncodedText": "encoder",
+    "Encoder": "encoder",
+    "hash_key": "encoder",
+    "decode_to_hash": "images",
+    "prepare": "images",
+    "installed_names": "installed",
+    "BUNDLED": "model",
+    "Model": "model",
+    "find_model": "model",
+}
 
 __all__ = [
     "AUTO",
@@ -30,3 +52,13 @@ __all__ = [
     "nearest_precision",
     "prepare",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"clipdex.encoder.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,7 +19,11 @@ _VIRTUAL = ("AUTO", "HETERO", "MULTI")
 
 @functools.cache
 def core() -> Any:  # noqa: ANN401
-    """Return the ``openvino.Core`` of this process."""
+    """Return the ``openvino.Core`` of this process.
+
+    It has the devices and operations that OpenVINO brings, and no extension: a model from elsewhere is data. Without a
+    path here, OpenVINO takes its list of devices from its own folder.
+    """
     from clipdex.encoder.runtime import openvino
 
     return openvino.Core()
@@ -38,6 +42,11 @@ def require_device(device: str) -> None:
     DeviceUnavailable
         When OpenVINO finds no such device.
     """
+    if device == CPU:
+        # Looking for all devices loads what each of them needs.
+        with contextlib.suppress(RuntimeError):
+            core().get_property(CPU, "FULL_DEVICE_NAME")
+            return
     here = devices()
     base = device.partition(":")[0]
     if device in here or (base in _VIRTUAL and _all_here(device.partition(":")[2], here)):

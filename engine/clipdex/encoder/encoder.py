@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,26 +10,32 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from clipdex.encoder.devices import AUTO, CPU, EXACT
-from clipdex.encoder.images import prepare
 from clipdex.encoder.model import Model
 from clipdex.encoder.selftest import SELF_TEST_IMAGES, self_test_pixels
 from clipdex.errors import ClipdexError, ModelMisbehaves
-from clipdex.media.orientations import WHOLE, Sides
 from clipdex_indexes import ModelStamp
 
 if TYPE_CHECKING:
-    # OpenVINO and the tokenizer are imported late: a query for an item needs neither.
+    # OpenVINO, the tokenizer and Pillow are imported late: a query needs one of the last two, or none of them.
+    from PIL import Image
+
     from clipdex.encoder.checks import Note
     from clipdex.encoder.texts import TextPreparation
     from clipdex.encoder.towers import ImageTower, TextTower, Way
     from clipdex.encoder.unread import Unread
+    from clipdex.media.orientations import Sides
 
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.uint8]
 T = TypeVar("T")
+
+# A tower of so few bytes of weights is too little work, for one input, for several threads: they would mostly wait for
+# each other, which takes a third more processor time.
+_LITTLE = 32 << 20
+# What an encoder loads when it is first needed.
+_PARTS = ("precision", "image tower", "image centre", "text tower", "text centre", "text preparation")
 
 
 def hash_key(embedding: Floats, centre: Floats) -> Keys:
@@ -119,7 +126,7 @@ class Encoder:
         self.device = device
         self._many = many
         self._wanted = precision if precision != AUTO or model.precision == AUTO else EXACT
-        self._loading = threading.RLock()
+        self._locks = {name: threading.RLock() for name in _PARTS}
         self._loaded: dict[str, Any] = {}
 
     @property
@@ -132,6 +139,20 @@ class Encoder:
         """The description of this encoder that an index stores."""
         model = self.model
         return ModelStamp(model.name, model.digest, model.embedding_size, self.precision, model.location)
+
+    def begin(self, tower: str) -> None:
+        """Begin to load a tower, ``image`` or ``text``, in a thread: OpenVINO compiles while Python does other things.
+
+        Whoever needs the tower waits for it. Where it cannot be loaded, they get the error.
+        """
+        if f"{tower} tower" in self._loaded:
+            return
+
+        def load() -> None:
+            with contextlib.suppress(Exception):
+                getattr(self, f"_{tower}_tower")
+
+        threading.Thread(target=load, name=f"clipdex-{tower}-tower").start()
 
     def require_here(self) -> None:
         """Check that this machine has the device, and the device the precision; no tower is loaded.
@@ -190,8 +211,10 @@ class Encoder:
             self._text_preparation.unread(text, self.model.languages),
         )
 
-    def image_embedding(self, image: Image.Image, beyond: Sides = WHOLE) -> Floats:
+    def image_embedding(self, image: Image.Image, beyond: Sides = (0, 0, 0, 0)) -> Floats:
         """Embed one RGB image, given as to ``prepare``: float32 ``[embedding_size]``, not centred."""
+        from clipdex.encoder.images import prepare
+
         return self._image_tower(prepare(image, self.model.image, beyond))
 
     def text_embedding(self, text: str) -> Floats:
@@ -222,7 +245,8 @@ class Encoder:
 
     def _once(self, name: str, load: Callable[[], T]) -> T:
         """Return the result of ``load``, which only the first call, from any thread, runs."""
-        with self._loading:
+        # One lock for each: the tower is loaded in one thread, and the tokenizer in another.
+        with self._locks[name]:
             if name not in self._loaded:
                 self._loaded[name] = load()
             loaded: T = self._loaded[name]
@@ -300,17 +324,26 @@ class Encoder:
 
         require_device(self.device)
         description = describe_device(self.device)
+        is_little = self.device == CPU and not batch and self.model.files[f"{tower}.bin"][0] <= _LITTLE
+        threads = 1 if is_little else 0
         try:
             version = openvino.__version__.replace("/", "-")
-            cache = model_cache(self.model) / f"{self.device.replace(':', '-')}-{precision}-{version}"
+            kind = f"{self.device.replace(':', '-')}-{precision}{'-1-thread' if threads else ''}"
+            cache = model_cache(self.model) / f"{kind}-{version}"
         except ClipdexError:
             cache = None
         note = Note(
             self.model,
             [f"{tower}.xml", f"{tower}.bin"],
-            {"tower": tower, "device": [self.device, description], "precision": precision, "batch": batch},
+            {
+                "tower": tower,
+                "device": [self.device, description],
+                "precision": precision,
+                "batch": batch,
+                "threads": threads,
+            },
         )
-        return Way(self.device, precision, cache), note
+        return Way(self.device, precision, cache, threads), note
 
     def _check_files(self, note: Note, *, write: bool = False) -> bool:
         """Compare the checksums of the files of a note, unless the note holds; return whether it held."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,6 +195,8 @@ class Model:
 
     def centre(self, tower: str) -> Floats:
         """Return the centre of a tower, ``image`` or ``text``: float32 ``[embedding_size]``."""
+        import zipfile  # late: a query for an item needs no centre
+
         path = self.check("centre.npz")
         try:
             with zipfile.ZipFile(path) as archive:

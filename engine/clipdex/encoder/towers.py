@@ -26,11 +26,28 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How a tower runs: the device, the precision, and the folder where OpenVINO may cache the compiled tower."""
+    """How a tower runs.
+
+    Attributes
+    ----------
+    device, precision
+        The device, and what it computes in.
+    cache
+        The folder where OpenVINO may cache the compiled tower.
+    threads
+        How many threads of the processor compute; 0 for as many as OpenVINO chooses.
+    """
 
     device: str = CPU
     precision: str = "f32"
     cache: Path | None = None
+    threads: int = 0
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings of OpenVINO that say so, without the cache."""
+        threads = {"INFERENCE_NUM_THREADS": self.threads} if self.threads else {}
+        return {"INFERENCE_PRECISION_HINT": self.precision, **threads}
 
 
 def _last_line(error: Exception) -> str:
@@ -39,7 +56,7 @@ def _last_line(error: Exception) -> str:
 
 
 def _compile(model: Any, path: Path, hint: str, way: Way) -> Any:  # noqa: ANN401
-    settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": way.precision}
+    settings = {"PERFORMANCE_HINT": hint, **way.settings}
     try:
         return core().compile_model(model, way.device, settings)
     except RuntimeError as error:
@@ -52,7 +69,7 @@ def _compile_cached(path: Path, way: Way) -> Any:  # noqa: ANN401
         return _compile(_read(path), path, "LATENCY", way)
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_PRECISION_HINT": way.precision,
+        **way.settings,
         "CACHE_DIR": str(way.cache),
         # The cache omits the weights; OpenVINO maps them from the file of the model.
         "CACHE_MODE": "OPTIMIZE_SIZE",

@@ -29,7 +29,10 @@ Pixels = npt.NDArray[np.uint8]
 
 # Raster formats only: EPS would start an interpreter, ICO is decoded when it is opened, before its size can be checked,
 # and the rest are hardly ever images of a dataset.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "DIB", "TGA", "PCX", "JPEG2000")
+# Pillow imports the common ones for every image, and all others, which takes as long as decoding ten photographs, for
+# the first image that needs one of them.
+_COMMON_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM")
+_FORMATS = (*_COMMON_FORMATS, "WEBP", "TIFF", "DIB", "TGA", "PCX", "JPEG2000")
 # These are there only with some builds of Pillow, or after a plugin was registered.
 _OPTIONAL_FORMATS = ("AVIF", "HEIF")
 _LARGEST_OF_12_BITS = (1 << 12) - 1
@@ -139,7 +142,7 @@ def decode(
     """
 
     def attempt(file: Path | IO[bytes], damage: str = "") -> Decoded:
-        with Image.open(file, formats=_formats()) as image:
+        with _open(file) as image:
             _check_size(image, max_pixels)
             beyond = _lower(image, enough, divisor) if enough is not None else WHOLE
             image.load()
@@ -188,12 +191,12 @@ def image_format(file: IO[bytes]) -> str | None:
     try:
         with own_pixel_limit(), _image_errors():
             try:
-                with Image.open(file, formats=_formats()) as image:
+                with _open(file) as image:
                     return image.format
             except Exception:
                 if (second := _second_attempt(file)) is None:
                     raise
-                with Image.open(second.file, formats=_formats()) as image:
+                with _open(second.file) as image:
                     return image.format
     except ImageError:
         return None
@@ -207,7 +210,7 @@ def size_of(file: IO[bytes]) -> tuple[int, int]:
     ImageError
         When it is no image.
     """
-    with own_pixel_limit(), _image_errors(), Image.open(file, formats=_formats()) as image:
+    with own_pixel_limit(), _image_errors(), _open(file) as image:
         width, height = image.size
         with contextlib.suppress(Exception):  # damaged EXIF data says nothing of the pixels
             if image.getexif().get(ExifTags.Base.Orientation, 1) >= _FIRST_ON_ITS_SIDE:
@@ -258,6 +261,14 @@ def _image_errors() -> Iterator[None]:
     except Exception as error:
         # Pillow's decoders raise nearly anything on damaged files: SyntaxError, struct.error, zlib.error, IndexError.
         raise ImageError(f"cannot be decoded: {error or type(error).__name__}") from error
+
+
+def _open(file: Path | IO[bytes]) -> Image.Image:
+    """Read the header of an image; raise ``UnidentifiedImageError`` where it is of none of the formats."""
+    if not _formats.cache_info().currsize:
+        with contextlib.suppress(UnidentifiedImageError):
+            return Image.open(file, formats=_COMMON_FORMATS)
+    return Image.open(file, formats=_formats())
 
 
 @functools.cache

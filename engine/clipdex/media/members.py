@@ -120,6 +120,12 @@ class MemberTable:
             self._database.execute(statement)
         self._select = f"SELECT {columns} FROM member "
 
+    def unpacked(self) -> int:
+        """Return the sum of the sizes of all members in bytes."""
+        with self._lock:
+            [(size,)] = self._database.execute("SELECT CAST(total(size) AS INTEGER) FROM member")
+        return int(size)
+
     def refuse_overlaps(self, header: int) -> None:
         """Mark the members whose data another member has too: a small archive could hold any amount of it.
 

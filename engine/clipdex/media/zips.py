@@ -30,6 +30,8 @@ _MAX_32 = 0xFFFFFFFF
 _ENCRYPTED, _UTF8 = 0x1, 0x800
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _BUFFER = 1 << 20
+# Deflate makes at most so many bytes of one.
+_MOST_PACKED = 1032
 # What the standard library raises on damaged members, and on those that it cannot unpack.
 _ERRORS = (
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
@@ -64,7 +66,8 @@ class ZipContainer(Archive):
             self._one_after_another = True
             with path.open("rb", buffering=_BUFFER) as handle:
                 self.table = MemberTable(self._members(handle))
-            if not self._one_after_another:
+            # Some writers store one picture once for several names. More than this, only they can hold.
+            if not self._one_after_another and self.table.unpacked() > _MOST_PACKED * self.file.size:
                 self.table.refuse_overlaps(_LOCAL.size)
         except (OSError, ValueError, struct.error, MemoryError) as error:
             raise damaged(path, error) from error

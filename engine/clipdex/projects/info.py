@@ -9,6 +9,7 @@ from clipdex.datasets.info import describe
 from clipdex.datasets.provenance import model_for_new_index
 from clipdex.errors import ClipdexError, DatasetNotFound, DatasetNotIndexed, ModelError
 from clipdex.projects.model import Project, ProjectSource
+from clipdex.projects.plugins import state_of_plugins
 from clipdex.wording import counted
 
 
@@ -39,17 +40,31 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class ProjectInfo:
-    """The description of a project. ``model`` is a text for people about the model that hashes new sources."""
+    """The description of a project.
+
+    Attributes
+    ----------
+    project
+        The project.
+    model
+        A text for people about the model that hashes new sources.
+    sources
+        Its sources.
+    plugins
+        A text for people on whether its plugins are trusted, and so loaded; empty where it has none.
+    """
 
     project: Project
     model: str
     sources: tuple[SourceInfo, ...]
+    plugins: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the description as plain values for JSON."""
         return {
             "project": str(self.project.folder),
             "model": self.model,
+            "plugins": self.plugins,
             "sources": [
                 {
                     "name": one.source.name,
@@ -81,7 +96,8 @@ def describe_project(project: Project) -> ProjectInfo:
         chosen = f"{model.name}, {why}"
     except ModelError as error:
         chosen = error.message
-    return ProjectInfo(project, chosen, tuple(_source(project, source) for source in project.sources))
+    sources = tuple(_source(project, source) for source in project.sources)
+    return ProjectInfo(project, chosen, sources, state_of_plugins(project))
 
 
 def _source(project: Project, source: ProjectSource) -> SourceInfo:

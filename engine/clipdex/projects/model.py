@@ -141,8 +141,13 @@ class Project:
     @property
     def plugins_folder(self) -> Path | None:
         """The folder of plugins; None where it does not exist."""
-        folder = self.folder / (self.plugins or PLUGINS_FOLDER)
+        folder = self.folder / self.plugins_name
         return folder if folder.is_dir() else None
+
+    @property
+    def plugins_name(self) -> str:
+        """The path of the folder of plugins from the project, whether it exists or not."""
+        return self.plugins or PLUGINS_FOLDER
 
     def source(self, name: str) -> ProjectSource | None:
         """Return the source of that name; None where there is none."""

@@ -1,39 +1,90 @@
-"""Loading the plugins of a project. They are Python code, so they are loaded only where the user wants that."""
+"""Loading the plugins of a project. They are Python code, so they are loaded only where the user trusts them."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+from clipdex.errors import ClipdexError
+from clipdex.paths import quoted
 from clipdex.projects.model import Project
-from clipdex.readers.formats import use_folder
+from clipdex.projects.trust import VARIABLE, changes, is_named, trusted
+from clipdex.readers.formats import say_not_loaded, use_plugins
+from clipdex.readers.plugin_files import PluginFiles, has_plugins, read_plugins
+from clipdex.wording import counted
+
+_CHANGES_SHOWN = 3
 
 
-def load_plugins(project: Project, *, named: bool) -> list[str]:
-    """Load the plugins of a project, if it has any.
+def load_plugins(project: Project, *, trust: bool = False) -> list[str]:
+    """Load the plugins of a project, if it has any that the user trusts.
 
     Parameters
     ----------
     project
         The project.
-    named
-        Whether the user named the project. A project that was found above the current folder may belong to another
-        user of a shared folder. Its plugins are loaded only where the project and they belong to this user.
+    trust
+        Whether to trust them now, whatever is remembered.
 
     Returns
     -------
     list of str
-        Messages for the user.
+        Messages for the user: what was loaded, or why not and what to do, and what was left out.
     """
     folder = project.plugins_folder
-    if folder is None:
+    if folder is None or not has_plugins(folder):
         return []
-    if not named and not all(_is_own(path) for path in (project.file, project.folder, folder)):
-        return [
-            f"The plugins in {folder} were not loaded: they belong to another user. To load them, name the project: "
-            f"--project {project.folder}"
-        ]
-    return [f"Loaded the plugins in {folder}, of the project {project.folder}.", *use_folder(folder)]
+    said = []
+    why = ""
+    if not trust:
+        try:
+            trust = is_named(project)
+            why = f" (${VARIABLE} names it)" if trust else ""
+        except ClipdexError as error:
+            said.append(error.message)
+    before = None if trust else trusted(project)
+    if not trust and before is None:
+        return [*said, _refused(project, folder, "you have not trusted them yet")]
+    try:
+        files = read_plugins(folder)
+    except ClipdexError as error:
+        return [*said, error.message]
+    if before is not None and before != files.digests:
+        news = changes(before, files.digests)
+        more = f" and {counted(len(news) - _CHANGES_SHOWN, 'more change')}" if len(news) > _CHANGES_SHOWN else ""
+        return [*said, _refused(project, folder, f"since you trusted them, {', '.join(news[:_CHANGES_SHOWN])}{more}")]
+    return [*said, f"Loaded the plugins in {folder}, of the project {project.folder}{why}.", *use_plugins(files)]
 
 
-def _is_own(path: os.PathLike[str]) -> bool:
-    return not hasattr(os, "getuid") or os.stat(path).st_uid == os.getuid()  # noqa: PTH116
+def state_of_plugins(project: Project) -> str:
+    """Say in a few words whether the plugins of a project are loaded; empty where it has none."""
+    folder = project.plugins_folder
+    if folder is None or not has_plugins(folder):
+        return ""
+    try:
+        if is_named(project):
+            return f"trusted by ${VARIABLE}"
+        before = trusted(project)
+        if before is not None and before == read_plugins(folder).digests:
+            return "trusted"
+    except ClipdexError as error:
+        return error.message
+    return "not trusted" if before is None else "changed since they were trusted"
+
+
+def plugins_of(project: Project) -> PluginFiles | None:
+    """Read the plugins of a project, and run nothing; None where it has none.
+
+    Raises
+    ------
+    DatasetError
+        When they cannot be read.
+    """
+    folder = project.plugins_folder
+    return None if folder is None or not has_plugins(folder) else read_plugins(folder)
+
+
+def _refused(project: Project, folder: os.PathLike[str], why: str) -> str:
+    command = f"clipdex project trust {quoted(project.folder)}"
+    say_not_loaded(Path(folder), command)
+    return f"The plugins in {folder} were not loaded: {why}. They are code. To see them and load them: {command}"

@@ -26,8 +26,16 @@ _T = TypeVar("_T")
 _OF_STAGES = ("queries", "targets", "name", "result")
 
 
-def open_project(folder: str | os.PathLike[str] | None = None) -> Project:
+def open_project(folder: str | os.PathLike[str] | None = None, *, trust: bool = False) -> Project:
     """Read the project in ``folder``, or the one that contains the current folder.
+
+    Parameters
+    ----------
+    folder
+        Folder of the project; None: the one around the current folder.
+    trust
+        Whether to load the plugins of the project, which runs their code. What is left out of them, and why, is a
+        ``UserWarning``.
 
     Raises
     ------
@@ -36,6 +44,18 @@ def open_project(folder: str | os.PathLike[str] | None = None) -> Project:
     ProjectFileInvalid
         When its file cannot be read.
     """
+    project = _opened(folder)
+    if trust:
+        import warnings
+
+        from clipdex.projects.plugins import load_plugins
+
+        for sentence in load_plugins(project, trust=True)[1:]:
+            warnings.warn(sentence, stacklevel=2)
+    return project
+
+
+def _opened(folder: str | os.PathLike[str] | None) -> Project:
     if folder is None:
         found = find_project()
         if found is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, ClassVar
+from typing import IO, TYPE_CHECKING, ClassVar, NamedTuple
 
 from clipdex.errors import DatasetError
 from clipdex.media.locators import locator
@@ -16,6 +16,9 @@ from clipdex.media.opening import open_media
 from clipdex.paths import base_of
 from clipdex.readers.annotations import AnnotationProblems
 from clipdex_indexes import ItemRow
+
+if TYPE_CHECKING:
+    from clipdex_indexes.known import KnownItems
 
 DEFAULT_SUBSET = "default"
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
@@ -75,6 +78,24 @@ class UnreadableItem:
     reason: str
     kind: str = UNREADABLE
     unseen: bool = False
+
+
+class Unchanged(NamedTuple):
+    """Items that an index has as they are, all of one folder.
+
+    Attributes
+    ----------
+    folder
+        The path of the folder below the root, with a slash at the end; empty for the root.
+    subset
+        The subset of the items.
+    count
+        Their number; at least 1.
+    """
+
+    folder: str
+    subset: str
+    count: int  # type: ignore[assignment]  # hides a method of tuples
 
 
 class Reader(ABC):
@@ -193,9 +214,20 @@ class Reader(ABC):
         self.annotation_problems.clear()
         self.remarks.clear()
 
-    def fingerprint(self) -> str | None:
-        """Return a text that differs if ``read`` would yield anything else; None where finding out is not cheap."""
+    def rules(self) -> str | None:
+        """Return a text that differs where files would become other items; None where there is no ``read_unlike``."""
         return None
+
+    def read_unlike(self, known: KnownItems) -> Iterator[ReadItem | UnreadableItem | Unchanged]:
+        """Yield the items that an index does not have as they are, and count the others, in item order.
+
+        Parameters
+        ----------
+        known
+            The items of the index. They became items by the same ``rules``. Those that are as they were are ticked off
+            as their folder is read, and those of them that are set apart are yielded all the same.
+        """
+        raise NotImplementedError
 
     def open(self, item: ReadItem) -> Path | IO[bytes]:
         """Return the media of an item: its path, or an open binary file that can seek.

@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fnmatch
-import hashlib
-import marshal
 import operator
 import os
 import re
@@ -17,14 +15,19 @@ import stat
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from clipdex.errors import DatasetNotFound
 from clipdex.media.kinds import IMAGE_SUFFIXES, NOT_READ, START, looks_like_image, suffix_of
-from clipdex.readers.base import AWAY, NO_OPTIONS, UNREADABLE, Reader, ReadItem, UnreadableItem
+from clipdex.readers.base import AWAY, NO_OPTIONS, UNREADABLE, Reader, ReadItem, Unchanged, UnreadableItem
+from clipdex.readers.listing import Lister
+from clipdex.readers.looking import Looks
 from clipdex.readers.mounts import holds_nothing, is_mount_point, may_be_there
 from clipdex.readers.naming import IGNORE_MARK, is_hidden, is_system_folder, shown, subset_and_labels
 from clipdex.version import WRITER
+
+if TYPE_CHECKING:
+    from clipdex_indexes.known import KnownItems
 
 FORMAT = "folder"
 SKIP = "skip"
@@ -86,19 +89,29 @@ class FolderReader(Reader):
         found otherwise, and once, so that loops end. An empty mount point and a link that leads to nothing are
         unseen: their disk may be away.
         """
+        # Nothing is known, so nothing is unchanged.
+        yield from cast("Iterator[ReadItem | UnreadableItem]", self._read(None))
+
+    def read_unlike(self, known: KnownItems) -> Iterator[ReadItem | UnreadableItem | Unchanged]:
+        """Yield the items that an index does not have as they are, and count the others; see ``Reader``."""
+        return self._read(known)
+
+    def _read(self, known: KnownItems | None) -> Iterator[ReadItem | UnreadableItem | Unchanged]:
         self._followed: set[tuple[int, int]] = set()
         self.passed_over.clear()
-        # A stack of our own, because folders may be nested deeper than calls in Python may be.
-        stack = [self._entries(os.fspath(self.root), "")]
-        while stack:
-            step = next(stack[-1], None)
-            if step is None:
-                stack.pop()
-            elif isinstance(step, str):
-                if self._enters(step):
-                    stack.append(self._entries(os.path.join(self.root, step), step))  # noqa: PTH118
-            else:
-                yield step
+        with Looks() as looks:
+            lister = Lister(looks, known)
+            # A stack of our own, because folders may be nested deeper than calls in Python may be.
+            stack = [self._entries(lister, os.fspath(self.root), "")]
+            while stack:
+                step = next(stack[-1], None)
+                if step is None:
+                    stack.pop()
+                elif isinstance(step, str):
+                    if self._enters(step):
+                        stack.append(self._entries(lister, os.path.join(self.root, step), step))  # noqa: PTH118
+                else:
+                    yield step
 
     def _enters(self, folder: str) -> bool:
         """Tell whether there may be items in a folder, whose path below the root ends in a slash."""
@@ -108,39 +121,23 @@ class FolderReader(Reader):
         """Tell whether a file is one that the user asked for."""
         return True
 
-    def fingerprint(self) -> str | None:
-        """Return a hash of the names, sizes and times of everything below the folder; None where a link leads away."""
-        # A dataset can be moved with its index, so the fingerprint does not say where it is.
-        root = os.fspath(self.root)
-        what = f"{WRITER} {self.format} {os.path.relpath(self.location, root)} {self.options}"
-        digest = hashlib.blake2b(what.encode(errors="surrogatepass"))
-        folders = [root]
-        try:
-            while folders:
-                folder = folders.pop()
-                found: list[tuple[str, int, int]] = []
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        name = entry.name
-                        if name[0] == "." and name != IGNORE_MARK:
-                            continue
-                        if not entry.is_dir():
-                            status = entry.stat()
-                            found.append((name, status.st_size, status.st_mtime_ns))
-                        elif entry.is_symlink():
-                            return None
-                        elif not is_system_folder(name):
-                            folders.append(entry.path)
-                digest.update(marshal.dumps((folder[len(root) :], found), 0))
-        except OSError:
-            return None
-        return digest.hexdigest()
+    def rules(self) -> str | None:
+        """Return the version of the program, the format and its options; None for readers that are built on this one.
 
-    def _entries(self, folder: str, prefix: str) -> Iterator[ReadItem | UnreadableItem | str]:
+        A dataset can be moved with its index, so they do not say where it is.
+        """
+        return self._rules() if type(self) is FolderReader else None
+
+    def _rules(self) -> str:
+        where = os.path.relpath(self.location, self.root)
+        return " ".join(map(ascii, (WRITER, self.format, where, sorted(self.options.items()), self.only)))
+
+    def _entries(
+        self, lister: Lister, folder: str, prefix: str
+    ) -> Iterator[ReadItem | UnreadableItem | Unchanged | str]:
         """Yield the items of one folder, and the paths of the folders in it, which end in a slash."""
         try:
-            with os.scandir(folder) as entries:
-                listed = list(entries)
+            listed, ticks = lister.entries(folder, prefix)
         except OSError as error:
             reason = f"the folder cannot be read: {error.strerror or error}"
             # Also where there is no such folder: it was listed a moment ago, and a share may go away in between.
@@ -149,8 +146,11 @@ class FolderReader(Reader):
         # The user named the root, and wants it read.
         if prefix and any(entry.name == IGNORE_MARK for entry in listed):
             return
+        if ticks is not None:
+            ticks.tick_off()
+            yield Unchanged(prefix, subset_and_labels(prefix)[0], ticks.count)
         visible = [entry for entry in listed if not entry.name.startswith(".")]
-        if holds_nothing(entry.name for entry in visible) and is_mount_point(folder):
+        if ticks is None and holds_nothing(entry.name for entry in visible) and is_mount_point(folder):
             yield UnreadableItem(prefix.rstrip("/") or ".", "it is an empty mount point", AWAY, unseen=True)
             return
         # Sorting folders by their name with the slash makes the ids below come out in their own order.

@@ -22,6 +22,7 @@ from clipdex.readers.base import NO_OPTIONS, Reader
 from clipdex.readers.folder import SKIP
 from clipdex.readers.layout import Layout
 from clipdex.readers.masks import known_masks
+from clipdex.readers.plugin_files import PluginFiles, read_plugins
 from clipdex.readers.providers import Core, Datumaro, Folder, Installed, Provider
 
 FOLDER = "folder"
@@ -83,30 +84,32 @@ class _Registry:
     def __init__(self) -> None:
         self.core = Core()
         self._lock = threading.Lock()
-        self._folders: dict[Path, plugins.FolderPlugins] = {}
+        self._folders: dict[Path, tuple[Mapping[str, str], plugins.FolderPlugins]] = {}
         self._others: list[Provider] | None = None
+        # How to load folders of plugins that were not loaded.
+        self.not_loaded: dict[Path, str] = {}
 
     def providers(self) -> list[Provider]:
         with self._lock:
             if self._others is None:
                 datumaro = Datumaro(self.core.known())
                 taken = {*self.core.known(), *datumaro.known()}
-                folders = [Folder(loaded, taken) for loaded in self._folders.values()]
+                folders = [Folder(loaded, taken) for _, loaded in self._folders.values()]
                 named = {name for folder in folders for name in folder.known()}
                 self._others = [*folders, Installed(taken | named), datumaro]
             return [self.core, *self._others]
 
-    def add_folder(self, folder: Path) -> plugins.FolderPlugins:
-        key = folder.absolute()
+    def add_folder(self, files: PluginFiles) -> None:
         with self._lock:
-            if key not in self._folders:
-                self._folders[key] = plugins.load_folder(key)
+            self.not_loaded.pop(files.folder, None)
+            if files.folder not in self._folders or self._folders[files.folder][0] != files.digests:
+                self._folders[files.folder] = files.digests, plugins.load_folder(files)
                 self._others = None
-            return self._folders[key]
 
     def forget(self) -> None:
         with self._lock:
             self._folders.clear()
+            self.not_loaded.clear()
             self._others = None
 
 
@@ -116,16 +119,28 @@ _registry = _Registry()
 def use_folder(folder: Path) -> list[str]:
     """Add the formats of the modules in a folder to this process; return sentences on what was left out, and why.
 
-    This runs their code: call it only for a folder that the user has named, or is in.
+    This runs their code: call it only for a folder that the user trusts.
     """
-    _registry.add_folder(folder)
-    there = folder.absolute()
+    try:
+        return use_plugins(read_plugins(folder))
+    except DatasetError as error:
+        return [error.message]
+
+
+def use_plugins(files: PluginFiles) -> list[str]:
+    """Add the formats of the modules in a folder, as its files were read; otherwise as ``use_folder``."""
+    _registry.add_folder(files)
     return [
         problem
         for provider in _registry.providers()
-        if isinstance(provider, Folder) and provider.folder == there
+        if isinstance(provider, Folder) and provider.folder == files.folder
         for problem in provider.problems()
     ]
+
+
+def say_not_loaded(folder: Path, remedy: str) -> None:
+    """Let the error for an unknown format say that a folder of plugins was not loaded, and ``remedy``."""
+    _registry.not_loaded[folder.absolute()] = remedy
 
 
 def reload() -> None:
@@ -173,6 +188,7 @@ def reader_class(name: str) -> type[Reader]:
         f"there is no format {name!r}. "
         + (f"Did you mean {' or '.join(meant)}? " if meant else "")
         + "clipdex formats lists what there is."
+        + "".join(f" {folder} may have it, and was not loaded: {how}" for folder, how in _registry.not_loaded.items())
     )
 
 
@@ -313,10 +329,10 @@ def _missing(name: str) -> ExtraMissing | None:
 
 
 def _several(location: Path, found: Mapping[str, str], *, folder: bool) -> str:
-    lines = [f"  --format {name}: {why}" for name, why in found.items()]
+    choices = [f"--format {name} ({why})" for name, why in found.items()]
     if folder:
-        lines.append(f"  --format {FOLDER}: the images alone, without annotations")
-    return f"{location} may be of several formats. Say which one it is:\n" + "\n".join(lines)
+        choices.append(f"--format {FOLDER} (the images alone, without annotations)")
+    return f"{location} may be of several formats. Say which one it is: {', or '.join(choices)}."
 
 
 def no_dataset(image: Path) -> str:

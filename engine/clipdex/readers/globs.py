@@ -7,12 +7,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from clipdex.errors import DatasetNotFound
 from clipdex.paths import before_wildcards, is_pattern, is_there
-from clipdex.readers.base import NO_OPTIONS, ReadItem, UnreadableItem
+from clipdex.readers.base import NO_OPTIONS, ReadItem, Unchanged, UnreadableItem
 from clipdex.readers.folder import FolderReader
+
+if TYPE_CHECKING:
+    from clipdex_indexes.known import KnownItems
 
 _ANY_DEPTH = "**"
 
@@ -54,9 +57,15 @@ class GlobReader(FolderReader):
             return None
         return "it has a wildcard in it"
 
-    def read(self) -> Iterator[ReadItem | UnreadableItem]:
-        """Yield the images that match, in item order, in bounded memory."""
-        for item in super().read():
+    def rules(self) -> str | None:
+        """Return what the rules of ``FolderReader`` say, with the pattern."""
+        return self._rules() if type(self) is GlobReader else None
+
+    def _read(self, known: KnownItems | None) -> Iterator[ReadItem | UnreadableItem | Unchanged]:
+        for item in super()._read(known):
+            if isinstance(item, Unchanged):
+                yield item
+                continue
             failed = isinstance(item, UnreadableItem)
             above = failed and (item.id == "." or self._enters(item.id + "/"))
             if above or self._matches(item.id.split("/"), whole=True):

@@ -5,22 +5,21 @@ A format that is broken is reported with its error, and the others can be used.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
 from clipdex.errors import DatasetError
 from clipdex.readers.base import Reader
+from clipdex.readers.plugin_files import PluginFiles
 
 GROUP = "clipdex.formats"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_COMPILED = (*BYTECODE_SUFFIXES, *EXTENSION_SUFFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +98,24 @@ def load_installed(point: EntryPoint) -> type[Reader]:
         ) from error
 
 
-def load_folder(folder: Path) -> FolderPlugins:
+def load_folder(files: PluginFiles) -> FolderPlugins:
     """Import the modules and packages in a folder, and return the readers that they define.
 
-    This runs their code: call it only for a folder that the user has named. Names that begin with ``_`` or ``.`` are
+    This runs their code: call it only for a folder that the user trusts. Names that begin with ``_`` or ``.`` are
     skipped. A module that cannot be imported is among the problems; nothing is raised.
     """
+    from clipdex.readers.plugin_modules import import_plugin
+
     readers: dict[str, type[Reader]] = {}
-    problems: list[str] = []
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        return FolderPlugins(folder, {}, (f"the plugins in {folder} cannot be read: {error.strerror or error}.",))
-    for path in entries:
-        source = path / "__init__.py" if path.is_dir() else path
-        if path.name.startswith(("_", ".")) or source.suffix != ".py" or not source.is_file():
-            continue
+    problems = [
+        f"the plugin {files.folder / name} was left out: only Python source is loaded, and nothing compiled."
+        for name in files.digests
+        if name.endswith(_COMPILED)
+    ]
+    for top in files.tops:
+        path = files.folder / top.removesuffix("/__init__.py")
         try:
-            module = _import(source, folder, path.stem)
+            module = import_plugin(files, top)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - code of others
             problems.append(f"the plugin {path} was left out: {_said(error)}.")
             continue
@@ -129,25 +128,7 @@ def load_folder(folder: Path) -> FolderPlugins:
                 problems.append(f"{thing.__name__} of the plugin {path} was left out: {_said(error)}.")
             else:
                 readers[reader.format] = reader
-    return FolderPlugins(folder, readers, tuple(problems))
-
-
-def _import(source: Path, folder: Path, name: str) -> ModuleType:
-    """Import a file under a name that only this folder has. A package can import its own modules."""
-    digest = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:12]
-    full_name = f"clipdex_plugins_{digest}_{name}"
-    where = [str(source.parent)] if source.name == "__init__.py" else None
-    spec = importlib.util.spec_from_file_location(full_name, source, submodule_search_locations=where)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{source} is no module")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[full_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[full_name]
-        raise
-    return module
+    return FolderPlugins(files.folder, readers, tuple(problems))
 
 
 def _defined(module: ModuleType) -> list[type[Reader]]:

@@ -8,16 +8,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from clipdex.defaults import INDEX_FOLDER
 from clipdex.errors import DatasetEmpty, DatasetError, DatasetNotFound, ExtraMissing
 from clipdex.paths import before_wildcards, expanded, is_folder, is_pattern, is_there, is_url, quoted
-from clipdex.readers.base import AWAY, NO_OPTIONS, Reader, ReadItem, UnreadableItem
-from clipdex.readers.formats import FOLDER, GLOB, Choice, choose, format_name, hint_of, reader_class
-from clipdex.readers.layout import Layout
-from clipdex.readers.passing_over import said
 from clipdex.wording import type_of
+
+if TYPE_CHECKING:
+    # Formats and their readers are imported late: a query needs none.
+    from clipdex.readers.base import Reader, ReadItem, UnreadableItem
+    from clipdex.readers.formats import Choice
 
 AUTO = "auto"
 _Begun = TypeVar("_Begun")
@@ -58,7 +59,7 @@ class Source:
 Target = str | os.PathLike[str] | Source
 
 
-def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_OPTIONS) -> Source:
+def locate(target: Target, format: str = AUTO, options: Mapping[str, str] | None = None) -> Source:
     """Return the source that ``target`` names.
 
     Parameters
@@ -81,8 +82,9 @@ def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_O
         return target
     if not isinstance(target, str | os.PathLike):
         raise TypeError(_no_target(target))
-    path = expanded(target)
-    format = format_name(format)
+    path, options = expanded(target), options or {}
+    if format != AUTO:
+        format = _format_name(format)
     if is_there(path):
         return Source(_absolute(path), format, options)
     if is_url(os.fspath(target)):
@@ -91,12 +93,20 @@ def locate(target: Target, format: str = AUTO, options: Mapping[str, str] = NO_O
         )
     named = _WITH_FORMAT.fullmatch(os.fspath(target))
     if named and (is_there(expanded(named["path"])) or is_pattern(named["path"])):
-        return Source(_absolute(expanded(named["path"])), format_name(named["format"]), options)
+        return Source(_absolute(expanded(named["path"])), _format_name(named["format"]), options)
     if is_pattern(os.fspath(target)):
+        from clipdex.readers.formats import GLOB
+
         return Source(_absolute(path), GLOB if format == AUTO else format, options)
     is_link = os.path.islink(path)  # noqa: PTH114 - Path's fails where a name is too long
     what = f"is a link that leads to nothing: {os.path.realpath(path)}" if is_link else "does not exist"
     raise DatasetNotFound(f"the dataset {os.fspath(target)!r} {what}.")
+
+
+def _format_name(text: str) -> str:
+    from clipdex.readers.formats import format_name
+
+    return format_name(text)
 
 
 def _no_target(target: object) -> str:
@@ -162,6 +172,8 @@ def open_fitting(source: Source, begin: Callable[[Reader], _Begun]) -> _Begun:
     DatasetError
         When no format can read it: the error of the first one.
     """
+    from clipdex.readers.formats import FOLDER, GLOB
+
     refused: dict[str, str] = {}
     first: DatasetError | ExtraMissing | None = None
     while True:
@@ -178,11 +190,15 @@ def open_fitting(source: Source, begin: Callable[[Reader], _Begun]) -> _Begun:
             refused[choice.format] = error.message
 
 
-def _chosen(source: Source, refused: Mapping[str, str] = NO_OPTIONS) -> Choice:
-    return Choice(source.format) if source.format != AUTO else choose(source.location, refused)
+def _chosen(source: Source, refused: Mapping[str, str] | None = None) -> Choice:
+    from clipdex.readers.formats import Choice, choose
+
+    return Choice(source.format) if source.format != AUTO else choose(source.location, refused or {})
 
 
 def _reader_of(source: Source, choice: Choice) -> Reader:
+    from clipdex.readers.formats import reader_class
+
     reader = reader_class(choice.format)(source.location, source.options or choice.options)
     reader.notices, reader.tried = choice.notices, choice.tried
     return reader
@@ -196,6 +212,8 @@ def require_first(reader: Reader, items: Iterable[ReadItem | UnreadableItem]) ->
     DatasetEmpty
         When there is none.
     """
+    from clipdex.readers.base import AWAY, UnreadableItem
+
     first = next((item for item in items if not (isinstance(item, UnreadableItem) and item.kind == AWAY)), None)
     return first if first is not None else refuse_empty(reader)
 
@@ -208,6 +226,8 @@ def refuse_empty(reader: Reader) -> NoReturn:
     DatasetEmpty
         Always.
     """
+    from clipdex.readers.passing_over import said
+
     passed_over = said(reader.passed_over)
     raise DatasetEmpty(
         f"there are no images in {reader.location}: nothing can be indexed."
@@ -219,6 +239,9 @@ def _tried_in_vain(reader: Reader) -> str:
     """Return sentences on what was tried for a dataset without items, and what to try; empty where none was tried."""
     if not reader.tried:
         return ""
+    from clipdex.readers.formats import hint_of
+    from clipdex.readers.layout import Layout
+
     layout = Layout(reader.location)
     archives = [name for pattern in ("*.zip", "*.tar", "*.tar.*", "*.tgz") for name in layout.find(pattern)]
     hint = f" Its archive is a dataset: clipdex build {quoted(reader.location / archives[0])}" if archives else ""

@@ -24,8 +24,9 @@ def remember(result: Result) -> None:
     files = {}
     for number, own in own_images(result).items():
         files[number] = folder / f"{LAST_PREFIX}{uuid.uuid4().hex}{own.suffix}"
-        atomic_write(files[number], own.content)
-    atomic_write(_last_path(), with_files(result, files).to_json().encode(errors="backslashreplace"))
+        atomic_write(files[number], own.content, private=True)
+    data = with_files(result, files).to_json().encode(errors="backslashreplace")
+    atomic_write(_last_path(), data, private=True)
     for path in set(folder.glob(f"{LAST_PREFIX}*")) - set(files.values()):
         with contextlib.suppress(OSError):
             path.unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from clipdex.defaults import MAX_PIXELS
 from clipdex.errors import IndexWriteFailed, OutputError
 from clipdex.mapping.dataset_map import DatasetMap
 from clipdex.paths import expanded, quoted
+from clipdex.report.cells import as_it_is, as_text, row_writer
 from clipdex.report.map_page import MOST_POINTS, map_page
 from clipdex.report.map_picture import draw_map
 from clipdex.report.map_points import COLOURINGS, points_of
@@ -67,6 +67,7 @@ def save_map(
     result: Result | None = None,
     colour_by: str | None = None,
     max_pixels: int = MAX_PIXELS,
+    raw: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> None:
     """Save a map in one or several files, each whole or not at all.
@@ -85,6 +86,8 @@ def save_map(
         ``label``, ``tag``, ``subset`` or ``dataset``; None takes what tells most.
     max_pixels
         Images of more pixels are shown as dots.
+    raw
+        Whether cells of a table may be what a spreadsheet takes for formulas.
     progress
         Called with what is counted, how much is done, and of how much.
 
@@ -110,7 +113,7 @@ def save_map(
         try:
             with atomic_path(file) as temporary:
                 if kind == TABLE or points is None:
-                    _write_table(datasets, dataset_map, temporary)
+                    _write_table(datasets, dataset_map, temporary, raw=raw)
                 elif kind == PICTURE:
                     note = _how(dataset_map)
                     draw_map(points, colour_by, note=note, max_pixels=max_pixels).save(temporary, "PNG", optimize=True)
@@ -130,11 +133,13 @@ def _how(dataset_map: DatasetMap) -> str:
     return f"{dataset_map.method} of {dataset_map.landmarks:,} landmarks"
 
 
-def _write_table(datasets: Sequence[Dataset], dataset_map: DatasetMap, path: Path) -> None:
+def _write_table(datasets: Sequence[Dataset], dataset_map: DatasetMap, path: Path, *, raw: bool) -> None:
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        write, cell = row_writer(file, as_it_is), as_it_is if raw else as_text
+        write(COLUMNS)
         for dataset, mapped in zip(datasets, dataset_map.datasets, strict=True):
             for location, row in dataset.items():
                 x, y = mapped.at(location)
-                writer.writerow([row.id, dataset.name, f"{x:.6f}", f"{y:.6f}", ";".join(row.labels), row.subset])
+                texts = map(cell, (row.id, dataset.name, ";".join(row.labels), row.subset))
+                item_id, name, labels, subset = texts
+                write([item_id, name, f"{x:.6f}", f"{y:.6f}", labels, subset])

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from clipdex.errors import OutputError
-from clipdex.media.decoding import image_format
 from clipdex.search.queries import ImageQuery
 from clipdex.search.result import Result
 from clipdex.user_folders import state_folder
@@ -24,8 +24,7 @@ SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP"
 _FASTEST = 1
 
 
-@dataclass(frozen=True, slots=True)
-class OwnImage:
+class OwnImage(NamedTuple):
     """The file that an image of a query becomes: the contents, and the extension."""
 
     content: bytes
@@ -79,6 +78,8 @@ def _image_queries(result: Result) -> Iterator[tuple[int, int, ImageQuery]]:
 
 
 def _as_file(content: bytes) -> OwnImage:
+    from clipdex.media.decoding import image_format  # late: it needs Pillow
+
     kind = image_format(io.BytesIO(content)) or ""
     return OwnImage(content, SUFFIXES.get(kind, ".img"))
 

@@ -18,17 +18,15 @@ from clipdex.datasets.dataset import Dataset, open_alone, require_same_model
 from clipdex.datasets.opening import open_datasets
 from clipdex.datasets.provenance import model_of
 from clipdex.defaults import ANY, MAX_PIXELS, TOPK
-from clipdex.encoder import AUTO, CPU, Encoder, Model, find_model, nearest_precision
+from clipdex.encoder.devices import AUTO, CPU, nearest_precision
+from clipdex.encoder.model import Model, find_model
 from clipdex.errors import ModelMismatch, QueryError, TagsFailure
 from clipdex.paths import quoted
 from clipdex.readers.sources import Target, locate
-from clipdex.search.facets import Facets, facets_of
 from clipdex.search.filtering import count_selected, selections_of, without
 from clipdex.search.finding import FoundItem, find_item
-from clipdex.search.histogram import Histogram, histogram_of
 from clipdex.search.hit import Hit
 from clipdex.search.judging import Judge
-from clipdex.search.listing import ListedItem, Listing, listed_item
 from clipdex.search.merging import ItemKey
 from clipdex.search.queries import (
     DatasetItem,
@@ -40,10 +38,9 @@ from clipdex.search.queries import (
 )
 from clipdex.search.ranking import Ranked, rank
 from clipdex.search.request import SearchRequest, checked_topk
-from clipdex.search.resolving import Asked, Resolver, by_id
+from clipdex.search.resolving import Asked, Resolver, by_id, tower_of
 from clipdex.search.result import Result
 from clipdex.search.strength import strength_of
-from clipdex.search.tagging import Item, Tag, Tagging, add_tag, forget_gone, remove_tag, rename_tag, tags_of
 from clipdex.search.warning import warnings_of_paths
 from clipdex.showing import notebook_html
 from clipdex.wording import counted, printable, shortened, type_of
@@ -52,9 +49,15 @@ from clipdex_indexes.arrays import Masks
 from clipdex_indexes.filters import describe
 
 if TYPE_CHECKING:
+    # What a query for an item does not need is imported late.
     from clipdex.building.settings import BuildSettings
+    from clipdex.encoder.encoder import Encoder
     from clipdex.mapping.dataset_map import DatasetMap
     from clipdex.mapping.making import Progress
+    from clipdex.search.facets import Facets
+    from clipdex.search.histogram import Histogram
+    from clipdex.search.listing import ListedItem, Listing
+    from clipdex.search.tagging import Item, Tag, Tagging
 
 Keys = npt.NDArray[np.uint8]
 
@@ -366,11 +369,16 @@ class Explorer:
         if not isinstance(request, SearchRequest):
             raise QueryError(f"this takes a SearchRequest, and was given {type_of(request)}: ask with explore_topk.")
         resolver = Resolver(self.datasets, self._the_encoder, self._max_pixels)
+        for tower in dict.fromkeys(tower_of(query) for query, _ in request.asked):
+            if tower is not None:
+                self._the_encoder().begin(tower)
         return [resolver.resolve(query, number) for number, (query, _) in enumerate(request.asked)]
 
     def _histogram(
         self, request: SearchRequest, asked: Sequence[Asked], selections: Sequence[Masks] | None
     ) -> Histogram:
+        from clipdex.search.histogram import histogram_of
+
         if request.exclude_self:
             selections = without(self.datasets, selections, {one.item for one in asked if one.item is not None})
         indexes = [dataset.index for dataset in self.datasets]
@@ -410,6 +418,8 @@ class Explorer:
         QueryError
             When the filter has an unknown name.
         """
+        from clipdex.search.facets import facets_of
+
         self._require_open()
         return facets_of(self.datasets, selections_of(self.datasets, filter))
 
@@ -454,6 +464,8 @@ class Explorer:
         TagsFailure
             When the tags of a dataset cannot be read.
         """
+        from clipdex.search.tagging import tags_of
+
         self._require_open()
         return tags_of(self.datasets)
 
@@ -474,6 +486,8 @@ class Explorer:
         TagsFailure
             When the tags of a dataset cannot be read or written.
         """
+        from clipdex.search.tagging import add_tag
+
         self._require_open()
         return add_tag(self.datasets, name, items)
 
@@ -496,6 +510,8 @@ class Explorer:
         TagsFailure
             When the tags of a dataset cannot be read or written.
         """
+        from clipdex.search.tagging import forget_gone, remove_tag
+
         self._require_open()
         return forget_gone(self.datasets, name) if gone else remove_tag(self.datasets, name, items)
 
@@ -509,6 +525,8 @@ class Explorer:
         TagsFailure
             When the tags of a dataset cannot be read or written.
         """
+        from clipdex.search.tagging import rename_tag
+
         self._require_open()
         return rename_tag(self.datasets, name, new)
 
@@ -551,6 +569,8 @@ class Explorer:
         QueryError
             When the filter has a name that no dataset, subset, label or tag has.
         """
+        from clipdex.search.listing import Listing
+
         self._require_open()
         return Listing(self.datasets, filter)
 
@@ -562,6 +582,8 @@ class Explorer:
         ItemNotFound
             When there is none.
         """
+        from clipdex.search.listing import listed_item
+
         self._require_open()
         return listed_item(self.datasets, dataset, subset, item_id)
 
@@ -624,6 +646,8 @@ class Explorer:
         return model
 
     def _load_encoder(self, *, many: bool = False) -> Encoder:
+        from clipdex.encoder.encoder import Encoder
+
         model, precision = self._the_model(), self._precision
         if precision == AUTO:
             precision = nearest_precision(self.datasets[0].index.manifest.model.precision, self._device)

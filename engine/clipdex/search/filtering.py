@@ -8,7 +8,6 @@ import numpy as np
 
 from clipdex.datasets.dataset import Dataset
 from clipdex.errors import QueryError
-from clipdex.readers.merged import FORMAT as MERGED
 from clipdex.search.finding import nearest_names
 from clipdex.search.merging import ItemKey
 from clipdex_indexes import ItemFilter
@@ -94,6 +93,8 @@ def _require_names(datasets: Sequence[Dataset], wanted: ItemFilter) -> None:
 
 def _parts(datasets: Sequence[Dataset]) -> str:
     """Say how to filter by a part of a merged dataset; empty where no dataset is merged."""
+    from clipdex.readers.merged import FORMAT as MERGED
+
     merged = [dataset.name for dataset in datasets if dataset.index.manifest.source_format == MERGED]
     return (
         f" {merged[0]} is merged of several: those are chosen by their ids, as with --path 'NAME/'." if merged else ""

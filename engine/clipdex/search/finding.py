@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import os
 import re
@@ -179,6 +178,8 @@ def _similarity(wanted: str, name: str) -> float:
     """Return how alike two names are, from 0 to 1."""
     shared = max((end for end, one in enumerate(wanted, 1) if one == "/" and name.startswith(wanted[:end])), default=0)
     asked = wanted[shared:]
+    import difflib  # late: nearly every name is right
+
     matcher = difflib.SequenceMatcher(a=asked, autojunk=False)
     best = 0.0
     for part in dict.fromkeys((name[shared:], name.rpartition("/")[2])):

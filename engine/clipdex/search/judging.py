@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from clipdex.defaults import WEAK
-from clipdex.encoder import Model
 from clipdex.encoder.background import Background, read_background
+from clipdex.encoder.model import Model
 from clipdex.errors import ModelCorrupt, ModelError, QueryError
 from clipdex.search.ranking import Question, Ranked
 from clipdex.search.request import SearchRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,11 @@ from clipdex.search.merging import (
 from clipdex.search.rescoring import asymmetric_distances, weights_of
 from clipdex_indexes import ItemRow, Location, Snapshot, search
 from clipdex_indexes.arrays import Masks
-from clipdex_indexes.combining import search_counted
-from clipdex_indexes.kernels.costs import Group, Joining
 from clipdex_indexes.kernels.distances import distances_to
+
+if TYPE_CHECKING:
+    # Only lists that are merged by all distances need these.
+    from clipdex_indexes.kernels.costs import Group, Joining
 
 Keys = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -227,6 +229,8 @@ def _by_best(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Rank
 
 def _by_costs(searched: _Searched, rule: str, k: int, rescore: bool) -> list[Ranked]:
     """Rank by a value made of the distances to all queries, over all items."""
+    from clipdex_indexes.combining import search_counted
+
     wanted = k * CANDIDATES if rescore else k
     counts, found = search_counted(
         searched.indexes,
@@ -325,6 +329,8 @@ def _tables(questions: Sequence[Question], rule: str, counts: Ints) -> tuple[Int
 
 def _groups(questions: Sequence[Question], rule: str, tables: Ints) -> list[tuple[list[int], Group]]:
     """Return groups of queries whose costs are combined: the numbers of the queries, and how to combine them."""
+    from clipdex_indexes.kernels.costs import Group
+
     groups = []
     for negative in (False, True):
         members = [number for number, question in enumerate(questions) if question.negative == negative]

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from clipdex.datasets.dataset import Dataset
-from clipdex.encoder import Encoder, decode_to_hash, hash_key
 from clipdex.errors import ImageError, ModelMismatch, QueryError, QueryImageError
-from clipdex.media.decoding import Decoded, from_memory
-from clipdex.paths import expanded, is_folder, quoted
+from clipdex.paths import expanded, is_file, is_folder, quoted
 from clipdex.search.finding import FoundItem, find_items
 from clipdex.search.merging import ItemKey
 from clipdex.search.queries import DatasetItem, ImageQuery, ItemQuery, Query, TextQuery
 from clipdex.search.ranking import Question
 from clipdex.search.result import QueryRecord
 from clipdex.search.warning import warnings_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from clipdex.encoder.encoder import Encoder
+    from clipdex.media.decoding import Decoded
 
 Keys = npt.NDArray[np.uint8]
 
@@ -52,6 +55,15 @@ def by_id(query: Query | DatasetItem, answers: Sequence[Asked]) -> Query | Datas
         if record.value != query.id and Path(record.path).resolve() == path:
             return ItemQuery(record.value, query.subsets, record.dataset)
     return query
+
+
+def tower_of(query: Query | DatasetItem) -> str | None:
+    """Return the tower that encodes a query, ``text`` or ``image``; None for an item, or a file that is not there."""
+    if isinstance(query, TextQuery):
+        return "text"
+    if isinstance(query, ImageQuery) and (not isinstance(query.image, Path) or is_file(expanded(query.image))):
+        return "image"
+    return None
 
 
 def require_no_folder(image: Path) -> None:
@@ -138,6 +150,11 @@ class Resolver:
         return Asked(record, item.hash_key, item=here[0] if here else None)
 
     def _resolve_image(self, query: ImageQuery, number: int) -> Asked:
+        import io
+
+        from clipdex.encoder.images import decode_to_hash  # late: only an image needs Pillow
+        from clipdex.media.decoding import Decoded, from_memory
+
         settings = self._encoder().model.image
         if not isinstance(query.image, Path):
             name = query.name or f"image {number + 1}"
@@ -160,6 +177,8 @@ class Resolver:
         return self._asked_image(record, decoded)
 
     def _asked_image(self, record: QueryRecord, decoded: Decoded, *, keep: bool = False) -> Asked:
+        from clipdex.encoder.encoder import hash_key
+
         encoder = self._encoder()
         embedding = encoder.image_embedding(decoded.image, decoded.beyond)
         centre = encoder.image_centre

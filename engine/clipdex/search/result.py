@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from clipdex.datasets.record import DatasetRecord
 from clipdex.defaults import ANY, STRENGTHS
 from clipdex.errors import IndexCorrupt, OutputError, QueryError
-from clipdex.search.facets import Facets, facets_of_hits
-from clipdex.search.histogram import Histogram, Scores
 from clipdex.search.hit import Hit
 from clipdex.search.request import SearchRequest
 from clipdex.search.tables import frame
@@ -27,6 +25,9 @@ from clipdex_indexes.storage.files import read_text
 if TYPE_CHECKING:
     import pandas
     from PIL import Image
+
+    from clipdex.search.facets import Facets
+    from clipdex.search.histogram import Histogram
 
 SCHEMA = 1
 _MAX_BYTES = 1 << 30
@@ -135,6 +136,8 @@ class Result(Showable, Sequence[Hit]):
 
     def facets(self) -> Facets:
         """Count the hits of each label, subset, dataset and tag."""
+        from clipdex.search.facets import facets_of_hits
+
         return facets_of_hits(self.hits, [dataset.name for dataset in self.datasets])
 
     def __repr__(self) -> str:
@@ -327,6 +330,8 @@ def _from_dict(body: dict[str, Any]) -> Result:
 
 
 def _histogram(body: dict[str, Any], queries: int) -> Histogram:
+    from clipdex.search.histogram import Histogram, Scores
+
     scores = body.get("scores")
     found = Histogram(
         _numbers(body["distances"]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from clipdex.encoder import Model
 from clipdex.encoder.languages import languages_said
 from clipdex.media.kinds import IMAGE_SUFFIXES, suffix_of
 from clipdex.paths import expanded, is_file
@@ -13,6 +12,7 @@ from clipdex.wording import counted
 
 if TYPE_CHECKING:
     from clipdex.encoder.encoder import EncodedText
+    from clipdex.encoder.model import Model
 
 _MOST_NAMED = 5
 _MOST_CHARACTERS = 40

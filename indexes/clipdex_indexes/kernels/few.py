@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import faiss
 import numpy as np
 
 from clipdex_indexes.arrays import Int32s, Ints, Keys
+from clipdex_indexes.kernels import library
 
 
 class Few:
@@ -21,7 +21,7 @@ class Few:
     """
 
     def __init__(self, keys: Keys) -> None:
-        self._flat = faiss.IndexBinaryFlat(8 * keys.shape[1])
+        self._flat = library.faiss().IndexBinaryFlat(8 * keys.shape[1])
         # It counts the keys at each distance in the order of their positions, so that of equal distances the first win.
         self._flat.use_heap = False
         self._flat.add(np.ascontiguousarray(keys))

@@ -1,4 +1,4 @@
-"""The keys of a block that are within a distance of each query, by kernels of FAISS that are fast on all processors.
+"""The keys of a block that are within a distance of each query, by kernels that are fast on all processors.
 
 FAISS chooses some kernels by processor and others not. Two are fast on each processor that was measured
 (``benchmarks/search.py --parts kernels``), each for its own work:
@@ -7,6 +7,7 @@ FAISS chooses some kernels by processor and others not. Two are fast on each pro
   takes little longer than reading the keys.
 - ``all``: FAISS writes the distances of all queries to a block of keys into the cache, and NumPy compares them with the
   limits. FAISS keeps a key in its registers while it goes through the queries, so that this is fastest for several.
+  NumPy writes the distances where importing FAISS does not pay (``kernels.library``).
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import faiss
 import numpy as np
 
 from clipdex_indexes.arrays import Int32s, Ints, Keys
+from clipdex_indexes.kernels import library
 from clipdex_indexes.kernels.distances import distances_into
 from clipdex_indexes.kernels.rows import Kernel
 
@@ -86,6 +87,7 @@ class RangeMatcher:
 
     @staticmethod
     def _of_query(query: Keys, keys: Keys, limit: int) -> tuple[Ints, Int32s]:
+        faiss = library.faiss()
         rows, width = keys.shape
         result = faiss.RangeSearchResult(1)
         # FAISS finds what is nearer than the radius.

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from clipdex_indexes.arrays import Bools, Ints, Keys, Masks, take_rows
+from clipdex_indexes.kernels import library
 from clipdex_indexes.kernels.threads import available_threads
 
 # Nanoseconds to fetch a row that is scattered in memory, to read one among all, and to compute one distance.
@@ -72,8 +73,8 @@ class ScanSizes:
     most_found: int = 1 << 22
 
     def is_small(self, queries: int, rows: int) -> bool:
-        """Tell whether so many queries and rows are little work, for the calling thread."""
-        return queries * rows < self.one_thread_below
+        """Tell whether so many queries and rows are little work, for the calling thread; so is what NumPy does."""
+        return queries * rows < self.one_thread_below or not library.pays(queries * rows)
 
     def kernel_for(self, queries: int, rows: Rows) -> Kernel:
         """Return the kernel that compares so many queries at once, of a search through these rows."""

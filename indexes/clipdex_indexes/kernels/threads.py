@@ -6,8 +6,12 @@ import functools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from clipdex_indexes.kernels import library
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -53,14 +57,11 @@ def stream(steps: Iterable[Callable[[], Result]]) -> Iterator[Result]:
 
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(available_threads(), thread_name_prefix="clipdex-search", initializer=_keep_to_one_thread)
+    from concurrent.futures import ThreadPoolExecutor  # late: a small search needs no thread
 
-
-def _keep_to_one_thread() -> None:
-    """Keep FAISS from starting a team of OpenMP threads in each worker."""
-    import faiss  # here: a build counts threads and needs no FAISS
-
-    faiss.omp_set_num_threads(1)
+    return ThreadPoolExecutor(
+        available_threads(), thread_name_prefix="clipdex-search", initializer=library.keep_to_one_thread
+    )
 
 
 if hasattr(os, "register_at_fork"):

@@ -20,6 +20,7 @@ TEMPORARY_PREFIX = ".tmp-"
 _BLOCK = 1 << 20
 _SAMPLE_BLOCK = 4096
 _SAMPLE_BLOCKS = 16
+_BINARY: int = getattr(os, "O_BINARY", 0)
 
 
 # Tests set it to stop a write at a step; it is called with the name of each step.
@@ -99,10 +100,12 @@ def require_utf8(folder: Path) -> None:
         ) from error
 
 
-def atomic_write(path: Path, data: bytes) -> None:
-    """Replace the contents of ``path`` by ``data``, all or nothing."""
+def atomic_write(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Replace the contents of ``path`` by ``data``, all or nothing; with ``private``, only its owner may read it."""
     with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600 if private else 0o666)
+        with open(handle, "wb") as file:  # noqa: PTH123 - of a handle
+            file.write(data)
 
 
 def sha256_of(path: Path) -> str:

@@ -10,6 +10,7 @@ mapped. FAISS itself reads and writes no file here; it is given arrays.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import mmap
@@ -20,15 +21,18 @@ import struct
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clipdex_indexes.arrays import Bools, Keys
 from clipdex_indexes.errors import IndexCorrupt, IndexWriteFailed
-from clipdex_indexes.storage.columns import Columns
 from clipdex_indexes.storage.files import atomic_path, atomic_write, read_bounded, sample_of, sha256_of, step
 from clipdex_indexes.storage.manifest import FileStamp, RemovedStamp, SegmentStamp
 from clipdex_indexes.storage.table import ItemRow, TableReader, TableWriter, table_path
+
+if TYPE_CHECKING:
+    from clipdex_indexes.storage.columns import Columns
 
 # An IndexBinaryFlat file of FAISS: "IBxF", d (bits), code size (bytes), number of vectors, is_trained, metric,
 # length of the key bytes, then the key bytes.
@@ -173,8 +177,6 @@ class Segment:
         bool ``[items]``, False where an item is removed; None when no item is.
     table
         Its item table, which leaves removed items out.
-    columns
-        Subsets and labels of its items, with those of removed items.
 
     Raises
     ------
@@ -196,7 +198,13 @@ class Segment:
         except IndexCorrupt:
             table_file.stat()  # gone since it was checked?
             raise
-        self.columns = Columns(self.table)
+
+    @functools.cached_property
+    def columns(self) -> Columns:
+        """Subsets and labels of its items, with those of removed items."""
+        from clipdex_indexes.storage.columns import Columns  # late: only filters and counts need it
+
+        return Columns(self.table)
 
     def __len__(self) -> int:
         """Return the number of items that are not removed."""

@@ -61,6 +61,8 @@ _ROWS_AT_ONCE = 500
 _KNOWN_LABELS = 10_000
 _POSITIONS_AT_ONCE = 1 << 16
 _ROWS_A_READ = 1024
+# Fewer of them are read one by one.
+_FEW_ROWS = 100
 # Rows of a forged table could share pages and make a small file endless to read: hence these bounds.
 _MAX_TEXT = 1 << 16
 _MAX_SAME_ID = 10_000
@@ -369,8 +371,11 @@ class TableReader:
             The id to begin with, or the first one after it.
         """
         for start in range(self._first_from(begin) if begin else 0, self.items, _ROWS_A_READ):
-            if selected is not None and not selected[start : start + _ROWS_A_READ].any():
-                continue
+            if selected is not None:
+                wanted = selected[start : start + _ROWS_A_READ].nonzero()[0]
+                if len(wanted) < _FEW_ROWS:
+                    yield from self._live_at([start + position for position in wanted.tolist()])
+                    continue
             records = self._query(
                 f"{_SELECT} WHERE item.position BETWEEN ? AND ? ORDER BY item.position",
                 (start, start + _ROWS_A_READ - 1),
@@ -379,6 +384,12 @@ class TableReader:
                 raise self.corrupt("rows are missing")
             rows = self._live_rows(records)
             yield from rows if selected is None else ((at, row) for at, row in rows if selected[at])
+
+    def _live_at(self, positions: Sequence[int]) -> Iterator[tuple[int, ItemRow]]:
+        """Yield position and row of the items at some positions."""
+        for position, row in zip(positions, self.rows(positions), strict=True):
+            if self._live is None or self._live[position]:
+                yield position, row
 
     def find(self, item_id: str) -> list[tuple[int, ItemRow]]:
         """Return position and row of each item with exactly this id, one for each subset that has it."""
@@ -481,6 +492,23 @@ class TableReader:
             )
             mask[np.fromiter((position for (position,) in selected), np.int64, len(selected))] = True
         return mask
+
+    def files(self) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+        """Yield what the table says of files, many rows at a time, each time with the position of the first.
+
+        A row is the numbers of its folder, its subset and its list of labels (``folders``, ``subsets`` and
+        ``label_lists`` say what they stand for), then name, size, modification time, and media or None. Values are not
+        checked.
+        """
+        for start in range(0, self.items, _POSITIONS_AT_ONCE):
+            end = min(start + _POSITIONS_AT_ONCE, self.items)
+            records = self._query(
+                "SELECT folder, subset, labels, name, size, mtime, media FROM item "
+                f"WHERE position >= {start} AND position < {end} ORDER BY position"
+            )
+            if len(records) != end - start:
+                raise self.corrupt("rows are missing")
+            yield start, records
 
     def contents(self) -> tuple[Ints, Ints]:
         """Return the sizes and the content hashes of all rows, by position; each int64 ``[items]``."""

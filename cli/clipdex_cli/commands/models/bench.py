@@ -6,7 +6,7 @@ import click
 
 from clipdex_cli import completing, options
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import write
+from clipdex_cli.printing import say, write, write_json
 from clipdex_cli.tables import table
 
 
@@ -44,19 +44,16 @@ def command(name: str, device: str, precisions: tuple[str, ...], batches: tuple[
         device=device,
         precisions=precisions or precisions_of(device),
         batches=batches or (1, 4, 8, 16),
-        progress=lambda rate: click.echo(
-            f"{rate.precision}, {rate.batch} at once: {rate.images_per_second:,.1f} images/s", err=True
-        ),
+        progress=lambda rate: say(f"{rate.precision}, {rate.batch} at once: {rate.images_per_second:,.1f} images/s"),
     )
     if as_json:
-        import json
         from dataclasses import asdict
 
-        write(json.dumps([asdict(rate) for rate in rates], indent=1) + "\n")
+        write_json([asdict(rate) for rate in rates])
         return
     columns = {
         "precision": [rate.precision for rate in rates],
         "images at once": [str(rate.batch) for rate in rates],
         "images/s": [f"{rate.images_per_second:,.1f}" for rate in rates],
     }
-    write(table(columns, numbers=("images at once", "images/s")))
+    write(table(columns, numbers=("images at once", "images/s")), head=True)

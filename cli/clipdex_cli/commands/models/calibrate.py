@@ -9,6 +9,7 @@ import click
 from clipdex_cli import completing
 from clipdex_cli.commands.models.choices import say_installed
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 
 
 @click.command("calibrate", cls=Command)
@@ -38,8 +39,7 @@ def command(name_of_old: str, images: Path, texts: Path | None, name: str | None
         model = calibrate(name_of_old, images, texts, to=name, progress=display)
     say_installed(model.folder.name, model)
     if name is None:
-        click.echo(
+        say(
             f"Indexes that {name_of_old} made before have other hash keys; build them again: "
-            f"clipdex build --rebuild --model {name_of_old} PHOTOS",
-            err=True,
+            f"clipdex build --rebuild --model {name_of_old} PHOTOS"
         )

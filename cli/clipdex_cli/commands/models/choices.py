@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from clipdex_cli.printing import say
+
 if TYPE_CHECKING:
     from clipdex.encoder.model import Model
     from clipdex.models.adding import Choices
@@ -54,10 +56,9 @@ def as_choices(hashing: str, quantize: str, precision: str, *, allow_pickle: boo
 
 def say_installed(name: str, model: Model) -> None:
     """Say what was installed, and how to use it."""
-    from clipdex_cli.output import printable, size
+    from clipdex_cli.output import size
 
-    click.echo(
-        f"Installed {printable(name)} in {model.folder}: {model.embedding_size} bits, {size(model.size)}. "
-        f"Use it: clipdex build PHOTOS --model {printable(name)}",
-        err=True,
+    say(
+        f"Installed {name} in {model.folder}: {model.embedding_size} bits, {size(model.size)}. "
+        f"Use it: clipdex build PHOTOS --model {name}"
     )

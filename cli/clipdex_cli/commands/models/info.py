@@ -6,7 +6,8 @@ import click
 
 from clipdex_cli import completing
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, size, write
+from clipdex_cli.output import size
+from clipdex_cli.printing import write_json, write_line
 
 _NOT_STATED = "not stated"
 
@@ -43,7 +44,9 @@ def command(name: str, as_json: bool) -> None:
 
         model = find_model(name)
         if as_json:
-            write((model.folder / DESCRIPTION).read_text(encoding="utf-8"))
+            import json
+
+            write_json(json.loads((model.folder / DESCRIPTION).read_text(encoding="utf-8")))
             return
         rate = best_rate(model)
         image, text = model.image, model.text
@@ -73,4 +76,4 @@ def command(name: str, as_json: bool) -> None:
         ]
     for title, value in lines:
         if value:
-            click.echo(f"{title:<12}{printable(value)}")
+            write_line(f"{title:<12}{value}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, size, write
+from clipdex_cli.output import size
+from clipdex_cli.printing import write, write_json
 from clipdex_cli.tables import table
 
 if TYPE_CHECKING:
@@ -37,12 +38,10 @@ def command(as_json: bool) -> None:
     here = {row["name"] for row in rows}
     rows += [_row_of_known(known) for known in KNOWN if known.name not in here]
     if as_json:
-        import json
-
-        write(json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+        write_json(rows)
         return
     columns = {
-        "name": [printable(str(row["name"])) for row in rows],
+        "name": [str(row["name"]) for row in rows],
         "bits": [str(row["bits"] or "") for row in rows],
         "size": [size(row["bytes"]) if row["bytes"] else "" for row in rows],
         "installed": [_INSTALLED.get(row["state"], "no") for row in rows],
@@ -51,7 +50,7 @@ def command(as_json: bool) -> None:
     for number, name in enumerate(columns["name"]):
         if name == default:
             columns["installed"][number] += ", default"
-    write(table(columns, numbers=("bits", "size"), names=("name",)))
+    write(table(columns, numbers=("bits", "size"), names=("name",)), head=True)
 
 
 def _row_of_listed(one: Listed) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import click
 from clipdex_cli import completing
 from clipdex_cli.commands.models.choices import NAME, as_choices, choices, say_installed
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 
 
 @click.command("pull", cls=Command)
@@ -29,7 +30,7 @@ def command(
 
     known = find_known(name_of_known)
     if not known.verified:
-        click.echo(f"The list of files of {known.name} is unverified: it may have changed.", err=True)
+        say(f"The list of files of {known.name} is unverified: it may have changed.")
     with WorkDisplay(known.name, quiet=quiet) as display:
         made = as_choices(hashing, quantize, precision)
         model = pull_model(known, name=name, choices=made, keep=keep, progress=display)

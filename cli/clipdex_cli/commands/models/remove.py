@@ -6,6 +6,7 @@ import click
 
 from clipdex_cli import completing
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 
 
 @click.command("remove", cls=Command)
@@ -18,4 +19,4 @@ def command(name: str) -> None:
     from clipdex.models.managing import remove
 
     folder = remove(name)
-    click.echo(f"Removed {folder}.", err=True)
+    say(f"Removed {folder}.")

@@ -6,6 +6,7 @@ import click
 
 from clipdex_cli import completing, options
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 
 
 @click.command("verify", cls=Command)
@@ -18,8 +19,7 @@ def command(name: str, device: str, precision: str) -> None:
 
     encoder = verify(name, device=device, precision=precision)
     model = encoder.model
-    click.echo(
+    say(
         f"{name}: {len(model.files)} files are what model.json describes (digest {model.digest[:12]}), and the "
-        f"self-test is passed on {encoder.device} in {encoder.precision}.",
-        err=True,
+        f"self-test is passed on {encoder.device} in {encoder.precision}."
     )

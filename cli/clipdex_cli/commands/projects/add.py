@@ -8,6 +8,7 @@ import click
 
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import PROJECT, the_project
 
 
@@ -32,6 +33,6 @@ def command(
     values = options.named_values(format_options)
     added = add_dataset(the_project(project_dir), path, name=name, format=format_name, options=values)
     if added.before is not None:
-        click.echo(f"Moved the source {added.source.name}: {added.before.path} is now {added.source.path}", err=True)
+        say(f"Moved the source {added.source.name}: {added.before.path} is now {added.source.path}")
     else:
-        click.echo(f"Added the source {added.source.name}: {added.source.path} ({added.source.format})", err=True)
+        say(f"Added the source {added.source.name}: {added.source.path} ({added.source.format})")

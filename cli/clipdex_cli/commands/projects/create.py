@@ -8,6 +8,7 @@ import click
 
 from clipdex_cli import completing
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 
 
 @click.command("create", cls=Command)
@@ -30,4 +31,4 @@ def command(folder: Path, output_dir: Path | None, model: str) -> None:
     from clipdex.projects.editing import create_project
 
     project = create_project(output_dir or folder, model=model)
-    click.echo(f"Made {project.file}. Add a dataset: clipdex project add PATH", err=True)
+    say(f"Made {project.file}. Add a dataset: clipdex project add PATH")

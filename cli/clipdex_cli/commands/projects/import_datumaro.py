@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 
 
 @click.command("import-datumaro", cls=Command)
@@ -27,8 +28,8 @@ def command(old: Path, output_dir: Path | None) -> None:
 
     project, left_out = import_datumaro(old, output_dir or old)
     names = ", ".join(source.name for source in project.sources) or "none"
-    click.echo(f"Made {project.file} with the sources: {names}", err=True)
+    say(f"Made {project.file} with the sources: {names}")
     for source in filter(project.is_missing, project.sources):
-        click.echo(f"missing: {source.name}: {project.location(source)} does not exist", err=True)
+        say(f"missing: {source.name}: {project.location(source)} does not exist")
     for name, reason in left_out:
-        click.echo(f"left out: {name}: {reason}", err=True)
+        say(f"left out: {name}: {reason}")

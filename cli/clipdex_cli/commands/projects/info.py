@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable, write
+from clipdex_cli.printing import say, write_json, write_line
 from clipdex_cli.project_targets import PROJECT, the_project
 
 if TYPE_CHECKING:
@@ -31,15 +31,13 @@ def command(project_dir: Path | None, as_json: bool) -> int:
 
     info = describe_project(the_project(project_dir))
     if as_json:
-        import json
-
-        write(json.dumps(info.to_dict(), ensure_ascii=False, indent=1) + "\n", errors="backslashreplace")
+        write_json(info.to_dict())
     else:
         for line in _lines(info):
-            click.echo(line)
+            write_line(line)
     problems = [problem for stage in info.project.stages if (problem := _problem(info.project, stage))]
     for problem in problems:
-        click.echo(f"clipdex: {printable(problem)}", err=True)
+        say(f"clipdex: {problem}")
     return 1 if problems else 0
 
 
@@ -57,14 +55,15 @@ def _problem(project: Project, stage: Stage) -> str:
 
 def _lines(info: ProjectInfo) -> list[str]:
     project = info.project
-    lines = [f"project  {printable(str(project.folder))}", f"model    {printable(info.model)}"]
+    lines = [f"project  {project.folder}", f"model    {info.model}"]
     if project.plugins_folder is not None:
-        lines.append(f"plugins  {printable(str(project.plugins_folder))}")
+        state = f" ({info.plugins})" if info.plugins else ""
+        lines.append(f"plugins  {project.plugins_folder}{state}")
     lines.append(f"sources  {len(info.sources)}")
     for one in info.sources:
         source = one.source
-        lines.append(f"  {printable(source.name)}: {printable(source.path)} ({printable(one.format)})")
-        lines.append(f"      {printable(one.state)}")
+        lines.append(f"  {source.name}: {source.path} ({one.format})")
+        lines.append(f"      {one.state}")
     lines.append(f"stages   {len(project.stages)}")
     for number, stage in enumerate(project.stages, start=1):
         shown = [f"{kind} {value!r}" for kind, value in stage.queries[:_QUERIES_SHOWN]]
@@ -72,7 +71,7 @@ def _lines(info: ProjectInfo) -> list[str]:
         where = f" in {', '.join(stage.targets)}" if stage.targets else ""
         name = f" {stage.name}:" if stage.name else ""
         options = "".join(f", {key} {_value(value)}" for key, value in stage.options.items())
-        lines.append(printable(f"  {number}{name} {', '.join(shown)}{more}{where}{options}"))
+        lines.append(f"  {number}{name} {', '.join(shown)}{more}{where}{options}")
     return lines
 
 

@@ -8,6 +8,7 @@ import click
 
 from clipdex_cli import completing
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import PROJECT
 
 
@@ -23,4 +24,4 @@ def command(name: str, project_dir: Path | None) -> None:
     from clipdex.projects.reading import open_project
 
     source = remove_source(open_project(project_dir), name)
-    click.echo(f"Took out the source {source.name}; {source.path} is as it was.", err=True)
+    say(f"Took out the source {source.name}; {source.path} is as it was.")

@@ -9,7 +9,7 @@ import click
 
 from clipdex.wording import counted
 from clipdex_cli.help_pages import Command
-from clipdex_cli.output import printable
+from clipdex_cli.printing import say, write_line
 from clipdex_cli.project_targets import PROJECT, Resolved, the_project
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command(chosen: tuple[str, ...], project_dir: Path | None, no_build: bool, u
     project = the_project(project_dir)
     stages = project.chosen_stages(chosen)
     if not stages:
-        click.echo(f"The project {project.folder} has no stages yet: queries are recorded in it.", err=True)
+        say(f"The project {project.folder} has no stages yet: queries are recorded in it.")
         return 0
     if not no_build:
         settings = BuildSettings(project_model=project.model_name)
@@ -57,7 +57,7 @@ def _run_or_say(project: Project, number: int, stage: Stage, *, update: bool) ->
     try:
         return _run(project, number, stage, update=update)
     except ClipdexError as error:
-        click.echo(f"clipdex: stage {number}: {error.message}", err=True)
+        say(f"clipdex: stage {number}: {error.message}")
         return error.exit_code
 
 
@@ -66,21 +66,21 @@ def _run(project: Project, number: int, stage: Stage, *, update: bool) -> int:
 
     answer = _repeat(project, stage)
     for warning in answer.result.warnings:
-        click.echo(printable(warning), err=True)
+        say(warning)
     hits = hits_of(answer.result)
     name = f"{number} {stage.name}".rstrip()
     asked = ", ".join(f"{kind} {value!r}" for kind, value in stage.queries)
     head = f"{name}: {asked}: {counted(len(hits), 'hit')}"
     code = 0
     if stage.outcome is None:
-        click.echo(printable(f"{head}, not recorded before"))
+        write_line(f"{head}, not recorded before")
     elif answer.outcome is not None:
         found = compare_outcomes(stage.outcome, answer.outcome, kept_hits(project, stage), hits)
-        click.echo(printable(f"{head}, {'the same as recorded' if found.same else 'not as recorded'}"))
+        write_line(f"{head}, {'the same as recorded' if found.same else 'not as recorded'}")
         if not found.same:
             code = 1
             for line in _differences(found):
-                click.echo(f"  {printable(line)}")
+                write_line(f"  {line}")
     if update and answer.outcome is not None:
         from dataclasses import replace
 
@@ -91,7 +91,7 @@ def _run(project: Project, number: int, stage: Stage, *, update: bool) -> int:
         keep_hits(project, now, hits)
         record_stage(project, now)
         if stage.outcome is not None and code:
-            click.echo("  recorded in its place")
+            write_line("  recorded in its place")
         return 0
     return code
 

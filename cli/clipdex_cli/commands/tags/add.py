@@ -9,6 +9,7 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.commands.tags.choosing import SEVERAL, choosing
+from clipdex_cli.printing import say
 from clipdex_cli.several_values import SeveralValues
 
 _MISSING_SHOWN = 3
@@ -31,17 +32,13 @@ def command(name: str, **given: Any) -> int:  # noqa: ANN401
     TARGET, the images are those of the result, of all sources of the project, or of the current folder.
     """
     from clipdex_cli.commands.tags.choosing import chosen
-    from clipdex_cli.output import printable
 
     with chosen(given) as (explorer, items):
         tagging = explorer.add_tag(name, items or ())
     had = f"; {tagging.already:,} had it already" if tagging.already else ""
-    click.echo(f"{counted(tagging.added, 'image')} tagged as {printable(tagging.name)}{had}.", err=True)
+    say(f"{counted(tagging.added, 'image')} tagged as {tagging.name}{had}.")
     if tagging.missing:
-        first = ", ".join(map(printable, tagging.missing[:_MISSING_SHOWN]))
+        first = ", ".join(tagging.missing[:_MISSING_SHOWN])
         more = ", ..." if len(tagging.missing) > _MISSING_SHOWN else ""
-        click.echo(
-            f"{counted(len(tagging.missing), 'image')} not tagged, because the index has them no more: {first}{more}",
-            err=True,
-        )
+        say(f"{counted(len(tagging.missing), 'image')} not tagged, because the index has them no more: {first}{more}")
     return 1 if tagging.missing and not tagging.added + tagging.already else 0

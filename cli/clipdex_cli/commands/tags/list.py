@@ -9,6 +9,7 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import PROJECT
 from clipdex_cli.tables import table
 
@@ -24,7 +25,7 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
     Images that were deleted, moved or renamed keep their tags under their old ids. They are counted as gone.
     """
     from clipdex_cli.asking import opened
-    from clipdex_cli.output import printable, write, write_json
+    from clipdex_cli.printing import write, write_json
 
     with opened(targets, index, project_dir) as explorer:
         tags = explorer.tags()
@@ -32,13 +33,11 @@ def command(targets: tuple[str, ...], index: Path | None, project_dir: Path | No
         write_json([tag.to_dict() for tag in tags])
         return
     if not tags:
-        click.echo("No image has a tag.", err=True)
+        say("No image has a tag.")
         return
-    columns = {"images": [f"{tag.items:,}" for tag in tags], "tag": [printable(tag.name) for tag in tags]}
-    write(table(columns, numbers=("images",), names=("tag",)))
+    columns = {"images": [f"{tag.items:,}" for tag in tags], "tag": [tag.name for tag in tags]}
+    write(table(columns, numbers=("images",), names=("tag",)), head=True)
     for tag in tags:
         if tag.gone:
-            ids = ", ".join(map(printable, tag.gone_ids)) + (", ..." if tag.gone > len(tag.gone_ids) else "")
-            click.echo(
-                f"{printable(tag.name)}: {counted(tag.gone, 'tagged image')} not in the index any more: {ids}", err=True
-            )
+            ids = ", ".join(tag.gone_ids) + (", ..." if tag.gone > len(tag.gone_ids) else "")
+            say(f"{tag.name}: {counted(tag.gone, 'tagged image')} not in the index any more: {ids}")

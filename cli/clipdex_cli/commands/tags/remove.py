@@ -9,6 +9,7 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.commands.tags.choosing import SEVERAL, choosing
+from clipdex_cli.printing import say
 from clipdex_cli.several_values import SeveralValues
 
 
@@ -33,8 +34,7 @@ def command(name: str, gone: bool, everything: bool, **given: Any) -> None:  # n
     if gone and everything:
         raise click.UsageError("--gone and --all exclude each other.")
     from clipdex_cli.commands.tags.choosing import chosen
-    from clipdex_cli.output import printable
 
     with chosen(given, otherwise=gone or everything) as (explorer, items):
         removed = explorer.remove_tag(name, items, gone=gone)
-    click.echo(f"{counted(removed, 'image')} not tagged as {printable(name)} any more.", err=True)
+    say(f"{counted(removed, 'image')} not tagged as {name} any more.")

@@ -9,6 +9,7 @@ import click
 from clipdex.wording import counted
 from clipdex_cli import options
 from clipdex_cli.help_pages import Command
+from clipdex_cli.printing import say
 from clipdex_cli.project_targets import PROJECT
 
 
@@ -21,8 +22,7 @@ from clipdex_cli.project_targets import PROJECT
 def command(name: str, new: str, targets: tuple[str, ...], index: Path | None, project_dir: Path | None) -> None:
     """Rename a tag. Where NEW is a tag already, the two become one."""
     from clipdex_cli.asking import opened
-    from clipdex_cli.output import printable
 
     with opened(targets, index, project_dir) as explorer:
         count = explorer.rename_tag(name, new)
-    click.echo(f"{counted(count, 'image')} tagged as {printable(new)} instead of {printable(name)}.", err=True)
+    say(f"{counted(count, 'image')} tagged as {new} instead of {name}.")
