@@ -224,6 +224,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server of many made-up items without image files."""
     root = write_made_up(tmp_path_factory.mktemp("large") / "large", MADE_UP_ITEMS.now)
     with served(tmp_path_factory.mktemp("served-large"), root) as running:
+        while running.site.collection.facets() is None:  # a page does not wait for long until they are counted
+            pass
         yield running
 
 

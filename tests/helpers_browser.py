@@ -6,6 +6,7 @@ that install one, they fail.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import os
@@ -54,8 +55,9 @@ def must_have(there: object, what: str) -> None:
 def chromium() -> Iterator[object]:
     must_have(importlib.util.find_spec("playwright"), "playwright")
     must_have(CHROMIUM, "Chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--enable-precise-memory-info"]
@@ -90,6 +92,50 @@ def entered(
     left = [one for one in complaints if not any(part in one for part in expected)]
     assert left == [], left
     assert asked - {""} == {urlsplit(site.url).netloc}
+
+
+def soon(page, holds) -> None:
+    """Wait until something is true that is not on the page."""
+    for _ in range(PATIENCE // 10):
+        if holds():
+            return
+        page.wait_for_timeout(10)
+    raise AssertionError("it did not happen in time")
+
+
+class HeldAnswers:
+    """The answers of a server to the questions of its page, of which each waits until it is let go.
+
+    Parameters
+    ----------
+    page
+        What asks.
+    pool
+        The threads that answer.
+    """
+
+    def __init__(self, page, pool, monkeypatch) -> None:
+        self._page = page
+        self._asked = self._let_go = 0
+        run = pool.run
+
+        async def held(request, *call):
+            if request.url.path == "/answer":
+                self._asked += 1
+                number = self._asked
+                while number > self._let_go:
+                    await asyncio.sleep(0.005)
+            return await run(request, *call)
+
+        monkeypatch.setattr(pool, "run", held)
+
+    def wait(self, count: int = 1) -> None:
+        """Wait until so many questions were asked."""
+        soon(self._page, lambda: self._asked >= count)
+
+    def go(self, count: int = 1_000_000) -> None:
+        """Let the next answers go, or all."""
+        self._let_go += count
 
 
 def tab_to(page, target, *, most: int = 60) -> None:

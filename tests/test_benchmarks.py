@@ -58,7 +58,7 @@ TABLES: dict[str, list[tuple[str, int]]] = {
         ("precision", 2 if WITH_BF16 else 1),
         ("stage", 9),
     ],
-    "page": [("what", 7)] if CHROMIUM else [],
+    "page": [("what", 8)] if CHROMIUM else [],
     "process_time": [
         ("process", 9),
         ("stage of the item query", 6),

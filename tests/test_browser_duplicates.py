@@ -65,11 +65,19 @@ def test_marks_of_other_pages_go_with_the_list(page, monkeypatch):
     page.reload()
     page.get_by_role("link", name="next groups").click()
     page.get_by_role("checkbox", name="keep e.jpg").check()
-    expect(page.get_by_text("Marks in 1 group")).to_be_visible()
-    page.goto(page.get_by_role("link", name="previous groups").evaluate("link => link.href"))
+    page.get_by_role("link", name="previous groups").click()
     expect(page.get_by_role("checkbox", name="keep a.jpg")).to_be_visible()
     expect(page.get_by_text("Marks in 1 group")).to_be_visible()
     assert taken(page) == ["b.jpg", "c.jpg", "d.jpg"]
+
+
+def test_the_first_mark_moves_nothing(page):
+    seen = [page.get_by_role("button", name=name) for name in ("duplicates-to-delete.txt", "Count again")]
+    seen.append(page.get_by_text("On the command line"))
+    before = [one.bounding_box() for one in seen]
+    page.get_by_role("checkbox", name="keep b.jpg").check()
+    expect(page.get_by_role("button", name="Remove all marks")).to_be_visible()
+    assert [one.bounding_box() for one in seen] == before
 
 
 def test_the_keyboard_marks_and_compares(page):

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from helpers_amounts import LEAPS, MADE_UP_ITEMS
-from helpers_browser import PIXEL, entered, skip_without_playwright
+from helpers_browser import PIXEL, entered, skip_without_playwright, soon
 from helpers_web import TOKEN
 
 skip_without_playwright()
@@ -145,11 +145,12 @@ def test_pictures_that_are_scrolled_away_are_not_waited_for(browser, large):
         page.on("requestfailed", lambda request: ended.append(request.url))
         page.reload(wait_until="commit")
         expect(at(page, 0)).to_be_visible()
-        page.wait_for_timeout(300)
+        # The script has made room for all items, and asked for the first pictures.
+        soon(page, lambda: page.locator("[data-scroller]").evaluate("bar => bar.scrollHeight") > 100_000)
+        soon(page, lambda: waiting)
         scroll(page, 0.5)
         expect(at(page, 0)).to_have_count(0)
-        page.wait_for_timeout(300)
-        assert ended
+        soon(page, lambda: ended)
         page.unroute_all()
         for route in waiting:
             with contextlib.suppress(Exception):  # nobody waits for it

@@ -49,6 +49,20 @@ def test_clicks_select_and_the_selection_is_taken_away(page, photos):
     assert picked(page) == []
 
 
+@pytest.mark.parametrize("width", [1100, 600])
+def test_the_first_that_is_selected_moves_nothing(page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    seen = [tile(page, 0), page.get_by_text("Take away", exact=True), page.get_by_label("Go to image")]
+    before = [one.bounding_box() for one in seen]
+    tile(page, 1).hover()
+    tile(page, 1).get_by_role("checkbox").click()
+    expect(page.get_by_text("1 selected", exact=True)).to_be_visible()
+    assert [one.bounding_box() for one in seen] == before
+    page.keyboard.press("Control+a")
+    expect(page.get_by_text("40 selected", exact=True)).to_be_visible()
+    assert [one.bounding_box() for one in seen] == before
+
+
 def test_the_keyboard_alone_selects_and_takes_away(page, photos):
     tile(page, 0).locator("[data-tile]").focus()
     page.keyboard.press("Space")

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from clipdex_cli.printing import write
 from clipdex_cli.tables import table
 
 
@@ -80,7 +81,9 @@ def test_the_titles_are_bold_on_a_terminal(terminal, monkeypatch):
     terminal(80)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "platform", "linux")
-    assert table({"id": ["a"]}, names=("id",)) == "\x1b[1mid\x1b[0m\na\n"
+    sys.stdout.buffer = io.BytesIO()
+    write(table({"id": ["a"]}, names=("id",)), head=True)
+    assert sys.stdout.buffer.getvalue() == b"\x1b[1mid\x1b[0m\na\n"
 
 
 def test_a_table_without_rows_has_its_titles():

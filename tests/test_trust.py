@@ -247,8 +247,8 @@ def test_a_format_of_plugins_that_were_not_loaded_is_missed_with_the_remedy(here
 
 
 def test_a_command_without_a_home_folder_trusts_nothing(here, ran, monkeypatch):
-    for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
-        monkeypatch.delenv(name)
+    for name in ("XDG_STATE_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     assert "were not loaded" in here("formats").err
     done = here("project", "trust")

@@ -11,7 +11,7 @@ import re
 import shlex
 import zipfile
 from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import pytest
 from PIL import Image
@@ -97,6 +97,39 @@ def test_a_text_is_answered_with_distances(see, photos):
         assert f"{hit.distance} bits" in page.text
 
 
+@pytest.mark.parametrize(
+    ("sent", "page"),
+    [
+        ("add=+a+dog+&item=" + DAHLIA + "&topk=50&path=", f"./?{urlencode({'text': 'a dog', 'item': DAHLIA})}"),
+        ("page=2&per=7&prompting=none", "./?prompting=none&page=2&per=7"),
+        ("not_text=snow", "./?not_text=snow"),
+    ],
+)
+def test_the_parts_for_the_script_are_those_of_the_page_that_they_name(web, sent, page):
+    parts = web.get(f"/answer?{sent}").text
+    whole = web.get(f"/{page.removeprefix('./')}").text
+    assert html.escape(page) in re.search('<main [^>]*data-url="([^"]*)"', parts)[1]
+    for begin, end in (("<main ", "</main>"), ("<aside ", "</aside>"), ('<span data-part="asked"', "</span>")):
+        part = re.compile(f"{begin}.*?{end}", re.DOTALL)
+        assert part.search(parts)[0] == part.search(whole)[0]
+    assert re.search("<title>.*?</title>", parts)[0] in whole
+
+
+def test_files_of_the_page_are_kept_by_a_browser(web):
+    for place, kept in (("page.js", "no-cache"), ("icon.png", "max-age")):
+        answer = web.get(f"/static/{place}")
+        assert kept in answer.headers["cache-control"]
+        again = web.get(f"/static/{place}", headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.headers["cache-control"]) == (304, answer.headers["cache-control"])
+
+
+@pytest.mark.parametrize("form", ["ask", "pager"])
+def test_forms_keep_how_texts_are_prompted(see, form):
+    page = see("/?text=a+dog&prompting=ensemble&per=7")
+    inside = re.search(f'<(form id="{form}"|nav class="{form}").*?</form>', page.text, re.DOTALL)[0]
+    assert '<input type="hidden" name="prompting" value="ensemble">' in inside
+
+
 def test_what_a_form_sends_has_one_address(web):
     sent = {"item": DAHLIA, "add": " a dog ", "away": "1", "topk": "50", "path": "", "merge": "any", "max_distance": ""}
     answer = web.get("/", params=sent)
@@ -141,11 +174,26 @@ def test_filters_narrow_what_is_looked_through_and_what_is_found(see, photos):
 
 
 def test_a_page_does_not_wait_for_counts_that_take_long(site, see, monkeypatch):
-    monkeypatch.setattr(site.site.collection, "facets", lambda wanted=None: None)
+    monkeypatch.setattr(site.site.collection, "facets", lambda wanted=None, wait=True: None)
     page = see("/?label=food")
     assert "being counted" in page.text
     assert page.all("input", name="label", type="hidden", value="food")
     assert len(page.shown) == 3
+
+
+def test_an_answer_while_a_text_is_typed_does_not_wait_for_counts(site, see, monkeypatch):
+    facets, waited = site.site.collection.facets, []
+
+    def noted(wanted=None, *, wait=True):
+        waited.append(wait)
+        return facets(wanted, wait=wait)
+
+    monkeypatch.setattr(site.site.collection, "facets", noted)
+    see("/answer?text=a+dog")
+    assert waited
+    assert not any(waited)
+    see("/?text=a+dog")
+    assert sum(waited) == 1
 
 
 @pytest.mark.parametrize(

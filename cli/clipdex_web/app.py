@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,6 +31,16 @@ from clipdex_web.work import Busy, ClientGone
 _VERSION = f"{API}v1"
 
 
+class _Static(StaticFiles):
+    """Files that a browser keeps: it asks whether they have changed, and for the icon not at each new address."""
+
+    def file_response(self, full_path: Any, *rest: Any, **settings: Any) -> Response:  # noqa: ANN401
+        response = super().file_response(full_path, *rest, **settings)
+        icon = str(full_path).endswith(".png")
+        response.headers["Cache-Control"] = "private, max-age=3600" if icon else "private, no-cache"
+        return response
+
+
 def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_address: bool = False) -> ASGIApp:
     """Return the application.
 
@@ -55,7 +66,7 @@ def application(site: Site, token: str, hosts: Iterable[str] = (), *, any_addres
     inner = Starlette(
         routes=[
             Mount(_VERSION, routes=[*Api(site).routes(), *(route for room in rooms for route in room.api())]),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", _Static(directory=STATIC)),
             *pages.routes(),
             *(route for room in rooms for route in room.pages()),
             *Taking(site).routes(),

@@ -170,10 +170,11 @@ class Collection:
         """
         return self.explorer.listed(*name)
 
-    def facets(self, wanted: ItemFilter | None = None) -> Facets | None:
+    def facets(self, wanted: ItemFilter | None = None, *, wait: bool = True) -> Facets | None:
         """Count the items of each label, tag, subset and dataset: of all that is open, or of what passes a filter.
 
-        They are counted once, in the background. None where that takes longer than a page should wait.
+        They are counted once, in the background. None where that takes longer than a page should wait, or, without
+        ``wait``, where it has not been done before.
 
         Raises
         ------
@@ -183,7 +184,7 @@ class Collection:
         chosen = ItemFilter() if wanted is None else wanted
         try:
             return self._facets.get((chosen, self._tags_version()), lambda: self._counting(chosen)).result(
-                _WAIT_FOR_COUNTS
+                _WAIT_FOR_COUNTS if wait else 0
             )
         except TimeoutError:
             return None

@@ -33,7 +33,7 @@ class Kind(NamedTuple):
     more: int
 
 
-def kinds_of(collection: Collection, state: State, result: Result | None) -> list[Kind] | None:
+def kinds_of(collection: Collection, state: State, result: Result | None, *, wait: bool = True) -> list[Kind] | None:
     """Return the kinds that tell items apart; None until all items are counted.
 
     Parameters
@@ -44,8 +44,10 @@ def kinds_of(collection: Collection, state: State, result: Result | None) -> lis
         What is shown.
     result
         The answer, where something was asked.
+    wait
+        Whether to wait for a moment until they are counted.
     """
-    every = collection.facets()
+    every = collection.facets(wait=wait)
     if every is None:
         return None
     found = _found(collection, state, result)
@@ -79,7 +81,7 @@ def _found(collection: Collection, state: State, result: Result | None) -> Facet
         return None  # the page says why
 
 
-def known_tags(collection: Collection) -> list[str]:
-    """Return the names of the tags, to be offered."""
-    every = collection.facets()
+def known_tags(collection: Collection, *, wait: bool = True) -> list[str]:
+    """Return the names of the tags, to be offered, if they are counted."""
+    every = collection.facets(wait=wait)
     return [] if every is None else sorted(every.tags)

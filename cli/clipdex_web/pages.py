@@ -37,6 +37,8 @@ from clipdex_web.state import (
 from clipdex_web.tiles import PLACE, SHOWN, Shown, Tile, around, chip_views, shown_of, tiles_of_hits
 from clipdex_web.uploads import MOST_BYTES
 
+# A page, and the parts of it that another question changes.
+PAGE, ANSWER = "grid.html", "answer.html"
 _NEIGHBOURS = 12
 _A_WHILE = "private, max-age=3600"
 _PLACE_WANTED = {PLACE: whole_number(1, MOST_PLACES)}
@@ -51,6 +53,7 @@ class Pages(Room):
         return [
             Route("/", self._grid),
             Route("/", self._upload, methods=["POST"]),
+            Route("/answer", self._answer),
             Route("/tiles", self._tiles),
             Route("/item", self._item),
             Route("/upload", self._uploaded),
@@ -61,9 +64,17 @@ class Pages(Room):
         state = State.of(pairs)
         if pairs != state.pairs():  # what a form sends, or an address in another order, has one address
             return RedirectResponse(state.url, 303)
-        return await self._site.asking.run(request, self._written_grid, state)
+        return await self._site.asking.run(request, self._written_grid, state, PAGE)
 
-    def _written_grid(self, state: State) -> Response:
+    async def _answer(self, request: Request) -> Response:
+        """Answer with the parts of a page that change, for the script that puts them there.
+
+        They say which address the page has, so what a form sends takes one request.
+        """
+        state = State.of(request.query_params.multi_items())
+        return await self._site.asking.run(request, self._written_grid, state, ANSWER)
+
+    def _written_grid(self, state: State, template: str) -> Response:
         """Ask the engine, and write the page; what cannot be asked stays on the page, with the reason."""
         collection = self._collection
         left = collection.left_of(state)
@@ -75,9 +86,11 @@ class Pages(Room):
             except ClipdexError as problem:
                 status, error = status_and_message(problem)
         last = max(1, -(-shown.total // state.per))
+        chips = chip_views(collection, state)
         return self._page(
-            "grid.html",
+            template,
             status,
+            title=f"{', '.join(chip.text for chip in chips)} - clipdex" if chips else "clipdex",
             state=state,
             result=shown.result,
             tiles=shown.tiles,
@@ -86,11 +99,12 @@ class Pages(Room):
             last_page=last,
             pages=_pages_near(state.page, last),
             error=error,
+            chips=chips,
             left=left,
-            chips=chip_views(collection, state),
             filters=[(name, value, state.without_filter(name, value).url) for name, value in state.filter_pairs()],
-            facets=kinds_of(collection, state, shown.result),
-            known_tags=known_tags(collection),
+            # What is asked while a text is typed does not wait for counts.
+            facets=kinds_of(collection, state, shown.result, wait=not (state.chips and template == ANSWER)),
+            known_tags=known_tags(collection, wait=False),
             changed=collection.changed(),
             kept_pairs=[(chip.name, chip.value) for chip in state.chips],
             formats=FORMATS,

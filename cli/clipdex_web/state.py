@@ -147,14 +147,13 @@ class State:
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the parameters of the address, without those that have their default."""
-        plain = State()
         return [
             *((chip.name, chip.value) for chip in self.chips),
             *self.filter_pairs(),
             *(
                 (name, str(int(value) if isinstance(value, bool) else value))
                 for name in _SETTINGS
-                if (value := getattr(self, name)) != getattr(plain, name)
+                if (value := getattr(self, name)) != getattr(_PLAIN, name)
             ),
         ]
 
@@ -237,6 +236,9 @@ class State:
             prompting=self.prompting,
             exclude_self=self.exclude_self,
         )
+
+
+_PLAIN = State()
 
 
 def _chip(name: str, value: str) -> Chip:

@@ -11,6 +11,7 @@ and the marks of removed items (one bit an item).
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from clipdex_indexes.arrays import Bools, Keys, Masks
 from clipdex_indexes.errors import IndexCorrupt
 from clipdex_indexes.storage.files import require_utf8
+from clipdex_indexes.storage.fingerprints import fingerprints_path
 from clipdex_indexes.storage.manifest import SEGMENTS_FOLDER, Manifest, read_manifest, rebuild_advice
 from clipdex_indexes.storage.segment import Segment
 from clipdex_indexes.storage.table import ItemRow, TableReader
@@ -236,8 +238,12 @@ class Snapshot:
         return self.tags.located(self.segments, tag)
 
     def size_on_disk(self) -> int:
-        """Return the bytes of all segment files."""
-        return sum(segment.size for segment in self.manifest.segments)
+        """Return the bytes of all segment files, with those of the fingerprints that are kept."""
+        copies = 0
+        for stamp in self.manifest.segments:
+            with contextlib.suppress(OSError):
+                copies += fingerprints_path(self.folder / SEGMENTS_FOLDER, stamp.name).stat().st_size
+        return copies + sum(stamp.size for stamp in self.manifest.segments)
 
 
 def open_state(folder: Path, before: State | None = None) -> State:

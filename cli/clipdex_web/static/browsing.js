@@ -5,19 +5,26 @@ let grid = null;
 export const current = () => grid;
 
 export function showGrid({ drawn = () => {} } = {}) {
-  grid?.stop();
-  grid = null;
   const scroller = document.querySelector("[data-scroller]");
-  if (!scroller || !scroller.querySelector("[data-place]")) return;
-  grid = new Grid(scroller, { drawn: (one) => (rove(one), drawn(one)), reached: remember });
+  const some = scroller?.querySelector("[data-place]");
+  if (grid && (!some || grid.scroller !== scroller)) {
+    grid.stop();
+    grid = null;
+  }
+  if (!some) return;
+  if (grid) grid.take();
+  else grid = new Grid(scroller, { drawn: (one) => (rove(one), drawn(one)), reached: remember });
   const { place, focus = named() } = history.state ?? {};
   if (focus !== undefined && focus < grid.total) {
     grid.focus(focus);
     history.replaceState({ place: grid.first }, "", location.href.split("#")[0]);
   } else if (place !== undefined && place < grid.total) grid.goTo(place);
-  else grid.draw();
+  sayPlace(grid.first);
+}
+
+function sayPlace(place) {
   const box = document.querySelector("[data-go-to]");
-  box.value = grid.first + 1;
+  if (box !== document.activeElement) box.value = place + 1;
 }
 
 // The place that the address names after its #, as the ways back from a closer look do.
@@ -42,8 +49,7 @@ function remember(place) {
   if (page > 1) address.searchParams.set("page", page);
   else address.searchParams.delete("page");
   history.replaceState({ place }, "", address);
-  const box = document.querySelector("[data-go-to]");
-  if (box !== document.activeElement) box.value = place + 1;
+  sayPlace(place);
 }
 
 export function browse() {

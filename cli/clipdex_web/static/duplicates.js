@@ -30,7 +30,7 @@ function marking() {
     const number = Object.keys(marks).length;
     const said = number ? `Marks in ${number} ${number === 1 ? "group" : "groups"}, kept in this browser.` : "";
     form.querySelector("[data-marked]").textContent = said;
-    form.querySelector("[data-forget]").hidden = !number;
+    form.querySelector("[data-forget]").classList.toggle("any", number > 0);
   }
   function store() {
     try {

@@ -36,3 +36,15 @@ document.addEventListener("input", async (event) => {
     place.append(said);
   }
 });
+
+// What was found goes with the text that it was found by. The name that was ticked is in the list now.
+document.addEventListener("clipdex:shown", () => {
+  for (const box of document.querySelectorAll("[data-find]")) {
+    if (box.value) continue;
+    const facet = box.closest("fieldset");
+    const place = facet.querySelector("[data-found-names]");
+    const ticked = place.contains(document.activeElement) ? document.activeElement.value : "";
+    place.replaceChildren();
+    if (ticked) [...facet.querySelectorAll("[type=checkbox]")].find((one) => one.name === box.name && one.value === ticked)?.focus();
+  }
+});

@@ -12,32 +12,54 @@ export class Grid {
     this.scroller = scroller;
     this.space = scroller.querySelector("[data-space]");
     this.list = scroller.querySelector("[data-grid]");
-    this.total = Number(scroller.dataset.total);
     this.drawn = drawn;
     this.reached = reached;
-    this.active = Number(scroller.dataset.start);
     this.cells = new Map();
-    this.store = new Store(scroller.dataset.query, this.total, () => this.draw());
-    for (const cell of this.list.children) {
-      this.cells.set(Number(cell.dataset.place), cell);
-      this.store.put(Number(cell.dataset.place), cell.outerHTML);
-    }
-    this.gap = parseFloat(getComputedStyle(this.list).rowGap) || 0;
-    this.step = this.list.firstElementChild.getBoundingClientRect().height + this.gap;
     this.top = 0;
     this.last = 0;
     this.scrolled = this.scrolled.bind(this);
     scroller.addEventListener("scroll", this.scrolled, { passive: true });
     this.watching = new ResizeObserver(() => this.measure());
-    this.measure(this.active);
+    this.take();
     this.watching.observe(scroller);
   }
 
+  // Take the tiles that the server put into the list: those of this answer, or of the next one in the same place.
+  take() {
+    this.leave();
+    this.store?.stop();
+    for (const cell of this.cells.values()) forget(cell);
+    this.cells.clear();
+    const { total, start, query } = this.scroller.dataset;
+    this.total = Number(total);
+    this.active = Number(start);
+    this.store = new Store(query, this.total, () => this.draw());
+    for (const cell of this.list.children) this.cells.set(Number(cell.dataset.place), cell);
+    // What is in view is painted first.
+    this.whole = false;
+    (window.requestIdleCallback ?? setTimeout)(() => {
+      this.whole = true;
+      this.draw();
+    });
+    const tile = this.list.firstElementChild;
+    const lines = tile.children.length;
+    if (lines === this.lines) return this.fit(this.active);
+    this.lines = lines;
+    this.gap = parseFloat(getComputedStyle(this.list).rowGap) || 0;
+    this.step = tile.getBoundingClientRect().height + this.gap;
+    this.view = undefined;
+    this.measure(this.active);
+  }
+
   stop() {
+    this.leave();
     this.store.stop();
+    for (const cell of this.cells.values()) forget(cell);
+    this.cells.clear();
     this.watching.disconnect();
-    clearTimeout(this.calm);
     this.scroller.removeEventListener("scroll", this.scrolled);
+    this.draw = () => {};
+    this.space.style.height = this.list.style.transform = "";
   }
 
   // Whoever leaves the page keeps the place that it had.
@@ -46,10 +68,15 @@ export class Grid {
   }
 
   measure(place = this.first) {
-    const width = this.list.clientWidth;
-    this.view = this.scroller.clientHeight;
+    const [width, view] = [this.list.clientWidth, this.scroller.clientHeight];
+    if (width === this.width && view === this.view) return;
+    [this.width, this.view] = [width, view];
+    this.fit(place);
+  }
+
+  fit(place) {
     const rows = Math.ceil(this.view / this.step) + 1;
-    const fitting = Math.max(1, Math.floor((width + this.gap) / (NARROWEST + this.gap)));
+    const fitting = Math.max(1, Math.floor((this.width + this.gap) / (NARROWEST + this.gap)));
     this.columns = Math.min(fitting, Math.max(1, Math.floor(MOST_CELLS / rows)));
     this.ahead = Math.max(0, Math.min(2, Math.floor((MOST_CELLS / this.columns - rows) / 2)));
     this.list.style.setProperty("--columns", this.columns);
@@ -80,7 +107,9 @@ export class Grid {
 
   // Put the scrollbar where the list is.
   settle() {
-    this.scroller.scrollTop = this.scale.toBar(this.top);
+    const bar = this.scale.toBar(this.top);
+    if (bar === this.last) return; // Asking for it would lay out the page.
+    this.scroller.scrollTop = bar;
     this.last = this.scroller.scrollTop;
   }
 
@@ -89,6 +118,7 @@ export class Grid {
     const by = bar - this.last;
     if (by) {
       this.last = bar;
+      this.whole = true;
       const leap = Math.abs(by) > SWEEP * this.view;
       const at = leap || bar <= 0 || bar >= this.scale.bar - 1 ? this.scale.toList(bar) : this.top + by;
       this.top = Math.max(0, Math.min(this.scale.length, at));
@@ -105,18 +135,23 @@ export class Grid {
 
   draw(leaping = false) {
     this.row = Math.floor(this.top / this.step);
-    this.offset = this.top - this.scroller.scrollTop;
-    const firstRow = Math.max(0, this.row - this.ahead);
+    this.offset = this.top - this.last;
+    const ahead = this.whole ? this.ahead : 0;
+    const firstRow = Math.max(0, this.row - ahead);
     const first = firstRow * this.columns;
-    const rows = Math.ceil(this.view / this.step) + 1 + 2 * this.ahead;
+    const rows = Math.ceil(this.view / this.step) + 1 + 2 * ahead;
     const end = Math.min(this.total, first + Math.min(rows * this.columns, MOST_CELLS));
     const held = this.list.contains(document.activeElement);
     for (const [place, cell] of this.cells) {
-      if (place < first || place >= end) this.drop(place, cell);
+      if (place >= first && place < end) continue;
+      if (this.whole) this.drop(place, cell);
+      else cell.remove();
     }
+    const missing = [];
     let after = null;
     for (let place = first; place < end; place++) {
       const cell = this.cell(place);
+      if (cell.dataset.empty) missing.push(place);
       if (after ? after.nextSibling !== cell : this.list.firstChild !== cell) {
         this.list.insertBefore(cell, after ? after.nextSibling : this.list.firstChild);
       }
@@ -125,7 +160,7 @@ export class Grid {
     this.list.style.transform = `translateY(${firstRow * this.step - this.offset}px)`;
     if (held && !this.list.contains(document.activeElement)) this.scroller.focus({ preventScroll: true });
     this.drawn(this);
-    if (!leaping) this.store.want(first, end);
+    if (!leaping) this.store.want(missing);
   }
 
   // The cell of a place: what is there already, or what is known by now, or an empty one.
@@ -145,8 +180,8 @@ export class Grid {
   }
 
   drop(place, cell) {
-    const image = cell.querySelector("img");
-    if (image && !image.complete) image.removeAttribute("src"); // Nobody waits for it any more.
+    if (!cell.dataset.empty && !this.store.get(place)) this.store.put(place, cell.outerHTML);
+    forget(cell);
     cell.remove();
     this.cells.delete(place);
   }
@@ -164,6 +199,12 @@ export class Grid {
     else this.draw();
     this.link(this.active)?.focus({ preventScroll: true });
   }
+}
+
+// Nobody waits for its picture any more.
+function forget(cell) {
+  const image = cell.querySelector("img");
+  if (image && !image.complete) image.removeAttribute("src");
 }
 
 function made(html) {

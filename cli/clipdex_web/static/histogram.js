@@ -9,3 +9,6 @@ async function fill(menu) {
 }
 
 document.addEventListener("toggle", (event) => fill(event.target), true);
+document.addEventListener("clipdex:shown", () => {
+  for (const menu of document.querySelectorAll("details[open]")) fill(menu);
+});

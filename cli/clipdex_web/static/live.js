@@ -1,104 +1,81 @@
-// Another question without another page: the server's page is fetched, and what differs is put into this one.
-let visiting = null;
+// Links and forms of the page ask another question, without another page.
+import { takeText } from "./box.js";
+import { watchPresses } from "./presses.js";
+import { ask, giveWay, say } from "./questions.js";
 
 const own = (address) => address.origin === location.origin && address.pathname === location.pathname;
 
-// Go to an address of the grid. `body` is what a form posts; `how` is push, replace or stay.
-export async function visit(url, { how = "push", body = null, keep = [] } = {}) {
-  visiting?.abort();
-  const mine = (visiting = new AbortController());
-  document.documentElement.setAttribute("aria-busy", "true");
-  let answer, text;
-  try {
-    answer = await fetch(url, body ? { method: "POST", body, signal: mine.signal } : { signal: mine.signal });
-    text = await answer.text();
-  } catch (error) {
-    if (mine.signal.aborted) return false;
-    say("The server does not answer: is clipdex still running?");
-    return false;
-  } finally {
-    if (visiting === mine) document.documentElement.removeAttribute("aria-busy");
-  }
-  const found = new DOMParser().parseFromString(text, "text/html");
-  if (!found.querySelector('[data-part="main"]')) {
-    say(found.querySelector("[role=alert]")?.textContent || `The server says: ${text.slice(0, 300)}`);
-    return false;
-  }
-  const address = new URL(answer.url);
-  const same = address.href === location.href;
-  if (how !== "stay") history[how === "push" && !same ? "pushState" : "replaceState"]({}, "", address);
-  swap(found, keep);
-  document.dispatchEvent(new CustomEvent("clipdex:shown"));
-  return true;
+// A link that was clicked, or its like where the page is another one by now.
+function leadOf(link, href) {
+  if (link.isConnected) return link.href;
+  const said = (one) => one.ariaLabel || one.title || one.textContent;
+  return [...document.querySelectorAll("[data-part] a[href]")].find((one) => said(one) === said(link))?.href ?? href;
 }
 
-function swap(found, keep) {
-  const focus = handles(document.activeElement);
-  document.title = found.title;
-  for (const part of document.querySelectorAll("[data-part]")) {
-    const other = found.querySelector(`[data-part="${part.dataset.part}"]`);
-    if (other && !keep.includes(part.dataset.part)) part.replaceWith(other);
-  }
-  if (!document.activeElement || document.activeElement === document.body) {
-    const like = focus.map((selector) => document.querySelector(selector)).find(Boolean);
-    (like || document.getElementById("main")).focus({ preventScroll: true });
-  }
+function lead(link) {
+  const href = link.href;
+  let taken;
+  const act = () => {
+    taken = takeText({ all: false });
+    return { url: leadOf(link, href) };
+  };
+  ask(act).then((done) => done || taken?.back());
 }
 
-// Selectors that find the like of an element in the page that comes, the nearest first.
-function handles(element) {
-  const quoted = (name) => `[${name}="${CSS.escape(element.getAttribute(name))}"]`;
-  if (!element || element === document.body) return [];
-  const menu = element.closest("details[id]"); // It comes closed.
-  if (menu) return [`#${CSS.escape(menu.id)} summary`];
-  if (element.id) return [`#${CSS.escape(element.id)}`];
-  if (element.name) return [`${quoted("name")}${element.type === "checkbox" ? quoted("value") : ""}`];
-  const chip = element.closest(".chips > li");
-  if (chip) {
-    const number = [...chip.parentElement.children].indexOf(chip) + 1;
-    const link = element.matches("[data-turn]") ? "[data-turn]" : "[data-remove]";
-    return [`.chips > li:nth-child(${number}) ${link}`, ".chip:not(:has(~ .chip)) [data-remove]", "[data-ask]"];
-  }
-  return element.hasAttribute("aria-label") ? [quoted("aria-label")] : [];
+function submit(form, submitter) {
+  say("");
+  const asking = form.id === "ask";
+  // What is typed, or chosen, belongs to this question; the rest is sent as it is when it is its turn.
+  const name = asking ? "add" : "upload";
+  const sent = new FormData(form, submitter).get(name);
+  let taken = asking && takeText({ all: true });
+  const act = () => {
+    taken ||= takeText({ all: false });
+    const data = new FormData(form);
+    if (submitter?.name) data.append(submitter.name, submitter.value);
+    if (sent !== null) data.set(name, sent);
+    if (form.method === "post") {
+      const body = form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
+      return { url: form.action, body, how: form.dataset.live || "push", shown: () => close(form) };
+    }
+    const url = new URL(form.getAttribute("action"), location.href);
+    url.search = new URLSearchParams([...data].filter(([, value]) => value !== ""));
+    return { url, how: taken.begun ? "replace" : "push", sent: asking };
+  };
+  ask(act, { kind: sent || submitter?.name ? "" : form.id }).then((done) => done || taken?.back());
 }
 
-export function say(sentence) {
-  const place = document.querySelector("[data-said]");
-  place.textContent = sentence;
-  place.hidden = !sentence;
+// The menu that a form is in has done its work, and the keyboard goes back to where it was opened.
+function close(form) {
+  const menu = form.closest("details.menu");
+  if (!menu) return;
+  form.reset();
+  const within = menu.contains(document.activeElement);
+  menu.open = false;
+  if (within) menu.querySelector("summary").focus();
 }
 
-export function addressOf(form, submitter) {
-  const address = new URL(form.getAttribute("action"), location.href);
-  const pairs = [...new FormData(form, submitter)].filter(([, value]) => value !== "");
-  address.search = new URLSearchParams(pairs);
-  return address;
-}
-
-export function goLive() {
+// `typed` asks for what is being typed; what follows from the page waits for it.
+export function goLive(typed) {
+  watchPresses();
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     if (link.hasAttribute("download") || link.target || !own(new URL(link.href)) || link.hash) return;
     event.preventDefault();
-    visit(link.href);
+    ask(typed);
+    lead(link);
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (event.defaultPrevented || (form.getAttribute("action") !== "./" && !form.matches("[data-live]"))) return;
     event.preventDefault();
-    say("");
-    if (form.method === "post") {
-      const data = new FormData(form, event.submitter);
-      const body = form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
-      visit(form.action, { how: form.dataset.live || "push", body });
-    }
-    else visit(addressOf(form, event.submitter)).then((done) => done && emptied(form));
+    if (form.id !== "ask") ask(typed);
+    submit(form, event.submitter);
   });
-  addEventListener("popstate", () => visit(location.href, { how: "stay" }));
-}
-
-function emptied(form) {
-  const box = form.querySelector("[data-ask]");
-  if (box) box.value = "";
+  addEventListener("popstate", () => {
+    if (location.hash) return; // A link to a part of the page.
+    giveWay();
+    ask(() => ({ url: location.href, how: "stay", sent: true, shown: () => takeText({ all: true }) }));
+  });
 }

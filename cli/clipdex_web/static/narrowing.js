@@ -14,7 +14,3 @@ export function narrowAtOnce() {
 }
 
 const number = (slider) => document.querySelector(`input[type=number][name="${slider.dataset.slider}"]`);
-
-export function showSliders() {
-  for (const slider of document.querySelectorAll("[data-slider]")) slider.hidden = false;
-}

@@ -7,15 +7,14 @@ import { moveByKeys } from "./keys.js";
 import { goLive } from "./live.js";
 import { noticeBuilds } from "./news.js";
 import { chooseTheme } from "./theme.js";
-import { answerWhileTyping } from "./typing.js";
-import { narrowAtOnce, showSliders } from "./narrowing.js";
+import { answerWhileTyping, typedQuestion } from "./typing.js";
+import { narrowAtOnce } from "./narrowing.js";
 import { pick, showPicked } from "./selection.js";
 import { zoomInto } from "./zoom.js";
 
 const shown = () => {
-  if (document.querySelector("[data-scroller]")) showGrid({ drawn: showPicked });
-  showSliders();
   for (const box of document.querySelectorAll("[data-copy]")) box.hidden = !navigator.clipboard;
+  showGrid({ drawn: showPicked });
 };
 
 browse();
@@ -29,7 +28,7 @@ chooseTheme();
 if (document.querySelector("[data-ask]")) {
   answerWhileTyping();
   noticeBuilds();
-  goLive();
+  goLive(typedQuestion);
 }
 narrowAtOnce();
 document.addEventListener("clipdex:shown", shown);

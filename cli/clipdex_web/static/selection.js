@@ -26,8 +26,9 @@ export function showPicked(grid) {
   grid.scroller.classList.toggle("picking", count > 0);
   const line = document.querySelector("[data-picked]");
   const said = `${count.toLocaleString("en")} selected`;
-  if (line.hidden !== !count) line.hidden = !count;
-  if (line.firstElementChild.textContent !== said) line.firstElementChild.textContent = said;
+  line.classList.toggle("any", count > 0);
+  // Its place is that of the longest number, so nothing moves.
+  if (count && line.firstElementChild.textContent !== said) line.firstElementChild.textContent = said;
   for (const button of document.querySelectorAll("[data-picked-says]")) {
     button.dataset.allSays ??= button.textContent;
     const says = count ? button.dataset.pickedSays.replace("#", count.toLocaleString("en")) : button.dataset.allSays;

@@ -22,12 +22,9 @@ export class Store {
     return this.kept.get(place);
   }
 
-  // Ask for what is missing of these places, and for nothing else any more.
-  want(first, end) {
-    const blocks = new Set();
-    for (let place = first; place < end; place++) {
-      if (!this.kept.has(place)) blocks.add(Math.floor(place / BLOCK));
-    }
+  // Ask for these places, and for nothing else any more.
+  want(places) {
+    const blocks = new Set(places.map((place) => Math.floor(place / BLOCK)));
     for (const [block, asking] of this.asked) if (!blocks.has(block)) asking.abort();
     for (const block of blocks) if (!this.asked.has(block)) this.ask(block);
   }

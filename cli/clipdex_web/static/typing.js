@@ -1,37 +1,35 @@
 // Answers while a text is typed. The first one is a new entry of the history, the others replace it.
-import { addressOf, visit } from "./live.js";
+import { answeredText, setAnswered, typed } from "./box.js";
+import { ask, settledAddress } from "./questions.js";
 
-const PAUSE = 30; // Milliseconds.
+const PAUSE = 30; // Milliseconds; letters that come faster are answered together.
 const SHORTEST = 2;
 
 export function answerWhileTyping() {
   let waiting = 0;
-  let begun = false;
-  let asking = false;
-  document.addEventListener("input", (event) => {
-    const box = event.target;
-    if (!box.matches("[data-ask]")) return;
+  let last = -PAUSE;
+  const soon = () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => ask(box), PAUSE);
+    const now = performance.now();
+    waiting = setTimeout(() => ask(typedQuestion, { passing: true }), now - last < PAUSE ? PAUSE : 0);
+    last = now;
+  };
+  document.addEventListener("input", (event) => event.target.matches("[data-ask]") && soon());
+  // What was typed while something else was asked is still to be answered.
+  document.addEventListener("clipdex:shown", ({ detail }) => {
+    if (detail.typing) return;
+    setAnswered("");
+    if (typed()) soon();
   });
-  document.addEventListener("submit", () => clearTimeout(waiting));
-  // Whatever else is asked ends the text that was being typed.
-  document.addEventListener("clipdex:shown", () => {
-    if (asking) return;
-    clearTimeout(waiting);
-    begun = false;
-  });
-  async function ask(box) {
-    const short = box.value.trim().length < SHORTEST;
-    if (short && !begun) return;
-    const address = addressOf(box.form);
-    if (short) address.searchParams.delete("add");
-    const how = begun ? "replace" : "push";
-    // What was asked before stays in the form: the text that is typed joins it when it is done.
-    asking = true;
-    const done = await visit(address, { how, keep: ["asked"] });
-    asking = false;
-    // One that the next letter overtook has left no entry.
-    if (done) begun = !short;
-  }
+}
+
+// What was asked before stays in the form: the text that is typed joins it when it is done.
+export function typedQuestion() {
+  const text = typed().length < SHORTEST ? "" : typed();
+  const before = answeredText();
+  if (text === before) return undefined;
+  const url = settledAddress();
+  url.searchParams.delete("page");
+  if (text) url.searchParams.append("add", text);
+  return { url, how: before ? "replace" : "push", typing: true, shown: () => setAnswered(text) };
 }
