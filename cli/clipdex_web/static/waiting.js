@@ -4,16 +4,19 @@ const progress = box?.querySelector("progress");
 const said = box?.querySelector("[data-what]");
 
 async function ask() {
+  await look().catch(() => {}); // A server that does not answer now may do so later.
+  setTimeout(ask, 1000);
+}
+
+async function look() {
   const answer = await fetch(box.dataset.poll);
   if (answer.status !== 202) return location.reload();
   const count = await answer.json();
   if (count?.total) {
     progress.max = count.total;
     progress.value = count.done;
-    const text = `Still counting: ${count.counting}`;
-    if (said.textContent !== text) said.textContent = text;
+    said.textContent = `${count.done.toLocaleString("en")} ${count.counting}`;
   }
-  setTimeout(ask, 1000);
 }
 
 if (box) setTimeout(ask, 1000);
