@@ -64,6 +64,21 @@ def test_one_of_very_many_labels_is_found_and_ticked_by_keyboard(page, many):
     expect(page.get_by_role("checkbox", name="label 420 1 of 1", exact=True)).to_be_focused()
 
 
+def test_a_text_that_is_no_name_stays_in_its_box_and_a_name_is_ticked_by_enter(page, many):
+    labels = page.get_by_role("group", name="Label")
+    find = labels.get_by_placeholder("name one")
+    find.fill("abel 777")
+    page.get_by_role("checkbox", name="label 0 1", exact=True).check()
+    page.wait_for_url(f"{many.url}?label=label+0")
+    expect(find).to_have_value("abel 777")
+    page.get_by_role("button", name="Apply").click()
+    find.press("Enter")
+    find.fill("label 5")
+    find.press("Enter")
+    page.wait_for_url(f"{many.url}?label=label+5&label=label+0")
+    expect(find).to_have_value("")
+
+
 def test_numbers_of_eight_digits_stay_on_one_line_and_move_nothing(page):
     page.set_viewport_size({"width": 1280, "height": 800})
     numbers = page.locator(".choice .count")

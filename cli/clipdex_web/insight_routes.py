@@ -93,6 +93,7 @@ def _facets_as_answer(found: Facets, values: Mapping[str, Any]) -> dict[str, Any
         if values.get("kind", kind) == kind:
             counts: dict[str, int] = getattr(found, kind)
             names = [name for name in counts if part in name.casefold()] if part else list(counts)
+            names.sort(key=lambda name: name.casefold() != part)
             first = [{"name": name, "items": counts[name]} for name in names[:limit]]
             answer[kind] = {"total": len(names), "first": first}
     return answer

@@ -1,4 +1,4 @@
-// Search in a long list of names: what is found can be ticked. Without this, the name is typed in full.
+// Search in a long list of names: what is found can be ticked, by Enter too. Without this, the name is typed in full.
 let asked = 0;
 
 function named(box, { name, items }) {
@@ -15,10 +15,11 @@ function named(box, { name, items }) {
   return label;
 }
 
-document.addEventListener("input", async (event) => {
-  const box = event.target.closest?.("[data-find]");
-  if (!box) return;
-  const place = box.closest("fieldset").querySelector("[data-found-names]");
+const placeOf = (box) => box.closest("fieldset").querySelector("[data-found-names]");
+const ticksOf = (place) => [...place.querySelectorAll("[type=checkbox]")];
+
+async function find(box) {
+  const place = placeOf(box);
   const mine = ++asked;
   const text = box.value.trim();
   if (!text) return place.replaceChildren();
@@ -34,6 +35,29 @@ document.addEventListener("input", async (event) => {
     said.className = "count";
     said.textContent = more > 0 ? `${more.toLocaleString("en")} more hold this text.` : "No name holds this text.";
     place.append(said);
+  }
+}
+
+document.addEventListener("input", ({ target }) => target.matches("[data-find]") && find(target));
+
+// Enter ticks the very name that was typed. Another text is no name, and is not sent.
+document.addEventListener("keydown", async (event) => {
+  const box = event.target;
+  if (event.key !== "Enter" || event.isComposing || !box.matches?.("[data-find]") || !box.value.trim()) return;
+  event.preventDefault();
+  const text = box.value.trim();
+  await find(box);
+  const tick = ticksOf(placeOf(box)).find((one) => one.value === text);
+  if (tick && !tick.checked && box.value.trim() === text) tick.click();
+});
+document.addEventListener("formdata", ({ target, formData }) => {
+  if (target.id !== "ask") return;
+  for (const box of document.querySelectorAll("[data-find]")) {
+    const values = formData.getAll(box.name);
+    if (!box.value || !values.includes(box.value)) continue;
+    values.splice(values.indexOf(box.value), 1);
+    formData.delete(box.name);
+    for (const value of values) formData.append(box.name, value);
   }
 });
 

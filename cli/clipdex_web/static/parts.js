@@ -18,7 +18,7 @@ export const seen = (sent) => new Map([...controls()].map((one) => [one, sent ? 
 export function follow(found, before, except) {
   const focus = handles(document.activeElement);
   const edited = (control) => before.has(control) && before.get(control) !== held(control);
-  const spared = (control) => control.form?.id !== "ask" || edited(control);
+  const spared = (control) => control.form?.id !== "ask" || edited(control) || control.matches("[data-find]");
   document.title = found.title;
   for (const part of document.querySelectorAll("[data-part]")) {
     const other = found.querySelector(`[data-part="${part.dataset.part}"]`);
