@@ -79,6 +79,23 @@ def test_a_text_that_is_no_name_stays_in_its_box_and_a_name_is_ticked_by_enter(p
     expect(find).to_have_value("")
 
 
+def test_counts_that_take_long_come_by_themselves_and_move_nothing_else(browser, site, monkeypatch):
+    facets, counted = site.site.collection.facets, []
+    monkeypatch.setattr(site.site.collection, "facets", lambda *asked, **how: facets(*asked) if counted else None)
+    with entered(browser, site, place="?label=food") as page:
+        expect(page.get_by_text("The labels are being counted.")).to_be_visible()
+        pattern = page.get_by_role("textbox", name="Pattern")
+        pattern.press_sequentially("food/*")
+        page.locator('[data-place="1"]').get_by_role("checkbox").check()
+        pattern.focus()
+        counted.append(True)
+        expect(page.get_by_role("checkbox", name="food 3 of 3", exact=True)).to_be_checked()
+        expect(page.get_by_text("being counted")).to_be_hidden()
+        expect(pattern).to_have_value("food/*")
+        expect(pattern).to_be_focused()
+        expect(page.get_by_text("1 selected", exact=True)).to_be_visible()
+
+
 def test_numbers_of_eight_digits_stay_on_one_line_and_move_nothing(page):
     page.set_viewport_size({"width": 1280, "height": 800})
     numbers = page.locator(".choice .count")

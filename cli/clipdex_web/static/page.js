@@ -6,6 +6,7 @@ import { closeMenus } from "./menus.js";
 import { moveByKeys } from "./keys.js";
 import { goLive } from "./live.js";
 import { noticeBuilds } from "./news.js";
+import { askForCounts } from "./questions.js";
 import { chooseTheme } from "./theme.js";
 import { answerWhileTyping, typedQuestion } from "./typing.js";
 import { narrowAtOnce } from "./narrowing.js";
@@ -29,6 +30,8 @@ if (document.querySelector("[data-ask]")) {
   answerWhileTyping();
   noticeBuilds();
   goLive(typedQuestion);
+  askForCounts();
+  document.addEventListener("clipdex:shown", askForCounts);
 }
 narrowAtOnce();
 document.addEventListener("clipdex:shown", shown);

@@ -14,15 +14,14 @@ function given(control) {
 // form is not sent, what the server did not give.
 export const seen = (sent) => new Map([...controls()].map((one) => [one, sent ? held(one) : given(one)]));
 
-// Let the page be like the answer, except for some parts, for what was changed meanwhile, and for other forms.
-export function follow(found, before, except) {
+// Let parts of the page be like the answer, except for what was changed meanwhile, and for other forms.
+export function follow(found, before, whether) {
   const focus = handles(document.activeElement);
   const edited = (control) => before.has(control) && before.get(control) !== held(control);
   const spared = (control) => control.form?.id !== "ask" || edited(control) || control.matches("[data-find]");
-  document.title = found.title;
   for (const part of document.querySelectorAll("[data-part]")) {
     const other = found.querySelector(`[data-part="${part.dataset.part}"]`);
-    if (other && !except.includes(part.dataset.part)) morph(part, other, spared);
+    if (other && whether(part.dataset.part)) morph(part, other, spared);
   }
   if (!document.activeElement || document.activeElement === document.body) {
     const like = focus.map((selector) => document.querySelector(selector)).find(Boolean);

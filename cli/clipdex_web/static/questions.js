@@ -2,11 +2,14 @@
 import { follow, seen } from "./parts.js";
 import { untouched } from "./presses.js";
 
+const COUNTING = 1000; // Milliseconds after which counts are asked for again.
+
 // What is asked now, and what waits for its answer. Whatever is done meanwhile is done to the page that comes of it, so
 // nothing is lost. Only what is being typed gives way, to the next letter as to anything else.
 let running = null;
 let waiting = [];
 let settled = location.href;
+let counting = 0;
 
 // The address of what was asked last, without what is being typed.
 export const settledAddress = () => new URL(settled);
@@ -53,10 +56,13 @@ async function answered({ act, stop }) {
   if (how !== "stay") history[how === "push" && !same ? "pushState" : "replaceState"]({}, "", address);
   say("");
   shown?.();
-  follow(found, before, typing ? ["asked"] : []);
+  document.title = found.title;
+  follow(found, before, (part) => !typing || part !== "asked");
   document.dispatchEvent(new CustomEvent("clipdex:shown", { detail: { typing } }));
   return true;
 }
+
+const parsed = (text) => new DOMParser().parseFromString(text, "text/html");
 
 async function fetched(url, body, signal) {
   let text;
@@ -67,10 +73,25 @@ async function fetched(url, body, signal) {
     if (!signal.aborted) say("The server does not answer: is clipdex still running?");
     return null;
   }
-  const found = new DOMParser().parseFromString(text, "text/html");
+  const found = parsed(text);
   if (found.querySelector('[data-part="main"]')) return found;
   say(found.querySelector("[role=alert]")?.textContent || `The server says: ${text.slice(0, 300)}`);
   return null;
+}
+
+// The side comes without counts where counting takes long; it asks for them until they are there, and nothing else moves.
+export function askForCounts() {
+  clearTimeout(counting);
+  if (document.querySelector("[data-counting]")) counting = setTimeout(takeCounts, COUNTING);
+}
+
+async function takeCounts() {
+  const { href } = location;
+  const before = seen(false);
+  const text = await fetch(partsOf(href)).then((answer) => answer.text(), () => "");
+  await untouched();
+  if (!running && href === location.href && text) follow(parsed(text), before, (part) => part === "filters");
+  askForCounts();
 }
 
 const partsOf = (url) => new URL(`answer${new URL(url, location.href).search}`, location.href);
