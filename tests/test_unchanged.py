@@ -8,11 +8,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clipdex import build, plan_build
 from clipdex.readers import FolderReader
-from clipdex_indexes import IndexWriter
+from clipdex_indexes import IndexWriter, Snapshot
+from clipdex_indexes.storage.fingerprints import Fingerprints
 from clipdex_indexes.storage.table import TableReader
 from helpers_engine import every_file, make_folder, picture, rows_and_keys, touch_later
 
@@ -194,6 +196,18 @@ def test_fingerprints_that_are_damaged_are_made_again(root, damage):
     shutil.copy(root / "a.png", root / "z.png")
     report = build(root)
     assert (report.unchanged, report.added, report.removed) == (2, 1, 1)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("positions", [(0, 1, 3), (-4, 0, 1), (0, 1, 2**31 - 1)])
+def test_fingerprints_that_name_rows_which_are_not_there_are_made_again(root, positions):
+    path, segments = fingerprints_of(root), index_of(root) / "segments"
+    with Snapshot(index_of(root)) as snapshot:
+        stamp = snapshot.segments[0].stamp
+    whole = path.read_bytes()
+    kept = Fingerprints.kept(segments, stamp)
+    kept._replace(positions=np.array(positions, np.int32)).keep(segments, stamp)
+    assert build(root).unchanged == 3
     assert path.read_bytes() == whole
 
 
