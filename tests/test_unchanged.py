@@ -284,6 +284,21 @@ def test_damaged_files_are_listed_again_while_they_are_as_they_were(root):
     assert build(root).damaged == ()
 
 
+def test_damaged_files_are_listed_also_where_the_build_is_stopped_after_its_commit(root, monkeypatch):
+    picture(4, (300, 300)).save(root / "cut.jpg")
+    (root / "cut.jpg").write_bytes((root / "cut.jpg").read_bytes()[:-2000])
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("clipdex.building.build.remember", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            build(root)
+    again = build(root)
+    assert (again.unchanged, [failure.id for failure in again.damaged]) == (4, ["cut.jpg"])
+
+
 def _some_file(rng, root):
     files = sorted(path for path in root.rglob("*") if path.is_file() and ".clipdex" not in path.parts)
     return rng.choice(files)
