@@ -229,7 +229,7 @@ def other_ways(folder: Path, files: Sequence[Path]) -> dict[str, Callable[[], fl
 
 
 def _build(images: Path, folder: Path, name: str, precision: str) -> Callable[[], float]:
-    return lambda: time_build(images, folder / "index", model=name, precision=precision)[1]
+    return lambda: time_build(images, folder / "index", model=name, precision=precision).rate
 
 
 def bits(images: Path, ways: Ways) -> None:

@@ -17,9 +17,11 @@ from helpers_engine import REPOSITORY
 BENCHMARKS = REPOSITORY / "benchmarks"
 SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem != "common")
 WITH_USEARCH = importlib.util.find_spec("usearch") is not None
+WITH_PYARROW = importlib.util.find_spec("pyarrow") is not None
 WITH_BF16 = "bf16" in precisions(CPU)
 # What is compared with in each script, beside what clipdex needs.
 NEEDS = {
+    "eight_bits": ["nncf"],
     "page": ["playwright"],
     "formats": ["datumaro"],
     "map": ["openTSNE"],
@@ -30,7 +32,7 @@ NO_NUMBER = re.compile(r"\b(nan|inf|none)\b", re.IGNORECASE)
 
 # The tables of each script, in order: the title of the first column and the number of rows.
 TABLES: dict[str, list[tuple[str, int]]] = {
-    "build_rate": [("way", 5)],
+    "build_rate": [("way", 5), ("from", 8 if WITH_PYARROW else 6)],
     "centring": [
         ("centres", 7),
         ("views", 4),
@@ -38,8 +40,9 @@ TABLES: dict[str, list[tuple[str, int]]] = {
         ("centres", 3),
         ("centres", 3),
     ],
-    "draft": [("margin", 6), ("margin", 6)],
+    "draft": [("margin", 6), ("margin", 6), ("margin", 6)],
     "duplicates": [("keys", 4), ("keys", 8), ("keys in a series", 1), ("hashing", 2)],
+    "eight_bits": [("level", 3), ("P@10, Hamming", 2)],
     "formats": [("way", 7), ("way", 2), ("way", 2), ("way", 2)],
     "incremental": [("way", 6), ("index", 2)],
     "looking": [("way", 10)],

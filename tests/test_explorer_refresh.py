@@ -27,7 +27,7 @@ def test_an_explorer_answers_from_its_snapshot_until_it_is_refreshed(root):
             (root / f"{number}.png").unlink()
         make_folder(root, "new.png", seed=50)
         build(root, rebuild=True, prune=True)
-        assert len(list((root / ".clipdex" / "segments").iterdir())) == 2
+        assert len(list((root / ".clipdex" / "segments").glob("*.faiss"))) == 1
         assert ids(explorer, "0.png") == before
         assert len(explorer) == 8
         assert explorer.refresh()

@@ -121,8 +121,8 @@ def test_long_tables_look_like_short_ones(odd, capfdbinary):
 
 
 def test_query_without_a_home_folder_is_answered(odd, monkeypatch, cli):
-    for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
-        monkeypatch.delenv(name)
+    for name in ("XDG_STATE_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     done = cli("query", odd, "--item", "loose", "-k", "1")
     assert (done.code, b"loose.png" in done.out) == (0, True)

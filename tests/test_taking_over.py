@@ -30,13 +30,13 @@ def years(tmp_path: Path) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The number of pictures that a build decodes from here on."""
     count = [0]
-    decode = pipeline.decode
+    decode_to_hash = pipeline.decode_to_hash
 
     def counted(*arguments, **settings):
         count[0] += 1
-        return decode(*arguments, **settings)
+        return decode_to_hash(*arguments, **settings)
 
-    monkeypatch.setattr(pipeline, "decode", counted)
+    monkeypatch.setattr(pipeline, "decode_to_hash", counted)
     return count
 
 

@@ -59,7 +59,7 @@ class Pictures:
         kept = self._files.read(name)
         if kept is None:
             with open_media(item.path) as content:
-                kept = _encoded(load_image(content, max_pixels=self.max_pixels, enough=size), size)
+                kept = _encoded(load_image(content, max_pixels=self.max_pixels, enough=2 * size), size)
             self._files.write(name, kept)
         return Picture(kept, name)
 
@@ -71,7 +71,7 @@ class Pictures:
         ImageError
             When it cannot be decoded.
         """
-        return _encoded(load_image(io.BytesIO(content), max_pixels=self.max_pixels, enough=size), size)
+        return _encoded(load_image(io.BytesIO(content), max_pixels=self.max_pixels, enough=2 * size), size)
 
 
 def _name_of(item: ListedItem, size: int) -> str:

@@ -44,7 +44,7 @@ class Uploads:
         try:
             if image_format(io.BytesIO(content)) is None:
                 raise ImageError("not an image in a format that can be read")
-            load_image(io.BytesIO(content), max_pixels=self._max_pixels, enough=256)
+            load_image(io.BytesIO(content), max_pixels=self._max_pixels, enough=512)
         except ImageError as error:
             raise QueryImageError(f"the upload cannot be used: {error}.") from error
         name = hashlib.sha256(content).hexdigest()

@@ -26,10 +26,9 @@ from clipdex.building.losses import Guard
 from clipdex.building.planning import Plan, Work, ahead, opened
 from clipdex.building.taking_over import Offer
 from clipdex.datasets.failures import Failure, Listed, needing_extra, of_annotations, write_listed
-from clipdex.encoder import Encoder, prepare
+from clipdex.encoder import Encoder, decode_to_hash, prepare
 from clipdex.errors import ImageError, ImageNeedsExtra
 from clipdex.media.contents import content_of
-from clipdex.media.decoding import decode
 from clipdex.media.kinds import READ_BY_EXTRA, suffix_of
 from clipdex.media.mending import require_decoder
 from clipdex.readers import Reader, ReadItem, UnreadableItem
@@ -301,8 +300,8 @@ class Run:
             if offer is not None and content == offer.content:
                 return _Read(content, offer=offer)
             settings = self._encoder.model.image
-            decoded = decode(image, settings.background, max_pixels=self._max_pixels)
-            return _Read(content, prepare(decoded.image, settings), damage=decoded.damage)
+            decoded = decode_to_hash(image, settings, self._max_pixels)
+            return _Read(content, prepare(decoded.image, settings, decoded.beyond), damage=decoded.damage)
 
     def _known(self, work: Work, content: int) -> Location | None:
         """Return where the index has the content of an item, under its id or that of a file that was moved."""

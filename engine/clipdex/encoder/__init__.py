@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clipdex.encoder.devices import AUTO, CPU, nearest_precision
     from clipdex.encoder.encoder import EncodedText, Encoder, hash_key
-    from clipdex.encoder.images import prepare
+    from clipdex.encoder.images import decode_to_hash, prepare
     from clipdex.encoder.installed import installed_names
     from clipdex.encoder.model import BUNDLED, Model, find_model
 
@@ -30,6 +30,7 @@ _LAZY = {
     "EncodedText": "encoder",
     "Encoder": "encoder",
     "hash_key": "encoder",
+    "decode_to_hash": "images",
     "prepare": "images",
     "installed_names": "installed",
     "BUNDLED": "model",
@@ -44,6 +45,7 @@ __all__ = [
     "EncodedText",
     "Encoder",
     "Model",
+    "decode_to_hash",
     "find_model",
     "hash_key",
     "installed_names",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clipdex.encoder.texts import TextPreparation
     from clipdex.encoder.towers import ImageTower, TextTower, Way
     from clipdex.encoder.unread import Unread
+    from clipdex.media.orientations import Sides
 
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.uint8]
@@ -210,11 +211,11 @@ class Encoder:
             self._text_preparation.unread(text, self.model.languages),
         )
 
-    def image_embedding(self, image: Image.Image) -> Floats:
-        """Embed one RGB image: float32 ``[embedding_size]``, not centred."""
+    def image_embedding(self, image: Image.Image, beyond: Sides = (0, 0, 0, 0)) -> Floats:
+        """Embed one RGB image, given as to ``prepare``: float32 ``[embedding_size]``, not centred."""
         from clipdex.encoder.images import prepare
 
-        return self._image_tower(prepare(image, self.model.image))
+        return self._image_tower(prepare(image, self.model.image, beyond))
 
     def text_embedding(self, text: str) -> Floats:
         """Embed a text without a prompt: float32 ``[embedding_size]``, not centred."""

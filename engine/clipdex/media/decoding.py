@@ -23,6 +23,7 @@ from clipdex.defaults import MAX_PIXELS
 from clipdex.errors import ImageError
 from clipdex.media.files import open_regular
 from clipdex.media.mending import Mended, mended
+from clipdex.media.orientations import BY_EXIF, WHOLE, Sides, oriented_sides
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -34,9 +35,6 @@ _COMMON_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM")
 _FORMATS = (*_COMMON_FORMATS, "WEBP", "TIFF", "DIB", "TGA", "PCX", "JPEG2000")
 # These are there only with some builds of Pillow, or after a plugin was registered.
 _OPTIONAL_FORMATS = ("AVIF", "HEIF")
-# Where ``enough`` is said, a JPEG is decoded at 1/2, 1/4 or 1/8 if that leaves this many times the pixels needed along
-# each side. Hash keys are not made that way: it changes some of their bits at any margin (benchmarks/draft.py).
-_DRAFT_MARGIN = 2
 _LARGEST_OF_12_BITS = (1 << 12) - 1
 # Of a JPEG that lacks its end, decoders make the missing part grey. If less than this of it is there, it shows nothing.
 _LEAST_SHOWN = 0.01
@@ -83,10 +81,22 @@ def own_pixel_limit() -> Iterator[None]:
 
 
 class Decoded(NamedTuple):
-    """An upright RGB image, and what is wrong with its file, as the end of a sentence; empty where nothing is."""
+    """An upright RGB image of a file.
+
+    Attributes
+    ----------
+    image
+        The image.
+    damage
+        What is wrong with the file, as the end of a sentence; empty where nothing is.
+    beyond
+        The part of a pixel by which ``image`` reaches beyond the picture on each side. It is 0 but where a JPEG was
+        decoded at a lower resolution that does not divide its size.
+    """
 
     image: Image.Image
     damage: str = ""
+    beyond: Sides = WHOLE
 
 
 def load_image(
@@ -107,7 +117,8 @@ def load_image(
     max_pixels
         An image of more pixels is not decoded.
     enough
-        Short side in pixels that the caller needs; a JPEG much larger than that may be decoded at a lower resolution.
+        Short side in pixels that is enough for the caller: a JPEG is decoded at 1/2, 1/4 or 1/8 where that leaves as
+        much. None decodes all pixels.
 
     Raises
     ------
@@ -123,23 +134,27 @@ def decode(
     *,
     max_pixels: int = MAX_PIXELS,
     enough: int | None = None,
+    divisor: int = 8,
 ) -> Decoded:
-    """Decode an image as ``load_image`` does, and say what is wrong with its file."""
+    """Decode an image as ``load_image`` does, and say what is wrong with its file.
 
-    def attempt(file: Path | IO[bytes]) -> Image.Image:
+    ``divisor`` is 2, 4 or 8, the most by which the resolution of a JPEG is divided.
+    """
+
+    def attempt(file: Path | IO[bytes], damage: str = "") -> Decoded:
         with _open(file) as image:
             _check_size(image, max_pixels)
-            if enough is not None and image.format in ("JPEG", "MPO"):
-                image.draft(None, _draft_size(image.size, enough * _DRAFT_MARGIN))
+            beyond = _lower(image, enough, divisor) if enough is not None else WHOLE
             image.load()
-            return to_rgb(_upright(image), background)
+            orientation = _make_upright(image)
+            return Decoded(to_rgb(image, background), damage, oriented_sides(beyond, orientation))
 
     with own_pixel_limit(), _image_errors():
         # Opening a pipe would wait for somebody to write to it.
         if isinstance(source, Path) and not stat.S_ISREG(source.stat().st_mode):
             raise ImageError("not a regular file")
         try:
-            return Decoded(attempt(source))
+            return attempt(source)
         except (ImageError, MemoryError, FileNotFoundError):
             raise
         except Exception:
@@ -148,10 +163,10 @@ def decode(
                 second = _second_attempt(file)
                 if second is None:
                     raise
-                image = attempt(second.file)
-            if second.damage and _shows_nothing(image):
+                decoded = attempt(second.file, second.damage)
+            if second.damage and _shows_nothing(decoded.image):
                 raise
-            return Decoded(image, second.damage)
+            return decoded
 
 
 def _second_attempt(file: IO[bytes]) -> Mended | None:
@@ -262,16 +277,34 @@ def _formats() -> list[str]:
     return [*_FORMATS, *(name for name in _OPTIONAL_FORMATS if name in Image.OPEN)]
 
 
-def _draft_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
-    scale = short_side / max(1, min(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+def _lower(image: Image.Image, enough: int, divisor: int) -> Sides:
+    """Make a JPEG that was opened decode at the lowest resolution that leaves ``enough`` pixels of its short side.
+
+    Returns
+    -------
+    tuple
+        By how much the decoded image will reach beyond the picture on each side, as it lies in the file.
+    """
+    while divisor > 1 and min(image.size) < enough * divisor:
+        divisor //= 2
+    if divisor == 1 or image.format not in ("JPEG", "MPO"):
+        return WHOLE
+    if (drafted := image.draft(None, (image.width // divisor, image.height // divisor))) is None:
+        return WHOLE
+    _, (_, _, width, height) = drafted
+    return 0, 0, image.width - width, image.height - height
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation, in place; damaged EXIF data says nothing of the pixels, and is passed over."""
+def _make_upright(image: Image.Image) -> int:
+    """Apply the EXIF orientation, in place, and return it, as ``oriented`` takes it.
+
+    Damaged EXIF data says nothing of the pixels, and is passed over.
+    """
+    orientation = 0
     with contextlib.suppress(Exception):
+        orientation = BY_EXIF.get(image.getexif().get(ExifTags.Base.Orientation, 1), 0)
         ImageOps.exif_transpose(image, in_place=True)
-    return image
+    return orientation
 
 
 def to_rgb(image: Image.Image, background: tuple[int, int, int] = (255, 255, 255)) -> Image.Image:

@@ -12,6 +12,11 @@ ORIENTATIONS = (
     *("", "rotated 90", "rotated 180", "rotated 270"),
     *("mirrored", "mirrored, rotated 90", "mirrored, rotated 180", "mirrored, rotated 270"),
 )
+# By the number that EXIF has for it.
+BY_EXIF = {1: 0, 2: 4, 3: 2, 4: 6, 5: 7, 6: 1, 7: 5, 8: 3}
+# Something of the left, upper, right and lower side of an image; of a whole one, nothing.
+Sides = tuple[float, float, float, float]
+WHOLE: Sides = (0, 0, 0, 0)
 _MIRRORED = 4
 # Pillow turns the other way round.
 _TURNS = (None, Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90)
@@ -23,6 +28,16 @@ def oriented(image: Image.Image, orientation: int) -> Image.Image:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     turn = _TURNS[orientation % _MIRRORED]
     return image if turn is None else image.transpose(turn)
+
+
+def oriented_sides(sides: Sides, orientation: int) -> Sides:
+    """Return what is on the sides of an image, after it was brought into one of the eight orientations."""
+    left, upper, right, lower = sides
+    if orientation >= _MIRRORED:
+        left, right = right, left
+    for _ in range(orientation % _MIRRORED):
+        left, upper, right, lower = lower, left, upper, right
+    return left, upper, right, lower
 
 
 def inverse(orientation: int) -> int:

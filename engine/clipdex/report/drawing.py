@@ -111,7 +111,7 @@ def fitted_picture(source: str | Path, box: tuple[int, int], max_pixels: int) ->
         When it cannot be read, or has more than ``max_pixels`` pixels; the message gives the reason alone.
     """
     with open_regular(source) if isinstance(source, Path) else open_media(source) as content:
-        return fit(load_image(content, max_pixels=max_pixels, enough=max(box) // 2), box)
+        return fit(load_image(content, max_pixels=max_pixels, enough=max(box)), box)
 
 
 def fit(image: Image.Image, box: tuple[int, int]) -> Picture:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipdex.building.planning import ahead
-from clipdex.encoder import Encoder, prepare
+from clipdex.encoder import Encoder, decode_to_hash, prepare
 from clipdex.errors import ImageError, QueryError
 from clipdex.media.contents import content_of
-from clipdex.media.decoding import Pixels, decode
+from clipdex.media.decoding import Pixels
 from clipdex.media.locators import MEMBER
 from clipdex.media.opening import open_media
-from clipdex.media.orientations import ORIENTATIONS, oriented
+from clipdex.media.orientations import ORIENTATIONS, oriented, oriented_sides
 from clipdex.search.all_keys import AllKeys, Bools, Ints, Keys, Member
 from clipdex.wording import counted
 from clipdex_indexes.kernels.pairs import near_pairs
@@ -116,8 +116,11 @@ def hash_orientations(
             if member.row.content and content != member.row.content:
                 raise ImageError("the file has changed since the build")
             settings = encoder.model.image
-            decoded = decode(image, settings.background, max_pixels=max_pixels).image
-        return [prepare(oriented(decoded, orientation), settings) for orientation in _OTHERS]
+            decoded = decode_to_hash(image, settings, max_pixels)
+        return [
+            prepare(oriented(decoded.image, number), settings, oriented_sides(decoded.beyond, number))
+            for number in _OTHERS
+        ]
 
     def pixels() -> Iterator[tuple[tuple[int, int], Pixels]]:
         members = (member for block in keys.blocks(hashed) for member in block)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from clipdex.encoder.encoder import Encoder
+    from clipdex.media.decoding import Decoded
 
 Keys = npt.NDArray[np.uint8]
 
@@ -151,32 +152,34 @@ class Resolver:
     def _resolve_image(self, query: ImageQuery, number: int) -> Asked:
         import io
 
-        from clipdex.media.decoding import from_memory, load_image  # late: only an image needs Pillow
+        from clipdex.encoder.images import decode_to_hash  # late: only an image needs Pillow
+        from clipdex.media.decoding import Decoded, from_memory
 
         settings = self._encoder().model.image
         if not isinstance(query.image, Path):
             name = query.name or f"image {number + 1}"
             shown = f"the query image {name!r}" if query.name else f"query {name}"
             try:
-                image = (
-                    load_image(io.BytesIO(query.image), settings.background, max_pixels=self._max_pixels)
+                decoded = (
+                    decode_to_hash(io.BytesIO(query.image), settings, self._max_pixels)
                     if isinstance(query.image, bytes)
-                    else from_memory(query.image, settings.background, max_pixels=self._max_pixels)
+                    else Decoded(from_memory(query.image, settings.background, max_pixels=self._max_pixels))
                 )
             except ImageError as error:
                 raise QueryImageError(f"{shown} cannot be used: {error}.") from error
-            return self._asked_image(QueryRecord("image", name), image, keep=True)
+            return self._asked_image(QueryRecord("image", name), decoded, keep=True)
         require_no_folder(query.image)
         try:
-            image = load_image(expanded(query.image), settings.background, max_pixels=self._max_pixels)
+            decoded = decode_to_hash(expanded(query.image), settings, self._max_pixels)
         except ImageError as error:
             raise QueryImageError(f"the query image {str(query.image)!r} cannot be used: {error}.") from error
         record = QueryRecord("image", str(query.image), path=str(expanded(query.image).absolute()))
-        return self._asked_image(record, image)
+        return self._asked_image(record, decoded)
 
-    def _asked_image(self, record: QueryRecord, image: Image.Image, *, keep: bool = False) -> Asked:
+    def _asked_image(self, record: QueryRecord, decoded: Decoded, *, keep: bool = False) -> Asked:
         from clipdex.encoder.encoder import hash_key
 
         encoder = self._encoder()
-        embedding, centre = encoder.image_embedding(image), encoder.image_centre
-        return Asked(record, hash_key(embedding, centre), embedding - centre, image=image if keep else None)
+        embedding = encoder.image_embedding(decoded.image, decoded.beyond)
+        centre = encoder.image_centre
+        return Asked(record, hash_key(embedding, centre), embedding - centre, image=decoded.image if keep else None)
