@@ -64,6 +64,30 @@ def test_one_of_very_many_labels_is_found_and_ticked_by_keyboard(page, many):
     expect(page.get_by_role("checkbox", name="label 420 1 of 1", exact=True)).to_be_focused()
 
 
+def test_a_name_that_is_being_looked_for_is_not_asked_for(page, many):
+    labels = page.get_by_role("group", name="Label")
+    labels.get_by_placeholder("name one").fill("label 77")
+    page.get_by_label("Hits").fill("7")
+    page.get_by_role("button", name="Apply").click()
+    page.wait_for_url(f"{many.url}?topk=7")
+    labels.get_by_placeholder("name one").fill("label 77")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{many.url}?label=label+77&topk=7")
+
+
+def test_labels_are_shown_as_soon_as_they_are_counted(page, many, monkeypatch):
+    collection = type(many.site.collection)
+    counted = collection.facets
+    with monkeypatch.context() as patch:
+        patch.setattr(collection, "facets", lambda *given, **named: None)
+        page.reload()
+        expect(page.get_by_text("The labels are being counted")).to_be_visible()
+        page.get_by_label("Search for").fill("a ")
+    assert collection.facets is counted
+    expect(page.get_by_role("group", name="Label")).to_be_visible()
+    expect(page.get_by_label("Search for")).to_have_value("a ")
+
+
 def test_numbers_of_eight_digits_stay_on_one_line_and_move_nothing(page):
     page.set_viewport_size({"width": 1280, "height": 800})
     numbers = page.locator(".choice .count")

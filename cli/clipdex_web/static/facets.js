@@ -48,3 +48,15 @@ document.addEventListener("clipdex:shown", () => {
     if (ticked) [...facet.querySelectorAll("[type=checkbox]")].find((one) => one.name === box.name && one.value === ticked)?.focus();
   }
 });
+
+// A name that is being looked for is none that was chosen, unless it is sent from its own box.
+document.addEventListener("formdata", ({ target, formData }) => {
+  if (target.id !== "ask") return;
+  for (const box of document.querySelectorAll("[data-find]")) {
+    if (!box.value || box === document.activeElement) continue;
+    const names = formData.getAll(box.name);
+    names.splice(names.indexOf(box.value), 1);
+    formData.delete(box.name);
+    for (const name of names) formData.append(box.name, name);
+  }
+});

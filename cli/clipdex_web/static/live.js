@@ -1,7 +1,7 @@
 // Links and forms of the page ask another question, without another page.
 import { takeText } from "./box.js";
 import { watchPresses } from "./presses.js";
-import { ask, giveWay, say } from "./questions.js";
+import { ask, giveWay, idle, say } from "./questions.js";
 
 const own = (address) => address.origin === location.origin && address.pathname === location.pathname;
 
@@ -55,9 +55,23 @@ function close(form) {
   if (within) menu.querySelector("summary").focus();
 }
 
+// What was not counted yet is asked for again while the user asks nothing; what is being typed stays.
+const AGAIN = 1500; // Milliseconds.
+let again = 0;
+function recount() {
+  clearTimeout(again);
+  if (!document.querySelector("[data-uncounted]")) return;
+  again = setTimeout(() => {
+    if (idle()) ask(() => ({ url: location.href, how: "stay", typing: true }), { passing: true });
+    else recount();
+  }, AGAIN);
+}
+
 // `typed` asks for what is being typed; what follows from the page waits for it.
 export function goLive(typed) {
   watchPresses();
+  document.addEventListener("clipdex:shown", recount);
+  recount();
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;

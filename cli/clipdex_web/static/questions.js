@@ -23,6 +23,9 @@ export function ask(act, { passing = false, kind = "" } = {}) {
   });
 }
 
+// Whether nothing is asked, and nothing waits.
+export const idle = () => !running;
+
 // Drop what was asked before, all of it where the user goes elsewhere.
 export function giveWay(whether = () => true) {
   for (const one of waiting) if (whether(one)) one.done(false);

@@ -10,7 +10,9 @@ async function ask() {
   if (count?.total) {
     progress.max = count.total;
     progress.value = count.done;
-    const text = `Still counting: ${count.counting}`;
+    const { counting, done, total } = count;
+    const of = counting.startsWith("percent ") ? "" : `of ${total.toLocaleString("en")} `;
+    const text = `Still at work: ${done.toLocaleString("en")} ${of}${counting}`;
     if (said.textContent !== text) said.textContent = text;
   }
   setTimeout(ask, 1000);
