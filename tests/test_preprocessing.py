@@ -13,7 +13,7 @@ from PIL import Image
 from clipdex import Explorer, build
 from clipdex.encoder import find_model, prepare
 from clipdex.errors import ImageError
-from clipdex.media.decoding import is_image, load_image, own_pixel_limit, to_rgb
+from clipdex.media.decoding import image_format, load_image, own_pixel_limit, to_rgb
 from helpers_engine import PHOTOS, claim_size, picture
 
 ORIENTATION = 0x0112
@@ -412,7 +412,7 @@ def test_transparency_is_mixed_as_exactly_as_pillow_composites():
 
 def test_a_file_is_told_to_be_an_image_by_its_header():
     def told(data: bytes) -> bool:
-        return is_image(io.BytesIO(data))
+        return image_format(io.BytesIO(data)) is not None
 
     stream = io.BytesIO()
     picture(1).save(stream, "PNG")
