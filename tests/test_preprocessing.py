@@ -208,6 +208,8 @@ def test_an_animation_is_its_first_frame(tmp_path):
 
 def test_pixel_cap_is_applied_to_the_header_before_anything_is_decoded(tmp_path):
     path = claim_size(tmp_path / "huge.png", 60_000, 60_000)
+    with pytest.raises(ImageError):
+        load_image(path)  # imports what it needs
     tracemalloc.start()
     with own_pixel_limit(), pytest.raises(ImageError) as caught:
         load_image(path)
@@ -215,7 +217,7 @@ def test_pixel_cap_is_applied_to_the_header_before_anything_is_decoded(tmp_path)
     tracemalloc.stop()
     assert "--max-pixels" in caught.value.message
     assert "60000" in caught.value.message
-    assert peak < 10_000_000
+    assert peak < 1_000_000
 
 
 def test_pixel_cap_is_inclusive_and_can_be_set(tmp_path):
