@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from clipdex import read_result
+from clipdex import build, read_result
+from clipdex.building.unchanged import known_items
 from clipdex.datasets.failures import read_listed
 from clipdex.errors import ImageError, IndexCorrupt, OutputError
 from clipdex.media import locators, zips
 from clipdex.media.locators import split_locator
+from clipdex.readers import FolderReader
+from clipdex_indexes import Snapshot
 from clipdex_indexes.storage.files import read_text
+from helpers_engine import make_folder
 
 SPARSE = 1 << 30
 
@@ -33,8 +38,22 @@ def test_sparse_text_is_refused_at_its_first_byte_that_no_text_has(tmp_path):
 def test_sparse_result_and_sparse_list_of_failures_are_refused(tmp_path):
     with pytest.raises(OutputError, match=r"result\.json is not a text"):
         read_result(sparse(tmp_path / "result.json", b'{"schema": 1'))
-    with pytest.raises(IndexCorrupt, match=r"failed\.json is not a text"):
+    with pytest.raises(IndexCorrupt, match=r"failed\.json is not a text: .* The next build writes it again"):
         read_listed(sparse(tmp_path / "failed.json").parent)
+
+
+def test_a_sparse_note_of_a_build_is_not_read_whole(tmp_path):
+    root = make_folder(tmp_path / "data", "a.png")
+    build(root)
+    note = root / ".clipdex" / "unchanged.json"
+    sparse(note, note.read_bytes())
+    tracemalloc.start()
+    with Snapshot(root / ".clipdex") as snapshot:
+        assert known_items(snapshot, FolderReader(root), ()) is None
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10 << 20
+    assert build(root).unchanged == 1
 
 
 def test_text_is_read_as_utf_8_across_blocks(tmp_path):

@@ -83,7 +83,7 @@ def test_counts_that_take_long_come_by_themselves_and_move_nothing_else(browser,
     facets, counted = site.site.collection.facets, []
     monkeypatch.setattr(site.site.collection, "facets", lambda *asked, **how: facets(*asked) if counted else None)
     with entered(browser, site, place="?label=food") as page:
-        expect(page.get_by_text("The labels are being counted.")).to_be_visible()
+        expect(page.get_by_text("The labels are being counted")).to_be_visible()
         pattern = page.get_by_role("textbox", name="Pattern")
         pattern.press_sequentially("food/*")
         page.locator('[data-place="1"]').get_by_role("checkbox").check()
@@ -94,6 +94,30 @@ def test_counts_that_take_long_come_by_themselves_and_move_nothing_else(browser,
         expect(pattern).to_have_value("food/*")
         expect(pattern).to_be_focused()
         expect(page.get_by_text("1 selected", exact=True)).to_be_visible()
+
+
+def test_a_name_that_is_being_looked_for_is_not_asked_for(page, many):
+    labels = page.get_by_role("group", name="Label")
+    labels.get_by_placeholder("name one").fill("label 77")
+    page.get_by_label("Hits").fill("7")
+    page.get_by_role("button", name="Apply").click()
+    page.wait_for_url(f"{many.url}?topk=7")
+    labels.get_by_placeholder("name one").fill("label 77")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{many.url}?label=label+77&topk=7")
+
+
+def test_labels_are_shown_as_soon_as_they_are_counted(page, many, monkeypatch):
+    collection = type(many.site.collection)
+    counted = collection.facets
+    with monkeypatch.context() as patch:
+        patch.setattr(collection, "facets", lambda *given, **named: None)
+        page.reload()
+        expect(page.get_by_text("The labels are being counted")).to_be_visible()
+        page.get_by_label("Search for").fill("a ")
+    assert collection.facets is counted
+    expect(page.get_by_role("group", name="Label")).to_be_visible()
+    expect(page.get_by_label("Search for")).to_have_value("a ")
 
 
 def test_numbers_of_eight_digits_stay_on_one_line_and_move_nothing(page):

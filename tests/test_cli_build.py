@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from clipdex_indexes import Index
 from helpers_engine import claim_size, contents, every_file, make_folder, picture, renamed_model, run_process
 
 
@@ -279,3 +281,13 @@ def test_a_link_that_leads_to_nothing_is_said_to_be_one(cli, tmp_path):
     done = cli("build", tmp_path / "data")
     assert done.code == 1
     assert f"data' is a link that leads to nothing: {tmp_path / 'gone'}" in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors")
+def test_a_build_without_a_standard_error_writes_messages_nowhere(tmp_path):
+    root = make_folder(tmp_path / "data", "a.png", "b.png")
+    command = f"'{sys.executable}' -m clipdex_cli build '{root}' 2>&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, b"")
+    with Index(root / ".clipdex") as index:
+        assert (len(index), index.verify().ok) == (2, True)

@@ -132,6 +132,16 @@ def test_an_area_of_another_map_or_of_none_is_refused(halved):
         ids_of(dataset, areas=area)
 
 
+def test_a_dataset_without_images_beside_others_has_nothing_in_an_area(halved, tmp_path):
+    dataset, _, _ = halved
+    write_index(tmp_path / "empty", [], BITS)
+    empty = Dataset("empty", tmp_path / "empty", Index(tmp_path / "empty"))
+    with empty.index:
+        whole = map_of([empty, dataset]).area([(-2, -2), (2, -2), (2, 2), (-2, 2)])
+        for wanted, count in ((ItemFilter(areas=whole), 90), (ItemFilter(not_areas=whole), 0)):
+            assert len(Listing([empty, dataset], wanted)) == count
+
+
 def test_an_index_does_not_pass_over_areas_that_nobody_explains(halved):
     dataset, area, _ = halved
     with pytest.raises(KeyError):

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import fields
 
 import pytest
 
+from clipdex import Explorer
+from clipdex.projects.model import Stage
 from clipdex.projects.reading import open_project
+from clipdex.projects.stages import request_of
+from clipdex_indexes import ItemFilter
+from clipdex_indexes.filters import describe
 from helpers_engine import make_folder, picture, renamed_model
 
 
@@ -58,6 +64,24 @@ def test_a_least_strength_is_recorded_and_asked_again(cli, project):
     done = cli("project", "run")
     assert done.code == 1
     assert "min-strength is 'sure', and must be one of weak, fair, strong" in done.err
+
+
+def test_an_area_is_recorded_and_asked_again(cli, project):
+    with Explorer(project / "more", project / "odd") as explorer:
+        area = explorer.map().area([(-2, -2), (0, -2), (0, 2), (-2, 2)])
+    found = cli("query", "more", "odd", "--item", "x/a", "--area", area, "--output", "json").ids
+    assert 0 < len(found) < len(cli("query", "more", "odd", "--item", "x/a", "--no-stage", "--output", "json").ids)
+    (stage,) = stages(project)
+    assert stage.options["area"] == (area,)
+    done = cli("project", "run")
+    assert (done.code, b"the same as recorded" in done.out) == (0, True)
+
+
+def test_every_kind_of_filter_is_an_option_of_stages(project):
+    options = {kind.name.removesuffix("s").replace("_", "-"): (kind.name,) for kind in fields(ItemFilter)}
+    stage = Stage((("text", "a dog"),), options=options)
+    request, _ = request_of(open_project(project), stage)
+    assert describe(request.filter) == {kind.name: [kind.name] for kind in fields(ItemFilter)}
 
 
 @pytest.mark.parametrize("off", [["--stage", "false"], ["--stage=False"], ["--no-stage"], ["--stage", "0"]])

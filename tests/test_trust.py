@@ -15,8 +15,6 @@ import pytest
 from clipdex import build, open_project
 from clipdex.errors import DatasetError
 from clipdex.projects.editing import create_project
-from clipdex.projects.plugins import load_plugins
-from clipdex.projects.reading import open_project as read
 from clipdex.readers import formats
 from clipdex.readers.plugin_files import read_plugins
 from clipdex.user_folders import state_folder
@@ -268,6 +266,13 @@ def test_python_loads_plugins_only_where_it_is_told_to(project, ran):
     assert formats.reader_class("pairs").format == "pairs"
 
 
+def test_python_is_told_where_plugins_cannot_be_read(project, ran, monkeypatch):
+    monkeypatch.setattr("clipdex.readers.plugin_files._MOST_FILES", 1)
+    with pytest.raises(DatasetError, match="more than 1 files"):
+        open_project(project, trust=True)
+    assert not ran()
+
+
 def bytecode(source: str, target: Path, scratch: Path) -> None:
     (scratch / "evil.py").write_text(source)
     target.parent.mkdir(exist_ok=True)
@@ -290,14 +295,15 @@ def test_bytecode_of_a_stranger_never_runs(project, ran, tmp_path):
     (plugins / "pack" / "__init__.py").write_text(
         "from . import inner\ntry:\n    from . import alone\nexcept ImportError:\n    pass\n"
     )
-    said = load_plugins(read(project), trust=True)
+    with pytest.warns(UserWarning) as said:
+        open_project(project, trust=True)
     assert not ran()
-    assert sum("only Python source is loaded" in line for line in said) == 2
+    assert sum("only Python source is loaded" in str(one.message) for one in said) == 2
     assert formats.reader_class("pairs").format == "pairs"
 
 
 def test_loading_leaves_no_bytecode_behind(project):
-    load_plugins(read(project), trust=True)
+    open_project(project, trust=True)
     assert not list(project.rglob("__pycache__"))
 
 

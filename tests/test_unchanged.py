@@ -8,11 +8,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clipdex import build, plan_build
 from clipdex.readers import FolderReader
-from clipdex_indexes import IndexWriter
+from clipdex_indexes import IndexWriter, Snapshot
+from clipdex_indexes.storage.fingerprints import Fingerprints
 from clipdex_indexes.storage.table import TableReader
 from helpers_engine import every_file, make_folder, picture, rows_and_keys, touch_later
 
@@ -197,6 +199,18 @@ def test_fingerprints_that_are_damaged_are_made_again(root, damage):
     assert path.read_bytes() == whole
 
 
+@pytest.mark.parametrize("positions", [(0, 1, 3), (-4, 0, 1), (0, 1, 2**31 - 1)])
+def test_fingerprints_that_name_rows_which_are_not_there_are_made_again(root, positions):
+    path, segments = fingerprints_of(root), index_of(root) / "segments"
+    with Snapshot(index_of(root)) as snapshot:
+        stamp = snapshot.segments[0].stamp
+    whole = path.read_bytes()
+    kept = Fingerprints.kept(segments, stamp)
+    kept._replace(positions=np.array(positions, np.int32)).keep(segments, stamp)
+    assert build(root).unchanged == 3
+    assert path.read_bytes() == whole
+
+
 def test_fingerprints_of_segments_that_are_gone_are_deleted(root):
     before = fingerprints_of(root)
     for name in "uvwxyz":
@@ -268,6 +282,21 @@ def test_damaged_files_are_listed_again_while_they_are_as_they_were(root):
     assert (again.damaged, again.unchanged) == (first.damaged, 4)
     (root / "cut.jpg").write_bytes(data)
     assert build(root).damaged == ()
+
+
+def test_damaged_files_are_listed_also_where_the_build_is_stopped_after_its_commit(root, monkeypatch):
+    picture(4, (300, 300)).save(root / "cut.jpg")
+    (root / "cut.jpg").write_bytes((root / "cut.jpg").read_bytes()[:-2000])
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("clipdex.building.build.remember", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            build(root)
+    again = build(root)
+    assert (again.unchanged, [failure.id for failure in again.damaged]) == (4, ["cut.jpg"])
 
 
 def _some_file(rng, root):

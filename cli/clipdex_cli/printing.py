@@ -20,6 +20,7 @@ import click
 
 from clipdex.wording import printable
 
+_STANDARD_ERROR = 2
 # In JSON, all of these are inside of texts, but for the ends of lines.
 _NOT_PLAIN = re.compile(r"[^\n -~]+")
 
@@ -92,8 +93,17 @@ def complain(error: click.ClickException) -> None:
 
 
 def guard_standard_error() -> None:
-    """Let what libraries and Python itself print on standard error, such as a traceback, be escaped as well."""
-    if sys.stderr is not None and not isinstance(sys.stderr, _Escaping):
+    """Let what libraries and Python itself print on standard error, such as a traceback, be escaped as well.
+
+    Where it is closed, all of that goes nowhere: otherwise the next file to be opened would be standard error.
+    """
+    if sys.stderr is None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, _STANDARD_ERROR)
+        if nowhere != _STANDARD_ERROR:
+            os.close(nowhere)
+        sys.stderr = open(_STANDARD_ERROR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - of a handle
+    if not isinstance(sys.stderr, _Escaping):
         sys.stderr = _Escaping(sys.stderr)
         sys.excepthook = _say_defect
 

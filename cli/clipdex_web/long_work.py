@@ -27,6 +27,11 @@ class Count(NamedTuple):
     done: int = 0
     total: int = 0
 
+    @property
+    def said(self) -> str:
+        """How much is done, in words."""
+        return f"{self.done:,} {'' if self.what.startswith('percent ') else f'of {self.total:,} '}{self.what}"
+
 
 class _Stopped(Exception):
     """The server ends."""

@@ -15,7 +15,10 @@ async function look() {
   if (count?.total) {
     progress.max = count.total;
     progress.value = count.done;
-    said.textContent = `${count.done.toLocaleString("en")} ${count.counting}`;
+    const { counting, done, total } = count;
+    const of = counting.startsWith("percent ") ? "" : `of ${total.toLocaleString("en")} `;
+    const text = `Still at work: ${done.toLocaleString("en")} ${of}${counting}`;
+    if (said.textContent !== text) said.textContent = text;
   }
 }
 

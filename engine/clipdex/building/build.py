@@ -240,9 +240,9 @@ def _build(target: Target, settings: BuildSettings, events: BuildEvents) -> Buil
             run.run(reading.items())
         listed = run.listed
         items = writer.commit().items if writer.base is not None or replaces or run.counts.written else 0
-        if items:
-            remember(folder, reader, known)
         write_listed(folder, listed)
+        if items:
+            remember(folder, reader, known)  # last: it takes a while, and nothing is lost without it
     return BuildReport(
         root=root,
         index=folder,

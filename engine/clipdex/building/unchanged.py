@@ -28,8 +28,9 @@ from clipdex_indexes.storage.manifest import FILE_NAME
 
 _NOTE = "unchanged.json"
 _MOST_MANIFEST = 16 << 20
-# 22 bytes a folder.
-_MOST = 1 << 30
+# Of base64 for a folder. A folder that is noted has an item at least.
+_MOST_OF_FOLDER = 22
+_MOST_PADDED = 4
 _END = b'"}\n'
 
 
@@ -50,7 +51,8 @@ def known_items(base: Snapshot | None, reader: Reader, damaged: Sequence[Failure
         return None
     with contextlib.suppress(OSError, ValueError, IndexFailure):
         begin = _begin(base.folder, rules)
-        note = read_bounded(base.folder / _NOTE, _MOST)
+        most = len(begin) + _MOST_OF_FOLDER * len(base) + _MOST_PADDED + len(_END)
+        note = read_bounded(base.folder / _NOTE, most)
         if note.startswith(begin) and note.endswith(_END):
             pairs = np.frombuffer(base64.b64decode(note[len(begin) : -len(_END)], validate=True), "<i8").reshape(2, -1)
             listings = dict(zip(*pairs.tolist(), strict=True))

@@ -136,6 +136,8 @@ def read_listed(folder: Path) -> Listed:
         )
     except FileNotFoundError:
         return Listed()
+    except IndexCorrupt as error:
+        raise IndexCorrupt(f"{error.message} The next build writes it again.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no list of failures as a build writes it"
         raise IndexCorrupt(f"{path} is damaged: {reason}. The next build writes it again.") from error

@@ -181,13 +181,11 @@ def _shows_nothing(image: Image.Image) -> bool:
     return bool((np.abs(small - _GREY).max(axis=-1) > 1).mean() < _LEAST_SHOWN)
 
 
-def is_image(file: IO[bytes]) -> bool:
-    """Tell from the header of an open file whether ``load_image`` takes it; nothing is decoded."""
-    return image_format(file) is not None
-
-
 def image_format(file: IO[bytes]) -> str | None:
-    """Return Pillow's name of the format of an open file, from its header; None where it is no image."""
+    """Return Pillow's name of the format of an open file, from its header; None where it is no image.
+
+    Nothing is decoded.
+    """
     try:
         with own_pixel_limit(), _image_errors():
             try:

@@ -16,15 +16,8 @@ from clipdex.wording import counted
 _CHANGES_SHOWN = 3
 
 
-def load_plugins(project: Project, *, trust: bool = False) -> list[str]:
+def load_plugins(project: Project) -> list[str]:
     """Load the plugins of a project, if it has any that the user trusts.
-
-    Parameters
-    ----------
-    project
-        The project.
-    trust
-        Whether to trust them now, whatever is remembered.
 
     Returns
     -------
@@ -35,15 +28,13 @@ def load_plugins(project: Project, *, trust: bool = False) -> list[str]:
     if folder is None or not has_plugins(folder):
         return []
     said = []
-    why = ""
-    if not trust:
-        try:
-            trust = is_named(project)
-            why = f" (${VARIABLE} names it)" if trust else ""
-        except ClipdexError as error:
-            said.append(error.message)
-    before = None if trust else trusted(project)
-    if not trust and before is None:
+    named = False
+    try:
+        named = is_named(project)
+    except ClipdexError as error:
+        said.append(error.message)
+    before = None if named else trusted(project)
+    if not named and before is None:
         return [*said, _refused(project, folder, "you have not trusted them yet")]
     try:
         files = read_plugins(folder)
@@ -53,6 +44,7 @@ def load_plugins(project: Project, *, trust: bool = False) -> list[str]:
         news = changes(before, files.digests)
         more = f" and {counted(len(news) - _CHANGES_SHOWN, 'more change')}" if len(news) > _CHANGES_SHOWN else ""
         return [*said, _refused(project, folder, f"since you trusted them, {', '.join(news[:_CHANGES_SHOWN])}{more}")]
+    why = f" (${VARIABLE} names it)" if named else ""
     return [*said, f"Loaded the plugins in {folder}, of the project {project.folder}{why}.", *use_plugins(files)]
 
 

@@ -43,14 +43,18 @@ def open_project(folder: str | os.PathLike[str] | None = None, *, trust: bool = 
         When there is no project.
     ProjectFileInvalid
         When its file cannot be read.
+    DatasetError
+        When its plugins are to be loaded, and cannot be read.
     """
     project = _opened(folder)
     if trust:
         import warnings
 
-        from clipdex.projects.plugins import load_plugins
+        from clipdex.projects.plugins import plugins_of
+        from clipdex.readers.formats import use_plugins
 
-        for sentence in load_plugins(project, trust=True)[1:]:
+        files = plugins_of(project)
+        for sentence in use_plugins(files) if files is not None else ():
             warnings.warn(sentence, stacklevel=2)
     return project
 

@@ -6,7 +6,7 @@ words. The values of a stage are checked here, and messages name its line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -24,7 +24,8 @@ _Default = TypeVar("_Default", int, None)
 _TEXTS, _IMAGES, _ITEMS = ("text", "not-str"), ("image", "not-img-path"), ("item", "not-item-id")
 _KINDS = (*_TEXTS, *_IMAGES, *_ITEMS)
 _SUBSETS = "query-item-subset"
-_FILTERS = tuple(f"{prefix}{kind}" for prefix in ("", "not-") for kind in ("subset", "label", "path", "dataset", "tag"))
+# All kinds of a filter: a stage that left one out would ask for something else.
+_FILTERS = {kind.name.removesuffix("s").replace("_", "-"): kind.name for kind in fields(ItemFilter)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +90,13 @@ def _options_of(request: SearchRequest, settings: StageSettings) -> dict[str, Op
         "no-prompt": (prompting == "none", False),
         "prompt-ensemble": (prompting == "ensemble", False),
         "exclude-self": (request.exclude_self, False),
-        **{name: (getattr(wanted, _attribute(name)), ()) for name in _FILTERS},
+        **{name: (getattr(wanted, attribute), ()) for name, attribute in _FILTERS.items()},
         "max-distance": (-1 if request.max_distance is None else request.max_distance, -1),
         "min-strength": (request.min_strength or "", ""),
         "precision": (settings.precision, AUTO),
         "max-pixels": (settings.max_pixels, MAX_PIXELS),
     }
     return {name: value for name, (value, nothing) in values.items() if value != nothing}
-
-
-def _attribute(option: str) -> str:
-    """Return the name of the attribute of ``ItemFilter`` that an option sets."""
-    return f"{option.replace('-', '_')}s"
 
 
 def request_of(project: Project, stage: Stage) -> tuple[SearchRequest, StageSettings]:
@@ -151,7 +147,7 @@ class _StageReader:
                 topk=topk,
                 merge=self.one_of("merge", ANY, MERGES),
                 rescore=self.switch("rescore"),
-                filter=ItemFilter(**{_attribute(name): self.texts(name) for name in _FILTERS}),
+                filter=ItemFilter(**{attribute: self.texts(name) for name, attribute in _FILTERS.items()}),
                 max_distance=self.whole("max-distance", None),
                 min_strength=self.one_of("min-strength", "", STRENGTHS)
                 if "min-strength" in self._stage.options

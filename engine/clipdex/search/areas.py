@@ -42,6 +42,10 @@ def held_by(datasets: Sequence[Dataset], texts: Iterable[str]) -> list[dict[str,
                 "anew. Draw it again."
             )
     return [
-        {text: np.split(area.holds(mapped.coordinates), mapped.starts[1:]) for text, area in areas.items()}
+        # An index without images has no segment, and what is split there is one part too many.
+        {
+            text: np.split(area.holds(mapped.coordinates), mapped.starts[1:])[: len(mapped.starts)]
+            for text, area in areas.items()
+        }
         for mapped in found.datasets
     ]

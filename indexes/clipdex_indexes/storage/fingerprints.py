@@ -146,7 +146,9 @@ class Fingerprints(NamedTuple):
                 positions = np.frombuffer(data, "<i4", count, _HEAD.size + 8 * len(numbers)).astype(
                     np.int32, copy=False
                 )
-                return cls(numbers[:folders], numbers[folders : 2 * folders], numbers[2 * folders :], positions)
+                # Anybody can write a checksum: a stranger's copy may name rows that the table does not have.
+                if not count or (positions.min() >= 0 and positions.max() < stamp.items):
+                    return cls(numbers[:folders], numbers[folders : 2 * folders], numbers[2 * folders :], positions)
         return None
 
     def keep(self, folder: Path, stamp: SegmentStamp) -> None:
