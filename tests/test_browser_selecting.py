@@ -63,6 +63,29 @@ def test_the_first_that_is_selected_moves_nothing(page, width):
     assert [one.bounding_box() for one in seen] == before
 
 
+def test_a_selection_is_there_again_after_looking_at_an_image(page, photos):
+    for place in (1, 3):
+        tile(page, place).hover()
+        tile(page, place).get_by_role("checkbox").click()
+    tile(page, 2).locator("[data-tile]").click()
+    page.wait_for_url("**/item?**")
+    page.get_by_role("link", name="back to the images").click()
+    expect(page.get_by_text("2 selected", exact=True)).to_be_visible()
+    assert picked(page) == [1, 3]
+    page.reload()
+    expect(page.get_by_text("2 selected", exact=True)).to_be_visible()
+    page.get_by_label("Search for").fill("a dog")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("40 images, nearest first")).to_be_visible()
+    assert picked(page) == []
+    page.go_back()
+    expect(page.get_by_text("2 selected", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Select none").click()
+    page.reload()
+    expect(page.get_by_text("40 images, in order")).to_be_visible()
+    assert picked(page) == []
+
+
 def test_the_keyboard_alone_selects_and_takes_away(page, photos):
     tile(page, 0).locator("[data-tile]").focus()
     page.keyboard.press("Space")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -78,6 +79,7 @@ class Collection:
         self._facets: KeptValues[tuple[ItemFilter, TagsVersion], Future[Facets]] = KeptValues(_KEPT_FACETS)
         subsets, _ = names_of(dataset.index for dataset in explorer.datasets)
         self.several_subsets = len(subsets) > 1
+        self.version = _version_of(explorer)
 
     @property
     def model(self) -> str:
@@ -223,3 +225,9 @@ class Collection:
 def name_of(item: ListedItem) -> ItemName:
     """Return what names an item."""
     return ItemName(item.dataset.name, item.row.subset, item.row.id)
+
+
+def _version_of(explorer: Explorer) -> str:
+    """Return a text that is another one whenever a place on a page may stand for another image."""
+    indexes = [(str(dataset.index.folder), dataset.index.manifest) for dataset in explorer.datasets]
+    return hashlib.sha256(repr(indexes).encode(errors="backslashreplace")).hexdigest()[:12]

@@ -92,6 +92,7 @@ class Pages(Room):
             status,
             title=f"{', '.join(chip.text for chip in chips)} - clipdex" if chips else "clipdex",
             state=state,
+            version=collection.version,
             result=shown.result,
             tiles=shown.tiles,
             total=shown.total,

@@ -193,8 +193,8 @@ class State:
         return replace(self, chips=tuple(dict.fromkeys(other if one == chip else one for one in self.chips)), page=1)
 
     def cleared(self) -> State:
-        """Return the state without queries."""
-        return replace(self, chips=(), page=1)
+        """Return the state without queries, and without what only answers to them have."""
+        return replace(self, chips=(), max_distance=None, min_strength=None, page=1)
 
     def without_filter(self, name: str, value: str) -> State:
         """Return the state without one value of a filter; ``name`` as addresses have it."""

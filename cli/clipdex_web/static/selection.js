@@ -8,12 +8,25 @@ let anchor = 0;
 let reached = -1; // Where that run ends now.
 let shown = "";
 
+// What was selected is there again when the same is shown again, as after looking at one of the images.
+const KEPT = "clipdex:picked ";
+
+function keptOf(what) {
+  const runs = (sessionStorage.getItem(KEPT + what) ?? "").split(",").filter(Boolean);
+  return new Runs(runs.map((run) => run.split("-").map(Number)));
+}
+
+function keep() {
+  if (picked.count) sessionStorage.setItem(KEPT + shown, picked.runs.map((run) => run.join("-")).join(","));
+  else sessionStorage.removeItem(KEPT + shown);
+}
+
 export function showPicked(grid) {
   if (!grid) return;
-  const what = `${grid.total} ${grid.scroller.dataset.query}`;
+  const what = `${location.pathname} ${grid.scroller.dataset.version} ${grid.total} ${grid.scroller.dataset.query}`;
   if (what !== shown) {
     shown = what;
-    picked = before = new Runs();
+    picked = before = keptOf(what);
     [anchor, reached] = [0, -1];
   }
   for (const [place, cell] of grid.cells) {
@@ -43,6 +56,7 @@ export function showPicked(grid) {
 
 function set(runs) {
   picked = runs;
+  keep();
   showPicked(current());
 }
 
