@@ -274,8 +274,8 @@ class _Handler(BaseHTTPRequestHandler):
         for offset in range(start, end, _BLOCK):
             time.sleep(fault.delay)
             block = data[offset : min(end, offset + _BLOCK)]
+            self.hub.sent[name] += len(block)  # first: the client may be done as soon as it is written
             self.wfile.write(block)
-            self.hub.sent[name] += len(block)
         if end < len(data):
             self._hang_up()
         return None
