@@ -63,9 +63,12 @@ def test_a_mark_changes_what_is_kept_and_stays(page):
 def test_marks_of_other_pages_go_with_the_list(page, monkeypatch):
     monkeypatch.setattr(duplicates_routes, "GROUPS_ON_A_PAGE", 1)
     page.reload()
-    page.get_by_role("link", name="next groups").click()
+    # A page takes marks as soon as its script runs.
+    with page.expect_navigation():
+        page.get_by_role("link", name="next groups").click()
     page.get_by_role("checkbox", name="keep e.jpg").check()
-    page.get_by_role("link", name="previous groups").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="previous groups").click()
     expect(page.get_by_role("checkbox", name="keep a.jpg")).to_be_visible()
     expect(page.get_by_text("Marks in 1 group")).to_be_visible()
     assert taken(page) == ["b.jpg", "c.jpg", "d.jpg"]

@@ -211,11 +211,11 @@ class TagFile:
         for path in (self.path, journal):
             if path.is_symlink() or (path.exists() and not path.is_file()):
                 raise self._damaged(f"{path.name} is not a regular file")
-        if journal.exists():
-            with journal.open("rb") as file:
-                file.seek(max(0, journal.stat().st_size - len(_JOURNAL_MAGIC)))
-                if file.read() == _JOURNAL_MAGIC:
-                    raise self._damaged(f"{journal.name} is not ours")
+        # Another process may end its change, and delete the journal, at any moment.
+        with contextlib.suppress(FileNotFoundError), journal.open("rb") as file:
+            file.seek(max(0, journal.stat().st_size - len(_JOURNAL_MAGIC)))
+            if file.read() == _JOURNAL_MAGIC:
+                raise self._damaged(f"{journal.name} is not ours")
         if not self.path.exists():
             return False
         if self.path.stat().st_size > _MAX_BYTES:
