@@ -4,6 +4,12 @@ export class Runs {
     this.runs = runs;
   }
 
+  // What `toString` wrote.
+  static of(text) {
+    const ends = text.split(",").filter(Boolean).map((run) => run.split("-").map(Number));
+    return new Runs(ends.map(([first, last = first]) => [first, last + 1]));
+  }
+
   get count() {
     return this.runs.reduce((sum, [first, end]) => sum + end - first, 0);
   }

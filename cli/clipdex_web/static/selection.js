@@ -12,13 +12,20 @@ let shown = "";
 const KEPT = "clipdex:picked ";
 
 function keptOf(what) {
-  const runs = (sessionStorage.getItem(KEPT + what) ?? "").split(",").filter(Boolean);
-  return new Runs(runs.map((run) => run.split("-").map(Number)));
+  try {
+    return Runs.of(sessionStorage.getItem(KEPT + what) ?? "");
+  } catch {
+    return new Runs(); // Where a browser keeps nothing, a selection holds for the page.
+  }
 }
 
 function keep() {
-  if (picked.count) sessionStorage.setItem(KEPT + shown, picked.runs.map((run) => run.join("-")).join(","));
-  else sessionStorage.removeItem(KEPT + shown);
+  try {
+    if (picked.count) sessionStorage.setItem(KEPT + shown, picked);
+    else sessionStorage.removeItem(KEPT + shown);
+  } catch {
+    // It holds for this page.
+  }
 }
 
 export function showPicked(grid) {
